@@ -1,0 +1,166 @@
+"""What the clouds would compute: the outputs and invoke results of an in-process run.
+
+Plausible, deterministic values for exactly the properties that a program may build on. Addresses
+are of the ranges reserved for documentation (RFC 5737).
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Properties = dict[str, Any]
+ACCOUNT = "you@example.com"
+_CA_CERTIFICATE = base64.b64encode(b"in-process run: no certificate").decode()
+
+
+def computed_outputs(
+    type_: str, name: str, inputs: Mapping[str, Any], config: Mapping[str, str]
+) -> tuple[str, Properties]:
+    """The id and the outputs beyond its inputs that a created resource would have.
+
+    Args:
+        type_: the resource's type token, such as `gcp:container/cluster:Cluster`.
+        name: its logical name.
+        inputs: its inputs as plain data.
+        config: the stack's configuration; `gcp:project` is the default project.
+    """
+    project = str(inputs.get("project") or config.get("gcp:project", ""))
+    if type_.startswith("kubernetes:"):
+        return _kubernetes(type_, name, inputs)
+    known = _OUTPUTS.get(type_)
+    outputs = known(name, inputs, project) if known else {}
+    if type_.startswith("gcp:"):
+        called = str(inputs.get("name") or outputs.get("name") or name)
+        path = f"projects/{project}/{called}"
+        outputs = {
+            "name": called,
+            "project": project,
+            "selfLink": f"https://www.googleapis.com/{path}",
+            **outputs,
+        }
+        return str(outputs.get("id", path)), outputs
+    return str(outputs.get("id", f"{name}-id")), outputs
+
+
+def invoke_result(token: str, args: Mapping[str, Any], config: Mapping[str, str]) -> Properties:
+    """What an invoke would return.
+
+    Raises:
+        LookupError: this run has no answer for the function.
+    """
+    project = config.get("gcp:project", "")
+    results: dict[str, Properties] = {
+        "gcp:organizations/getClientOpenIdUserInfo:getClientOpenIdUserInfo": {
+            "id": ACCOUNT,
+            "email": ACCOUNT,
+        },
+        "gcp:organizations/getClientConfig:getClientConfig": {
+            "id": project,
+            "project": project,
+            "region": config.get("gcp:region", ""),
+            "zone": config.get("gcp:zone", ""),
+            "accessToken": "in-process-run",
+            "defaultLabels": {},
+        },
+        "gcp:organizations/getProject:getProject": {
+            "id": f"projects/{project}",
+            "projectId": args.get("projectId") or project,
+            "number": "123456789012",
+            "name": project,
+        },
+    }
+    if token not in results:
+        raise LookupError(f"{token}: the in-process run has no answer for this function")
+    return results[token]
+
+
+def _kubernetes(type_: str, name: str, inputs: Mapping[str, Any]) -> tuple[str, Properties]:
+    if type_ == "kubernetes:helm.sh/v3:Release":
+        called = str(inputs.get("name") or f"{name}-{_digest(name)[:8]}")
+        namespace = str(inputs.get("namespace") or "default")
+        status = {
+            "name": called,
+            "namespace": namespace,
+            "status": "deployed",
+            "chart": inputs.get("chart"),
+            "version": inputs.get("version"),
+            "revision": 1,
+        }
+        return f"{namespace}/{called}", {"name": called, "namespace": namespace, "status": status}
+    metadata: Properties = dict(inputs.get("metadata") or {})
+    metadata.setdefault("name", f"{name}-{_digest(name)[:8]}")
+    metadata.setdefault("uid", _digest(f"{type_} {name}")[:32])
+    outputs: Properties = {"metadata": metadata}
+    spec: Properties = dict(inputs.get("spec") or {})
+    if type_ == "kubernetes:core/v1:Service":
+        ingress = [{"ip": "203.0.113.80"}] if spec.get("type") == "LoadBalancer" else []
+        outputs["status"] = {"loadBalancer": {"ingress": ingress}}
+        outputs["spec"] = {"clusterIP": "192.0.2.10", **spec}
+    namespace = metadata.get("namespace")
+    return f"{namespace}/{metadata['name']}" if namespace else str(metadata["name"]), outputs
+
+
+def _cluster(name: str, inputs: Mapping[str, Any], project: str) -> Properties:
+    called = str(inputs.get("name") or name)
+    location = str(inputs.get("location") or "")
+    control_plane: Properties = dict(inputs.get("controlPlaneEndpointsConfig") or {})
+    control_plane["dnsEndpointConfig"] = {
+        **(control_plane.get("dnsEndpointConfig") or {}),
+        "endpoint": f"gke-0123456789abcdef-123456789012.{location}.gke.goog",
+    }
+    return {
+        "id": f"projects/{project}/locations/{location}/clusters/{called}",
+        "name": called,
+        "endpoint": "203.0.113.10",
+        "masterVersion": "1.34.1-gke.1000",
+        "masterAuth": {
+            **(inputs.get("masterAuth") or {}),
+            "clusterCaCertificate": _CA_CERTIFICATE,
+        },
+        "controlPlaneEndpointsConfig": control_plane,
+    }
+
+
+def _service_account(name: str, inputs: Mapping[str, Any], project: str) -> Properties:
+    email = f"{inputs.get('accountId', name)}@{project}.iam.gserviceaccount.com"
+    path = f"projects/{project}/serviceAccounts/{email}"
+    return {
+        "id": path,
+        "name": path,
+        "email": email,
+        "member": f"serviceAccount:{email}",
+        "uniqueId": str(int(_digest(email)[:16], 16)),
+    }
+
+
+def _repository(name: str, inputs: Mapping[str, Any], project: str) -> Properties:
+    repository = str(inputs.get("repositoryId") or name)
+    location = str(inputs.get("location") or "")
+    return {
+        "id": f"projects/{project}/locations/{location}/repositories/{repository}",
+        "name": repository,
+        "registryUri": f"{location}-docker.pkg.dev/{project}/{repository}",
+    }
+
+
+def _image(name: str, inputs: Mapping[str, Any], project: str) -> Properties:
+    del project
+    image = str(inputs.get("imageName") or name)
+    repository = image if image.rfind(":") <= image.rfind("/") else image.rpartition(":")[0]
+    digest = _digest(json.dumps(inputs, sort_keys=True, default=str))
+    reference = f"{repository}@sha256:{digest}"
+    return {"id": reference, "imageName": image, "baseImageName": image, "repoDigest": reference}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+_OUTPUTS: dict[str, Callable[[str, Mapping[str, Any], str], Properties]] = {
+    "gcp:container/cluster:Cluster": _cluster,
+    "gcp:serviceaccount/account:Account": _service_account,
+    "gcp:artifactregistry/repository:Repository": _repository,
+    "docker:index/image:Image": _image,
+}
