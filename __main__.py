@@ -1,0 +1,159 @@
+"""One stack of petmesh: a cluster, the mesh, three services, and who gets which requests."""
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+
+from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, VERSIONS, Service
+from apps.service import MeshService, MeshServiceArgs
+from infra.platform import GkePlatform, GkePlatformArgs, existing_platform
+from istio.egress import ExternalHost, ExternalHostArgs
+from istio.ingress import PublicRoute, PublicRouteArgs
+from istio.install import INGRESS_PRINCIPAL, IstioMesh, IstioMeshArgs
+from istio.namespace import MeshNamespace, MeshNamespaceArgs
+from istio.routing import WeightedRoute, WeightedRouteArgs
+from istio.security import principal
+from settings import known_versions, load
+
+settings = load(VERSIONS)
+
+# The platform: a new GKE cluster, or a cluster that exists.
+if settings.platform == "gke":
+    platform = GkePlatform(
+        "platform",
+        GkePlatformArgs(
+            cluster_name=settings.cluster_name,
+            location=settings.location,
+            region=settings.region,
+            deployers=settings.deployers,
+            authorized_networks=settings.authorized_networks,
+            machine_type=settings.machine_type,
+            min_nodes=settings.min_nodes,
+            max_nodes=settings.max_nodes,
+            deletion_protection=settings.deletion_protection,
+        ),
+    ).platform
+else:
+    platform = existing_platform(settings.kube_context, settings.image_registry)
+in_cluster = pulumi.ResourceOptions(provider=platform.provider)
+
+# The mesh, closed towards the outside.
+mesh = IstioMesh(
+    "istio",
+    IstioMeshArgs(
+        version=settings.istio_version,
+        charts=settings.istio_charts,
+        platform=platform.helm_platform,
+        ingress_service_type=settings.ingress_service_type,
+        min_replicas=settings.min_replicas,
+        max_replicas=settings.max_replicas,
+    ),
+    in_cluster,
+)
+pets = MeshNamespace("pets", MeshNamespaceArgs(settings.namespace, [mesh.ready]), in_cluster)
+
+
+# The services: every version that runs, each called by those alone that need it.
+def deploy(
+    service: Service,
+    caller: str,
+    *,
+    running: Sequence[str] = (),
+    subsets: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> MeshService:
+    """One service: all that this checkout builds of it, unless other versions are named."""
+    return MeshService(
+        service.name,
+        MeshServiceArgs(
+            service=service,
+            namespace=settings.namespace,
+            running=running or service.versions,
+            subsets=subsets or service.versions,
+            callers=[caller],
+            registry=platform.image_registry,
+            given_images=settings.given_images,
+            min_replicas=settings.min_replicas,
+            max_replicas=settings.max_replicas,
+            needs=[mesh.ready, *pets.ready],
+            environment=environment or {},
+        ),
+        in_cluster,
+    )
+
+
+front = principal(settings.namespace, PETSERVICE.name)
+details = deploy(
+    PETDETAILS,
+    front,
+    running=settings.live_versions,
+    subsets=known_versions(settings, VERSIONS),
+)
+history = deploy(PETMEDICALHISTORY, front)
+petservice = deploy(
+    PETSERVICE,
+    INGRESS_PRINCIPAL,
+    environment={
+        "PETDETAILS_URL": f"http://{PETDETAILS.name}:{PETDETAILS.port}",
+        "PETMEDICALHISTORY_URL": f"http://{PETMEDICALHISTORY.name}:{PETMEDICALHISTORY.port}",
+        "DOG_API_URL": f"http://{settings.dog_api_host}{settings.dog_api_path}",
+    },
+)
+
+# The routes: the canary's weight, what is public, and what is reached outside.
+canary = WeightedRoute(
+    PETDETAILS.name,
+    WeightedRouteArgs(
+        service=PETDETAILS.name,
+        namespace=settings.namespace,
+        host=details.host,
+        stable=settings.stable_version,
+        canary=settings.canary_version,
+        canary_weight=settings.canary_weight,
+        needs=details.ready,
+    ),
+    in_cluster,
+)
+WeightedRoute(
+    PETMEDICALHISTORY.name,
+    WeightedRouteArgs(
+        service=PETMEDICALHISTORY.name,
+        namespace=settings.namespace,
+        host=history.host,
+        stable=PETMEDICALHISTORY.versions[0],
+        needs=history.ready,
+    ),
+    in_cluster,
+)
+PublicRoute(
+    "petmesh",
+    PublicRouteArgs(
+        prefix="/pet/",
+        host=petservice.host,
+        port=PETSERVICE.port,
+        needs=[mesh.ingress_ready, *petservice.ready],
+    ),
+    in_cluster,
+)
+if settings.dog_api_enabled:
+    ExternalHost(
+        "dog-api",
+        ExternalHostArgs(
+            host=settings.dog_api_host, namespace=settings.namespace, needs=pets.ready
+        ),
+        in_cluster,
+    )
+
+pulumi.export("url", mesh.url)
+pulumi.export("portForward", mesh.port_forward)
+pulumi.export("clusterName", platform.cluster_name)
+pulumi.export("kubeconfig", platform.kubeconfig)
+pulumi.export(
+    "images",
+    {
+        PETSERVICE.name: petservice.images,
+        PETDETAILS.name: details.images,
+        PETMEDICALHISTORY.name: history.images,
+    },
+)
+pulumi.export("weights", canary.weights)

@@ -1,0 +1,40 @@
+"""What the three services are: name, port, path, and the versions that this checkout builds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service of the system.
+
+    Attributes:
+        name: Its name in Kubernetes, and its folder here.
+        port: The TCP port that it serves HTTP on.
+        path: What its callers may ask for, as an Istio path template.
+        methods: The HTTP methods that they may use.
+        versions: The versions that this checkout can build.
+    """
+
+    name: str
+    port: int
+    path: str
+    methods: tuple[str, ...] = ("GET",)
+    versions: tuple[str, ...] = ("v1",)
+
+
+def _versions(service: str) -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in (FOLDER / service / "versions").glob("*.json")))
+
+
+PETSERVICE = Service("petservice", 9080, "/pet/{*}", methods=("GET", "HEAD"))
+PETDETAILS = Service(
+    "petdetailsservice", 9081, "/pet/{*}/details", versions=_versions("petdetailsservice")
+)
+PETMEDICALHISTORY = Service("petmedicalhistoryservice", 9082, "/pet/{*}/medicalhistory")
+
+SERVICES = (PETSERVICE, PETDETAILS, PETMEDICALHISTORY)
+VERSIONS: Mapping[str, tuple[str, ...]] = {service.name: service.versions for service in SERVICES}

@@ -1,0 +1,130 @@
+"""A service of the mesh: its images, its pods version by version, its callers, its destination."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from apps.catalog import Service
+from apps.image import ServiceImage, ServiceImageArgs
+from apps.workload import PORT_NAME, Workload, WorkloadArgs
+from istio.destinations import Destination, DestinationArgs
+from istio.security import Callers, CallersArgs
+
+
+@dataclass(frozen=True)
+class MeshServiceArgs:
+    """What a service is made of.
+
+    Attributes:
+        service: Its facts.
+        namespace: Its namespace, labelled for injection.
+        running: The versions that run.
+        subsets: The versions that a route can name; those that run are among them.
+        callers: The identities in mutual TLS that may call it.
+        registry: Where its images are pushed to.
+        given_images: Images that exist already, by service and version.
+        min_replicas: Fewest pods of each version.
+        max_replicas: Most pods of each version.
+        needs: What has to be there before its objects and its pods.
+        environment: Environment variables of every version.
+    """
+
+    service: Service
+    namespace: str
+    running: Sequence[str]
+    subsets: Sequence[str]
+    callers: Sequence[str]
+    registry: pulumi.Input[str]
+    given_images: Mapping[tuple[str, str], str]
+    min_replicas: int
+    max_replicas: int
+    needs: Sequence[pulumi.Resource]
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class MeshService(pulumi.ComponentResource):
+    """A service that the mesh can route to, version by version.
+
+    Attributes:
+        host: The service's name in the whole cluster.
+        images: The image reference of each version that runs.
+        ready: What a route to the service depends on: its subsets, and the pods in them.
+    """
+
+    def __init__(
+        self, name: str, args: MeshServiceArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("petmesh:apps:MeshService", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        service = args.service
+        policy = Callers(
+            f"{name}-callers",
+            CallersArgs(
+                service=service.name,
+                namespace=args.namespace,
+                principals=args.callers,
+                methods=service.methods,
+                paths=[service.path],
+                needs=args.needs,
+            ),
+            opts=child,
+        ).policy
+        destination = Destination(
+            f"{name}-destination",
+            DestinationArgs(service.name, args.namespace, args.subsets, args.needs),
+            opts=child,
+        )
+        after_namespace = pulumi.ResourceOptions(parent=self, depends_on=args.needs)
+        account = kubernetes.core.v1.ServiceAccount(
+            f"{name}-account",
+            metadata={"name": service.name, "namespace": args.namespace},
+            automount_service_account_token=False,
+            opts=after_namespace,
+        )
+        endpoint = kubernetes.core.v1.Service(
+            f"{name}-service",
+            metadata={
+                "name": service.name,
+                "namespace": args.namespace,
+                "labels": {"app": service.name},
+            },
+            spec={
+                "selector": {"app": service.name},
+                "ports": [{"name": PORT_NAME, "port": service.port, "target_port": PORT_NAME}],
+            },
+            opts=after_namespace,
+        )
+        self.host = destination.host
+        self.images: dict[str, pulumi.Output[str]] = {}
+        self.ready: list[pulumi.Resource] = [endpoint, destination.rule]
+        for version in args.running:
+            image = ServiceImage(
+                f"{name}-{version}",
+                ServiceImageArgs(
+                    service=service.name,
+                    version=version,
+                    registry=args.registry,
+                    reference=args.given_images.get((service.name, version)),
+                ),
+                opts=child,
+            )
+            workload = Workload(
+                f"{name}-{version}",
+                WorkloadArgs(
+                    service=service.name,
+                    version=version,
+                    namespace=args.namespace,
+                    port=service.port,
+                    image=image.reference,
+                    min_replicas=args.min_replicas,
+                    max_replicas=args.max_replicas,
+                    environment=args.environment,
+                    needs=[*args.needs, account, policy],
+                ),
+                opts=child,
+            )
+            self.images[version] = image.reference
+            self.ready.append(workload.deployment)
+        self.register_outputs({"images": self.images})

@@ -1,0 +1,1 @@
+"""What Google Cloud gives: APIs, network, cluster, IAM and the image registry."""

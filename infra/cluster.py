@@ -1,0 +1,172 @@
+"""The hardened GKE cluster and its node pool."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_gcp as gcp
+
+from infra.kubeconfig import kubeconfig
+from infra.network import PODS, SERVICES
+
+CONTROL_PLANE = "172.16.0.0/28"
+ISTIOD_WEBHOOK_PORT = 15017
+
+
+@dataclass(frozen=True)
+class GkeClusterArgs:
+    """What a cluster is made of.
+
+    Attributes:
+        cluster_name: The cluster's name.
+        location: A zone (one control plane) or a region (three).
+        network_id: The VPC.
+        subnet_id: The subnet, with the secondary ranges `pods` and `services`.
+        node_email: The nodes' service account.
+        authorized_networks: CIDR ranges that may reach the control plane by its address. With none
+            it has no public address: its DNS endpoint, guarded by IAM, is the way in.
+        machine_type: The nodes' machine type.
+        min_nodes: Fewest nodes in each zone.
+        max_nodes: Most nodes in each zone.
+        deletion_protection: Whether Google Cloud refuses to delete it.
+    """
+
+    cluster_name: str
+    location: str
+    network_id: pulumi.Input[str]
+    subnet_id: pulumi.Input[str]
+    node_email: pulumi.Input[str]
+    authorized_networks: Sequence[str]
+    machine_type: str
+    min_nodes: int
+    max_nodes: int
+    deletion_protection: bool
+
+
+class GkeCluster(pulumi.ComponentResource):
+    """A private, VPC-native cluster with one autoscaled node pool.
+
+    Attributes:
+        cluster_name: The cluster's name.
+        kubeconfig: A kubeconfig without a credential in it, marked secret.
+        ready: What has to be there before a pod can run and be injected.
+    """
+
+    def __init__(
+        self, name: str, args: GkeClusterArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("petmesh:infra:GkeCluster", name, None, opts)
+        project = gcp.config.project or ""
+        by_address = bool(args.authorized_networks)
+        cluster = gcp.container.Cluster(
+            f"{name}-cluster",
+            name=args.cluster_name,
+            location=args.location,
+            network=args.network_id,
+            subnetwork=args.subnet_id,
+            networking_mode="VPC_NATIVE",
+            ip_allocation_policy={
+                "cluster_secondary_range_name": PODS[0],
+                "services_secondary_range_name": SERVICES[0],
+            },
+            datapath_provider="ADVANCED_DATAPATH",
+            private_cluster_config={
+                "enable_private_nodes": True,
+                "enable_private_endpoint": not by_address,
+                "master_ipv4_cidr_block": CONTROL_PLANE,
+            },
+            master_authorized_networks_config={
+                "cidr_blocks": [{"cidr_block": cidr} for cidr in args.authorized_networks],
+                "gcp_public_cidrs_access_enabled": False,
+            },
+            control_plane_endpoints_config={
+                "dns_endpoint_config": {"allow_external_traffic": not by_address},
+            },
+            master_auth={"client_certificate_config": {"issue_client_certificate": False}},
+            anonymous_authentication_config={"mode": "LIMITED"},
+            enable_legacy_abac=False,
+            workload_identity_config={"workload_pool": f"{project}.svc.id.goog"},
+            enable_shielded_nodes=True,
+            enable_intranode_visibility=True,
+            security_posture_config={"mode": "BASIC", "vulnerability_mode": "VULNERABILITY_BASIC"},
+            release_channel={"channel": "REGULAR"},
+            maintenance_policy={
+                "recurring_window": {
+                    "start_time": "2026-01-03T02:00:00Z",
+                    "end_time": "2026-01-03T10:00:00Z",
+                    "recurrence": "FREQ=WEEKLY;BYDAY=SA,SU",
+                }
+            },
+            logging_config={"enable_components": ["SYSTEM_COMPONENTS", "WORKLOADS"]},
+            monitoring_config={
+                "enable_components": ["SYSTEM_COMPONENTS"],
+                "managed_prometheus": {"enabled": True},
+            },
+            deletion_protection=args.deletion_protection,
+            # A GKE cluster can't be created without a pool: this one is deleted right away, but
+            # until then it must not run as the project's default service account either.
+            initial_node_count=1,
+            remove_default_node_pool=True,
+            node_config={
+                "service_account": args.node_email,
+                "shielded_instance_config": {"enable_secure_boot": True},
+            },
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                ignore_changes=["nodeConfig"],
+                custom_timeouts=pulumi.CustomTimeouts(create="40m", update="60m", delete="40m"),
+            ),
+        )
+        pool = gcp.container.NodePool(
+            f"{name}-nodes",
+            name="nodes",
+            cluster=cluster.id,
+            location=args.location,
+            initial_node_count=args.min_nodes,
+            autoscaling={"min_node_count": args.min_nodes, "max_node_count": args.max_nodes},
+            management={"auto_repair": True, "auto_upgrade": True},
+            upgrade_settings={"max_surge": 1, "max_unavailable": 0},
+            node_config={
+                "machine_type": args.machine_type,
+                "image_type": "COS_CONTAINERD",
+                "disk_type": "pd-balanced",
+                "disk_size_gb": 50,
+                "service_account": args.node_email,
+                "oauth_scopes": ["https://www.googleapis.com/auth/cloud-platform"],
+                "shielded_instance_config": {
+                    "enable_secure_boot": True,
+                    "enable_integrity_monitoring": True,
+                },
+                "workload_metadata_config": {"mode": "GKE_METADATA"},
+                "metadata": {"disable-legacy-endpoints": "true"},
+            },
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["initialNodeCount"]),
+        )
+        webhook = gcp.compute.Firewall(
+            f"{name}-injection-webhook",
+            name=f"{args.cluster_name}-injection-webhook",
+            description="GKE's control plane calls istiod's injection webhook on the nodes",
+            network=args.network_id,
+            direction="INGRESS",
+            source_ranges=[CONTROL_PLANE],
+            target_service_accounts=[args.node_email],
+            allows=[{"protocol": "tcp", "ports": [str(ISTIOD_WEBHOOK_PORT)]}],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.cluster_name = cluster.name
+        self.kubeconfig = pulumi.Output.secret(
+            pulumi.Output.all(
+                name=cluster.name,
+                address=cluster.endpoint,
+                dns=cluster.control_plane_endpoints_config.dns_endpoint_config.endpoint,
+                ca=cluster.master_auth.cluster_ca_certificate,
+            ).apply(
+                lambda known: (
+                    kubeconfig(known["name"], known["address"], known["ca"])
+                    if by_address
+                    else kubeconfig(known["name"], known["dns"], None)
+                )
+            )
+        )
+        self.ready: list[pulumi.Resource] = [pool, webhook]
+        self.register_outputs({"cluster_name": self.cluster_name, "kubeconfig": self.kubeconfig})

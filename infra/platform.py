@@ -1,0 +1,128 @@
+"""The platform that the mesh stands on: a new GKE cluster, or a cluster that exists."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from infra.cluster import GkeCluster, GkeClusterArgs
+from infra.iam import ClusterAdmins, ClusterAdminsArgs, NodeIdentity, NodeIdentityArgs
+from infra.network import Network, NetworkArgs
+from infra.project_services import ProjectServices
+from infra.registry import ImageRepository, ImageRepositoryArgs
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What the rest of the program needs to know of a platform.
+
+    Attributes:
+        provider: The Kubernetes provider of its cluster.
+        image_registry: Where images are pushed to.
+        helm_platform: What Istio's charts call it (their value `global.platform`); empty for none.
+        cluster_name: The cluster's name, or the kube context's.
+        kubeconfig: A kubeconfig, marked secret; none where the cluster existed before.
+    """
+
+    provider: kubernetes.Provider
+    image_registry: pulumi.Input[str]
+    helm_platform: str
+    cluster_name: pulumi.Input[str]
+    kubeconfig: pulumi.Output[str] | None
+
+
+@dataclass(frozen=True)
+class GkePlatformArgs:
+    """What a GKE platform is made of.
+
+    Attributes:
+        cluster_name: The name of the cluster, its network and its image repository.
+        location: A zone or a region.
+        region: The region of the location.
+        deployers: IAM members that administer the cluster; none means the running account.
+        authorized_networks: CIDR ranges that may reach the control plane by its address.
+        machine_type: The nodes' machine type.
+        min_nodes: Fewest nodes in each zone.
+        max_nodes: Most nodes in each zone.
+        deletion_protection: Whether Google Cloud refuses to delete the cluster.
+    """
+
+    cluster_name: str
+    location: str
+    region: str
+    deployers: Sequence[str]
+    authorized_networks: Sequence[str]
+    machine_type: str
+    min_nodes: int
+    max_nodes: int
+    deletion_protection: bool
+
+
+class GkePlatform(pulumi.ComponentResource):
+    """A hardened GKE cluster with all that it needs around it.
+
+    Attributes:
+        platform: What the rest of the program needs to know of it.
+    """
+
+    def __init__(
+        self, name: str, args: GkePlatformArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("petmesh:infra:GkePlatform", name, None, opts)
+        services = ProjectServices("apis", opts=pulumi.ResourceOptions(parent=self))
+        child = pulumi.ResourceOptions(parent=self, depends_on=services.enabled)
+        network = Network("network", NetworkArgs(args.cluster_name, args.region), opts=child)
+        nodes = NodeIdentity("nodes", NodeIdentityArgs(f"{args.cluster_name}-nodes"), opts=child)
+        admins = ClusterAdmins("deployers", ClusterAdminsArgs(args.deployers), opts=child)
+        repository = ImageRepository(
+            "images", ImageRepositoryArgs(args.cluster_name, args.region, nodes.member), opts=child
+        )
+        cluster = GkeCluster(
+            "gke",
+            GkeClusterArgs(
+                cluster_name=args.cluster_name,
+                location=args.location,
+                network_id=network.network_id,
+                subnet_id=network.subnet_id,
+                node_email=nodes.email,
+                authorized_networks=args.authorized_networks,
+                machine_type=args.machine_type,
+                min_nodes=args.min_nodes,
+                max_nodes=args.max_nodes,
+                deletion_protection=args.deletion_protection,
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*services.enabled, network.ready, *nodes.grants]
+            ),
+        )
+        provider = kubernetes.Provider(
+            "kubernetes",
+            kubeconfig=cluster.kubeconfig,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*cluster.ready, *admins.grants]),
+        )
+        self.platform = Platform(
+            provider=provider,
+            image_registry=repository.address,
+            helm_platform="gke",
+            cluster_name=cluster.cluster_name,
+            kubeconfig=cluster.kubeconfig,
+        )
+        self.register_outputs({})
+
+
+def existing_platform(context: str, image_registry: str) -> Platform:
+    """The platform of a cluster that exists, reached with the ambient kubeconfig.
+
+    Args:
+        context: The kube context; empty means the current one.
+        image_registry: Where images are pushed to; empty where none is built.
+    """
+    provider = kubernetes.Provider("kubernetes", context=context or None)
+    return Platform(
+        provider=provider,
+        image_registry=image_registry,
+        helm_platform="",
+        cluster_name=context or "current kube context",
+        kubeconfig=None,
+    )

@@ -1,0 +1,71 @@
+"""The image registry: one Artifact Registry repository that throws old images away."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_gcp as gcp
+
+DAY_SECONDS = 24 * 60 * 60
+
+
+@dataclass(frozen=True)
+class ImageRepositoryArgs:
+    """What an image repository is made of.
+
+    Attributes:
+        repository_id: The repository's name.
+        region: Its region.
+        reader: The IAM member that pulls from it: the nodes' service account.
+    """
+
+    repository_id: str
+    region: str
+    reader: pulumi.Input[str]
+
+
+class ImageRepository(pulumi.ComponentResource):
+    """A Docker repository; it keeps each image's ten newest versions and whatever has a month left.
+
+    Attributes:
+        address: Where images are pushed to, without a tag.
+    """
+
+    def __init__(
+        self, name: str, args: ImageRepositoryArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("petmesh:infra:ImageRepository", name, None, opts)
+        repository = gcp.artifactregistry.Repository(
+            f"{name}-repository",
+            repository_id=args.repository_id,
+            location=args.region,
+            format="DOCKER",
+            cleanup_policies=[
+                {
+                    "id": "keep-ten-newest",
+                    "action": "KEEP",
+                    "most_recent_versions": {"keep_count": 10},
+                },
+                {
+                    "id": "delete-after-30-days",
+                    "action": "DELETE",
+                    "condition": {"tag_state": "ANY", "older_than": f"{30 * DAY_SECONDS}s"},
+                },
+            ],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        gcp.artifactregistry.RepositoryIamMember(
+            f"{name}-reader",
+            location=repository.location,
+            repository=repository.name,
+            role="roles/artifactregistry.reader",
+            member=args.reader,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.address = pulumi.Output.concat(
+            repository.location,
+            "-docker.pkg.dev/",
+            repository.project.apply(lambda project: project.replace(":", "/")),
+            "/",
+            repository.name,
+        )
+        self.register_outputs({"address": self.address})

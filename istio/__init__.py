@@ -1,0 +1,1 @@
+"""What the mesh does: its installation, ingress, egress, routing and security."""

@@ -1,0 +1,85 @@
+"""A host outside the mesh that the mesh lets its services reach."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+
+from istio.apis import NETWORKING
+
+HTTP_PORT = 80
+TLS_PORT = 443
+
+
+@dataclass(frozen=True)
+class ExternalHostArgs:
+    """Which host.
+
+    Attributes:
+        host: Its DNS name.
+        namespace: The namespace whose services may reach it; no other namespace sees it.
+        needs: What has to be there first: the namespace.
+    """
+
+    host: str
+    namespace: str
+    needs: Sequence[pulumi.Resource]
+
+
+class ExternalHost(pulumi.ComponentResource):
+    """A ServiceEntry that opens the way, and a DestinationRule that makes it TLS.
+
+    A service calls `http://host/…` on port 80; its sidecar originates TLS to port 443 and checks
+    that the certificate is the host's. So the mesh sees the requests, and the wire doesn't.
+    """
+
+    def __init__(
+        self, name: str, args: ExternalHostArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("petmesh:istio:ExternalHost", name, None, opts)
+        entry = CustomResource(
+            f"{name}-entry",
+            api_version=NETWORKING,
+            kind="ServiceEntry",
+            metadata={"name": name, "namespace": args.namespace},
+            spec={
+                "hosts": [args.host],
+                "exportTo": ["."],
+                "location": "MESH_EXTERNAL",
+                "resolution": "DNS",
+                "ports": [
+                    {
+                        "number": HTTP_PORT,
+                        "name": "http",
+                        "protocol": "HTTP",
+                        "targetPort": TLS_PORT,
+                    }
+                ],
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+        )
+        CustomResource(
+            f"{name}-tls",
+            api_version=NETWORKING,
+            kind="DestinationRule",
+            metadata={"name": name, "namespace": args.namespace},
+            spec={
+                "host": args.host,
+                "exportTo": ["."],
+                "trafficPolicy": {
+                    "portLevelSettings": [
+                        {
+                            "port": {"number": HTTP_PORT},
+                            "tls": {
+                                "mode": "SIMPLE",
+                                "sni": args.host,
+                                "subjectAltNames": [args.host],
+                            },
+                        }
+                    ]
+                },
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[entry]),
+        )
+        self.register_outputs({})

@@ -1,0 +1,160 @@
+"""Istio from its own Helm charts: base (the CRDs), istiod, and the ingress gateway."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from istio.security import principal
+
+SYSTEM_NAMESPACE = "istio-system"
+INGRESS_NAMESPACE = "istio-ingress"
+INGRESS_GATEWAY = "istio-ingressgateway"
+INGRESS_SELECTOR = {"istio": INGRESS_GATEWAY.removeprefix("istio-")}
+INGRESS_PRINCIPAL = principal(INGRESS_NAMESPACE, INGRESS_GATEWAY)
+INJECTION_LABEL = {"istio-injection": "enabled"}
+TIMEOUT_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class IstioMeshArgs:
+    """What is installed.
+
+    Attributes:
+        version: The charts' version.
+        charts: An https:// chart repository, an oci:// registry path, or a folder of charts.
+        platform: The charts' value `global.platform`, such as gke; empty for none.
+        ingress_service_type: The ingress gateway's service type, LoadBalancer or ClusterIP.
+        min_replicas: Fewest pods of istiod and of the ingress gateway.
+        max_replicas: Most pods of istiod and of the ingress gateway.
+    """
+
+    version: str
+    charts: str
+    platform: str
+    ingress_service_type: str
+    min_replicas: int
+    max_replicas: int
+
+
+class IstioMesh(pulumi.ComponentResource):
+    """The mesh: closed towards the outside until a ServiceEntry opens it.
+
+    Attributes:
+        ready: What Istio's objects and injected pods depend on: CRDs, webhooks and istiod.
+        ingress_ready: The ingress gateway.
+        url: Where the ingress gateway is reached: its load balancer's address, or the local end of
+            `port_forward`.
+        port_forward: The command that makes a ClusterIP gateway reachable; none for a LoadBalancer.
+    """
+
+    def __init__(
+        self, name: str, args: IstioMeshArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("petmesh:istio:IstioMesh", name, None, opts)
+        self._args = args
+        system = kubernetes.core.v1.Namespace(
+            SYSTEM_NAMESPACE,
+            metadata={"name": SYSTEM_NAMESPACE},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        ingress = kubernetes.core.v1.Namespace(
+            INGRESS_NAMESPACE,
+            metadata={"name": INGRESS_NAMESPACE, "labels": INJECTION_LABEL},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        base = self._release(
+            "istio-base",
+            "base",
+            SYSTEM_NAMESPACE,
+            {"base": {"validationFailurePolicy": "Fail"}},
+            depends_on=[system],
+        )
+        istiod = self._release(
+            "istiod", "istiod", SYSTEM_NAMESPACE, _istiod_values(args), depends_on=[base]
+        )
+        gateway = self._release(
+            INGRESS_GATEWAY,
+            "gateway",
+            INGRESS_NAMESPACE,
+            _gateway_values(args),
+            depends_on=[ingress, istiod],
+        )
+        self.ready: pulumi.Resource = istiod
+        self.ingress_ready: pulumi.Resource = gateway
+        if args.ingress_service_type == "LoadBalancer":
+            self.port_forward = None
+            self.url = _load_balancer_url(gateway, pulumi.ResourceOptions(parent=self))
+        else:
+            self.port_forward = (
+                f"kubectl --namespace {INGRESS_NAMESPACE} port-forward "
+                f"service/{INGRESS_GATEWAY} 8080:80"
+            )
+            self.url = pulumi.Output.from_input("http://localhost:8080")
+        self.register_outputs({"url": self.url})
+
+    def _release(
+        self,
+        name: str,
+        chart: str,
+        namespace: str,
+        values: Mapping[str, object],
+        depends_on: Sequence[pulumi.Resource],
+    ) -> kubernetes.helm.v3.Release:
+        charts, in_repository = self._args.charts, self._args.charts.startswith("https://")
+        return kubernetes.helm.v3.Release(
+            name,
+            name=name,
+            namespace=namespace,
+            chart=chart if in_repository else f"{charts}/{chart}",
+            repository_opts={"repo": charts} if in_repository else None,
+            version=self._args.version if "://" in charts else None,
+            values=values,
+            timeout=TIMEOUT_SECONDS,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
+        )
+
+
+def _istiod_values(args: IstioMeshArgs) -> Mapping[str, object]:
+    return {
+        "global": {
+            **({"platform": args.platform} if args.platform else {}),
+            # A budget of one pod out of one would block every upgrade of its node.
+            "defaultPodDisruptionBudget": {"enabled": args.min_replicas > 1},
+        },
+        "autoscaleMin": args.min_replicas,
+        "autoscaleMax": args.max_replicas,
+        "meshConfig": {
+            "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
+            "accessLogFile": "/dev/stdout",
+            "accessLogEncoding": "JSON",
+            "defaultConfig": {"holdApplicationUntilProxyStarts": True},
+        },
+    }
+
+
+def _gateway_values(args: IstioMeshArgs) -> Mapping[str, object]:
+    return {
+        "service": {"type": args.ingress_service_type},
+        "imagePullPolicy": "IfNotPresent",
+        "autoscaling": {"minReplicas": args.min_replicas, "maxReplicas": args.max_replicas},
+        "podDisruptionBudget": {"maxUnavailable": 1} if args.min_replicas > 1 else {},
+    }
+
+
+def _load_balancer_url(
+    gateway: kubernetes.helm.v3.Release, opts: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
+    service = kubernetes.core.v1.Service.get(
+        INGRESS_GATEWAY,
+        pulumi.Output.concat(gateway.status.namespace, "/", gateway.status.name),
+        opts=opts,
+    )
+
+    return service.status.load_balancer.ingress.apply(_http_url)
+
+
+def _http_url(points: Sequence[kubernetes.core.v1.outputs.LoadBalancerIngress] | None) -> str:
+    hosts = [point.ip or point.hostname for point in points or ()]
+    return f"http://{hosts[0]}" if hosts else ""
