@@ -1,0 +1,426 @@
+"""An HTTP/1.1 server for small JSON requests: bounded in every direction, and drained on stop."""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, cast
+
+import httptools
+
+from httpservice.log import Log
+from httpservice.message import REASONS, Request, Response, error
+
+Handler = Callable[[Request], Response | Coroutine[Any, Any, Response]]
+"""Answers a request at once, or by a coroutine that counts as a request in flight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may ask of the server.
+
+    Attributes:
+        in_flight: requests being answered by a coroutine; one more is shed with 503.
+        connections: open connections; one more is answered 503 and closed.
+        target: bytes of a request's target.
+        head: bytes of a request's header names and values together.
+        headers: headers of a request.
+        body: bytes of a request's body.
+        pipelined: requests that wait on a connection for the one before them.
+        receive_seconds: for a request to arrive whole once it has begun.
+        idle_seconds: for a connection without a request.
+        send_seconds: for a client to take the response.
+    """
+
+    in_flight: int = 1024
+    connections: int = 4096
+    target: int = 4096
+    head: int = 16 * 1024
+    headers: int = 100
+    body: int = 64 * 1024
+    pipelined: int = 32
+    receive_seconds: float = 10.0
+    idle_seconds: float = 75.0
+    send_seconds: float = 10.0
+
+
+_SWEEP_SECONDS = 0.5
+_LINGER_SECONDS = 2.0
+
+
+class Server:
+    """Accepts connections and gives their requests to the handler.
+
+    Attributes:
+        in_flight: requests now being answered by a coroutine.
+        last_request: `loop.time()` of the latest response.
+        draining: once set, each response ends its connection.
+    """
+
+    def __init__(self, handler: Handler, log: Log, limits: Limits) -> None:
+        self.handler = handler
+        self.log = log
+        self.limits = limits
+        self.loop = asyncio.get_running_loop()
+        self.connections: set[Connection] = set()
+        self.in_flight = 0
+        self.last_request = self.loop.time()
+        self.draining = False
+        self.date = b""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener: asyncio.Server | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    async def listen(self, host: str, port: int) -> int:
+        """Start to accept connections and give the port, which the system picks where it is 0.
+
+        Raises:
+            OSError: The address can't be listened on.
+        """
+        self._listener = await self.loop.create_server(
+            lambda: Connection(self), host, port, backlog=1024
+        )
+        self._sweep()
+        return int(self._listener.sockets[0].getsockname()[1])
+
+    async def drain(self, quiet_seconds: float, grace_seconds: float) -> None:
+        """Serve on, ending each connection with its next response, until no request comes.
+
+        Args:
+            quiet_seconds: how long no request may have come before it counts as idle.
+            grace_seconds: after which it ends in any case.
+        """
+        self.draining = True
+        begun = self.loop.time()
+        end = begun + grace_seconds
+        while (now := self.loop.time()) < end:
+            quiet_until = max(begun, self.last_request) + quiet_seconds
+            if now >= quiet_until and not self.in_flight:
+                break
+            await asyncio.sleep(min(max(quiet_until - now, 0.02), end - now))
+
+    async def close(self, seconds: float) -> None:
+        """Accept no more connections, let requests in flight finish, close every connection.
+
+        Args:
+            seconds: how long requests in flight are waited for.
+        """
+        self.draining = True
+        if self._listener is not None:
+            self._listener.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for connection in tuple(self.connections):
+            connection.close()
+        await asyncio.sleep(0)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a connection's request."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _sweep(self) -> None:
+        now = self.loop.time()
+        self.date = time.strftime("Date: %a, %d %b %Y %H:%M:%S GMT\r\n", time.gmtime()).encode()
+        for connection in tuple(self.connections):
+            if connection.deadline < now:
+                connection.expire()
+        self.log.flush()
+        self._sweeper = self.loop.call_later(_SWEEP_SECONDS, self._sweep)
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection, answering its requests one after another.
+
+    Attributes:
+        deadline: `loop.time()` after which the client has taken too long.
+    """
+
+    __slots__ = (
+        "_busy",
+        "_ending",
+        "_headers",
+        "_parser",
+        "_paused",
+        "_queue",
+        "_received",
+        "_receiving",
+        "_refusal",
+        "_server",
+        "_size",
+        "_target",
+        "_transport",
+        "deadline",
+    )
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._transport: asyncio.Transport | None = None
+        self._parser: httptools.HttpRequestParser | None = None
+        self._queue: deque[Request | Response] = deque()
+        self._busy = False
+        self._paused = False
+        self._ending = False
+        self._receiving = False
+        self._refusal: Response | None = None
+        self._target = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._size = 0
+        self._received = 0
+        self.deadline = math.inf
+
+    # The transport's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection up, or turn it away where there are too many."""
+        server = self._server
+        self._transport = cast("asyncio.Transport", transport)
+        self._parser = httptools.HttpRequestParser(self)
+        self.deadline = server.loop.time() + server.limits.idle_seconds
+        server.connections.add(self)
+        if len(server.connections) > server.limits.connections:
+            self._refuse(error(503, "too many connections", headers=b"Retry-After: 1\r\n"))
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Let the connection go; a request in flight finishes unheard."""
+        self._server.connections.discard(self)
+        self._transport = None
+        self._parser = None
+        self._ending = True
+        self._queue.clear()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, which answers the requests it completes."""
+        if self._ending or self._parser is None:
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # the request has been answered as if it had asked for no upgrade
+        except httptools.HttpParserError:
+            if not self._ending:
+                self._refusal = self._refusal or error(400, "malformed HTTP request")
+        if self._receiving:
+            self._check_unfinished(data)
+        if self._refusal is not None:
+            self._refuse(self._refusal)
+
+    def pause_writing(self) -> None:
+        """Take no more requests from a client that does not take its responses."""
+        self._paused = True
+        self.deadline = self._server.loop.time() + self._server.limits.send_seconds
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on once the client has taken them."""
+        self._paused = False
+        self.deadline = self._server.loop.time() + self._server.limits.idle_seconds
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+        self._next()
+
+    # The parser's callbacks
+
+    def on_message_begin(self) -> None:
+        """Start on a request."""
+        self._receiving = True
+        self._target = b""
+        self._headers = {}
+        self._size = 0
+        self._received = -1
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the target."""
+        self._target += url
+        if len(self._target) > self._server.limits.target:
+            limit = self._server.limits.target
+            self._refusal = error(414, f"the request's target is longer than {limit} bytes")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        headers = self._headers
+        name = name.lower()
+        self._size += len(name) + len(value)
+        if name in headers:
+            if name == b"host":
+                self._refusal = error(400, "more than one Host header")
+            joint = b"; " if name == b"cookie" else b", "
+            value = headers[name] + joint + value
+        headers[name] = value
+        limits = self._server.limits
+        if self._size > limits.head or len(headers) > limits.headers:
+            self._refusal = error(431, f"headers over {limits.head} bytes or {limits.headers}")
+
+    def on_body(self, body: bytes) -> None:
+        """Discard a piece of the body, up to the limit."""
+        self._size += len(body)
+        limits = self._server.limits
+        if self._size > limits.head + limits.body:
+            self._refusal = error(413, f"the request's body is longer than {limits.body} bytes")
+
+    def on_message_complete(self) -> None:
+        """Answer the request, or queue it behind the one in flight."""
+        self._receiving = False
+        if self._ending or self._refusal is not None or self._parser is None:
+            return
+        parser, headers = self._parser, self._headers
+        version = parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            self._refusal = error(505, "HTTP/1.1 and HTTP/1.0 are supported")
+            return
+        if b"host" not in headers and version == "1.1":
+            self._refusal = error(400, "no Host header")
+            return
+        request = Request(
+            parser.get_method(),
+            _path(self._target),
+            headers,
+            keep_alive=parser.should_keep_alive() and not parser.should_upgrade(),
+            is_http_1_0=version == "1.0",
+            started=time.perf_counter(),
+        )
+        if self._busy or self._paused or self._queue:
+            if len(self._queue) >= self._server.limits.pipelined:
+                self._refusal = error(429, "too many pipelined requests")
+                return
+            self._queue.append(request)
+        else:
+            self._start(request)
+
+    # What the server does with them
+
+    def expire(self) -> None:
+        """End a connection whose client has taken too long."""
+        if self._receiving and not self._ending:
+            self._refuse(error(408, "the request did not arrive in time"))
+        elif self._transport is not None:
+            self._transport.abort()
+
+    def close(self) -> None:
+        """End the connection once what has been written is sent."""
+        self._ending = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def _check_unfinished(self, data: bytes) -> None:
+        limits = self._server.limits
+        if self._received < 0:
+            self._received = 0
+            if not self._busy:
+                self.deadline = self._server.loop.time() + limits.receive_seconds
+        else:
+            self._received += len(data)
+        declared = self._headers.get(b"content-length", b"0")
+        if self._received > limits.target + limits.head + limits.body:
+            self._refusal = self._refusal or error(431, "the request is too large")
+        elif declared.isdigit() and (len(declared) > 9 or int(declared) > limits.body):  # noqa: PLR2004
+            self._refusal = error(413, f"the request's body is longer than {limits.body} bytes")
+        elif b"expect" in self._headers:
+            self._refusal = error(417, "Expect is not supported")
+
+    def _refuse(self, response: Response) -> None:
+        self._refusal = None
+        self._receiving = False
+        self._ending = True
+        self._queue.append(response)
+        if not self._busy:
+            self._next()
+
+    def _start(self, request: Request) -> None:
+        server = self._server
+        try:
+            answer = server.handler(request)
+        except Exception as failure:  # noqa: BLE001 - a fault of ours must not end the connection
+            self._answer(request, self._blame(failure))
+            return
+        if isinstance(answer, Response):
+            self._answer(request, answer)
+        elif server.in_flight >= server.limits.in_flight:
+            answer.close()
+            shed = error(503, "too many requests in flight", headers=b"Retry-After: 1\r\n")
+            self._answer(request, shed)
+        else:
+            self._busy = True
+            self.deadline = math.inf
+            server.in_flight += 1
+            server.spawn(self._run(request, answer))
+
+    async def _run(self, request: Request, answer: Coroutine[Any, Any, Response]) -> None:
+        try:
+            response = await answer
+        except Exception as failure:  # noqa: BLE001 - a fault of ours must not end the connection
+            response = self._blame(failure)
+        finally:
+            self._server.in_flight -= 1
+            self._busy = False
+        self._answer(request, response)
+        self._next()
+
+    def _blame(self, failure: Exception) -> Response:
+        self._server.log.event("error", "handler failed", error=repr(failure))
+        return error(500, "internal error")
+
+    def _next(self) -> None:
+        while self._queue and not self._busy and not self._paused:
+            item = self._queue.popleft()
+            if isinstance(item, Request):
+                self._start(item)
+            else:
+                self._write(item, b"Connection: close\r\n")
+                self._linger()
+
+    def _answer(self, request: Request, response: Response) -> None:
+        server = self._server
+        server.last_request = now = server.loop.time()
+        if self._transport is not None:
+            if not request.keep_alive or (server.draining and not self._queue):
+                self._ending = True
+                self._write(
+                    response, b"Connection: close\r\n", without_body=request.method == b"HEAD"
+                )
+                self._transport.close()
+            else:
+                connection = b"Connection: keep-alive\r\n" if request.is_http_1_0 else b""
+                self.deadline = now + server.limits.idle_seconds
+                self._write(response, connection, without_body=request.method == b"HEAD")
+        server.log.request(request, response)
+
+    def _write(self, response: Response, connection: bytes, *, without_body: bool = False) -> None:
+        if self._transport is None:
+            return
+        status, body, headers = response[:3]
+        self._transport.write(
+            b"HTTP/1.1 %d %b\r\n%bContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n%b%b\r\n%b"
+            % (
+                status,
+                REASONS[status],
+                self._server.date,
+                len(body),
+                headers,
+                connection,
+                b"" if without_body else body,
+            )
+        )
+
+    def _linger(self) -> None:
+        """Let the client read the refusal: closing with unread data would reset the connection."""
+        self.deadline = self._server.loop.time() + _LINGER_SECONDS
+        if self._transport is not None:
+            self._transport.write_eof()
+
+
+def _path(target: bytes) -> bytes:
+    """Give the path of an origin-form or absolute-form target, without its query."""
+    if not target.startswith(b"/"):
+        _, scheme, rest = target.partition(b"://")
+        target = b"/" + rest.partition(b"/")[2] if scheme else target
+    return target.partition(b"?")[0]

@@ -1,0 +1,1 @@
+"""Tells a pet's medical history."""
