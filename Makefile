@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STACK ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit traffic lint format types bench lock clean
+.PHONY: help setup demo test unit lint format types bench preview up destroy install-cli env e2e lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -19,8 +19,11 @@ $(VENV)/.locked: requirements-uv.txt requirements-dev.txt
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements-uv.txt requirements-dev.txt
 	@touch $@
 
-test: setup ## every test: unit, service, traffic through real Envoy
-	@$(BIN)/python -m pytest
+demo: setup ## rehearse a stack on this machine with real Envoy: STACK, REQUESTS, KEEP=1, PORT, CONFIG="key=value …"
+	@$(BIN)/python -m rehearsal demo --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(foreach pair,$(CONFIG),--config $(pair))
+
+test: setup ## every test but e2e: unit, service, traffic through real Envoy
+	@$(BIN)/python -m pytest -m 'not cluster'
 
 unit: setup ## the unit tests alone: seconds
 	@$(BIN)/python -m pytest -m 'not envoy and not cluster'
@@ -35,6 +38,27 @@ format: setup ## ruff: fix and format
 
 types: setup ## basedpyright, strict
 	@$(BIN)/basedpyright
+
+bench: setup ## petservice beside a plain sequential version of itself
+	@$(BIN)/python -m bench
+
+preview: setup ## what an up would change: by the Pulumi CLI, or in process where there is none
+	@$(BIN)/python -m cli preview --stack $(STACK) $(ARGS)
+
+up: setup ## apply a stack: STACK, ARGS for the Pulumi CLI
+	@$(BIN)/python -m cli up --stack $(STACK) $(ARGS)
+
+destroy: setup ## remove a stack's resources
+	@$(BIN)/python -m cli destroy --stack $(STACK) $(ARGS)
+
+install-cli: setup ## install the official Pulumi CLI of the locked version
+	@$(BIN)/python -m cli install
+
+env: setup ## what the pulumi command needs to see the same state: eval "$$(make -s env)"
+	@$(BIN)/python -m cli env
+
+e2e: setup ## a whole release on the cluster of the current kube context: E2E_CONFIG=file.yaml
+	@E2E_CONFIG=$(E2E_CONFIG) $(BIN)/python -m pytest -m cluster tests/e2e
 
 lock: setup ## pin the newest allowed versions, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-emit-index-url --custom-compile-command 'make lock' requirements-uv.in -o requirements-uv.txt

@@ -1,0 +1,107 @@
+"""The `local` stack in the hands of a test, and what the engine did to it."""
+
+from dataclasses import dataclass, field
+
+from pulumi import automation
+from pulumi.automation.events import EngineEvent, OpType
+
+
+@dataclass
+class Change:
+    """What one update did: each changed resource's type and name, in the order of the steps.
+
+    `began` and `ended` are positions in that order: a step that ends before another begins has the
+    lower number.
+    """
+
+    op: OpType
+    type: str
+    name: str
+    began: int
+    ended: int = -1
+
+
+@dataclass
+class Update:
+    """What the engine did in one run."""
+
+    changes: list[Change] = field(default_factory=list[Change])
+
+    def __str__(self) -> str:
+        return ", ".join(f"{each.op.value} {each.type} {each.name}" for each in self.changes)
+
+    def one(self, op: OpType, type_: str, name: str) -> Change:
+        """The one change of a kind; an assertion error tells what there was instead."""
+        found = [
+            each
+            for each in self.changes
+            if each.op is op and each.type.endswith(f":{type_}") and each.name == name
+        ]
+        assert len(found) == 1, f"{op.value} {type_} {name} is not among: {self}"
+        return found[0]
+
+
+class LocalStack:
+    """The `local` stack of a copy of the project."""
+
+    def __init__(self, stack: automation.Stack) -> None:
+        self._stack = stack
+
+    def configure(self, **values: str) -> None:
+        """Sets config keys, as `pulumi config set` does; an empty value removes the key."""
+        for key, value in values.items():
+            if value:
+                self._stack.set_config(key, automation.ConfigValue(value))
+            else:
+                self._stack.remove_config(key)
+
+    def up(self) -> Update:
+        """Applies the stack."""
+        recorder = _Recorder()
+        self._stack.up(on_event=recorder)
+        return recorder.update
+
+    def refresh(self) -> Update:
+        """Reads the cluster back."""
+        recorder = _Recorder()
+        self._stack.refresh(on_event=recorder)
+        return recorder.update
+
+    def destroy(self) -> None:
+        """Removes everything."""
+        self._stack.destroy()
+
+    def resources(self) -> list[str]:
+        """The URNs in the state, without the stack's own."""
+        deployment = self._stack.export_stack().deployment or {}
+        return [
+            resource["urn"]
+            for resource in deployment.get("resources", [])
+            if resource["type"] != "pulumi:pulumi:Stack"
+        ]
+
+    def output(self, name: str) -> object:
+        """A stack output's value."""
+        return self._stack.outputs()[name].value
+
+
+class _Recorder:
+    """Takes the engine's events and keeps the steps that changed something."""
+
+    def __init__(self) -> None:
+        self.update = Update()
+        self._steps = 0
+
+    def __call__(self, event: EngineEvent) -> None:
+        self._steps += 1
+        if event.resource_pre_event:
+            step = event.resource_pre_event.metadata
+            if step.op not in (OpType.SAME, OpType.REFRESH, OpType.READ):
+                name = step.urn.rpartition("::")[2]
+                self.update.changes.append(Change(step.op, step.type, name, self._steps))
+        elif event.res_outputs_event:
+            step = event.res_outputs_event.metadata
+            name = step.urn.rpartition("::")[2]
+            for change in self.update.changes:
+                if (change.op, change.type, change.name) == (step.op, step.type, name):
+                    change.ended = self._steps
