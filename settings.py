@@ -219,7 +219,8 @@ def _line(problem: str, location: tuple[int | str, ...], own: Mapping[str, str])
         return f"{key} = {own[key]}: no such key{hint}"
     if problem == "missing":
         return f"{key} is not set: it must be {known[key]}"
-    return f"{key} = {json.dumps(own[key])}: must be {known[key]}"
+    value = own[key] or '""'
+    return f"{key} = {value}: must be {known[key]}"
 
 
 def known_versions(settings: Settings, built: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

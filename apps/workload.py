@@ -81,7 +81,12 @@ class Workload(pulumi.ComponentResource):
             f"{name}-budget",
             metadata=metadata,
             # The most that may be away, not the fewest that must be there: one pod alone can move.
-            spec={"selector": {"match_labels": labels}, "max_unavailable": 1},
+            # A pod that isn't ready never holds up a node's upgrade.
+            spec={
+                "selector": {"match_labels": labels},
+                "max_unavailable": 1,
+                "unhealthy_pod_eviction_policy": "AlwaysAllow",
+            },
             opts=child,
         )
         self.register_outputs({})
