@@ -95,7 +95,9 @@ def _kubernetes(type_: str, name: str, inputs: Mapping[str, Any]) -> tuple[str, 
     outputs: Properties = {"metadata": metadata}
     spec: Properties = dict(inputs.get("spec") or {})
     if type_ == "kubernetes:core/v1:Service":
-        ingress = [{"ip": "203.0.113.80"}] if spec.get("type") == "LoadBalancer" else []
+        # One that is read, not declared, may well be a LoadBalancer.
+        balanced = spec.get("type") == "LoadBalancer" or not spec
+        ingress = [{"ip": "203.0.113.80"}] if balanced else []
         outputs["status"] = {"loadBalancer": {"ingress": ingress}}
         outputs["spec"] = {"clusterIP": "192.0.2.10", **spec}
     namespace = metadata.get("namespace")

@@ -1,0 +1,140 @@
+"""Listeners: where a proxy takes requests."""
+
+from pathlib import Path
+
+from rehearsal.envoy.names import HCM, Json, inbound_cluster_name, typed
+from rehearsal.envoy.peers import mode
+from rehearsal.envoy.rbac import authorization_filters
+from rehearsal.envoy.routes import OUTBOUND
+from rehearsal.envoy.tls import mutual_tls_server
+from rehearsal.envoy.topology import LOOPBACK, Ingress, Pod, Topology
+from rehearsal.objects.mesh import Mesh
+
+_ROUTER = {
+    "name": "envoy.filters.http.router",
+    "typed_config": typed("envoy.extensions.filters.http.router.v3.Router"),
+}
+_TLS_INSPECTOR = {
+    "name": "envoy.filters.listener.tls_inspector",
+    "typed_config": typed("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"),
+}
+_NORMALIZATION: dict[str, Json] = {
+    "NONE": {"normalize_path": False},
+    "DEFAULT": {"normalize_path": True},
+    "BASE": {"normalize_path": True},
+    "MERGE_SLASHES": {"normalize_path": True, "merge_slashes": True},
+    "DECODE_AND_MERGE_SLASHES": {
+        "normalize_path": True,
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "UNESCAPE_AND_FORWARD",
+    },
+}
+_MINIMUM = {"TLS_AUTO": "TLSv1_2", "TLSV1_2": "TLSv1_2", "TLSV1_3": "TLSv1_3"}
+
+
+def outbound_listener(mesh: Mesh, pod: Pod, routes: Path) -> Json:
+    """The sidecar as its pod's HTTP proxy; its routes come from a file."""
+    manager = _manager(mesh, "outbound") | _routes_from(OUTBOUND, routes)
+    return _listener("outbound", pod.outbound_port, [_chain(manager)])
+
+
+def inbound_listener(mesh: Mesh, topology: Topology, pod: Pod, port: int) -> Json:
+    """Calls to a pod: who may connect by its peer authentication, what by its policies."""
+    manager = _manager(mesh, f"inbound_{port}") | {
+        "forward_client_cert_details": "APPEND_FORWARD",
+        "set_current_client_cert_details": {"subject": True, "dns": True, "uri": True},
+        "route_config": _inbound_routes(port),
+        "http_filters": [*authorization_filters(mesh, pod.namespace, pod.labels), _ROUTER],
+    }
+    accepted = mode(mesh, pod.namespace, pod.labels)
+    socket = mutual_tls_server(
+        pod.identity,
+        topology.trust,
+        mesh.config.trust_domain,
+        _MINIMUM[mesh.config.mesh_mtls.min_protocol_version],
+    )
+    secure = _chain(manager) | {"transport_socket": socket}
+    if accepted == "STRICT":
+        return _listener(f"inbound_{port}", pod.inbound_port, [secure])
+    if accepted == "DISABLE":
+        return _listener(f"inbound_{port}", pod.inbound_port, [_chain(manager)])
+    secure["filter_chain_match"] = {"transport_protocol": "tls"}
+    plain = _chain(manager) | {"filter_chain_match": {"transport_protocol": "raw_buffer"}}
+    return _listener(f"inbound_{port}", pod.inbound_port, [secure, plain]) | {
+        "listener_filters": [_TLS_INSPECTOR]
+    }
+
+
+def gateway_listener(mesh: Mesh, ingress: Ingress, port: int, routes: Path) -> Json:
+    """A port of the ingress."""
+    manager = (
+        _manager(mesh, f"ingress_{port}")
+        | _routes_from(f"http.{port}", routes)
+        | {
+            "use_remote_address": True,
+            "forward_client_cert_details": "SANITIZE_SET",
+            "http_filters": [
+                *authorization_filters(mesh, ingress.namespace, ingress.labels),
+                _ROUTER,
+            ],
+        }
+    )
+    return _listener(f"ingress_{port}", ingress.ports[port], [_chain(manager)])
+
+
+def _manager(mesh: Mesh, stat_prefix: str) -> Json:
+    return typed(
+        HCM,
+        stat_prefix=stat_prefix,
+        server_name="istio-envoy",
+        use_remote_address=False,
+        stream_idle_timeout="0s",
+        upgrade_configs=[{"upgrade_type": "websocket"}],
+        http_filters=[_ROUTER],
+        **_NORMALIZATION[mesh.config.path_normalization.normalization],
+    )
+
+
+def _routes_from(name: str, file: Path) -> Json:
+    """Routes of a file that Envoy reads again whenever one is moved into its place."""
+    source = {
+        "path_config_source": {
+            "path": str(file),
+            "watched_directory": {"path": str(file.parent)},
+        },
+        "resource_api_version": "V3",
+    }
+    return {"rds": {"route_config_name": name, "config_source": source}}
+
+
+def _inbound_routes(port: int) -> Json:
+    """To the pod's process, asked again where it closed the connection before it was asked."""
+    action = {
+        "cluster": inbound_cluster_name(port),
+        "timeout": "0s",
+        "max_stream_duration": {"max_stream_duration": "0s", "grpc_timeout_header_max": "0s"},
+        "retry_policy": {"retry_on": "reset-before-request", "num_retries": 2},
+    }
+    host = {
+        "name": f"inbound|http|{port}",
+        "domains": ["*"],
+        "routes": [{"name": "default", "match": {"prefix": "/"}, "route": action}],
+    }
+    return {
+        "name": inbound_cluster_name(port),
+        "virtual_hosts": [host],
+        "validate_clusters": False,
+    }
+
+
+def _chain(manager: Json) -> Json:
+    name = "envoy.filters.network.http_connection_manager"
+    return {"filters": [{"name": name, "typed_config": manager}]}
+
+
+def _listener(name: str, port: int, chains: list[Json]) -> Json:
+    return {
+        "name": name,
+        "address": {"socket_address": {"address": LOOPBACK, "port_value": port}},
+        "filter_chains": chains,
+    }

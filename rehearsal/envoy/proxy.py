@@ -1,0 +1,134 @@
+"""The files of one proxy: bootstrap, clusters and routes."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from rehearsal.envoy.clusters import inbound_cluster, outbound_clusters
+from rehearsal.envoy.listeners import gateway_listener, inbound_listener, outbound_listener
+from rehearsal.envoy.names import Json, selects, typed
+from rehearsal.envoy.routes import gateway_routes, outbound_routes
+from rehearsal.envoy.topology import Ingress, Pod, Topology
+from rehearsal.objects.mesh import Mesh
+
+CLUSTER_TYPE = "envoy.config.cluster.v3.Cluster"
+LISTENER_TYPE = "envoy.config.listener.v3.Listener"
+# Upper bounds of the latency histograms, in milliseconds: each a quarter above the one before.
+LATENCY_BUCKETS = tuple(round(0.5 * 1.25**step, 3) for step in range(45))
+ROUTES_TYPE = "envoy.config.route.v3.RouteConfiguration"
+
+
+@dataclass(frozen=True)
+class ProxyFiles:
+    """What one Envoy reads.
+
+    Attributes:
+        bootstrap: fixed for the life of the process.
+        clusters, listeners: lists that may change while it runs.
+        routes: route configurations by name, each a file of its own.
+    """
+
+    name: str
+    bootstrap: Json
+    clusters: tuple[Json, ...]
+    listeners: tuple[Json, ...]
+    routes: dict[str, Json]
+
+
+def clusters_file(folder: Path) -> Path:
+    """The proxy's file of clusters."""
+    return folder / "cds" / "clusters.json"
+
+
+def listeners_file(folder: Path) -> Path:
+    """The proxy's file of listeners."""
+    return folder / "lds" / "listeners.json"
+
+
+def routes_file(folder: Path, name: str) -> Path:
+    """The proxy's file of one route configuration."""
+    return folder / "rds" / name / "routes.json"
+
+
+def sidecar_files(
+    mesh: Mesh, topology: Topology, pod: Pod, folder: Path, socket: Path
+) -> ProxyFiles:
+    """The files of a pod's sidecar.
+
+    Args:
+        mesh: the declared objects.
+        topology: where everything is.
+        pod: whose sidecar.
+        folder: where the proxy's files are.
+        socket: where it is administered.
+    """
+    clusters = outbound_clusters(mesh, topology, pod.identity)
+    listeners: list[Json] = []
+    for service in mesh.services:
+        if service.metadata.namespace != pod.namespace:
+            continue
+        if selects(service.spec.selector, pod.labels):
+            for port in service.spec.ports:
+                clusters.append(inbound_cluster(mesh, pod, service, port.port))
+                listeners.append(inbound_listener(mesh, topology, pod, port.port))
+    routes = outbound_routes(mesh, pod.namespace)
+    listeners.append(outbound_listener(mesh, pod, routes_file(folder, routes["name"])))
+    return ProxyFiles(
+        pod.name,
+        _bootstrap(pod.name, pod.workload, folder, socket),
+        tuple(clusters),
+        tuple(listeners),
+        {routes["name"]: routes},
+    )
+
+
+def ingress_files(
+    mesh: Mesh, topology: Topology, ingress: Ingress, folder: Path, socket: Path
+) -> ProxyFiles:
+    """The files of the gateway's proxy."""
+    routes = [gateway_routes(mesh, ingress, port) for port in ingress.ports]
+    return ProxyFiles(
+        ingress.name,
+        _bootstrap(ingress.name, ingress.name, folder, socket),
+        tuple(outbound_clusters(mesh, topology, ingress.identity)),
+        tuple(
+            gateway_listener(mesh, ingress, port, routes_file(folder, f"http.{port}"))
+            for port in ingress.ports
+        ),
+        {routes["name"]: routes for routes in routes},
+    )
+
+
+def discovery(type_: str, resources: list[Json] | tuple[Json, ...]) -> tuple[str, str]:
+    """A file of resources as Envoy reads it, and its version, which is its content's hash."""
+    typed_resources = [typed(type_, **resource) for resource in resources]
+    version = hashlib.sha256(json.dumps(typed_resources, sort_keys=True).encode()).hexdigest()[:16]
+    text = json.dumps({"version_info": version, "resources": typed_resources}, indent=1)
+    return text, version
+
+
+def _bootstrap(name: str, cluster: str, folder: Path, socket: Path) -> Json:
+    return {
+        "node": {"id": name, "cluster": cluster},
+        "admin": {"address": {"pipe": {"path": str(socket)}}},
+        "dynamic_resources": {
+            "cds_config": _source(clusters_file(folder)),
+            "lds_config": _source(listeners_file(folder)),
+        },
+        # Counts and latencies are fresh whenever they are asked for.
+        "stats_flush_on_admin": True,
+        "stats_config": {
+            "histogram_bucket_settings": [
+                {"match": {"prefix": "cluster.outbound"}, "buckets": list(LATENCY_BUCKETS)}
+            ]
+        },
+    }
+
+
+def _source(file: Path) -> Json:
+    watched = {"path": str(file.parent)}
+    return {
+        "path_config_source": {"path": str(file), "watched_directory": watched},
+        "resource_api_version": "V3",
+    }

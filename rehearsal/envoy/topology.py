@@ -1,0 +1,66 @@
+"""Where proxies, pods and outside hosts are on this machine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A service account's certificate, as files in PEM form."""
+
+    uri: str
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod: one process and its sidecar.
+
+    Attributes:
+        name: such as `petservice-v1-0`.
+        workload: its deployment's name.
+        app_port: where the process listens.
+        inbound_port: where its sidecar takes calls.
+        outbound_port: where its sidecar is an HTTP proxy for the process.
+    """
+
+    name: str
+    workload: str
+    namespace: str
+    labels: Mapping[str, str]
+    service_account: str
+    identity: Identity
+    app_port: int
+    inbound_port: int
+    outbound_port: int
+
+
+@dataclass(frozen=True)
+class Ingress:
+    """The gateway's proxy; `ports` are those of this machine by the gateway's own."""
+
+    name: str
+    namespace: str
+    labels: Mapping[str, str]
+    identity: Identity
+    ports: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Everything that has an address.
+
+    Attributes:
+        trust: the certificate authority's certificate that workloads trust.
+        outside: the port of the stand-in of an outside host, by host.
+        outside_trust: the authority that sidecars trust for outside hosts.
+    """
+
+    pods: tuple[Pod, ...]
+    trust: Path
+    outside_trust: Path
+    outside: Mapping[str, int] = field(default_factory=dict[str, int])

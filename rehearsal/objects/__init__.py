@@ -1,0 +1,1 @@
+"""The declared Kubernetes and Istio objects, read strictly."""

@@ -1,0 +1,182 @@
+"""Strict reading of an object's fields.
+
+A model lists every field that the rehearsal knows. A field that it uses has a plain type; one that
+it leaves out on purpose is marked `LeftOut` with the reason. Any other field is refused by name.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Self, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+
+class RefusedError(Exception):
+    """A declared object holds something that the rehearsal doesn't know; one line per field."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Marks a field that is known and deliberately not rehearsed."""
+
+    reason: str
+
+
+@dataclass(frozen=True, order=True)
+class Omission:
+    """Something declared that the rehearsal leaves out: what, why, and in which objects."""
+
+    what: str
+    reason: str
+    objects: tuple[str, ...] = ()
+
+
+class Fields(BaseModel):
+    """Base of every model: no field beyond the listed ones."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=True
+    )
+
+    @classmethod
+    def read(cls, data: object, what: str) -> Self:
+        """Read plain data.
+
+        Args:
+            data: the object's fields.
+            what: how to name the object in an error, such as `VirtualService pets/ingress`.
+
+        Raises:
+            RefusedError: a field is unknown or holds a value that the rehearsal can't translate.
+        """
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise RefusedError("\n".join(_lines(error, what))) from None
+
+    def omissions(self, prefix: str = "") -> Iterator[tuple[str, str]]:
+        """Each set field that is left out: its path without list indices, and the reason."""
+        for name in sorted(self.model_fields_set):
+            field = type(self).model_fields[name]
+            path = f"{prefix}.{field.alias or name}" if prefix else (field.alias or name)
+            reasons = [mark.reason for mark in field.metadata if isinstance(mark, LeftOut)]
+            if reasons:
+                yield path, reasons[0]
+            else:
+                yield from _inner_omissions(getattr(self, name), path)
+
+
+def _inner_omissions(value: object, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Fields):
+        yield from value.omissions(path)
+    elif isinstance(value, list | tuple):
+        for item in cast("list[object]", value):
+            yield from _inner_omissions(item, f"{path}[]")
+
+
+def _lines(error: ValidationError, what: str) -> Iterator[str]:
+    for problem in error.errors():
+        path = ""
+        for part in problem["loc"]:
+            path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+        if problem["type"] == "extra_forbidden":
+            yield f"{what}: {path}: not known to the rehearsal"
+        else:
+            reason = problem["msg"].removeprefix("Value error, ")
+            given = problem["input"]
+            value = f" = {given}" if isinstance(given, str | int | float | bool) else ""
+            yield f"{what}: {path}{value}: {reason[:1].lower()}{reason[1:]}"
+
+
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_DURATION = re.compile(rf"(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?(?:{_NUMBER}ms)?")
+_UNITS = (3600.0, 60.0, 1.0, 0.001)
+
+
+def _seconds(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be a duration such as 2s or 250ms")  # noqa: TRY004 (pydantic's rule)
+    found = _DURATION.fullmatch(value)
+    if not value or found is None:
+        raise ValueError("must be a duration such as 2s or 250ms")
+    parts = zip(found.groups(), _UNITS, strict=True)
+    return sum(float(part) * unit for part, unit in parts if part)
+
+
+# A duration of Kubernetes' or Istio's form, as seconds.
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+
+
+def only(*allowed: object, because: str) -> BeforeValidator:
+    """Accept one of some values; any other is refused with the reason."""
+
+    def check(value: object) -> object:
+        if value not in allowed:
+            raise ValueError(f"only {' or '.join(map(str, allowed))} can be rehearsed: {because}")
+        return value
+
+    return BeforeValidator(check)
+
+
+class Metadata(Fields):
+    """An object's metadata, or a pod template's."""
+
+    name: str = ""
+    namespace: str = ""
+    labels: dict[str, str] = Field(default_factory=dict[str, str])
+    annotations: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+# Labels and annotations that change what a cluster does, and why the rehearsal leaves them out.
+# Labels of other prefixes are data for selectors; annotations of other prefixes are refused.
+_MEANT = {
+    "pulumi.com/": "it steers how the engine waits for a cluster",
+    "pod-security.kubernetes.io/": "processes of this machine have no pod security",
+    "iam.gke.io/": "there is no Google Cloud here",
+    "cloud.google.com/": "there is no Google Cloud here",
+    "topology.istio.io/": "one machine has one network",
+    "proxy.istio.io/config": "the sidecar here is configured by the rehearsal",
+    "cluster-autoscaler.kubernetes.io/": "there are no nodes here",
+}
+_KNOWN_LABELS = {
+    "istio-injection": "enabled",
+    "istio.io/rev": "default",
+    "sidecar.istio.io/inject": "true",
+}
+_ISTIO_LABEL = re.compile(r"(\w+\.)*istio\.io/.*|istio-injection")
+
+
+def read_marks(metadata: Metadata, what: str, path: str = "metadata") -> Iterator[tuple[str, str]]:
+    """Check labels and annotations that mean something.
+
+    Returns:
+        The left out ones: path and reason.
+
+    Raises:
+        RefusedError: one means something that the rehearsal doesn't know.
+    """
+    for kind, marks in (("labels", metadata.labels), ("annotations", metadata.annotations)):
+        for key, value in marks.items():
+            reason = next((why for prefix, why in _MEANT.items() if key.startswith(prefix)), None)
+            if reason:
+                yield f"{path}.{kind}.{key}", reason
+            elif key in _KNOWN_LABELS and kind == "labels":
+                if value != _KNOWN_LABELS[key]:
+                    raise RefusedError(
+                        f"{what}: {path}.labels.{key} = {value}: "
+                        f"only {_KNOWN_LABELS[key]} can be rehearsed"
+                    )
+            elif kind == "annotations" or _ISTIO_LABEL.fullmatch(key):
+                raise RefusedError(f"{what}: {path}.{kind}.{key}: not known to the rehearsal")
+
+
+def group(omissions: Mapping[tuple[str, str], list[str]]) -> tuple[Omission, ...]:
+    """Omissions by what and reason, with the objects that declare them."""
+    return tuple(
+        sorted(
+            Omission(what, reason, tuple(sorted(set(objects))))
+            for (what, reason), objects in omissions.items()
+        )
+    )

@@ -1,0 +1,358 @@
+"""Istio objects: the fields that the rehearsal translates, and those that it leaves out."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from rehearsal.objects.fields import Fields, LeftOut, Metadata, Seconds, only
+from rehearsal.objects.kubernetes import Selector
+
+VISIBILITY = LeftOut("every proxy sees every object")
+
+
+class StringMatch(Fields):
+    """A string matched in exactly one way."""
+
+    exact: str | None = None
+    prefix: str | None = None
+    regex: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "StringMatch":
+        if len(self.model_fields_set) != 1:
+            raise ValueError("must have exactly one of exact, prefix and regex")
+        return self
+
+
+class HttpMatch(Fields):
+    """The condition of a route."""
+
+    name: str = ""
+    uri: StringMatch | None = None
+    ignore_uri_case: bool = False
+    method: StringMatch | None = None
+    authority: StringMatch | None = None
+    headers: dict[str, StringMatch] = Field(default_factory=dict[str, StringMatch])
+    without_headers: dict[str, StringMatch] = Field(default_factory=dict[str, StringMatch])
+
+
+class PortNumber(Fields):
+    """A port by number."""
+
+    number: int
+
+
+class Destination(Fields):
+    """Where a route leads."""
+
+    host: str
+    subset: str = ""
+    port: PortNumber | None = None
+
+
+class WeightedDestination(Fields):
+    """A destination and its share."""
+
+    destination: Destination
+    weight: Annotated[int, Field(ge=0)] = 0
+
+
+class Retries(Fields):
+    """How a failed request is tried again."""
+
+    attempts: int = 0
+    per_try_timeout: Seconds | None = None
+    retry_on: str = ""
+    retry_ignore_previous_hosts: bool | None = None
+    retry_remote_localities: Annotated[Any, LeftOut("one machine has one locality")] = None
+    backoff: Seconds | None = None
+
+
+class HttpRoute(Fields):
+    """One route of a virtual service."""
+
+    name: str = ""
+    match: tuple[HttpMatch, ...] = ()
+    route: Annotated[tuple[WeightedDestination, ...], Field(min_length=1)]
+    timeout: Seconds | None = None
+    retries: Retries | None = None
+
+
+class VirtualServiceSpec(Fields):
+    """Routes of some hosts."""
+
+    hosts: tuple[str, ...]
+    gateways: tuple[str, ...] = ("mesh",)
+    http: tuple[HttpRoute, ...]
+    export_to: Annotated[Any, VISIBILITY] = None
+
+
+class VirtualService(Fields):
+    """A virtual service."""
+
+    metadata: Metadata
+    spec: VirtualServiceSpec
+
+
+class TcpKeepalive(Fields):
+    """TCP keepalive of upstream connections."""
+
+    probes: int | None = None
+    time: Seconds | None = None
+    interval: Seconds | None = None
+
+
+class TcpPool(Fields):
+    """Connections of an upstream cluster."""
+
+    max_connections: int = 0
+    connect_timeout: Seconds | None = None
+    max_connection_duration: Seconds | None = None
+    idle_timeout: Seconds | None = None
+    tcp_keepalive: TcpKeepalive | None = None
+
+
+class HttpPool(Fields):
+    """Requests of an upstream cluster; 0 means Istio's default, which is no limit."""
+
+    http1_max_pending_requests: Annotated[int, Field(alias="http1MaxPendingRequests")] = 0
+    http2_max_requests: Annotated[int, Field(alias="http2MaxRequests")] = 0
+    max_requests_per_connection: int = 0
+    max_retries: int = 0
+    idle_timeout: Seconds | None = None
+    h2_upgrade_policy: Annotated[
+        str,
+        Field(alias="h2UpgradePolicy"),
+        only("DEFAULT", "DO_NOT_UPGRADE", because="the services speak HTTP/1.1"),
+    ] = "DEFAULT"
+
+
+class ConnectionPool(Fields):
+    """Limits of an upstream cluster."""
+
+    tcp: TcpPool | None = None
+    http: HttpPool | None = None
+
+
+class OutlierDetection(Fields):
+    """When a pod is taken out of load balancing."""
+
+    consecutive_5xx_errors: Annotated[int | None, Field(alias="consecutive5xxErrors")] = None
+    consecutive_gateway_errors: int | None = None
+    split_external_local_origin_errors: bool = False
+    consecutive_local_origin_failures: int | None = None
+    interval: Seconds | None = None
+    base_ejection_time: Seconds | None = None
+    max_ejection_percent: int = 0
+    min_health_percent: int = 0
+
+
+class LoadBalancer(Fields):
+    """How a pod is chosen."""
+
+    simple: Literal["UNSPECIFIED", "LEAST_CONN", "LEAST_REQUEST", "RANDOM", "ROUND_ROBIN"] = (
+        "UNSPECIFIED"
+    )
+
+
+class ClientTls(Fields):
+    """TLS that a sidecar originates."""
+
+    mode: Literal["DISABLE", "SIMPLE", "ISTIO_MUTUAL"]
+    sni: str = ""
+    subject_alt_names: tuple[str, ...] = ()
+
+
+class Percent(Fields):
+    """A percentage."""
+
+    value: float
+
+
+class RetryBudget(Fields):
+    """How many of a cluster's requests may be retries at a time."""
+
+    percent: Percent | None = None
+    min_retry_concurrency: int = 0
+
+
+class PolicyBlocks(Fields):
+    """What a traffic policy or a port's own policy holds."""
+
+    connection_pool: ConnectionPool | None = None
+    outlier_detection: OutlierDetection | None = None
+    load_balancer: LoadBalancer | None = None
+    tls: ClientTls | None = None
+
+
+class PortPolicy(PolicyBlocks):
+    """The policy of one port; nothing is inherited from the policy around it."""
+
+    port: PortNumber
+
+
+class TrafficPolicy(PolicyBlocks):
+    """The policy of a host or a subset."""
+
+    port_level_settings: tuple[PortPolicy, ...] = ()
+    retry_budget: RetryBudget | None = None
+
+
+class Subset(Fields):
+    """Some of a host's pods, by label."""
+
+    name: str
+    labels: dict[str, str] = Field(default_factory=dict[str, str])
+    traffic_policy: TrafficPolicy | None = None
+
+
+class DestinationRuleSpec(Fields):
+    """How a host is called."""
+
+    host: str
+    traffic_policy: TrafficPolicy | None = None
+    subsets: tuple[Subset, ...] = ()
+    export_to: Annotated[Any, VISIBILITY] = None
+
+
+class DestinationRule(Fields):
+    """A destination rule."""
+
+    metadata: Metadata
+    spec: DestinationRuleSpec
+
+
+class ServiceEntryPort(Fields):
+    """A port of an outside host."""
+
+    number: int
+    name: str
+    protocol: Annotated[str, only("HTTP", because="the rehearsal routes HTTP")] = "HTTP"
+    target_port: int | None = None
+
+
+class ServiceEntrySpec(Fields):
+    """A host outside the mesh that may be called."""
+
+    hosts: tuple[str, ...]
+    ports: tuple[ServiceEntryPort, ...]
+    resolution: Annotated[str, only("DNS", because="an outside host is one name here")]
+    location: Annotated[str, only("MESH_EXTERNAL", because="stand-ins have no sidecar")] = (
+        "MESH_EXTERNAL"
+    )
+    export_to: Annotated[Any, VISIBILITY] = None
+
+
+class ServiceEntry(Fields):
+    """A service entry."""
+
+    metadata: Metadata
+    spec: ServiceEntrySpec
+
+
+class GatewayPort(Fields):
+    """A port that a gateway opens."""
+
+    number: int
+    name: str
+    protocol: Annotated[str, only("HTTP", because="the rehearsal's ingress is plain HTTP")]
+    target_port: Annotated[Any, LeftOut("the ingress listens on a port of this machine")] = None
+
+
+class GatewayServer(Fields):
+    """A port and the hosts that it serves."""
+
+    port: GatewayPort
+    hosts: tuple[str, ...]
+    name: str = ""
+
+
+class GatewaySpec(Fields):
+    """Servers of the gateway pods that the selector picks."""
+
+    selector: dict[str, str]
+    servers: tuple[GatewayServer, ...]
+
+
+class Gateway(Fields):
+    """A gateway."""
+
+    metadata: Metadata
+    spec: GatewaySpec
+
+
+class MutualTls(Fields):
+    """Which connections a workload accepts."""
+
+    mode: Literal["UNSET", "DISABLE", "PERMISSIVE", "STRICT"] = "UNSET"
+
+
+class PeerAuthenticationSpec(Fields):
+    """Mutual TLS of the selected workloads."""
+
+    selector: Selector | None = None
+    mtls: MutualTls = MutualTls()
+
+
+class PeerAuthentication(Fields):
+    """A peer authentication."""
+
+    metadata: Metadata
+    spec: PeerAuthenticationSpec
+
+
+class Source(Fields):
+    """Who calls; every list that is set must match."""
+
+    principals: tuple[str, ...] = ()
+    not_principals: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    not_namespaces: tuple[str, ...] = ()
+    service_accounts: tuple[str, ...] = ()
+
+
+class From(Fields):
+    """One source."""
+
+    source: Source
+
+
+class Operation(Fields):
+    """What is called; every list that is set must match."""
+
+    hosts: tuple[str, ...] = ()
+    not_hosts: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    not_methods: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    not_paths: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
+    not_ports: tuple[str, ...] = ()
+
+
+class To(Fields):
+    """One operation."""
+
+    operation: Operation
+
+
+class Rule(Fields):
+    """Sources and operations; with neither it matches everything."""
+
+    from_: Annotated[tuple[From, ...], Field(alias="from")] = ()
+    to: tuple[To, ...] = ()
+
+
+class AuthorizationPolicySpec(Fields):
+    """Rules for the selected workloads; without rules an ALLOW policy allows nothing."""
+
+    selector: Selector | None = None
+    action: Literal["ALLOW", "DENY"] = "ALLOW"
+    rules: tuple[Rule, ...] = ()
+
+
+class AuthorizationPolicy(Fields):
+    """An authorization policy."""
+
+    metadata: Metadata
+    spec: AuthorizationPolicySpec

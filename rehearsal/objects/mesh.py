@@ -1,0 +1,248 @@
+"""Gathers what a declaration holds for the mesh, and what of it the rehearsal leaves out."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from rehearsal.objects import helm, istio, kubernetes
+from rehearsal.objects.fields import Fields, Metadata, Omission, RefusedError, group, read_marks
+from rehearsal.program import Declaration, Resource
+
+CLUSTER_DOMAIN = "cluster.local"
+
+T = TypeVar("T", bound=Fields)
+
+_MODELS: Mapping[str, type[Fields]] = {
+    "core/v1:Namespace": kubernetes.Namespace,
+    "core/v1:ServiceAccount": kubernetes.ServiceAccount,
+    "core/v1:Service": kubernetes.Service,
+    "apps/v1:Deployment": kubernetes.Deployment,
+    "autoscaling/v2:HorizontalPodAutoscaler": kubernetes.HorizontalPodAutoscaler,
+    "networking.istio.io/v1:VirtualService": istio.VirtualService,
+    "networking.istio.io/v1:DestinationRule": istio.DestinationRule,
+    "networking.istio.io/v1:ServiceEntry": istio.ServiceEntry,
+    "networking.istio.io/v1:Gateway": istio.Gateway,
+    "security.istio.io/v1:PeerAuthentication": istio.PeerAuthentication,
+    "security.istio.io/v1:AuthorizationPolicy": istio.AuthorizationPolicy,
+}
+_LEFT_OUT_KINDS = {
+    "policy/v1:PodDisruptionBudget": "there are no nodes here",
+    "networking.k8s.io/v1:NetworkPolicy": "processes of one machine share its loopback network",
+}
+_LEFT_OUT_CHARTS = {
+    "base": "there is no API server that needs Istio's CRDs",
+    "cni": "traffic reaches a sidecar by its address, not by redirection",
+}
+_LEFT_OUT_PACKAGES = {
+    "gcp": "nothing is created in Google Cloud",
+    "docker": "services run from this checkout's source, not from images",
+    "pulumi": "providers have nothing to do here",
+}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A deployment: how many pods of which labels and identity run what."""
+
+    name: str
+    namespace: str
+    labels: Mapping[str, str]
+    service_account: str
+    replicas: int
+    container: kubernetes.Container
+
+
+@dataclass(frozen=True)
+class GatewayProxy:
+    """The gateway pod that a gateway chart's release brings."""
+
+    name: str
+    namespace: str
+    labels: Mapping[str, str]
+    service_account: str
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """Every declared object that the rehearsal translates, and what it leaves out."""
+
+    config: helm.MeshConfig
+    services: tuple[kubernetes.Service, ...]
+    workloads: tuple[Workload, ...]
+    gateway_proxies: tuple[GatewayProxy, ...]
+    virtual_services: tuple[istio.VirtualService, ...]
+    destination_rules: tuple[istio.DestinationRule, ...]
+    service_entries: tuple[istio.ServiceEntry, ...]
+    gateways: tuple[istio.Gateway, ...]
+    peer_authentications: tuple[istio.PeerAuthentication, ...]
+    authorization_policies: tuple[istio.AuthorizationPolicy, ...]
+    omissions: tuple[Omission, ...]
+
+    def service_host(self, service: kubernetes.Service) -> str:
+        """A service's name in the whole cluster."""
+        return f"{service.metadata.name}.{service.metadata.namespace}.svc.{CLUSTER_DOMAIN}"
+
+
+def gather(declaration: Declaration) -> Mesh:
+    """Read a declaration's Kubernetes and Istio objects.
+
+    Raises:
+        RefusedError: a kind or a field isn't known to the rehearsal, or a value can't be rehearsed;
+            one line each.
+    """
+    return _Gatherer().gather(declaration)
+
+
+class _Gatherer:
+    def __init__(self) -> None:
+        self._objects: dict[type[Fields], list[Any]] = defaultdict(list)
+        self._omissions: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._problems: list[str] = []
+        self._istiod: list[helm.IstiodValues] = []
+        self._proxies: list[GatewayProxy] = []
+
+    def gather(self, declaration: Declaration) -> Mesh:
+        for resource in declaration.resources:
+            if resource.custom and not resource.read_id:
+                try:
+                    self._take(resource)
+                except RefusedError as error:
+                    self._problems.append(str(error))
+        if not self._istiod:
+            self._problems.append("no istiod is declared: there is no mesh to rehearse")
+        self._check_injection()
+        if self._problems:
+            raise RefusedError("\n".join(self._problems))
+        return Mesh(
+            config=self._istiod[0].mesh_config,
+            services=self._all(kubernetes.Service),
+            workloads=self._workloads(),
+            gateway_proxies=tuple(self._proxies),
+            virtual_services=self._all(istio.VirtualService),
+            destination_rules=self._all(istio.DestinationRule),
+            service_entries=self._all(istio.ServiceEntry),
+            gateways=self._all(istio.Gateway),
+            peer_authentications=self._all(istio.PeerAuthentication),
+            authorization_policies=self._all(istio.AuthorizationPolicy),
+            omissions=group(self._omissions),
+        )
+
+    def _all(self, model: type[T]) -> tuple[T, ...]:
+        return tuple(self._objects[model])
+
+    def _take(self, resource: Resource) -> None:
+        package, _, type_ = resource.type.partition(":")
+        if package in _LEFT_OUT_PACKAGES:
+            self._leave_out(resource.type, _LEFT_OUT_PACKAGES[package], resource.name)
+        elif package != "kubernetes":
+            raise RefusedError(f"{resource.type} {resource.name}: not known to the rehearsal")
+        elif type_ == "helm.sh/v3:Release":
+            self._take_release(resource)
+        elif type_ in _LEFT_OUT_KINDS:
+            self._leave_out(type_.rpartition(":")[2], _LEFT_OUT_KINDS[type_], _label(resource))
+        elif type_ in _MODELS:
+            self._take_object(resource, _MODELS[type_], type_.rpartition(":")[2])
+        else:
+            raise RefusedError(f"{type_} {resource.name}: this kind is not known to the rehearsal")
+
+    def _take_object(self, resource: Resource, model: type[Fields], kind: str) -> None:
+        label = _label(resource)
+        what = f"{kind} {label}"
+        data = {k: v for k, v in resource.inputs.items() if k not in ("apiVersion", "kind")}
+        data["metadata"] = {
+            **data.get("metadata", {}),
+            "name": resource.outputs["metadata"]["name"],
+            "namespace": _namespace(resource),
+        }
+        read = model.read(data, what)
+        for path, reason in read.omissions():
+            self._leave_out(f"{kind}: {path}", reason, label)
+        marked: list[tuple[str, Metadata]] = [("metadata", getattr(read, "metadata"))]  # noqa: B009
+        if isinstance(read, kubernetes.Deployment):
+            marked.append(("spec.template.metadata", read.spec.template.metadata))
+        for path, metadata in marked:
+            for mark, reason in read_marks(metadata, what, path):
+                self._leave_out(f"{kind}: {mark}", reason, label)
+        self._objects[model].append(read)
+
+    def _take_release(self, resource: Resource) -> None:
+        inputs = resource.inputs
+        chart = str(inputs["chart"]).rstrip("/").rpartition("/")[2]
+        name, namespace = resource.outputs["name"], resource.outputs["namespace"]
+        what = f"Release {namespace}/{name}"
+        values: dict[str, Any] = inputs.get("values") or {}
+        if chart in _LEFT_OUT_CHARTS:
+            self._leave_out(f"Release of chart {chart}", _LEFT_OUT_CHARTS[chart], name)
+            return
+        if chart == "istiod":
+            read = helm.IstiodValues.read(values, f"{what}: values")
+            self._istiod.append(read)
+        elif chart == "gateway":
+            read = helm.GatewayValues.read(values, f"{what}: values")
+            self._proxies.append(_gateway_proxy(name, namespace, read))
+        else:
+            raise RefusedError(f"{what}: chart {chart} is not known to the rehearsal")
+        for path, reason in read.omissions():
+            self._leave_out(f"Release of chart {chart}: values.{path}", reason, name)
+
+    def _workloads(self) -> tuple[Workload, ...]:
+        scaled = {
+            (scaler.metadata.namespace, scaler.spec.scale_target_ref.name): scaler.spec.min_replicas
+            for scaler in self._all(kubernetes.HorizontalPodAutoscaler)
+        }
+        workloads: list[Workload] = []
+        for deployment in self._all(kubernetes.Deployment):
+            name, namespace = deployment.metadata.name, deployment.metadata.namespace
+            template = deployment.spec.template
+            own = deployment.spec.replicas
+            workloads.append(
+                Workload(
+                    name=name,
+                    namespace=namespace,
+                    labels=template.metadata.labels,
+                    service_account=template.spec.service_account_name,
+                    replicas=own if own is not None else scaled.get((namespace, name), 1),
+                    container=template.spec.containers[0],
+                )
+            )
+        return tuple(workloads)
+
+    def _check_injection(self) -> None:
+        injected = {
+            namespace.metadata.name
+            for namespace in self._all(kubernetes.Namespace)
+            if {"istio-injection", "istio.io/rev"} & set(namespace.metadata.labels)
+        }
+        for deployment in self._all(kubernetes.Deployment):
+            if deployment.metadata.namespace not in injected:
+                self._problems.append(
+                    f"Deployment {deployment.metadata.namespace}/{deployment.metadata.name}: its "
+                    "namespace isn't labelled istio-injection: enabled, so its pods get no "
+                    "sidecar; the rehearsal runs each pod with one"
+                )
+
+    def _leave_out(self, what: str, reason: str, name: str) -> None:
+        self._omissions[what, reason].append(name)
+
+
+def _gateway_proxy(release: str, namespace: str, values: helm.GatewayValues) -> GatewayProxy:
+    """Names and labels as the gateway chart's _helpers.tpl makes them."""
+    name = values.name or release
+    account = values.service_account
+    return GatewayProxy(
+        name=name,
+        namespace=namespace,
+        labels={"app": name, "istio": name.removeprefix("istio-"), **values.labels},
+        service_account=account.name or (name if account.create else "default"),
+    )
+
+
+def _namespace(resource: Resource) -> str:
+    metadata: Mapping[str, Any] = resource.inputs.get("metadata") or {}
+    return str(metadata.get("namespace") or "default")
+
+
+def _label(resource: Resource) -> str:
+    name = str(resource.outputs["metadata"]["name"])
+    return name if resource.type.endswith(":Namespace") else f"{_namespace(resource)}/{name}"

@@ -1,0 +1,101 @@
+"""Local certificate authorities, for the mesh's identities and for stand-ins of the outside."""
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+_VALID = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A certificate and its key, as files in PEM form."""
+
+    certificate: Path
+    key: Path
+
+
+class Authority:
+    """A certificate authority that lives as long as its process; its key is never written."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        certificate = (
+            _builder(self._name, self._name, self._key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(sign_certificates=True), critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.certificate = folder / "ca.pem"
+        self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+    def issue_identity(self, uri: str) -> Leaf:
+        """Issue a workload's certificate: its SPIFFE identity is the only name in it."""
+        return self._issue(
+            uri.replace("://", "-").replace("/", "-"), uri, x509.UniformResourceIdentifier(uri)
+        )
+
+    def issue_host(self, host: str) -> Leaf:
+        """Issue a server's certificate for a DNS name."""
+        return self._issue(host, host, x509.DNSName(host))
+
+    def _issue(self, file: str, subject: str, name: x509.GeneralName) -> Leaf:
+        key = ec.generate_private_key(ec.SECP256R1())
+        common = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject[:64])])
+        usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        certificate = (
+            _builder(common, self._name, key.public_key())
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(sign_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+            .add_extension(x509.SubjectAlternativeName([name]), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        leaf = Leaf(self._folder / f"{file}.pem", self._folder / f"{file}.key")
+        leaf.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        leaf.key.touch(mode=0o600)
+        leaf.key.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        return leaf
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
+    now = dt.datetime.now(dt.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(minutes=5))
+        .not_valid_after(now + _VALID)
+    )
+
+
+def _usage(*, sign_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=sign_certificates,
+        crl_sign=sign_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

@@ -1,0 +1,135 @@
+"""Processes that never outlive the one that started them."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_STOP_SECONDS = 3.0
+_LAST_LINES = 3
+
+
+class ProcessError(Exception):
+    """A process failed; the text says which, how, and where its log is."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A started process."""
+
+    name: str
+    process: asyncio.subprocess.Process
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it still runs."""
+        return self.process.returncode is None
+
+    def failure(self) -> ProcessError:
+        """What to say of its end: exit status, last lines of its log, and where the log is."""
+        status = self.process.returncode
+        how = f"ended by signal {-status}" if status and status < 0 else f"exited with {status}"
+        return ProcessError(f"{self.name} {how}: {last_lines(self.log)} (log: {self.log})")
+
+
+def last_lines(log: Path) -> str:
+    """The last lines of a log, in one."""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return " / ".join(line.strip() for line in lines[-_LAST_LINES:]) or "it wrote nothing"
+
+
+class Processes:
+    """Starts processes and stops them all.
+
+    Each has a session of its own, so that a Ctrl-C in the terminal reaches only this process, which
+    then stops them in order. Where this process is killed, Linux kills them too.
+    """
+
+    def __init__(self) -> None:
+        self._running: list[Running] = []
+
+    async def start(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
+    ) -> Running:
+        """Start a process whose output goes to a log file.
+
+        Raises:
+            ProcessError: the command can't be run.
+        """
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    env=dict(environment),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    preexec_fn=_die_with(os.getpid()) if sys.platform == "linux" else None,
+                )
+            except OSError as error:
+                raise ProcessError(f"{name}: {command[0]}: {error.strerror}") from error
+        running = Running(name, process, log)
+        self._running.append(running)
+        return running
+
+    async def stop(self, *stopped: Running, gently: bool = False) -> None:
+        """Stop processes, by default all that run.
+
+        Args:
+            stopped: which.
+            gently: whether a service is asked to finish what it began (SIGTERM), as a cluster
+                does, instead of to stop at once (SIGINT).
+        """
+        ending = list(stopped or self._running)
+        number = signal.SIGTERM if gently else signal.SIGINT
+        for running in ending:
+            if running.is_running:
+                with contextlib.suppress(ProcessLookupError):
+                    running.process.send_signal(number)
+        waits = [asyncio.ensure_future(running.process.wait()) for running in ending]
+        if waits:
+            _, late = await asyncio.wait(waits, timeout=30.0 if gently else _STOP_SECONDS)
+            if late:
+                for running in ending:
+                    kill(running)
+                await asyncio.wait(late)
+        self._running = [running for running in self._running if running not in ending]
+
+
+def kill(running: Running) -> None:
+    """End a process as a crash would, with no chance to finish anything."""
+    if running.is_running:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+
+
+class _die_with:  # noqa: N801 (used as a function)
+    """Run in the new process before its command: have Linux kill it when its parent dies.
+
+    https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+    """
+
+    _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+    def __init__(self, parent: int) -> None:
+        self._parent = parent
+
+    def __call__(self) -> None:
+        if self._libc is not None:
+            self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != self._parent:
+            os._exit(1)

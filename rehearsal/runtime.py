@@ -1,0 +1,406 @@
+"""Keeps a mesh running on this machine, and changes it to what is declared next."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from rehearsal.envoy.admin import Admin
+from rehearsal.envoy.names import selects, spiffe
+from rehearsal.envoy.process import EnvoyProcess, envoy_path
+from rehearsal.envoy.proxy import ingress_files, sidecar_files
+from rehearsal.envoy.topology import LOOPBACK, Identity, Ingress, Pod, Topology
+from rehearsal.metrics import VersionMetrics, version_metrics
+from rehearsal.objects.fields import RefusedError
+from rehearsal.objects.mesh import GatewayProxy, Mesh, Workload
+from rehearsal.pki import Authority
+from rehearsal.ports import Ports, is_free
+from rehearsal.processes import ProcessError, Processes, Running, kill
+from rehearsal.stackconfig import ROOT
+from rehearsal.standin import StandIns
+from rehearsal.together import together
+
+APPS = ROOT / "apps"
+RUNS = ROOT / "build" / "rehearsal"
+_KEPT_RUNS = 5
+_READY_SECONDS = 20.0
+_POLL_SECONDS = 0.02
+
+
+class PortInUseError(Exception):
+    """The ingress can't have the port that was asked for."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What it took to put a mesh in force.
+
+    Attributes:
+        files: Envoy files that changed, by proxy.
+        started, stopped: pods.
+        seconds: until the last Envoy had it in force.
+    """
+
+    files: Mapping[str, tuple[str, ...]]
+    started: tuple[str, ...]
+    stopped: tuple[str, ...]
+    seconds: float
+
+
+class Runtime:
+    """A mesh of processes on loopback.
+
+    Every pod is a process of a service's source and an Envoy; the gateway is one more Envoy.
+
+    Args:
+        folder: where logs and Envoy's files go.
+        port: where the ingress listens; None for any free port.
+    """
+
+    def __init__(self, folder: Path, port: int | None = None) -> None:
+        self.folder = folder
+        self._ports = Ports()
+        self._port = port
+        self._processes = Processes()
+        # A socket's path may have 107 bytes at most, which the folder's may exceed.
+        self._sockets = Path(tempfile.mkdtemp(prefix="petmesh-"))
+        self._authority = Authority("rehearsal: mesh", folder / "pki" / "mesh")
+        self._outside = Authority("rehearsal: outside", folder / "pki" / "outside")
+        self.stand_ins = StandIns(self._outside, self._ports)
+        self._identities: dict[str, Identity] = {}
+        self._pods: dict[str, _LivePod] = {}
+        self._envoys: list[EnvoyProcess] = []
+        self._created: Counter[str] = Counter()
+        self._ingress: tuple[Ingress, EnvoyProcess] | None = None
+        self._environment: dict[str, Mapping[str, str]] = {}
+        self._replicas: dict[str, int] = {}
+        self._mesh: Mesh | None = None
+
+    async def start(self, mesh: Mesh) -> Change:
+        """Start everything and wait until all of it is ready.
+
+        Raises:
+            PortInUseError: the ingress's port is taken.
+            ProcessError: a process failed; the text says which and why.
+        """
+        envoy_path()
+        if self._port is not None and not is_free(self._port):
+            raise PortInUseError(f"port {self._port} is in use: choose another with --port")
+        return await self.apply(mesh)
+
+    async def apply(self, mesh: Mesh) -> Change:
+        """Change what runs to another mesh, and wait until it is in force everywhere.
+
+        Pods whose deployment didn't change go on running. New ones are ready before any route
+        leads to them, and old ones stop only after none does.
+
+        Raises:
+            ProcessError: a process failed or an Envoy refused a file.
+        """
+        begun = time.monotonic()
+        hosts = [host for entry in mesh.service_entries for host in entry.spec.hosts]
+        await self.stand_ins.start(hosts)
+        kept, missing = self._compare(mesh)
+        old = {name: live for name, live in self._pods.items() if name not in kept}
+        new = [self._plan_pod(mesh, template) for template in missing]
+        pods = (*(self._pods[name].pod for name in kept), *(pod for pod, _ in new))
+        topology = Topology(
+            pods=pods,
+            trust=self._authority.certificate,
+            outside_trust=self._outside.certificate,
+            outside=dict(self.stand_ins.addresses),
+        )
+        started = await together(
+            *(self._start_pod(mesh, topology, pod, template) for pod, template in new)
+        )
+        fresh: list[EnvoyProcess] = [live.sidecar for live in started]
+        if self._ingress is None:
+            fresh.append(await self._start_ingress(mesh, topology))
+        await together(
+            *(self._wait_process(live) for live in started),
+            *(envoy.wait_ready() for envoy in fresh),
+        )
+        self._pods.update({live.pod.name: live for live in started})
+        files = await self._reconfigure(mesh, topology, fresh)
+        for name, live in old.items():
+            del self._pods[name]
+            await self._stop_pod(live)
+        self._mesh = mesh
+        return Change(
+            files,
+            tuple(live.pod.name for live in started),
+            tuple(old),
+            time.monotonic() - begun,
+        )
+
+    async def adjust(
+        self,
+        workload: str,
+        *,
+        environment: Mapping[str, str] | None = None,
+        replicas: int | None = None,
+    ) -> Change:
+        """Change a workload beyond what is declared: to inject faults, or as an autoscaler does.
+
+        Args:
+            workload: a deployment's name.
+            environment: variables that its pods get besides the declared ones; none takes back
+                what was set before.
+            replicas: how many pods it has; None is what is declared.
+        """
+        self._environment[workload] = environment or {}
+        if replicas is None:
+            self._replicas.pop(workload, None)
+        else:
+            self._replicas[workload] = replicas
+        return await self.apply(self.mesh)
+
+    def crash(self, pod: str) -> None:
+        """Kill a pod's process; its sidecar stays, as when a container crashes."""
+        kill(self._pods[pod].process)
+
+    async def replace(self, pod: str) -> Change:
+        """Put a new pod in the place of one, as a cluster does with one that failed."""
+        live = self._pods.pop(pod)
+        change = await self.apply(self.mesh)
+        await self._stop_pod(live)
+        return change
+
+    async def stop(self) -> None:
+        """Stop everything."""
+        for envoy in self._envoys:
+            await envoy.admin.close()
+        await self._processes.stop()
+        await self.stand_ins.stop()
+        shutil.rmtree(self._sockets, ignore_errors=True)
+
+    @property
+    def mesh(self) -> Mesh:
+        """The mesh that is in force."""
+        if self._mesh is None:
+            raise RuntimeError("the runtime was not started")
+        return self._mesh
+
+    @property
+    def port(self) -> int:
+        """The ingress's port on this machine."""
+        if self._ingress is None:
+            raise RuntimeError("the runtime was not started")
+        return next(iter(self._ingress[0].ports.values()))
+
+    @property
+    def url(self) -> str:
+        """The ingress's address."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def pods_of(self, workload: str) -> tuple[Pod, ...]:
+        """A deployment's pods."""
+        return tuple(live.pod for live in self._pods.values() if live.pod.workload == workload)
+
+    def process_ids(self) -> dict[str, int]:
+        """The process id of every process and Envoy that runs."""
+        ids = {name: live.process.pid for name, live in self._pods.items()}
+        ids |= {f"Envoy of {n}": live.sidecar.running.pid for n, live in self._pods.items()}
+        if self._ingress:
+            ids[self._ingress[0].name] = self._ingress[1].running.pid
+        return ids
+
+    def check(self) -> None:
+        """See that every Envoy still runs.
+
+        Raises:
+            ProcessError: one ended.
+        """
+        envoys = [live.sidecar for live in self._pods.values()]
+        for envoy in [*envoys, *([self._ingress[1]] if self._ingress else [])]:
+            if not envoy.running.is_running:
+                raise envoy.running.failure()
+
+    async def version_metrics(self, host: str) -> dict[str, VersionMetrics]:
+        """How each version of a service does, as all its callers' Envoys count it.
+
+        Args:
+            host: the service's name in the whole cluster.
+        """
+        return await version_metrics(self._admins(), host)
+
+    def _admins(self) -> list[Admin]:
+        admins = [live.sidecar.admin for live in self._pods.values()]
+        return [*admins, self._ingress[1].admin] if self._ingress else admins
+
+    def _compare(self, mesh: Mesh) -> tuple[list[str], list["_Template"]]:
+        """The names of the pods that stay, and a template for each pod that is missing."""
+        kept: list[str] = []
+        missing: list[_Template] = []
+        for workload in mesh.workloads:
+            extra = dict(self._environment.get(workload.name, {}))
+            template = _Template(replace(workload, replicas=0), extra)
+            wanted = self._replicas.get(workload.name, workload.replicas)
+            same = [name for name, live in self._pods.items() if live.template == template]
+            kept += same[:wanted]
+            missing += [template] * (wanted - len(same))
+        return kept, missing
+
+    def _plan_pod(self, mesh: Mesh, template: "_Template") -> tuple[Pod, "_Template"]:
+        workload = template.workload
+        number = self._created[workload.name]
+        self._created[workload.name] += 1
+        pod = Pod(
+            name=f"{workload.name}-{number}",
+            workload=workload.name,
+            namespace=workload.namespace,
+            labels=workload.labels,
+            service_account=workload.service_account,
+            identity=self._identity(mesh, workload.namespace, workload.service_account),
+            app_port=self._ports.take(),
+            inbound_port=self._ports.take(),
+            outbound_port=self._ports.take(),
+        )
+        return pod, template
+
+    def _identity(self, mesh: Mesh, namespace: str, service_account: str) -> Identity:
+        uri = spiffe(mesh.config.trust_domain, namespace, service_account)
+        if uri not in self._identities:
+            leaf = self._authority.issue_identity(uri)
+            self._identities[uri] = Identity(uri, leaf.certificate, leaf.key)
+        return self._identities[uri]
+
+    async def _start_pod(
+        self, mesh: Mesh, topology: Topology, pod: Pod, template: "_Template"
+    ) -> "_LivePod":
+        folder, socket = self._place(pod.name)
+        envoy = EnvoyProcess(sidecar_files(mesh, topology, pod, folder, socket), folder, socket)
+        self._envoys.append(envoy)
+        container = template.workload.container
+        if not (APPS / container.name).is_dir():
+            raise ProcessError(
+                f"{pod.name}: container {container.name}: there is no folder of that name in apps/"
+            )
+        command = [*container.command, *container.args] or ["python", "-m", container.name]
+        if command[0] in ("python", "python3"):
+            command[0] = sys.executable
+        declared = {variable.name: variable.value for variable in container.env}
+        environment = {
+            "PYTHONPATH": str(APPS),
+            **declared,
+            **template.extra,
+            "HOST": LOOPBACK,
+            "PORT": str(pod.app_port),
+            "HTTP_PROXY": f"http://{LOOPBACK}:{pod.outbound_port}",
+        }
+        log = folder / f"{container.name}.log"
+        process = await self._processes.start(pod.name, command, environment, log)
+        await envoy.start(self._processes)
+        return _LivePod(pod, template, process, envoy)
+
+    async def _start_ingress(self, mesh: Mesh, topology: Topology) -> EnvoyProcess:
+        if len(mesh.gateway_proxies) != 1:
+            raise RefusedError(
+                f"{len(mesh.gateway_proxies)} releases of the gateway chart are declared: "
+                "the rehearsal runs exactly one ingress"
+            )
+        gateway = mesh.gateway_proxies[0]
+        first = self._ports.take() if self._port is None else self._port
+        ports = [first, *(self._ports.take() for _ in _served(mesh, gateway)[1:])]
+        ingress = Ingress(
+            name=gateway.name,
+            namespace=gateway.namespace,
+            labels=gateway.labels,
+            identity=self._identity(mesh, gateway.namespace, gateway.service_account),
+            ports=dict(zip(_served(mesh, gateway), ports, strict=True)),
+        )
+        folder, socket = self._place(ingress.name)
+        envoy = EnvoyProcess(ingress_files(mesh, topology, ingress, folder, socket), folder, socket)
+        self._envoys.append(envoy)
+        await envoy.start(self._processes)
+        self._ingress = (ingress, envoy)
+        return envoy
+
+    async def _wait_process(self, live: "_LivePod") -> None:
+        """Wait until the declared readiness probe succeeds, or at least the port is open."""
+        probe = live.template.workload.container.readiness_probe
+        path = probe.http_get.path if probe else "/"
+        url = f"http://{LOOPBACK}:{live.pod.app_port}{path}"
+        deadline = time.monotonic() + _READY_SECONDS
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+            while True:
+                try:
+                    async with session.get(url) as response:
+                        if probe is None or response.status < 400:  # noqa: PLR2004
+                            return
+                except (OSError, aiohttp.ClientError):
+                    pass
+                if not live.process.is_running:
+                    raise live.process.failure()
+                if time.monotonic() > deadline:
+                    raise ProcessError(f"{live.pod.name} is not ready (log: {live.process.log})")
+                await asyncio.sleep(_POLL_SECONDS)
+
+    async def _reconfigure(
+        self, mesh: Mesh, topology: Topology, fresh: Iterable[EnvoyProcess]
+    ) -> dict[str, tuple[str, ...]]:
+        """Have every Envoy that already ran take what is new to it."""
+        names: list[str] = []
+        applied: list[Coroutine[Any, Any, tuple[str, ...]]] = []
+        for live in self._pods.values():
+            if live.sidecar not in fresh and live.pod in topology.pods:
+                place = self._place(live.pod.name)
+                files = sidecar_files(mesh, topology, live.pod, *place)
+                names.append(live.pod.name)
+                applied.append(live.sidecar.apply(files))
+        if self._ingress and self._ingress[1] not in fresh:
+            ingress, envoy = self._ingress
+            files = ingress_files(mesh, topology, ingress, *self._place(ingress.name))
+            names.append(ingress.name)
+            applied.append(envoy.apply(files))
+        changes = await together(*applied)
+        return {name: change for name, change in zip(names, changes, strict=True) if change}
+
+    async def _stop_pod(self, live: "_LivePod") -> None:
+        await self._processes.stop(live.process, gently=True)
+        await live.sidecar.admin.close()
+        await self._processes.stop(live.sidecar.running)
+
+    def _place(self, name: str) -> tuple[Path, Path]:
+        return self.folder / name, self._sockets / f"{name[-80:]}.sock"
+
+
+@dataclass(frozen=True)
+class _Template:
+    workload: Workload
+    extra: Mapping[str, str]
+
+
+@dataclass
+class _LivePod:
+    pod: Pod
+    template: _Template
+    process: Running
+    sidecar: EnvoyProcess
+
+
+def new_folder() -> Path:
+    """A folder for a new run; those of the oldest runs go."""
+    RUNS.mkdir(parents=True, exist_ok=True)
+    for old in sorted(path for path in RUNS.iterdir() if path.is_dir())[: -_KEPT_RUNS + 1]:
+        shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=RUNS))
+
+
+def _served(mesh: Mesh, gateway: GatewayProxy) -> list[int]:
+    """The ports that gateways open on a proxy; where none does, 80, which then answers 404."""
+    ports = {
+        server.port.number
+        for declared in mesh.gateways
+        if selects(declared.spec.selector, gateway.labels)
+        for server in declared.spec.servers
+    }
+    return sorted(ports) or [80]

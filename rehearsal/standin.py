@@ -1,0 +1,65 @@
+"""Stand-ins of outside hosts: real TLS on loopback, with a certificate for the host's name."""
+
+import ssl
+from collections.abc import Callable, Iterable
+
+from aiohttp import web
+
+from rehearsal.envoy.topology import LOOPBACK
+from rehearsal.pki import Authority
+from rehearsal.ports import Ports
+
+# The form of an answer of https://api.thedogapi.com/v1/images/search, with no real picture.
+ANSWER = [
+    {"id": "stand-in", "url": "https://stand-in.invalid/dog.jpg", "width": 640, "height": 480}
+]
+
+
+class StandIns:
+    """One server for each outside host; it answers any path with `ANSWER`."""
+
+    def __init__(self, authority: Authority, ports: Ports) -> None:
+        self._authority = authority
+        self._ports = ports
+        self._runners: list[web.AppRunner] = []
+        self.addresses: dict[str, int] = {}
+        self.requests: list[str] = []
+
+    async def start(self, hosts: Iterable[str]) -> None:
+        """Start the servers of hosts that have none yet."""
+        for host in hosts:
+            if host not in self.addresses:
+                self.addresses[host] = await self._serve(host)
+
+    async def stop(self) -> None:
+        """Stop every server."""
+        for runner in self._runners:
+            await runner.cleanup()
+        self._runners.clear()
+        self.addresses.clear()
+
+    async def _serve(self, host: str) -> int:
+        leaf = self._authority.issue_host(host)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(leaf.certificate, leaf.key)
+        # Without the right server name there is no answer, as with hosts that share an address.
+        context.sni_callback = _require_name(host)
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", self._answer)
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        port = self._ports.take()
+        await web.TCPSite(runner, LOOPBACK, port, ssl_context=context).start()
+        self._runners.append(runner)
+        return port
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        self.requests.append(f"{request.method} https://{request.host}{request.path_qs}")
+        return web.json_response(ANSWER)
+
+
+def _require_name(host: str) -> Callable[[ssl.SSLObject, str | None, ssl.SSLContext], int | None]:
+    def check(_socket: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> int | None:
+        return None if name == host else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+
+    return check
