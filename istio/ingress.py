@@ -7,7 +7,7 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from istio.apis import NETWORKING
-from istio.install import INGRESS_NAMESPACE, INGRESS_SELECTOR
+from istio.install import HTTP_PORT, INGRESS_NAMESPACE, INGRESS_SELECTOR
 
 # The public service waits up to 2 s for its own back ends. What reached no pod is tried again;
 # what a pod answered is not: it has been through the back ends' retries already.
@@ -48,7 +48,7 @@ class PublicRoute(pulumi.ComponentResource):
                 "selector": INGRESS_SELECTOR,
                 "servers": [
                     {
-                        "port": {"number": 80, "name": "http", "protocol": "HTTP"},
+                        "port": {"number": HTTP_PORT, "name": "http", "protocol": "HTTP"},
                         "hosts": ["*"],
                     }
                 ],

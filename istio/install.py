@@ -11,9 +11,10 @@ from istio.security import principal
 SYSTEM_NAMESPACE = "istio-system"
 INGRESS_NAMESPACE = "istio-ingress"
 INGRESS_GATEWAY = "istio-ingressgateway"
-INGRESS_SELECTOR = {"istio": INGRESS_GATEWAY.removeprefix("istio-")}
+INGRESS_SELECTOR = {"app": INGRESS_GATEWAY, "istio": INGRESS_GATEWAY.removeprefix("istio-")}
 INGRESS_PRINCIPAL = principal(INGRESS_NAMESPACE, INGRESS_GATEWAY)
 INJECTION_LABEL = {"istio-injection": "enabled"}
+HTTP_PORT = 80
 TIMEOUT_SECONDS = 600
 
 
@@ -43,7 +44,7 @@ class IstioMesh(pulumi.ComponentResource):
 
     Attributes:
         ready: What Istio's objects and injected pods depend on: CRDs, webhooks and istiod.
-        ingress_ready: The ingress gateway.
+        ingress_ready: The ingress gateway and its Service.
         url: Where the ingress gateway is reached: its load balancer's address, or the local end of
             `port_forward`.
         port_forward: The command that makes a ClusterIP gateway reachable; none for a LoadBalancer.
@@ -81,15 +82,25 @@ class IstioMesh(pulumi.ComponentResource):
             _gateway_values(args),
             depends_on=[ingress, istiod],
         )
+        service = kubernetes.core.v1.Service(
+            INGRESS_GATEWAY,
+            metadata={"name": INGRESS_GATEWAY, "namespace": INGRESS_NAMESPACE},
+            spec={
+                "type": args.ingress_service_type,
+                "selector": INGRESS_SELECTOR,
+                "ports": [{"name": "http", "port": HTTP_PORT, "target_port": HTTP_PORT}],
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[gateway]),
+        )
         self.ready: pulumi.Resource = istiod
-        self.ingress_ready: pulumi.Resource = gateway
+        self.ingress_ready: pulumi.Resource = service
         if args.ingress_service_type == "LoadBalancer":
             self.port_forward = None
-            self.url = _load_balancer_url(gateway, pulumi.ResourceOptions(parent=self))
+            self.url = service.status.load_balancer.ingress.apply(_http_url)
         else:
             self.port_forward = (
                 f"kubectl --namespace {INGRESS_NAMESPACE} port-forward "
-                f"service/{INGRESS_GATEWAY} 8080:80"
+                f"service/{INGRESS_GATEWAY} 8080:{HTTP_PORT}"
             )
             self.url = pulumi.Output.from_input("http://localhost:8080")
         self.register_outputs({"url": self.url})
@@ -136,23 +147,12 @@ def _istiod_values(args: IstioMeshArgs) -> Mapping[str, object]:
 
 def _gateway_values(args: IstioMeshArgs) -> Mapping[str, object]:
     return {
-        "service": {"type": args.ingress_service_type},
+        # The chart's Service opens its status and TLS ports to the outside too: ours doesn't.
+        "service": {"type": "None"},
         "imagePullPolicy": "IfNotPresent",
         "autoscaling": {"minReplicas": args.min_replicas, "maxReplicas": args.max_replicas},
         "podDisruptionBudget": {"maxUnavailable": 1} if args.min_replicas > 1 else {},
     }
-
-
-def _load_balancer_url(
-    gateway: kubernetes.helm.v3.Release, opts: pulumi.ResourceOptions
-) -> pulumi.Output[str]:
-    service = kubernetes.core.v1.Service.get(
-        INGRESS_GATEWAY,
-        pulumi.Output.concat(gateway.status.namespace, "/", gateway.status.name),
-        opts=opts,
-    )
-
-    return service.status.load_balancer.ingress.apply(_http_url)
 
 
 def _http_url(points: Sequence[kubernetes.core.v1.outputs.LoadBalancerIngress] | None) -> str:
