@@ -42,9 +42,7 @@ class ServiceSpec(Fields):
 
     selector: dict[str, str]
     ports: tuple[ServicePort, ...]
-    type: Annotated[str, only("ClusterIP", because="only the gateway is reached from outside")] = (
-        "ClusterIP"
-    )
+    type: Literal["ClusterIP", "LoadBalancer"] = "ClusterIP"
 
 
 class Service(Fields):

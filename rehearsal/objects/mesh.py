@@ -112,11 +112,12 @@ class _Gatherer:
         if not self._istiod:
             self._problems.append("no istiod is declared: there is no mesh to rehearse")
         self._check_injection()
+        services = self._services_in_mesh()
         if self._problems:
             raise RefusedError("\n".join(self._problems))
         return Mesh(
             config=self._istiod[0].mesh_config,
-            services=self._all(kubernetes.Service),
+            services=services,
             workloads=self._workloads(),
             gateway_proxies=tuple(self._proxies),
             virtual_services=self._all(istio.VirtualService),
@@ -185,6 +186,27 @@ class _Gatherer:
             raise RefusedError(f"{what}: chart {chart} is not known to the rehearsal")
         for path, reason in read.omissions():
             self._leave_out(f"Release of chart {chart}: values.{path}", reason, name)
+
+    def _services_in_mesh(self) -> tuple[kubernetes.Service, ...]:
+        """All services but the gateway's own, which is how the outside reaches it."""
+        inside: list[kubernetes.Service] = []
+        for service in self._all(kubernetes.Service):
+            name, namespace = service.metadata.name, service.metadata.namespace
+            if any(
+                proxy.namespace == namespace
+                and service.spec.selector.items() <= proxy.labels.items()
+                for proxy in self._proxies
+            ):
+                reason = "the ingress listens on a port of this machine"
+                self._leave_out("Service of the ingress gateway", reason, f"{namespace}/{name}")
+                continue
+            if service.spec.type != "ClusterIP":
+                self._problems.append(
+                    f"Service {namespace}/{name}: spec.type = {service.spec.type}: only "
+                    "the ingress gateway is reached from outside"
+                )
+            inside.append(service)
+        return tuple(inside)
 
     def _workloads(self) -> tuple[Workload, ...]:
         scaled = {
