@@ -6,12 +6,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Self
 
 from rehearsal.envoy.topology import LOOPBACK
 
 FAILED = ""
+BETWEEN = "between"
+CONCURRENCY = 8
 _TIMEOUT_SECONDS = 10.0
+# After a connection that failed: a server that is gone must not be asked without end.
+_PAUSE_SECONDS = 0.005
 
 # What an answer is: the name of the version that gave it, or FAILED.
 Judge = Callable[[int, bytes], str]
@@ -19,17 +24,22 @@ Judge = Callable[[int, bytes], str]
 
 @dataclass
 class Phase:
-    """What was measured between two marks.
+    """What was measured between two marks; a request belongs to the phase in which it was sent.
 
     Attributes:
         name: what was going on.
+        target: how many requests are sent; 0 where nothing but the next mark ends it.
+        sent: how many were sent.
         answers: how many answers each version gave.
         failures: how many requests failed, by what was wrong.
         latencies: of every request, in seconds, failed ones included.
-        seconds: how long it took.
+        seconds: from its begin to its last answer.
     """
 
     name: str
+    target: int = 0
+    begun: float = field(default_factory=time.perf_counter)
+    sent: int = 0
     answers: Counter[str] = field(default_factory=Counter[str])
     failures: Counter[str] = field(default_factory=Counter[str])
     latencies: list[float] = field(default_factory=list[float])
@@ -54,9 +64,18 @@ class Phase:
 
 
 class Load:
-    """Sends GET requests to one URL's path over kept connections until it is stopped.
+    """Sends GET requests to one path over kept connections, without a pause, until it is left.
 
-    A request belongs to the phase in which it was sent.
+    Args:
+        port: of the loopback address.
+        path: what is asked for.
+        judge: what makes of each answer.
+        concurrency: requests under way at any time.
+        headers: of every request.
+
+    Attributes:
+        phases: all so far, the present one last. What is sent between two measured phases belongs
+            to a phase named "between".
     """
 
     def __init__(
@@ -64,20 +83,18 @@ class Load:
         port: int,
         path: str,
         judge: Judge,
-        concurrency: int = 8,
-        headers: Mapping[str, str] | None = None,
+        concurrency: int = CONCURRENCY,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         lines = [f"GET {path} HTTP/1.1", f"Host: {LOOPBACK}:{port}"]
-        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
         self._request = "\r\n".join([*lines, "", ""]).encode()
         self._port = port
         self._judge = judge
         self._concurrency = concurrency
-        self._phase = Phase("start")
-        self._begun = time.perf_counter()
-        self._target = 0
         self._reached = asyncio.Event()
         self._connections: list[asyncio.Task[None]] = []
+        self.phases = [Phase(BETWEEN)]
 
     async def __aenter__(self) -> Self:
         self._connections = [
@@ -90,70 +107,61 @@ class Load:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
-    def mark(self, name: str) -> Phase:
-        """Begin a new phase, and return the one that ends; its last answers may still come."""
-        now = time.perf_counter()
-        ended, self._phase = self._phase, Phase(name)
-        ended.seconds = now - self._begun
-        self._begun = now
-        self._target = 0
-        return ended
-
     async def measure(self, name: str, requests: int) -> Phase:
-        """Begin a phase and wait until so many requests have been answered or have failed."""
-        self.mark(name)
-        self._target = requests
+        """Send so many requests as a phase of their own, and wait for the last answer to them."""
+        phase = Phase(name, requests)
+        self.phases.append(phase)
         self._reached.clear()
         waiting = asyncio.ensure_future(self._reached.wait())
-        done, _ = await asyncio.wait(
-            [waiting, *self._connections], return_when=asyncio.FIRST_COMPLETED
-        )
-        if waiting not in done:
+        try:
+            await asyncio.wait([waiting, *self._connections], return_when=asyncio.FIRST_COMPLETED)
+            for connection in self._connections:
+                if connection.done():
+                    connection.result()
+        finally:
             waiting.cancel()
-            for task in done:
-                task.result()
-        phase = self._phase
-        phase.seconds = time.perf_counter() - self._begun
+        return phase
+
+    def _begin(self) -> Phase:
+        phase = self.phases[-1]
+        if phase.target and phase.sent == phase.target:
+            phase = Phase(BETWEEN)
+            self.phases.append(phase)
+        phase.sent += 1
         return phase
 
     async def _connection(self) -> None:
-        reader: asyncio.StreamReader | None = None
-        writer: asyncio.StreamWriter | None = None
+        connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         try:
             while True:
-                phase, sent = self._phase, time.perf_counter()
-                wrong = ""
-                version = FAILED
+                phase, sent = self._begin(), time.perf_counter()
                 try:
                     async with asyncio.timeout(_TIMEOUT_SECONDS):
-                        if reader is None or writer is None:
-                            reader, writer = await asyncio.open_connection(LOOPBACK, self._port)
-                        writer.write(self._request)
-                        status, body, keeps = await read_answer(reader)
+                        if connection is None:
+                            connection = await asyncio.open_connection(LOOPBACK, self._port)
+                        connection[1].write(self._request)
+                        status, body, stays_open = await read_answer(connection[0])
                     version = self._judge(status, body)
                     wrong = "" if version else f"answer {status}"
-                    if not keeps:
-                        writer.close()
-                        reader = writer = None
                 except (OSError, EOFError, ValueError, TimeoutError) as error:
-                    wrong = type(error).__name__
-                    if writer is not None:
-                        writer.close()
-                    reader = writer = None
+                    version, wrong, stays_open = FAILED, type(error).__name__, False
+                    await asyncio.sleep(_PAUSE_SECONDS)
+                if connection is not None and not stays_open:
+                    connection[1].close()
+                    connection = None
                 self._record(phase, version, wrong, time.perf_counter() - sent)
         finally:
-            if writer is not None:
-                writer.close()
+            if connection is not None:
+                connection[1].close()
 
     def _record(self, phase: Phase, version: str, wrong: str, seconds: float) -> None:
-        if phase is self._phase and self._target and phase.requests >= self._target:
-            return
         phase.latencies.append(seconds)
+        phase.seconds = time.perf_counter() - phase.begun
         if wrong:
             phase.failures[wrong] += 1
         else:
             phase.answers[version] += 1
-        if phase is self._phase and self._target and phase.requests >= self._target:
+        if phase.requests == phase.target:
             self._reached.set()
 
 

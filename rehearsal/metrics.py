@@ -25,7 +25,7 @@ class VersionMetrics:
         retries_succeeded: requests that a further try saved.
         ejections: how often a pod was taken out of load balancing.
         ejected: how many pods are out now.
-        latency: how many answers took at most so many milliseconds, by that upper bound.
+        latency: how many answers took less than so many milliseconds, by that bound.
     """
 
     requests: int = 0
@@ -53,8 +53,8 @@ class VersionMetrics:
     def percentile(self, percent: float) -> float:
         """The milliseconds that so many percent of the answers stayed within.
 
-        It is an upper bound of the histogram, each a quarter above the one before; NaN where there
-        are no answers, infinity beyond the last bound.
+        It is a bound of the histogram: a whole number, above ten a quarter above the one before;
+        NaN where there are no answers, infinity beyond the last bound.
         """
         total = max(self.latency.values(), default=0)
         if not total:
@@ -72,7 +72,12 @@ async def version_metrics(admins: Iterable[Admin], host: str) -> dict[str, Versi
         host: the service's name in the whole cluster.
     """
     pattern = rf"^cluster\.outbound\|\d+\|[^|]+\|{re.escape(host)}\.({_COUNTED})$"
-    return sum_metrics([await admin.stats(pattern) for admin in admins])
+    readings: list[Stats] = []
+    for admin in admins:
+        # Envoy merges its histograms when it is asked, and shows the result to the next who asks.
+        await admin.stats(pattern)
+        readings.append(await admin.stats(pattern))
+    return sum_metrics(readings)
 
 
 def sum_metrics(readings: Iterable[Stats]) -> dict[str, VersionMetrics]:
@@ -87,7 +92,9 @@ def sum_metrics(readings: Iterable[Stats]) -> dict[str, VersionMetrics]:
         for name, buckets in stats.histograms.items():
             own_buckets = latencies.setdefault(_parts(name)[0], {})
             for bound, count in buckets.items():
-                own_buckets[bound] = own_buckets.get(bound, 0) + count
+                # Envoy's samples are whole milliseconds, cut off; its bounds lie halfway between.
+                limit = bound + 0.5
+                own_buckets[limit] = own_buckets.get(limit, 0) + count
     return {
         subset: VersionMetrics(
             requests=own.get("upstream_rq_completed", 0),

@@ -14,8 +14,11 @@ from rehearsal.objects.mesh import Mesh
 
 CLUSTER_TYPE = "envoy.config.cluster.v3.Cluster"
 LISTENER_TYPE = "envoy.config.listener.v3.Listener"
-# Upper bounds of the latency histograms, in milliseconds: each a quarter above the one before.
-LATENCY_BUCKETS = tuple(round(0.5 * 1.25**step, 3) for step in range(45))
+# Bounds of the latency histograms in milliseconds, which Envoy records in whole ones.
+LATENCY_BUCKETS = (
+    *(whole + 0.5 for whole in range(10)),
+    *(round(10 * 1.25**step) + 0.5 for step in range(1, 32)),
+)
 ROUTES_TYPE = "envoy.config.route.v3.RouteConfiguration"
 
 

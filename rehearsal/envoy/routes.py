@@ -142,17 +142,11 @@ def _routes_of_host(mesh: Mesh, host: str, port: int) -> list[Json]:
         hosts = {full_host(name, namespace) for name in virtual_service.spec.hosts}
         if host in hosts and MESH_GATEWAY in virtual_service.spec.gateways:
             return _routes(mesh, virtual_service, port)
-    return [
-        {
-            "name": "default",
-            "match": route_match(None),
-            "route": {
-                "cluster": cluster_name(host, port),
-                "timeout": "0s",
-                "retry_policy": retry_policy(mesh.config.default_http_retry_policy),
-            },
-        }
-    ]
+    action: Json = {"cluster": cluster_name(host, port), "timeout": "0s"}
+    policy = retry_policy(mesh.config.default_http_retry_policy)
+    if policy:
+        action["retry_policy"] = policy
+    return [{"name": "default", "match": route_match(None), "route": action}]
 
 
 def _bound(virtual_service: VirtualService, gateway: Gateway) -> bool:

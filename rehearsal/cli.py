@@ -1,0 +1,218 @@
+"""The command line: the demo, a mesh kept running, and the preview."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Coroutine, Sequence
+from typing import Any, NoReturn
+
+from rehearsal.findings import findings
+from rehearsal.keep import keep
+from rehearsal.objects.fields import RefusedError
+from rehearsal.preview import print_preview
+from rehearsal.processes import ProcessError
+from rehearsal.program import ProgramError, declare
+from rehearsal.report import Report, document, write_json
+from rehearsal.runtime import PortInUseError, Runtime, new_folder
+from rehearsal.scenes import Demo, Scene, with_placeholders
+
+FAILED, MISTAKEN, INTERRUPTED = 1, 2, 130
+KEPT_PORT = 8080
+_MISTAKES = (ProgramError, RefusedError, PortInUseError)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(MISTAKEN, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit status.
+
+    0 where everything was as it must be, 1 where an expectation or a process failed, 2 for a
+    mistake of the user's, 130 after Ctrl-C.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "preview":
+            return _preview(options)
+        return _run(_keep(options) if options.keep else _demo(options))
+    except _MISTAKES as error:
+        print(f"rehearsal: {error}".replace("\n", "\nrehearsal: "), file=sys.stderr)
+        return MISTAKEN
+    except (ProcessError, OSError) as error:
+        print(f"rehearsal: {error}", file=sys.stderr)
+        return FAILED
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("rehearsal: stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="rehearsal",
+        description="Runs what a stack declares on this machine: the services as processes, and a "
+        "real Envoy for each, configured from the declared Istio objects.",
+    )
+    _add_stack(parser, top=True)
+    parser.add_argument(
+        "--weights",
+        type=_weights,
+        default=[0, 10, 25, 50, 100, 0],
+        metavar="W,W,...",
+        help="the canary's weights in percent, in order (default: 0,10,25,50,100,0)",
+    )
+    parser.add_argument(
+        "--requests",
+        type=_count,
+        default=_count(os.environ.get("REQUESTS") or "2000"),
+        metavar="N",
+        help="requests that measure each weight (default: REQUESTS or 2000)",
+    )
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="play no scenes: keep the mesh running to be tried by hand, until Ctrl-C; a change "
+        "of the stack's configuration is put in force at once",
+    )
+    parser.add_argument(
+        "--port",
+        type=_port,
+        metavar="PORT",
+        help=f"where the ingress listens (default: any free port; {KEPT_PORT} with --keep)",
+    )
+    parser.add_argument("--json", metavar="FILE", help="write all figures there; - for stdout")
+    commands = parser.add_subparsers(dest="command", metavar="preview")
+    preview = commands.add_parser(
+        "preview", help="print the declared resources as a tree, without the Pulumi CLI"
+    )
+    _add_stack(preview, top=False)
+    return parser
+
+
+def _add_stack(parser: argparse.ArgumentParser, *, top: bool) -> None:
+    # Below a subcommand, what isn't given there mustn't hide what was given before it.
+    missing = None if top else argparse.SUPPRESS
+    parser.add_argument(
+        "--stack",
+        default="local" if top else missing,
+        help="whose configuration: Pulumi.<stack>.yaml (default: local)",
+    )
+    parser.add_argument(
+        "--config",
+        action="append",
+        type=_config,
+        default=[] if top else missing,
+        metavar="KEY=VALUE",
+        help="a config value that wins over the stack's; may be given again",
+    )
+
+
+def _weights(text: str) -> list[int]:
+    weights = [int(part) if part.isascii() and part.isdigit() else -1 for part in text.split(",")]
+    if not all(0 <= weight <= 100 for weight in weights):  # noqa: PLR2004 (percent)
+        raise argparse.ArgumentTypeError(f"{text}: must be whole numbers from 0 to 100, as 0,50")
+    return weights
+
+
+def _count(text: str) -> int:
+    count = int(text) if text.isascii() and text.isdigit() else 0
+    if not 100 <= count <= 1_000_000:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"{text}: must be a whole number from 100 to 1000000")
+    return count
+
+
+def _port(text: str) -> int:
+    port = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= port <= 65535:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"{text}: must be a whole number from 1 to 65535")
+    return port
+
+
+def _config(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"{text}: must be KEY=VALUE, as canaryWeight=25")
+    return key, value
+
+
+def _run(command: Coroutine[Any, Any, int]) -> int:
+    async def interruptible() -> int:
+        task = asyncio.ensure_future(command)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, task.cancel)
+        return await task
+
+    return asyncio.run(interruptible())
+
+
+async def _demo(options: argparse.Namespace) -> int:
+    report = Report(to_stderr=options.json == "-")
+    begun = time.monotonic()
+    runtime = Runtime(new_folder(), options.port)
+    scenes: list[Scene] = []
+    found: tuple[str, ...] = ()
+    try:
+        demo = Demo(
+            runtime,
+            stack=options.stack,
+            overrides=dict(options.config),
+            weights=options.weights,
+            requests=options.requests,
+            progress=report.progress,
+        )
+        change = await demo.start()
+        mesh = runtime.mesh
+        found = findings(mesh)
+        report.line(
+            f"Stack {options.stack}: {len(mesh.workloads)} workloads, "
+            f"{len(runtime.process_ids())} processes, ready in {change.seconds:.1f} s. "
+            f"Logs: {runtime.folder}"
+        )
+        for finding in found:
+            report.line(f"! {finding}", "yellow")
+        async for scene in demo.scenes():
+            runtime.check()
+            scenes.append(scene)
+            report.scene(scene)
+        report.left_out(mesh.omissions)
+    finally:
+        report.settle()
+        await _shielded(runtime.stop())
+    seconds = time.monotonic() - begun
+    problems = [problem for scene in scenes for problem in scene.problems]
+    report.verdict(problems, seconds)
+    if options.json:
+        write_json(document(options.stack, scenes, mesh.omissions, found, seconds), options.json)
+    return FAILED if problems else 0
+
+
+async def _keep(options: argparse.Namespace) -> int:
+    report = Report()
+    runtime = Runtime(new_folder(), options.port or KEPT_PORT)
+    try:
+        await keep(runtime, options.stack, dict(options.config), report)
+    finally:
+        report.settle()
+        await _shielded(runtime.stop())
+    return 0
+
+
+async def _shielded(work: Coroutine[Any, Any, None]) -> None:
+    """Finish, whatever signal comes meanwhile."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+
+
+def _preview(options: argparse.Namespace) -> int:
+    overrides = with_placeholders(options.stack, dict(options.config))
+    report = Report()
+    print_preview(declare(options.stack, overrides, preview=True), report.console)
+    return 0
