@@ -18,7 +18,9 @@ from rehearsal.processes import ProcessError
 from rehearsal.program import ProgramError, declare
 from rehearsal.report import Report, document, write_json
 from rehearsal.runtime import PortInUseError, Runtime, new_folder
-from rehearsal.scenes import Demo, Scene, with_placeholders
+from rehearsal.scenes import demo
+from rehearsal.scenes.scene import Scene
+from rehearsal.session import Session, with_placeholders
 
 FAILED, MISTAKEN, INTERRUPTED = 1, 2, 130
 KEPT_PORT = 8080
@@ -158,25 +160,20 @@ async def _demo(options: argparse.Namespace) -> int:
     scenes: list[Scene] = []
     found: tuple[str, ...] = ()
     try:
-        demo = Demo(
-            runtime,
-            stack=options.stack,
-            overrides=dict(options.config),
-            weights=options.weights,
-            requests=options.requests,
-            progress=report.progress,
-        )
-        change = await demo.start()
+        session = Session(runtime, options.stack, dict(options.config))
+        report.progress("running the program and starting what it declares")
+        change = await session.start()
         mesh = runtime.mesh
         found = findings(mesh)
         report.line(
             f"Stack {options.stack}: {len(mesh.workloads)} workloads, "
-            f"{len(runtime.process_ids())} processes, ready in {change.seconds:.1f} s. "
-            f"Logs: {runtime.folder}"
+            f"{len(runtime.process_ids())} processes, ready in {change.seconds:.1f} s."
         )
+        report.line(f"Logs: {runtime.folder}", "dim")
         for finding in found:
             report.line(f"! {finding}", "yellow")
-        async for scene in demo.scenes():
+        scenes_to_play = demo.play(session, options.weights, options.requests, report.progress)
+        async for scene in scenes_to_play:
             runtime.check()
             scenes.append(scene)
             report.scene(scene)
@@ -196,7 +193,7 @@ async def _keep(options: argparse.Namespace) -> int:
     report = Report()
     runtime = Runtime(new_folder(), options.port or KEPT_PORT)
     try:
-        await keep(runtime, options.stack, dict(options.config), report)
+        await keep(Session(runtime, options.stack, dict(options.config)), report)
     finally:
         report.settle()
         await _shielded(runtime.stop())

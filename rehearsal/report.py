@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rehearsal.objects.fields import Omission
-from rehearsal.scenes import Scene
+from rehearsal.scenes.scene import Scene
 
 WIDTH = 100
 # What is another here than in a cluster, by need.
@@ -55,7 +55,7 @@ class Report:
     def line(self, text: str, style: str = "") -> None:
         """A line of text."""
         self.settle()
-        self.console.print(Text(text, style=style))
+        self.console.print(Text(text, style=style), soft_wrap=True)
 
     def scene(self, scene: Scene) -> None:
         """One scene."""
@@ -80,7 +80,7 @@ class Report:
         self.console.print()
         self.console.print(Text("Declared, but left out of the rehearsal", style="bold"))
         rows = [("\n".join(_short(what)), reason) for reason, what in by_reason.items()]
-        self.console.print(_table(("what", "why"), rows, lines=True))
+        self.console.print(_table(("what", "why"), rows))
 
     def verdict(self, problems: Sequence[str], seconds: float) -> None:
         """The last line."""
@@ -127,8 +127,8 @@ def write_json(content: Mapping[str, Any], file: str) -> None:
         output.write(text)
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, lines: bool = False) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=lines, header_style="dim")
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
     content = [tuple(row) for row in rows]
     for index, column in enumerate(columns):
         numeric = all(row[index][:1].isdigit() or row[index] in ("", "-") for row in content)

@@ -1,0 +1,1 @@
+"""The scenes of the demo: what a person is shown, in figures, and what must hold."""

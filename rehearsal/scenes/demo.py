@@ -1,0 +1,37 @@
+"""The scenes in their order."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from rehearsal.program import ProgramError
+from rehearsal.scenes import canary, egress, faults, public_route, testers
+from rehearsal.scenes.scene import Scene
+from rehearsal.scenes.stage import Stage, canary_version, learn_answers
+from rehearsal.session import Session
+
+
+async def play(
+    session: Session, weights: Sequence[int], requests: int, progress: Callable[[str], None]
+) -> AsyncIterator[Scene]:
+    """Play every scene on a started session that is never restarted.
+
+    Args:
+        session: the stack's mesh.
+        weights: the canary's weights, in percent, in order.
+        requests: how many requests measure each weight.
+        progress: is told what is being done.
+
+    Raises:
+        ProgramError: the stack has no canary to show.
+    """
+    if not canary_version(session):
+        raise ProgramError(
+            f"stack {session.stack} has no canaryVersion: the demo needs one; "
+            "give --config canaryVersion=v2"
+        )
+    stage = Stage(session, await learn_answers(session), progress)
+    yield await public_route.play(stage)
+    yield await egress.play(stage)
+    yield await canary.play(stage, weights, requests)
+    yield await testers.play(stage)
+    yield await faults.play(stage, max(requests // 2, 200))
+    await session.change({})

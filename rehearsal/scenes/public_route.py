@@ -1,0 +1,70 @@
+"""The first scene: one route is public, and each service has one caller."""
+
+import json
+
+from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, Service
+from rehearsal.envoy.topology import LOOPBACK
+from rehearsal.scenes.ask import Answer, ask
+from rehearsal.scenes.scene import Scene
+from rehearsal.scenes.stage import PATH, Stage
+
+_MEANING: dict[int | None, str] = {
+    200: "200",
+    403: "403: authorization policy",
+    404: "404: no route",
+    None: "no connection: mutual TLS only",
+}
+
+
+async def play(stage: Stage) -> Scene:
+    """Ask for what is public, for what isn't, and from where nothing may be asked."""
+    stage.progress("asking through the ingress")
+    url = stage.session.runtime.url
+    plain = f"http://{LOOPBACK}:{stage.pod(PETDETAILS).inbound_port}{PATH}/details"
+    named = {"Host": stage.details_host}
+    first = await ask(url + PATH)
+    asked: list[tuple[str, str, Answer | None, int | None]] = [
+        ("anyone", f"GET {PATH}", first, 200),
+        ("anyone", "GET /", await ask(url + "/"), 404),
+        ("anyone", "GET /healthz/live", await ask(url + "/healthz/live"), 404),
+        ("anyone", f"GET {PATH}/details", await ask(f"{url}{PATH}/details"), 403),
+        ("anyone", f"the same by Host {PETDETAILS.name}…", await _named(url, named), 403),
+        ("anyone", f"GET {PATH}/medicalhistory", await ask(f"{url}{PATH}/medicalhistory"), 403),
+        (PETSERVICE.name, PETDETAILS.name, await _inside(stage, PETSERVICE), 200),
+        (PETMEDICALHISTORY.name, PETDETAILS.name, await _inside(stage, PETMEDICALHISTORY), 403),
+        ("plain HTTP in the mesh", PETDETAILS.name, await ask(plain), None),
+    ]
+    problems = [
+        f"{who}: {what}: {answer.status if answer else 'no connection'}, not {wanted}"
+        for who, what, answer, wanted in asked
+        if (answer.status if answer else None) != wanted
+    ]
+    statuses = [answer.status if answer else None for _, _, answer, _ in asked]
+    return Scene(
+        key="publicRoute",
+        title=f"One public route: {url}{PATH}",
+        columns=("who asks", "for", "gets"),
+        rows=tuple(
+            (who, what, _MEANING.get(status, str(status)))
+            for (who, what, _, _), status in zip(asked, statuses, strict=True)
+        ),
+        notes=(json.dumps(first.json, indent=2) if first else "no answer",),
+        data={
+            "answer": first.json if first else None,
+            "requests": [
+                {"who": who, "what": what, "status": status}
+                for (who, what, _, _), status in zip(asked, statuses, strict=True)
+            ],
+        },
+        problems=tuple(problems),
+    )
+
+
+async def _named(url: str, headers: dict[str, str]) -> Answer | None:
+    return await ask(f"{url}{PATH}/details", headers)
+
+
+async def _inside(stage: Stage, caller: Service) -> Answer | None:
+    """Ask petdetailsservice as a service does: by its short name, through the caller's sidecar."""
+    url = f"http://{PETDETAILS.name}:{PETDETAILS.port}{PATH}/details"
+    return await ask(url, proxy=stage.sidecar(caller))
