@@ -1,0 +1,288 @@
+"""Components on their own, with the SDK's mocks: what the two kept stacks don't show."""
+
+import json
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
+
+import pulumi
+import pulumi.runtime
+import pulumi_kubernetes as kubernetes
+import pytest
+
+from apps.image import ServiceImage, ServiceImageArgs
+from apps.workload import Workload, WorkloadArgs
+from infra.cluster import GkeCluster, GkeClusterArgs
+from infra.iam import ClusterAdmins, ClusterAdminsArgs
+from infra.kubeconfig import kubeconfig
+from infra.registry import ImageRepository, ImageRepositoryArgs
+from istio.install import IstioMesh, IstioMeshArgs
+from istio.routing import WeightedRoute, WeightedRouteArgs
+from istio.security import Callers, CallersArgs, principal
+
+T = TypeVar("T")
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+USER_INFO = "gcp:organizations/getClientOpenIdUserInfo:getClientOpenIdUserInfo"
+
+
+class Cloud(pulumi.runtime.Mocks):
+    """Answers with a resource's inputs and what is computed for its type; remembers it."""
+
+    def __init__(
+        self, computed: Mapping[str, Any] = NOTHING, answers: Mapping[str, Any] = NOTHING
+    ) -> None:
+        self._computed = computed
+        self._answers = answers
+        self.resources: dict[str, dict[str, Any]] = {}
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        inputs = cast("dict[str, Any]", args.inputs)
+        self.resources[f"{args.typ.rpartition(':')[2]} {args.name}"] = inputs
+        return f"{args.name}-id", {**inputs, **self._computed.get(args.typ, {})}
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> Any:  # noqa: ANN401 (the SDK's type)
+        return self._answers[args.token]
+
+    def run(self, build: Callable[[], pulumi.Input[T]], *, preview: bool = False) -> list[T]:
+        """Run a program; what its output resolves to, or nothing where it stays unknown."""
+        values: list[T] = []
+        pulumi.runtime.set_mocks(self, project="petmesh", stack="test", preview=preview)
+        pulumi.runtime.set_all_config({"gcp:project": "petmesh-test"})
+
+        @pulumi.runtime.test  # pyright: ignore[reportUnknownMemberType]
+        def program() -> pulumi.Output[None]:
+            return pulumi.Output.from_input(build()).apply(values.append)
+
+        program()
+        return values
+
+    def inputs(self, kind: str, name: str) -> Any:  # noqa: ANN401 (data)
+        return self.resources[f"{kind} {name}"]
+
+
+def test_these_mocks_see_what_a_program_declares_and_fail_a_test_in_apply() -> None:
+    def refuse(_: str) -> None:
+        raise AssertionError
+
+    with pytest.raises(AssertionError):
+        Cloud().run(lambda: pulumi.Output.from_input("known").apply(refuse))
+
+
+# Images
+
+DIGEST = f"registry.example.com/pets/petservice@sha256:{'1' * 64}"
+
+
+def image(reference: str | None) -> Callable[[], pulumi.Output[str]]:
+    args = ServiceImageArgs("petservice", "v1", "registry.example.com/pets", reference)
+    return lambda: ServiceImage("petservice-v1", args).reference
+
+
+def test_a_built_image_is_what_was_pushed() -> None:
+    cloud = Cloud({"docker:index/image:Image": {"repoDigest": DIGEST}})
+    assert cloud.run(image(None)) == [DIGEST]
+    pushed = cloud.inputs("Image", "petservice-v1-image")
+    assert pushed["imageName"] == "registry.example.com/pets/petservice:v1"
+
+
+def test_a_given_image_is_only_a_reference() -> None:
+    cloud = Cloud()
+    assert cloud.run(image("registry.example.com/other:v7")) == ["registry.example.com/other:v7"]
+    assert cloud.resources.keys() == {"ServiceImage petservice-v1"}
+
+
+def test_a_built_image_is_unknown_in_a_preview() -> None:
+    assert Cloud().run(image(None), preview=True) == []
+
+
+# Identities
+
+
+@pytest.mark.parametrize(
+    ("email", "member"),
+    [
+        ("alice@example.com", "user:alice@example.com"),
+        (
+            "ci@petmesh-test.iam.gserviceaccount.com",
+            "serviceAccount:ci@petmesh-test.iam.gserviceaccount.com",
+        ),
+        (
+            "123456789012-compute@developer.gserviceaccount.com",
+            "serviceAccount:123456789012-compute@developer.gserviceaccount.com",
+        ),
+    ],
+)
+def test_the_running_account_is_a_person_or_a_service_account(email: str, member: str) -> None:
+    cloud = Cloud(answers={USER_INFO: {"email": email, "id": email}})
+    cloud.run(lambda: ClusterAdmins("deployers", ClusterAdminsArgs(())).grants[0].member)
+    granted = cloud.inputs("IAMMember", "deployers-running-account")
+    assert (granted["role"], granted["member"]) == ("roles/container.admin", member)
+
+
+def test_named_deployers_stand_in_for_the_running_account() -> None:
+    cloud = Cloud()  # it has no answer to who runs the up: that isn't asked
+    members = ("group:a@example.com", "user:b@example.com")
+    cloud.run(lambda: len(ClusterAdmins("deployers", ClusterAdminsArgs(members)).grants))
+    granted = [each for each in cloud.resources.values() if "role" in each]
+    assert {each["member"] for each in granted} == set(members)
+    assert len(granted) == 2
+
+
+# Registry
+
+
+@pytest.mark.parametrize(
+    ("project", "address"),
+    [
+        ("petmesh-test", "europe-west4-docker.pkg.dev/petmesh-test/pets"),
+        ("example.com:petmesh", "europe-west4-docker.pkg.dev/example.com/petmesh/pets"),
+    ],
+)
+def test_the_registrys_address_is_of_its_project(project: str, address: str) -> None:
+    computed = {"name": "pets", "project": project}
+    cloud = Cloud({"gcp:artifactregistry/repository:Repository": computed})
+    args = ImageRepositoryArgs("pets", "europe-west4", "serviceAccount:nodes@example.com")
+    assert cloud.run(lambda: ImageRepository("images", args).address) == [address]
+
+
+# Cluster
+
+
+def cluster(*authorized_networks: str) -> GkeCluster:
+    return GkeCluster(
+        "gke",
+        GkeClusterArgs(
+            cluster_name="pets",
+            location="europe-west4",
+            network_id="network",
+            subnet_id="subnet",
+            node_email="nodes@example.com",
+            authorized_networks=authorized_networks,
+            machine_type="e2-standard-4",
+            min_nodes=1,
+            max_nodes=3,
+            deletion_protection=True,
+        ),
+    )
+
+
+def test_a_clusters_kubeconfig_is_secret_and_waits_for_the_cluster() -> None:
+    secret: list[bool] = []
+
+    def build() -> pulumi.Output[str]:
+        config = cluster().kubeconfig
+        secret_too = pulumi.Output.from_input(config.is_secret())
+        return pulumi.Output.all(config, secret_too.apply(secret.append)).apply(
+            lambda all_: all_[0]
+        )
+
+    assert Cloud().run(build, preview=True) == []
+    assert secret == [True]
+
+
+def test_a_kubeconfig_by_dns_endpoint_needs_no_ca() -> None:
+    config = json.loads(kubeconfig("pets", "gke-1.europe-west4.gke.goog", None))
+    assert config["clusters"] == [
+        {"name": "pets", "cluster": {"server": "https://gke-1.europe-west4.gke.goog"}}
+    ]
+
+
+def test_a_kubeconfig_by_address_holds_the_clusters_ca() -> None:
+    config = json.loads(kubeconfig("pets", "203.0.113.10", "Q0E="))
+    assert config["clusters"][0]["cluster"] == {
+        "server": "https://203.0.113.10",
+        "certificate-authority-data": "Q0E=",
+    }
+
+
+# Mesh
+
+
+def mesh(ingress_service_type: str) -> IstioMesh:
+    return IstioMesh(
+        "istio",
+        IstioMeshArgs(
+            version="1.31.1",
+            charts="oci://charts.example.com",
+            platform="",
+            ingress_service_type=ingress_service_type,
+            min_replicas=1,
+            max_replicas=2,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("points", "url"),
+    [
+        ([{"ip": "203.0.113.9"}], "http://203.0.113.9"),
+        ([{"hostname": "lb.example.com"}], "http://lb.example.com"),
+        ([{"ip": "203.0.113.9"}, {"ip": "203.0.113.10"}], "http://203.0.113.9"),
+        ([], ""),
+    ],
+)
+def test_the_url_is_that_of_the_load_balancer_once_it_has_one(
+    points: list[dict[str, str]], url: str
+) -> None:
+    status = {"status": {"loadBalancer": {"ingress": points}}}
+    cloud = Cloud({"kubernetes:core/v1:Service": status})
+    assert cloud.run(lambda: mesh("LoadBalancer").url) == [url]
+
+
+def test_the_url_of_a_gateway_within_the_cluster_is_the_port_forwards() -> None:
+    assert Cloud().run(lambda: mesh("ClusterIP").url) == ["http://localhost:8080"]
+
+
+ROUTE = WeightedRouteArgs("details", "pets", "details.pets.svc.cluster.local", (), "v4", "v5", 10)
+
+
+def test_the_weights_are_told_once_the_route_is_in_force() -> None:
+    def build() -> pulumi.Output[Mapping[str, int]]:
+        return WeightedRoute("details", ROUTE).weights
+
+    assert Cloud().run(build) == [{"v4": 90, "v5": 10}]
+
+
+def test_every_caller_of_a_service_is_in_its_policy() -> None:
+    cloud = Cloud()
+    callers = [principal("pets", "front"), principal("jobs", "nightly")]
+    args = CallersArgs("details", "pets", callers, ["GET"], ["/pet/{*}"], ())
+    cloud.run(lambda: Callers("details-callers", args).policy.urn)
+    [rule] = cloud.inputs("AuthorizationPolicy", "details-callers")["spec"]["rules"]
+    assert rule["from"] == [
+        {
+            "source": {
+                "principals": ["cluster.local/ns/pets/sa/front", "cluster.local/ns/jobs/sa/nightly"]
+            }
+        }
+    ]
+
+
+def test_a_workload_waits_for_what_it_needs_and_is_told_its_environment() -> None:
+    cloud = Cloud()
+
+    def build() -> pulumi.Output[str]:
+        account = kubernetes.core.v1.ServiceAccount("account", metadata={"name": "details"})
+        args = WorkloadArgs(
+            service="details",
+            version="v4",
+            namespace="pets",
+            port=8000,
+            image=account.id.apply(lambda id_: f"registry.example.com/{id_}"),
+            min_replicas=1,
+            max_replicas=2,
+            needs=[account],
+            environment={"PORT": "9000", "COLOUR": "red"},
+        )
+        return Workload("details-v4", args).deployment.urn
+
+    cloud.run(build)
+    [own] = cloud.inputs("Deployment", "details-v4-deployment")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert own["image"] == "registry.example.com/account-id"
+    assert {each["name"]: each["value"] for each in own["env"]} == {
+        "PORT": "9000",
+        "SERVICE_VERSION": "v4",
+        "COLOUR": "red",
+    }

@@ -1,0 +1,391 @@
+"""Config: what is taken, what is refused, and in which words."""
+
+from contextvars import Context
+from functools import cache
+from typing import Any, cast
+
+import pulumi
+import pulumi.runtime
+import pytest
+import yaml
+
+from apps.catalog import VERSIONS
+from rehearsal.program import STACK_TYPE, ProgramError, declare
+from settings import ROOT, ConfigError, Settings, load
+from tests.unit.declared import gke, kept_config, local, spec
+
+WEIGHT = "a whole number from 0 to 100"
+MEMBERS = "a list of members: user:, group: or serviceAccount: and an email address"
+RANGES = "a list of CIDR ranges such as 203.0.113.0/24, none of them the whole internet"
+IMAGES = "a list of service/version=reference, each reference with a digest or a tag"
+CHARTS = "an https:// or oci:// address or a folder with base, istiod, gateway"
+NAMESPACE = "not default, istio-system, istio-ingress or kube-*"
+CLUSTER_NAME = "1 to 24 of a-z, 0-9 and -, a letter first and no - last"
+LOCATION = "a zone such as us-central1-a or a region such as us-central1"
+HOST = "a public DNS name such as api.thedogapi.com"
+PATH = "a path that starts with /"
+VERSION = "a version of petdetailsservice such as v1"
+REGISTRY = "a registry without scheme or tag, such as localhost:5001"
+ISTIO = "a release of Istio such as 1.31.1"
+GIVEN = "registry.example.com/pets:v1"
+
+REFUSED = [
+    *(
+        ("canaryWeight", value, WEIGHT)
+        for value in (
+            "25.5",
+            "abc",
+            "-5",
+            "101",
+            "true",
+            "",
+            " 25",
+            "25%",
+            "+5",
+            "1e1",
+            "0x10",
+            "null",
+            "٢٥",
+            "99999999999999999999",
+        )
+    ),
+    ("platform", "aws", "gke or existing"),
+    ("platform", "", "gke or existing"),
+    ("platform", "GKE", "gke or existing"),
+    ("clusterName", "", CLUSTER_NAME),
+    ("clusterName", "Petmesh", CLUSTER_NAME),
+    ("clusterName", "1st", CLUSTER_NAME),
+    ("clusterName", "petmesh-", CLUSTER_NAME),
+    ("clusterName", "a" * 25, CLUSTER_NAME),
+    ("location", "us-central", LOCATION),
+    ("location", "us-central1-", LOCATION),
+    ("location", "us-central1-abc", LOCATION),
+    ("location", "", LOCATION),
+    ("deployers", "group:platform@example.com", MEMBERS),
+    ("deployers", '["alice@example.com"]', MEMBERS),
+    ("deployers", '["user:alice"]', MEMBERS),
+    ("deployers", '["allUsers"]', MEMBERS),
+    ("deployers", '["allAuthenticatedUsers"]', MEMBERS),
+    ("deployers", "[1]", MEMBERS),
+    ("deployers", "null", MEMBERS),
+    ("authorizedNetworks", "203.0.113.0/24", RANGES),
+    ("authorizedNetworks", '["0.0.0.0/0"]', RANGES),
+    ("authorizedNetworks", '["::/0"]', RANGES),
+    ("authorizedNetworks", '["203.0.113.1/24"]', RANGES),
+    ("authorizedNetworks", '["203.0.113.0/33"]', RANGES),
+    ("authorizedNetworks", '["office"]', RANGES),
+    ("authorizedNetworks", "[3405803776]", RANGES),
+    ("machineType", "big", "a Compute Engine machine type such as e2-standard-4"),
+    ("machineType", "", "a Compute Engine machine type such as e2-standard-4"),
+    ("minNodes", "0", "a whole number from 1 to 100"),
+    ("minNodes", "1.0", "a whole number from 1 to 100"),
+    ("maxNodes", "101", "a whole number from minNodes to 100"),
+    ("maxNodes", "many", "a whole number from minNodes to 100"),
+    ("deletionProtection", "yes", "true or false"),
+    ("deletionProtection", "1", "true or false"),
+    ("deletionProtection", "", "true or false"),
+    ("imageRegistry", "https://localhost:5001", REGISTRY),
+    ("imageRegistry", "localhost:5001/pets:v1", REGISTRY),
+    ("imageRegistry", "localhost:5001/", REGISTRY),
+    ("images", "petservice/v1=registry.example.com/pets:v1", IMAGES),
+    ("images", '["petservice/v1"]', IMAGES),
+    ("images", '["petservice=registry.example.com/pets:v1"]', IMAGES),
+    ("images", '["petservice/v1=registry.example.com/pets"]', IMAGES),
+    ("images", '["petservice/v1=registry.example.com/pets:latest"]', IMAGES),
+    ("images", '["petservice/v1=registry.example.com/pets@sha256:abc"]', IMAGES),
+    ("images", '["petservice/v1=https://registry.example.com/pets:v1"]', IMAGES),
+    ("istioVersion", "latest", ISTIO),
+    ("istioVersion", "1.31", ISTIO),
+    ("istioVersion", "v1.31.1", ISTIO),
+    ("istioVersion", "", ISTIO),
+    ("istioCharts", "http://charts.example.com", CHARTS),
+    ("istioCharts", "oci://", CHARTS),
+    ("istioCharts", "no-such-folder", CHARTS),
+    ("istioCharts", "", CHARTS),
+    ("ingressServiceType", "NodePort", "LoadBalancer or ClusterIP"),
+    ("ingressServiceType", "clusterip", "LoadBalancer or ClusterIP"),
+    ("namespace", "default", NAMESPACE),
+    ("namespace", "istio-system", NAMESPACE),
+    ("namespace", "kube-system", NAMESPACE),
+    ("namespace", "Pets", NAMESPACE),
+    ("namespace", "my.pets", NAMESPACE),
+    ("namespace", "p" * 64, NAMESPACE),
+    ("namespace", "", NAMESPACE),
+    ("minReplicas", "0", "a whole number from 1 to 20"),
+    ("minReplicas", "21", "a whole number from 1 to 20"),
+    ("maxReplicas", "0", "a whole number from minReplicas to 100"),
+    ("maxReplicas", "101", "a whole number from minReplicas to 100"),
+    ("stableVersion", "", VERSION),
+    ("stableVersion", "V1", VERSION),
+    ("dogApiEnabled", "yes", "true or false"),
+    ("dogApiEnabled", "True", "true or false"),
+    ("dogApiEnabled", "", "true or false"),
+    ("dogApiHost", "https://api.thedogapi.com", HOST),
+    ("dogApiHost", "api.thedogapi.com:443", HOST),
+    ("dogApiHost", "*.thedogapi.com", HOST),
+    ("dogApiHost", "localhost", HOST),
+    ("dogApiHost", "127.0.0.1", HOST),
+    ("dogApiHost", "petservice.pets.svc.cluster.local", HOST),
+    ("dogApiHost", "metadata.google.internal", HOST),
+    ("dogApiHost", "a" * 64 + ".com", HOST),
+    ("dogApiHost", ".".join(["a" * 60] * 5) + ".com", HOST),
+    ("dogApiHost", "", HOST),
+    ("dogApiPath", "v1/images/search", PATH),
+    ("dogApiPath", "/v1/images search", PATH),
+    ("dogApiPath", "/v1#top", PATH),
+    ("dogApiPath", "", PATH),
+]
+# Any text can be the name of a kube context.
+TAKE_ANYTHING = {"kubeContext"}
+
+CONTRADICTORY = [
+    (
+        {"canaryVersion": "", "canaryWeight": "25"},
+        "canaryWeight = 25: must be 0 while canaryVersion",
+    ),
+    ({"canaryVersion": "v1"}, "canaryVersion = v1: must differ from stableVersion"),
+    ({"stableVersion": "v2"}, "canaryVersion = v2: must differ from stableVersion"),
+    ({"stableVersion": "v9"}, "stableVersion = v9: must be one of v1, v2"),
+    ({"canaryVersion": "v9"}, "canaryVersion = v9: must be one of v1, v2"),
+    ({"minNodes": "5"}, "maxNodes = 4: must be at least minNodes = 5"),
+    ({"minReplicas": "3"}, "maxReplicas = 2: must be at least minReplicas = 3"),
+    ({"imageRegistry": ""}, 'imageRegistry = "": must be set to build petdetailsservice/v1'),
+    ({"images": f'["petservice/v2={GIVEN}"]'}, "images = petservice/v2: must name one of"),
+    ({"images": f'["dogservice/v1={GIVEN}"]'}, "images = dogservice/v1: must name one of"),
+    (
+        {"images": f'["petservice/v1={GIVEN}", "petservice/v1={GIVEN}"]'},
+        "must name each service/version once",
+    ),
+]
+
+
+def read(stack: str = "local", **config: str) -> Settings:
+    """The settings that the program reads, with some keys set."""
+    keys = {key if ":" in key else f"petmesh:{key}": value for key, value in config.items()}
+
+    def run() -> Settings:
+        pulumi.runtime.set_all_config({**kept_config(stack), **keys})
+        return load(VERSIONS)
+
+    return Context().run(run)
+
+
+def refusal(stack: str = "local", **config: str) -> list[str]:
+    """The lines that refuse some config."""
+    with pytest.raises(ConfigError) as refused:
+        read(stack, **config)
+    return str(refused.value).splitlines()
+
+
+@cache
+def declared_keys() -> dict[str, dict[str, Any]]:
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+    return cast("dict[str, dict[str, Any]]", project["config"])
+
+
+KEYS = {str(field.alias): name for name, field in Settings.model_fields.items()}
+
+
+def test_pulumi_yaml_declares_the_keys_of_settings_and_no_other() -> None:
+    assert declared_keys().keys() == KEYS.keys()
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_each_key_has_the_same_type_in_pulumi_yaml_and_in_settings(key: str) -> None:
+    declared = declared_keys()[key]
+    types = {str: "string", int: "integer", bool: "boolean", tuple: "array"}
+    assert declared["type"] == types[type(getattr(read(), KEYS[key]))]
+    if declared["type"] == "array":
+        assert declared["items"] == {"type": "string"}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_each_key_is_described_and_has_a_default(key: str) -> None:
+    assert len(declared_keys()[key]["description"]) > 20
+    assert "default" in declared_keys()[key]
+    assert Settings.model_fields[KEYS[key]].description
+
+
+@pytest.mark.parametrize(("key", "value", "allowed"), REFUSED)
+def test_a_bad_value_is_refused_in_one_line(key: str, value: str, allowed: str) -> None:
+    [line] = refusal(**{key: value})
+    shown = value or '""'
+    assert line.startswith(f"{key} = {shown}: must be ")
+    assert allowed in line
+
+
+def test_every_key_has_a_value_that_is_refused() -> None:
+    refused = {key for key, _, _ in REFUSED}
+    contradictory = {key for config, _ in CONTRADICTORY for key in config}
+    assert refused | contradictory == KEYS.keys() - TAKE_ANYTHING
+
+
+@pytest.mark.parametrize(("config", "line"), CONTRADICTORY)
+def test_a_contradiction_is_refused_in_one_line(config: dict[str, str], line: str) -> None:
+    [refused] = refusal(**config)
+    assert line in refused
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("canaryWieght", "canaryWeight"),
+        ("canary_weight", "canaryWeight"),
+        ("canaryweight", "canaryWeight"),
+        ("dogApiEnable", "dogApiEnabled"),
+        ("authorisedNetworks", "authorizedNetworks"),
+        ("stableVerison", "stableVersion"),
+        ("machinetype", "machineType"),
+    ],
+)
+def test_a_misspelt_key_is_refused_with_the_key_that_was_meant(key: str, meant: str) -> None:
+    assert refusal(**{key: "25"}) == [f"{key} = 25: no such key; did you mean {meant}?"]
+
+
+def test_a_key_like_no_other_is_refused_with_the_keys_that_there_are() -> None:
+    [line] = refusal(colour="red")
+    assert line.startswith("colour = red: no such key")
+    assert all(key in line for key in KEYS)
+
+
+def test_each_problem_has_its_line() -> None:
+    lines = refusal(canaryWeight="101", namespace="default", colour="red")
+    assert sorted(line.split(" = ")[0] for line in lines) == ["canaryWeight", "colour", "namespace"]
+
+
+def test_each_contradiction_has_its_line() -> None:
+    lines = refusal("dev", canaryVersion="", canaryWeight="5", maxNodes="2", minNodes="3")
+    assert sorted(line.split(" ")[0] for line in lines) == [
+        "canaryWeight",
+        "gcp:project",
+        "maxNodes",
+    ]
+
+
+def test_a_missing_google_cloud_project_names_the_command_that_sets_it() -> None:
+    [line] = refusal("dev")
+    assert "gcp:project is not set" in line
+    assert "pulumi config set gcp:project" in line
+
+
+def test_a_cluster_that_exists_needs_no_google_cloud_project() -> None:
+    assert read("local").platform == "existing"
+
+
+def test_a_key_without_a_value_says_what_it_must_be() -> None:
+    def run() -> Settings:
+        complete = kept_config("local")
+        pulumi.runtime.set_all_config(
+            {key: value for key, value in complete.items() if key != "petmesh:namespace"}
+        )
+        return load(VERSIONS)
+
+    with pytest.raises(ConfigError, match=r"^namespace is not set: it must be a namespace's name"):
+        Context().run(run)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "read_as"),
+    [
+        ("canaryWeight", "0", 0),
+        ("canaryWeight", "10", 10),
+        ("canaryWeight", "100", 100),
+        ("canaryVersion", "", ""),
+        ("clusterName", "a", "a"),
+        ("clusterName", "a" * 24, "a" * 24),
+        ("location", "europe-west4", "europe-west4"),
+        ("location", "northamerica-northeast2-b", "northamerica-northeast2-b"),
+        ("deployers", "[]", ()),
+        (
+            "deployers",
+            '["group:platform@example.com", "serviceAccount:ci@petmesh.iam.gserviceaccount.com"]',
+            ("group:platform@example.com", "serviceAccount:ci@petmesh.iam.gserviceaccount.com"),
+        ),
+        ("authorizedNetworks", '["203.0.113.7/32"]', ("203.0.113.7/32",)),
+        ("minNodes", "4", 4),
+        ("maxNodes", "100", 100),
+        ("deletionProtection", "false", False),
+        ("deletionProtection", "true", True),
+        ("kubeContext", "kind-pets", "kind-pets"),
+        ("imageRegistry", "registry.example.com/team/pets", "registry.example.com/team/pets"),
+        (
+            "images",
+            '["petservice/v1=localhost:5001/pets:v1"]',
+            ("petservice/v1=localhost:5001/pets:v1",),
+        ),
+        ("istioVersion", "1.32.0-rc.1", "1.32.0-rc.1"),
+        (
+            "istioCharts",
+            "oci://ghcr.io/istio/release/charts/",
+            "oci://ghcr.io/istio/release/charts",
+        ),
+        ("namespace", "p" * 63, "p" * 63),
+        ("minReplicas", "2", 2),
+        ("maxReplicas", "100", 100),
+        ("dogApiEnabled", "true", True),
+        ("dogApiHost", "dog.ceo", "dog.ceo"),
+        ("dogApiPath", "/", "/"),
+        ("dogApiPath", "/v1/images?limit=1&size=small", "/v1/images?limit=1&size=small"),
+    ],
+)
+def test_a_good_value_at_the_edge_is_taken(key: str, value: str, read_as: object) -> None:
+    taken = getattr(read(**{key: value}), KEYS[key])
+    assert taken == read_as
+    assert type(taken) is type(read_as)
+
+
+def test_a_weight_of_0_is_a_weight() -> None:
+    stack = local(canaryVersion="v2", canaryWeight="0")
+    routes = spec(stack, "VirtualService", "petdetailsservice")["http"]
+    assert [target["weight"] for target in routes[-1]["route"]] == [100, 0]
+    assert stack.outputs["weights"] == {"v1": 100, "v2": 0}
+
+
+@pytest.mark.parametrize(
+    ("location", "region"),
+    [("us-central1-a", "us-central1"), ("us-central1", "us-central1")],
+)
+def test_the_region_is_that_of_the_zone(location: str, region: str) -> None:
+    assert read(location=location).region == region
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        read().canary_weight = 100
+
+
+@pytest.fixture
+def constructed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The types of all resources that are constructed, the stack among them."""
+    types: list[str] = []
+    construct = pulumi.Resource.__init__
+
+    def record(resource: pulumi.Resource, type_: str, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        types.append(type_)
+        construct(resource, type_, *args, **kwargs)
+
+    monkeypatch.setattr(pulumi.Resource, "__init__", record)
+    return types
+
+
+@pytest.mark.parametrize(
+    ("stack", "config"),
+    [
+        ("dev", {}),
+        ("dev", {"canaryWeight": "25.5", "gcp:project": "petmesh-test"}),
+        ("local", {"canaryWeight": "101"}),
+        ("local", {"canaryWieght": "25"}),
+        ("local", {"canaryVersion": "", "canaryWeight": "25"}),
+        ("local", {"images": '["dogservice/v1=localhost:5001/dogs:v1"]'}),
+    ],
+)
+def test_nothing_is_declared_of_a_config_that_is_refused(
+    stack: str, config: dict[str, str], constructed: list[str]
+) -> None:
+    with pytest.raises(ProgramError):
+        declare(stack, config)
+    assert constructed == [STACK_TYPE]
+
+
+def test_the_stacks_that_are_kept_here_are_accepted() -> None:
+    assert local().outputs["weights"] == gke().outputs["weights"] == {"v1": 100, "v2": 0}

@@ -1,0 +1,334 @@
+"""The mesh: how it is installed, what it lets in and out, and who may call whom."""
+
+from pathlib import Path
+
+import pytest
+
+from rehearsal.program import Declaration
+from tests.unit.declared import (
+    gke,
+    in_cluster,
+    is_after,
+    local,
+    manifest,
+    manifests,
+    release,
+    spec,
+)
+
+RELEASE = "kubernetes:helm.sh/v3:Release"
+INGRESS = "istio-ingressgateway"
+CHARTS = {"istio-base": "base", "istiod": "istiod", INGRESS: "gateway"}
+SERVICES = ("petservice", "petdetailsservice", "petmedicalhistoryservice")
+DOG_API = {"dogApiEnabled": "true", "dogApiHost": "dog.example.com"}
+
+
+# Installation
+
+
+def test_istio_is_three_releases() -> None:
+    assert {each.name for each in local().of_type(RELEASE)} == set(CHARTS)
+
+
+@pytest.mark.parametrize(("name", "chart"), CHARTS.items())
+def test_a_release_from_a_repository_is_pinned(name: str, chart: str) -> None:
+    declared = release(local(), name)
+    assert declared["chart"] == chart
+    assert declared["repositoryOpts"] == {"repo": "https://blob.istio.io/istio-release/charts"}
+    assert declared["version"] == "1.31.1"
+
+
+@pytest.mark.parametrize(("name", "chart"), CHARTS.items())
+def test_a_release_from_an_oci_registry_is_pinned(name: str, chart: str) -> None:
+    stack = local(istioCharts="oci://ghcr.io/istio/release/charts/", istioVersion="1.32.0")
+    declared = release(stack, name)
+    assert declared["chart"] == f"oci://ghcr.io/istio/release/charts/{chart}"
+    assert "repositoryOpts" not in declared
+    assert declared["version"] == "1.32.0"
+
+
+def test_a_release_from_a_folder_takes_the_chart_that_lies_there(tmp_path: Path) -> None:
+    for chart in CHARTS.values():
+        (tmp_path / chart).mkdir()
+        (tmp_path / chart / "Chart.yaml").touch()
+    stack = local(istioCharts=str(tmp_path))
+    for name, chart in CHARTS.items():
+        declared = release(stack, name)
+        assert declared["chart"] == str(tmp_path / chart)
+        assert not declared.keys() & {"repositoryOpts", "version"}
+
+
+def test_istios_webhook_refuses_what_it_cannot_check() -> None:
+    assert release(local(), "istio-base")["values"]["base"]["validationFailurePolicy"] == "Fail"
+
+
+def test_the_mesh_is_closed_towards_the_outside() -> None:
+    mesh = release(local(), "istiod")["values"]["meshConfig"]
+    assert mesh["outboundTrafficPolicy"] == {"mode": "REGISTRY_ONLY"}
+
+
+def test_a_container_starts_after_its_sidecar() -> None:
+    mesh = release(local(), "istiod")["values"]["meshConfig"]
+    assert mesh["defaultConfig"]["holdApplicationUntilProxyStarts"] is True
+
+
+@pytest.mark.parametrize(
+    ("replicas", "budget", "gateway_budget"),
+    [("1", {"enabled": False}, {}), ("2", {"enabled": True}, {"maxUnavailable": 1})],
+)
+def test_no_disruption_budget_stands_over_a_single_pod(
+    replicas: str, budget: dict[str, bool], gateway_budget: dict[str, int]
+) -> None:
+    stack = local(minReplicas=replicas)
+    istiod = release(stack, "istiod")["values"]
+    gateway = release(stack, INGRESS)["values"]
+    assert istiod["global"]["defaultPodDisruptionBudget"] == budget
+    assert istiod["autoscaleMin"] == gateway["autoscaling"]["minReplicas"] == int(replicas)
+    assert gateway["podDisruptionBudget"] == gateway_budget
+
+
+def test_the_charts_are_told_the_platform() -> None:
+    assert release(gke(), "istiod")["values"]["global"]["platform"] == "gke"
+    assert "platform" not in release(local(), "istiod")["values"]["global"]
+
+
+def test_the_ingress_is_a_load_balancer_or_reached_by_a_port_forward() -> None:
+    balanced, forwarded = gke(), local()
+    assert spec(balanced, "Service", INGRESS)["type"] == "LoadBalancer"
+    assert balanced.outputs["url"] == "http://203.0.113.80"
+    assert "portForward" not in balanced.outputs
+    assert spec(forwarded, "Service", INGRESS)["type"] == "ClusterIP"
+    assert forwarded.outputs["url"] == "http://localhost:8080"
+    assert forwarded.outputs["portForward"].endswith(f"service/{INGRESS} 8080:80")
+
+
+# Order
+
+
+def test_each_release_comes_after_the_one_that_it_needs() -> None:
+    stack = local()
+    base, istiod, gateway = (stack.one(RELEASE, name) for name in CHARTS)
+    assert is_after(stack, istiod, base)
+    assert is_after(stack, gateway, istiod)
+
+
+def test_istios_objects_come_after_the_crds_and_the_webhook_that_checks_them() -> None:
+    stack = local(**DOG_API)
+    custom = [each for each in in_cluster(stack) if "istio.io/" in each.type]
+    assert {each.inputs["kind"] for each in custom} == {
+        "AuthorizationPolicy",
+        "DestinationRule",
+        "Gateway",
+        "PeerAuthentication",
+        "ServiceEntry",
+        "VirtualService",
+    }
+    for each in custom:
+        assert is_after(stack, each, stack.one(RELEASE, "istio-base")), each.name
+        assert is_after(stack, each, stack.one(RELEASE, "istiod")), each.name
+
+
+@pytest.mark.parametrize("namespace", ["pets", "istio-ingress"])
+def test_a_namespace_with_injected_pods_is_labelled(namespace: str) -> None:
+    labels = manifest(local(), "Namespace", namespace).inputs["metadata"]["labels"]
+    assert labels == {"istio-injection": "enabled"}
+
+
+def test_pods_come_after_all_that_injects_and_guards_them() -> None:
+    stack = local()
+    for name, deployment in manifests(stack, "Deployment").items():
+        service = name.rpartition("-")[0]
+        for earlier in (
+            stack.one(RELEASE, "istiod"),
+            manifest(stack, "Namespace", "pets"),
+            manifest(stack, "PeerAuthentication", "default"),
+            manifest(stack, "AuthorizationPolicy", service),
+            manifest(stack, "ServiceAccount", service),
+        ):
+            assert is_after(stack, deployment, earlier), (name, earlier.urn)
+
+
+def test_the_gateways_pods_come_after_their_labelled_namespace() -> None:
+    stack = local()
+    gateway = stack.one(RELEASE, INGRESS)
+    assert is_after(stack, gateway, manifest(stack, "Namespace", "istio-ingress"))
+
+
+def test_what_is_public_comes_after_what_answers_it() -> None:
+    stack = local()
+    for public in (
+        manifest(stack, "Gateway", "petmesh"),
+        manifest(stack, "VirtualService", "petmesh"),
+    ):
+        assert is_after(stack, public, stack.one(RELEASE, INGRESS))
+        assert is_after(stack, public, manifest(stack, "Service", INGRESS))
+        assert is_after(stack, public, manifest(stack, "Deployment", "petservice-v1"))
+        assert is_after(stack, public, manifest(stack, "Service", "petservice"))
+
+
+# Ingress
+
+
+def test_pet_of_petservice_is_public_and_nothing_else() -> None:
+    stack = local()
+    bound = [
+        (name, route.inputs["spec"])
+        for name, route in manifests(stack, "VirtualService").items()
+        if route.inputs["spec"].get("gateways")
+    ]
+    [(name, public)] = bound
+    assert public["gateways"] == [f"istio-ingress/{name}"]
+    [rule] = public["http"]
+    assert rule["match"] == [{"uri": {"prefix": "/pet/"}}]
+    assert rule["route"] == [
+        {"destination": {"host": "petservice.pets.svc.cluster.local", "port": {"number": 9080}}}
+    ]
+    assert "tcp" not in public
+    assert "tls" not in public
+
+
+def test_the_gateway_is_that_of_the_chart() -> None:
+    stack = local()
+    [gateway] = manifests(stack, "Gateway").values()
+    installed = release(stack, INGRESS)
+    assert gateway.inputs["metadata"]["namespace"] == installed["namespace"]
+    # The chart labels its pods with the release's name, and with it less "istio-".
+    assert gateway.inputs["spec"]["selector"] == {
+        "app": installed["name"],
+        "istio": installed["name"].removeprefix("istio-"),
+    }
+    [server] = gateway.inputs["spec"]["servers"]
+    assert server["port"] == {"number": 80, "name": "http", "protocol": "HTTP"}
+
+
+def test_the_ingress_opens_its_http_port_and_no_other() -> None:
+    stack = local()
+    opened = spec(stack, "Service", INGRESS)
+    assert opened["ports"] == [{"name": "http", "port": 80, "targetPort": 80}]
+    assert opened["selector"] == spec(stack, "Gateway", "petmesh")["selector"]
+    assert release(stack, INGRESS)["values"]["service"]["type"] == "None"
+
+
+def test_nothing_but_the_ingress_can_be_reached_from_outside() -> None:
+    services = manifests(gke(), "Service")
+    assert services.keys() == {*SERVICES, INGRESS}
+    for service in SERVICES:
+        assert services[service].inputs["spec"].get("type", "ClusterIP") == "ClusterIP"
+
+
+@pytest.mark.parametrize("service", ["petdetailsservice", "petmedicalhistoryservice"])
+def test_the_routes_within_the_mesh_are_not_the_gateways(service: str) -> None:
+    route = manifest(local(), "VirtualService", service).inputs
+    assert route["metadata"]["namespace"] == "pets"
+    assert route["spec"]["hosts"] == [f"{service}.pets.svc.cluster.local"]
+    assert "gateways" not in route["spec"]
+
+
+# Egress
+
+
+@pytest.mark.parametrize("enabled", ["true", "false"])
+def test_the_dog_api_is_reachable_only_when_it_is_switched_on(enabled: str) -> None:
+    stack = local(dogApiEnabled=enabled, dogApiHost="dog.example.com")
+    assert len(manifests(stack, "ServiceEntry")) == (enabled == "true")
+    hosts = [rule.inputs["spec"]["host"] for rule in manifests(stack, "DestinationRule").values()]
+    assert ("dog.example.com" in hosts) == (enabled == "true")
+
+
+def test_plain_http_to_the_dog_api_becomes_tls_on_443() -> None:
+    stack = local(**DOG_API)
+    [entry] = manifests(stack, "ServiceEntry").values()
+    assert entry.inputs["spec"]["hosts"] == ["dog.example.com"]
+    assert entry.inputs["spec"]["location"] == "MESH_EXTERNAL"
+    assert entry.inputs["spec"]["resolution"] == "DNS"
+    assert entry.inputs["spec"]["ports"] == [
+        {"number": 80, "name": "http", "protocol": "HTTP", "targetPort": 443}
+    ]
+    rule = spec(stack, "DestinationRule", "dog-api")
+    assert rule["host"] == "dog.example.com"
+    [port] = rule["trafficPolicy"]["portLevelSettings"]
+    assert port["port"] == {"number": 80}
+    assert port["tls"] == {
+        "mode": "SIMPLE",
+        "sni": "dog.example.com",
+        "subjectAltNames": ["dog.example.com"],
+    }
+
+
+def test_no_other_namespace_sees_the_dog_api() -> None:
+    stack = local(**DOG_API)
+    for kind in ("ServiceEntry", "DestinationRule"):
+        each = manifest(stack, kind, "dog-api").inputs
+        assert each["spec"]["exportTo"] == ["."]
+        assert each["metadata"]["namespace"] == "pets"
+
+
+def test_petservice_asks_for_the_host_that_is_opened() -> None:
+    stack = local(**DOG_API, dogApiPath="/v2/dogs?limit=1")
+    [container] = spec(stack, "Deployment", "petservice-v1")["template"]["spec"]["containers"]
+    environment = {each["name"]: each["value"] for each in container["env"]}
+    assert environment["DOG_API_URL"] == "http://dog.example.com/v2/dogs?limit=1"
+
+
+# Security
+
+
+def test_the_namespace_takes_mutual_tls_only() -> None:
+    [peers] = manifests(local(), "PeerAuthentication").values()
+    assert peers.inputs["spec"] == {"mtls": {"mode": "STRICT"}}
+    assert peers.inputs["metadata"] == {"name": "default", "namespace": "pets"}
+
+
+def callers(stack: Declaration, service: str) -> list[str]:
+    policy = spec(stack, "AuthorizationPolicy", service)
+    assert policy["action"] == "ALLOW"
+    assert policy["selector"] == {"matchLabels": {"app": service}}
+    [rule] = policy["rules"]
+    [source] = rule["from"]
+    assert source.keys() == {"source"}
+    assert source["source"].keys() == {"principals"}
+    return source["source"]["principals"]
+
+
+GATEWAY = "cluster.local/ns/istio-ingress/sa/istio-ingressgateway"
+FRONT = "cluster.local/ns/pets/sa/petservice"
+
+
+@pytest.mark.parametrize(
+    ("service", "caller", "methods", "path"),
+    [
+        ("petservice", GATEWAY, ["GET", "HEAD"], "/pet/{*}"),
+        ("petdetailsservice", FRONT, ["GET"], "/pet/{*}/details"),
+        ("petmedicalhistoryservice", FRONT, ["GET"], "/pet/{*}/medicalhistory"),
+    ],
+)
+def test_each_service_answers_its_caller_alone_and_what_it_is_for(
+    service: str, caller: str, methods: list[str], path: str
+) -> None:
+    stack = local()
+    assert callers(stack, service) == [caller]
+    [rule] = spec(stack, "AuthorizationPolicy", service)["rules"]
+    assert rule["to"] == [{"operation": {"methods": methods, "paths": [path]}}]
+    assert "when" not in rule
+
+
+def test_every_service_has_a_policy_and_every_identity_is_its_own() -> None:
+    stack = local()
+    assert manifests(stack, "AuthorizationPolicy").keys() == set(SERVICES)
+    assert manifests(stack, "ServiceAccount").keys() == set(SERVICES)
+
+
+def test_the_policies_follow_the_namespace() -> None:
+    stack = local(namespace="dev-pets")
+    assert callers(stack, "petdetailsservice") == ["cluster.local/ns/dev-pets/sa/petservice"]
+
+
+def test_the_namespace_is_configs() -> None:
+    stack = local(namespace="dev-pets", dogApiEnabled="true")
+    in_mesh = [
+        each.inputs["metadata"]["namespace"]
+        for each in in_cluster(stack)
+        if each.inputs.get("metadata", {}).get("namespace", "istio-ingress") != "istio-ingress"
+    ]
+    assert len(in_mesh) == 29
+    assert set(in_mesh) == {"dev-pets"}

@@ -1,0 +1,140 @@
+"""Every declared object is one that Kubernetes, or Istio's CRDs, would take as it is."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from rehearsal.program import Declaration
+from tests.unit.declared import gke, in_cluster, local, manifest
+from tests.unit.schemas import SchemaError, check, strict
+
+STACKS = {
+    "local": lambda: local(dogApiEnabled="true", canaryWeight="25"),
+    "gke": lambda: gke(dogApiEnabled="true"),
+    "promoted": lambda: local(stableVersion="v2", canaryVersion=""),
+}
+KUBERNETES_KINDS = {
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "Namespace",
+    "PodDisruptionBudget",
+    "Service",
+    "ServiceAccount",
+}
+ISTIO_KINDS = {
+    "AuthorizationPolicy",
+    "DestinationRule",
+    "Gateway",
+    "PeerAuthentication",
+    "ServiceEntry",
+    "VirtualService",
+}
+
+
+def of_istio(stack: Declaration, *, istio: bool) -> list[Any]:
+    return [
+        each.inputs
+        for each in in_cluster(stack)
+        if not each.type.endswith(":Release") and ("istio.io/" in each.type) == istio
+    ]
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_every_kubernetes_object_fits_its_schema(name: str) -> None:
+    objects = of_istio(STACKS[name](), istio=False)
+    assert {each["kind"] for each in objects} == KUBERNETES_KINDS
+    for each in objects:
+        check(each)
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_every_istio_object_fits_its_crd(name: str) -> None:
+    objects = of_istio(STACKS[name](), istio=True)
+    switched_on = ISTIO_KINDS if name != "promoted" else ISTIO_KINDS - {"ServiceEntry"}
+    assert {each["kind"] for each in objects} == switched_on
+    for each in objects:
+        check(each)
+
+
+def broken(kind: str, name: str, path: tuple[str | int, ...], value: object) -> dict[str, Any]:
+    """A declared manifest with one value put somewhere into it."""
+    changed: Any = copy.deepcopy(dict(manifest(local(dogApiEnabled="true"), kind, name).inputs))
+    place = changed
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return changed
+
+
+ROUTE = ("VirtualService", "petdetailsservice")
+RULE = ("DestinationRule", "petdetailsservice")
+
+
+@pytest.mark.parametrize(
+    ("where", "path", "value"),
+    [
+        (ROUTE, ("spec", "http", 0, "timout"), "1s"),
+        (ROUTE, ("spec", "http", 0, "route", 0, "wieght"), 50),
+        (ROUTE, ("spec", "http", 0, "route", 0, "weight"), "50"),
+        (ROUTE, ("spec", "http", 0, "timeout"), 5),
+        (ROUTE, ("spec", "http", 0, "match", 0, "headers", "x-canary", "exactly"), "always"),
+        (ROUTE, ("spec", "http", 0, "match", 0, "headers", "x-canary", "prefix"), "always"),
+        (ROUTE, ("metadata", "nmae"), "petdetailsservice"),
+        (ROUTE, ("apiVersion",), "networking.istio.io/v2"),
+        (RULE, ("spec", "trafficPolicy", "outlierDetection", "consecutiveErrors5xx"), 5),
+        (RULE, ("spec", "trafficPolicy", "tls"), {"mode": "MUTUEL"}),
+        (RULE, ("spec", "subsets", 0, "lables"), {"version": "v1"}),
+        (("ServiceEntry", "dog-api"), ("spec", "resolution"), "DNZ"),
+        (("PeerAuthentication", "default"), ("spec", "mtls", "mode"), "STRICTLY"),
+        (("AuthorizationPolicy", "petservice"), ("spec", "selectors"), {}),
+        (("Gateway", "petmesh"), ("spec", "servers", 0, "port", "nummer"), 80),
+    ],
+)
+def test_istios_schema_refuses_what_is_misspelt(
+    where: tuple[str, str], path: tuple[str | int, ...], value: object
+) -> None:
+    with pytest.raises(SchemaError):
+        check(broken(*where, path, value))
+
+
+POD = ("spec", "template", "spec")
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value"),
+    [
+        ("Deployment", (*POD, "securityContext", "runAsNonRoots"), True),
+        ("Deployment", (*POD, "containers", 0, "readinesProbe"), {}),
+        ("Deployment", (*POD, "terminationGracePeriodSeconds"), "30s"),
+        ("HorizontalPodAutoscaler", ("spec", "minReplica"), 1),
+        ("PodDisruptionBudget", ("spec", "maxUnavailible"), 1),
+    ],
+)
+def test_kubernetes_schema_refuses_what_is_misspelt(
+    kind: str, path: tuple[str | int, ...], value: object
+) -> None:
+    with pytest.raises(SchemaError):
+        check(broken(kind, "petdetailsservice-v1", path, value))
+
+
+def test_a_strict_schema_keeps_the_places_that_take_any_field() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+            "map": {"type": "object", "additionalProperties": {"type": "string"}},
+            "either": {"x-kubernetes-int-or-string": True},
+            "maybe": {"type": "string", "nullable": True},
+        },
+    }
+    assert strict(schema) == {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+            "map": {"type": "object", "additionalProperties": {"type": "string"}},
+            "either": {"x-kubernetes-int-or-string": True, "type": ["integer", "string"]},
+            "maybe": {"type": ["string", "null"], "nullable": True},
+        },
+    }

@@ -1,0 +1,105 @@
+"""What holds for every resource of every stack: provider, name, place, determinism."""
+
+import ast
+from collections import Counter
+
+import pytest
+
+from rehearsal.program import Declaration, declare
+from settings import ROOT
+from tests.unit.declared import PROJECT, gke, in_cluster, local
+
+STACKS = {
+    "local": lambda: local(dogApiEnabled="true"),
+    "gke": gke,
+}
+# What stands at the top of the stack: the components, and the provider of a cluster that exists.
+TOP = {
+    "petmesh:apps:MeshService",
+    "petmesh:infra:GkePlatform",
+    "petmesh:istio:ExternalHost",
+    "petmesh:istio:IstioMesh",
+    "petmesh:istio:MeshNamespace",
+    "petmesh:istio:PublicRoute",
+    "petmesh:istio:WeightedRoute",
+    "pulumi:providers:kubernetes",
+}
+
+
+@pytest.fixture(params=STACKS)
+def stack(request: pytest.FixtureRequest) -> Declaration:
+    return STACKS[request.param]()
+
+
+def test_every_object_in_the_cluster_has_the_stacks_own_provider(stack: Declaration) -> None:
+    [provider] = stack.of_type("pulumi:providers:kubernetes")
+    reads = [each for each in stack.resources if each.read_id]
+    for each in (*in_cluster(stack), *reads):
+        assert each.provider == provider.urn, each.urn
+
+
+def test_every_object_in_the_cluster_is_named_by_the_program(stack: Declaration) -> None:
+    names = Counter[tuple[str, str, str]]()
+    for each in in_cluster(stack):
+        named = each.inputs if each.type.endswith(":Release") else each.inputs["metadata"]
+        assert named["name"], each.urn
+        names[each.type, named.get("namespace", ""), named["name"]] += 1
+    assert set(names.values()) == {1}
+
+
+def test_every_object_in_a_namespace_says_which(stack: Declaration) -> None:
+    namespaces = {
+        each.inputs["metadata"]["name"]
+        for each in in_cluster(stack)
+        if each.inputs.get("kind") == "Namespace"
+    }
+    for each in in_cluster(stack):
+        if each.type.endswith(":Release"):
+            assert each.inputs["namespace"] in namespaces
+        elif each.inputs["kind"] != "Namespace":
+            assert each.inputs["metadata"]["namespace"] in namespaces, each.urn
+
+
+def test_every_resource_lies_in_its_component(stack: Declaration) -> None:
+    top = {each.type for each in stack.resources if "pulumi:pulumi:Stack" in each.parent}
+    assert top <= TOP
+    components = {each.urn: each for each in stack.resources if not each.custom}
+    for each in stack.resources:
+        if each.type not in top:
+            assert each.parent in components, each.urn
+
+
+def test_every_component_holds_something_or_is_a_given_image(stack: Declaration) -> None:
+    parents = {each.parent for each in stack.resources}
+    for each in stack.resources:
+        if not each.custom:
+            assert each.urn in parents, each.urn
+
+
+def test_no_input_in_clear_looks_like_a_credential(stack: Declaration) -> None:
+    for each in stack.resources:
+        for key in each.inputs:
+            assert not {"password", "token", "privateKey"} & {key}, each.urn
+
+
+@pytest.mark.parametrize(
+    ("name", "config"), [("local", {"canaryWeight": "25"}), ("dev", {"gcp:project": PROJECT})]
+)
+def test_the_same_config_declares_the_same(name: str, config: dict[str, str]) -> None:
+    one, other = ({each.urn: each for each in declare(name, config).resources} for _ in range(2))
+    # In which order independent resources register is the event loop's choice.
+    assert one == other
+
+
+def test_the_program_warns_of_nothing(stack: Declaration) -> None:
+    assert not stack.warnings
+
+
+def test_only_settings_reads_config() -> None:
+    for path in (ROOT / "__main__.py", *ROOT.glob("infra/*.py"), *ROOT.glob("istio/*.py")):
+        called = {
+            node.attr
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Attribute)
+        }
+        assert not called & {"Config", "get_config", "environ", "getenv"}, path
