@@ -57,8 +57,10 @@ def run(name: str, default_port: int, build: Callable[[Environment], Callable[[]
     try:
         uvloop.run(_serve(settings, make, log))
     except OSError as failure:
+        number = failure.errno or 0
+        reason = os.strerror(number) if number > 0 else failure.strerror or failure
         where = f"HOST = {settings.host!r}, PORT = {settings.port}"
-        print(f"{name}: {where}: can't listen: {failure.strerror or failure}", file=sys.stderr)
+        print(f"{name}: {where}: can't listen: {reason}", file=sys.stderr)
         return 1
     finally:
         log.close(_LOG_SECONDS)

@@ -25,13 +25,14 @@ class Limits:
         in_flight: requests being answered by a coroutine; one more is shed with 503.
         connections: open connections; one more is answered 503 and closed.
         target: bytes of a request's target.
-        head: bytes of a request's header names and values together.
-        headers: headers of a request.
+        head: bytes of a request's header lines together.
+        headers: names of a request's headers.
         body: bytes of a request's body.
         pipelined: requests that wait on a connection for the one before them.
         receive_seconds: for a request to arrive whole once it has begun.
         idle_seconds: for a connection without a request.
         send_seconds: for a client to take the response.
+        sweep_seconds: how often these times are looked at.
     """
 
     in_flight: int = 1024
@@ -44,10 +45,11 @@ class Limits:
     receive_seconds: float = 10.0
     idle_seconds: float = 75.0
     send_seconds: float = 10.0
+    sweep_seconds: float = 0.5
 
 
-_SWEEP_SECONDS = 0.5
 _LINGER_SECONDS = 2.0
+_LINE_OVERHEAD = len(b": \r\n")
 
 
 class Server:
@@ -133,7 +135,7 @@ class Server:
             if connection.deadline < now:
                 connection.expire()
         self.log.flush()
-        self._sweeper = self.loop.call_later(_SWEEP_SECONDS, self._sweep)
+        self._sweeper = self.loop.call_later(self.limits.sweep_seconds, self._sweep)
 
 
 class Connection(asyncio.Protocol):
@@ -144,8 +146,10 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_body_size",
         "_busy",
         "_ending",
+        "_head_size",
         "_headers",
         "_parser",
         "_paused",
@@ -154,7 +158,6 @@ class Connection(asyncio.Protocol):
         "_receiving",
         "_refusal",
         "_server",
-        "_size",
         "_target",
         "_transport",
         "deadline",
@@ -172,7 +175,8 @@ class Connection(asyncio.Protocol):
         self._refusal: Response | None = None
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
-        self._size = 0
+        self._head_size = 0
+        self._body_size = 0
         self._received = 0
         self.deadline = math.inf
 
@@ -234,7 +238,8 @@ class Connection(asyncio.Protocol):
         self._receiving = True
         self._target = b""
         self._headers = {}
-        self._size = 0
+        self._head_size = 0
+        self._body_size = 0
         self._received = -1
 
     def on_url(self, url: bytes) -> None:
@@ -246,9 +251,11 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
+        if self._refusal is not None:
+            return
         headers = self._headers
         name = name.lower()
-        self._size += len(name) + len(value)
+        self._head_size += len(name) + len(value) + _LINE_OVERHEAD
         if name in headers:
             if name == b"host":
                 self._refusal = error(400, "more than one Host header")
@@ -256,15 +263,14 @@ class Connection(asyncio.Protocol):
             value = headers[name] + joint + value
         headers[name] = value
         limits = self._server.limits
-        if self._size > limits.head or len(headers) > limits.headers:
+        if self._head_size > limits.head or len(headers) > limits.headers:
             self._refusal = error(431, f"headers over {limits.head} bytes or {limits.headers}")
 
     def on_body(self, body: bytes) -> None:
         """Discard a piece of the body, up to the limit."""
-        self._size += len(body)
-        limits = self._server.limits
-        if self._size > limits.head + limits.body:
-            self._refusal = error(413, f"the request's body is longer than {limits.body} bytes")
+        self._body_size += len(body)
+        if self._body_size > self._server.limits.body:
+            self._refusal = self._too_long()
 
     def on_message_complete(self) -> None:
         """Answer the request, or queue it behind the one in flight."""
@@ -301,8 +307,10 @@ class Connection(asyncio.Protocol):
         """End a connection whose client has taken too long."""
         if self._receiving and not self._ending:
             self._refuse(error(408, "the request did not arrive in time"))
-        elif self._transport is not None:
+        elif self._transport is not None and (self._ending or self._paused):
             self._transport.abort()
+        else:
+            self.close()
 
     def close(self) -> None:
         """End the connection once what has been written is sent."""
@@ -322,9 +330,12 @@ class Connection(asyncio.Protocol):
         if self._received > limits.target + limits.head + limits.body:
             self._refusal = self._refusal or error(431, "the request is too large")
         elif declared.isdigit() and (len(declared) > 9 or int(declared) > limits.body):  # noqa: PLR2004
-            self._refusal = error(413, f"the request's body is longer than {limits.body} bytes")
+            self._refusal = self._too_long()
         elif b"expect" in self._headers:
             self._refusal = error(417, "Expect is not supported")
+
+    def _too_long(self) -> Response:
+        return error(413, f"the request's body is longer than {self._server.limits.body} bytes")
 
     def _refuse(self, response: Response) -> None:
         self._refusal = None

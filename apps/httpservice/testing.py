@@ -1,0 +1,253 @@
+"""What tests of the services need: stand-ins for upstreams, a plain client, real processes."""
+
+import asyncio
+import os
+import socket
+import struct
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import orjson
+import uvloop
+
+from httpservice.log import Log
+from httpservice.server import Handler, Limits, Server
+
+SECONDS = 5.0
+"""After which a test that waits has failed."""
+
+QUICK = Limits(sweep_seconds=0.02)
+"""Limits whose times are looked at often."""
+
+APPS = Path(__file__).parents[1]
+
+
+_T = TypeVar("_T")
+
+
+def run(test: Coroutine[Any, Any, _T]) -> _T:
+    """Run a test on the event loop that the services use."""
+    return uvloop.run(asyncio.wait_for(test, SECONDS))
+
+
+@dataclass
+class StandIn:
+    """A stand-in for an upstream.
+
+    Attributes:
+        port: where it listens on loopback.
+        requests: the heads of the requests that came.
+        connections: how many connections were made.
+    """
+
+    port: int
+    requests: list[bytes] = field(default_factory=list[bytes])
+    connections: int = 0
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+Conversation = Callable[[StandIn, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def stand_in(converse: Conversation) -> AsyncGenerator[StandIn]:
+    """Listen on loopback and hold the given conversation over each connection."""
+    itself = StandIn(0)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        itself.connections += 1
+        try:
+            await converse(itself, reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    itself.port = server.sockets[0].getsockname()[1]
+    try:
+        yield itself
+    finally:
+        server.close()
+
+
+def answering(*answers: bytes) -> Conversation:
+    """Give each request of a connection the next answer, the last one again and again."""
+
+    async def converse(
+        itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        number = 0
+        while True:
+            itself.requests.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(answers[min(number, len(answers) - 1)])
+            number += 1
+
+    return converse
+
+
+async def silent(
+    itself: StandIn, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter
+) -> None:
+    """Take a request and never answer."""
+    itself.requests.append(await reader.readuntil(b"\r\n\r\n"))
+    await reader.read()
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection by a TCP reset."""
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def resetting(
+    itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Take a request and reset the connection."""
+    itself.requests.append(await reader.readuntil(b"\r\n\r\n"))
+    reset(writer)
+
+
+def ok(body: bytes, *, status: str = "200 OK") -> bytes:
+    """Give an answer with the body's length."""
+    return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status.encode(), len(body), body)
+
+
+async def unused_port() -> int:
+    """Give a port of loopback where nobody listens."""
+    server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    port = int(server.sockets[0].getsockname()[1])
+    server.close()
+    await server.wait_closed()
+    return port
+
+
+class Reply(NamedTuple):
+    """A response: status, headers by lower-case name, body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - whatever the JSON holds
+        """The body's JSON."""
+        return orjson.loads(self.body)
+
+
+async def read_reply(reader: asyncio.StreamReader, *, has_body: bool = True) -> Reply:
+    """Read one response, whose length its head states."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    pairs = (line.partition(": ") for line in head[1:] if line)
+    headers = {name.lower(): value for name, _, value in pairs}
+    body = await reader.readexactly(int(headers["content-length"])) if has_body else b""
+    return Reply(int(head[0].split()[1]), headers, body)
+
+
+async def send(port: int, raw: bytes) -> Reply:
+    """Send bytes over a new connection and give the first response."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(raw)
+    try:
+        return await read_reply(reader, has_body=not raw.startswith(b"HEAD"))
+    finally:
+        writer.close()
+
+
+async def get(port: int, path: str, *headers: str) -> Reply:
+    """Send a GET over a new connection."""
+    lines = "".join(f"{header}\r\n" for header in headers)
+    return await send(port, f"GET {path} HTTP/1.1\r\nHost: test\r\n{lines}\r\n".encode("latin-1"))
+
+
+@asynccontextmanager
+async def serving(handler: Handler, limits: Limits = QUICK) -> AsyncGenerator[tuple[Server, int]]:
+    """Serve a handler in this process, and give the server and its port."""
+    log = Log("off", {})
+    server = Server(handler, log, limits)
+    try:
+        yield server, await server.listen("127.0.0.1", 0)
+    finally:
+        await server.close(0)
+        log.close(1)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let others run until the condition holds."""
+    while not condition():  # noqa: ASYNC110 - what a socket brings sets no event here
+        await asyncio.sleep(0)
+
+
+@dataclass
+class Process:
+    """A running service.
+
+    Attributes:
+        port: where it listens on loopback.
+        process: the process.
+        log: the lines of its log; whole once it has stopped.
+    """
+
+    port: int
+    process: asyncio.subprocess.Process
+    log: list[dict[str, Any]]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Give a service's environment: loopback, any free port, no proxy, a quick stop."""
+    inherited = {
+        name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ
+    }
+    base = {
+        "PYTHONPATH": str(APPS),
+        "HOST": "127.0.0.1",
+        "PORT": "0",
+        "SHUTDOWN_QUIET_SECONDS": "0",
+    }
+    return inherited | base | variables
+
+
+@asynccontextmanager
+async def service(module: str, **variables: str) -> AsyncGenerator[Process]:
+    """Run `python -m <module>` until it listens, and stop it afterwards."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module, env=environment(**variables), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None  # noqa: S101
+    output = process.stdout
+    log = [orjson.loads(await output.readline())]
+
+    async def collect() -> None:
+        log.extend([orjson.loads(line) async for line in output])
+
+    collector = asyncio.create_task(collect())
+    try:
+        yield Process(log[0]["port"], process, log)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+        await collector
+
+
+async def refusal(module: str, **variables: str) -> tuple[int | None, str]:
+    """Run a service that must not start, and give its exit status and what it says."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        env=environment(**variables),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await process.communicate()
+    return process.returncode, errors.decode()

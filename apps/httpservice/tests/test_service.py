@@ -1,0 +1,93 @@
+import pytest
+
+from httpservice.message import Request, Response
+from httpservice.service import Service
+from httpservice.testing import Reply, run, send, serving
+
+
+def reply_to(method: str, path: str, suffix: str = "/details", *, draining: bool = False) -> Reply:
+    def handler(_request: Request, pet_id: bytes) -> Response:
+        return Response(200, b'"%b"' % pet_id)
+
+    async def exchange() -> Reply:
+        service = Service(suffix, handler)
+        service.draining = draining
+        async with serving(service.handle) as (_, port):
+            return await send(port, f"{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
+
+    return run(exchange())
+
+
+@pytest.mark.parametrize(
+    ("pet_id", "given"),
+    [("123", "123"), ("a_B-9", "a_B-9"), ("%31%32", "12"), ("x" * 64, "x" * 64), ("..%2d", None)],
+)
+def test_an_id_is_given_decoded(pet_id: str, given: str | None) -> None:
+    reply = reply_to("GET", f"/pet/{pet_id}/details?x=1")
+    assert reply.status == (200 if given else 400)
+    assert given is None or reply.json == given
+
+
+@pytest.mark.parametrize(
+    "pet_id",
+    [
+        "..",
+        "1.2",
+        "a b".replace(" ", "%20"),
+        "a%2Fb",
+        "%00",
+        "%0d%0aX:%20y",
+        "%",
+        "%zz",
+        "%ff",
+        "%C3%A4",
+        "x" * 65,
+        "1\\2",
+        "%2e%2e%2f",
+        "1%0a",
+    ],
+)
+def test_another_id_is_400_and_says_what_is_allowed(pet_id: str) -> None:
+    reply = reply_to("GET", f"/pet/{pet_id}/details")
+    assert reply.status == 400
+    assert reply.json == {
+        "status": 400,
+        "error": "Bad Request",
+        "message": "a pet's id is 1 to 64 letters, digits, '_' or '-'",
+    }
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/pet", "/pet/", "/pet/1", "/pet//details", "/pet/1/details/", "/pet/1/2/details", "/x"],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_another_path_is_404(path: str, method: str) -> None:
+    reply = reply_to(method, path)
+    assert (reply.status, reply.json["error"]) == (404, "Not Found")
+
+
+@pytest.mark.parametrize("path", ["/pet/1/details", "/healthz/live", "/healthz/ready"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+def test_another_method_is_405_and_says_which_are_allowed(path: str, method: str) -> None:
+    reply = reply_to(method, path)
+    assert (reply.status, reply.headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize("path", ["/pet/1/details", "/healthz/live", "/healthz/ready"])
+def test_head_is_answered_as_get_without_the_body(path: str) -> None:
+    head, get = reply_to("HEAD", path), reply_to("GET", path)
+    assert (head.status, head.headers["content-length"]) == (200, str(len(get.body)))
+
+
+def test_an_empty_suffix_leaves_the_id_last() -> None:
+    assert reply_to("GET", "/pet/1", suffix="").json == "1"
+    assert reply_to("GET", "/pet/1/details", suffix="").status == 404
+
+
+def test_it_is_live_and_ready_until_it_drains() -> None:
+    assert reply_to("GET", "/healthz/live").json == {"status": "live"}
+    assert reply_to("GET", "/healthz/ready").json == {"status": "ready"}
+    assert reply_to("GET", "/healthz/live", draining=True).status == 200
+    drained = reply_to("GET", "/healthz/ready", draining=True)
+    assert (drained.status, drained.json) == (503, {"status": "draining"})

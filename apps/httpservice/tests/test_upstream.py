@@ -1,0 +1,358 @@
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from httpservice.environment import Environment, Url
+from httpservice.testing import (
+    Conversation,
+    StandIn,
+    answering,
+    ok,
+    reset,
+    resetting,
+    run,
+    silent,
+    stand_in,
+    until,
+    unused_port,
+)
+from httpservice.upstream import MAX_BODY_BYTES, Answer, Failure, Upstream
+
+
+def url(address: str) -> Url:
+    return Environment({}).required_url("X", address)
+
+
+def upstream(address: str, *, timeout: float = 2, proxy: str | None = None) -> Upstream:
+    return Upstream(
+        url(address), timeout=timeout, proxy=url(proxy) if proxy else None, user_agent="tests"
+    )
+
+
+@asynccontextmanager
+async def talking(
+    converse: Conversation, seconds: float = 2
+) -> AsyncGenerator[tuple[StandIn, Upstream]]:
+    async with stand_in(converse) as peer:
+        client = upstream(peer.url, timeout=seconds)
+        try:
+            yield peer, client
+        finally:
+            client.close()
+
+
+def outcome_of(converse: Conversation, timeout: float = 2) -> Answer | Failure:
+    async def exchange() -> Answer | Failure:
+        async with talking(converse, timeout) as (_, client):
+            return await client.get(b"/a")
+
+    return run(exchange())
+
+
+def then_close(answer: bytes) -> Conversation:
+    async def converse(
+        _itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+
+    return converse
+
+
+class TestRequests:
+    def test_a_request_names_host_caller_and_what_it_accepts(self) -> None:
+        async def test() -> None:
+            async with talking(answering(ok(b"{}"))) as (peer, client):
+                await client.get(b"/pet/1", b"x-a: b\r\n")
+                assert peer.requests == [
+                    (
+                        b"GET /pet/1 HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: application/json\r\n"
+                        b"Accept-Encoding: identity\r\nUser-Agent: tests\r\nx-a: b\r\n\r\n"
+                        % peer.port
+                    )
+                ]
+
+        run(test())
+
+    @pytest.mark.parametrize(
+        ("base", "path", "target"),
+        [
+            ("", b"", b"/"),
+            ("/", b"/pet/1", b"/pet/1"),
+            ("/api/", b"/pet/1", b"/api/pet/1"),
+            ("/v1/images?limit=1", b"", b"/v1/images?limit=1"),
+            ("?limit=1", b"", b"/?limit=1"),
+        ],
+    )
+    def test_paths_are_below_the_address(self, base: str, path: bytes, target: bytes) -> None:
+        async def test() -> None:
+            async with stand_in(answering(ok(b"{}"))) as peer:
+                await upstream(peer.url + base).get(path)
+                assert peer.requests[0].startswith(b"GET %b HTTP/1.1\r\n" % target)
+
+        run(test())
+
+    def test_a_proxy_gets_the_absolute_address_and_the_upstreams_host(self) -> None:
+        async def test() -> None:
+            async with stand_in(answering(ok(b"{}"))) as peer:
+                client = upstream("http://petdetailsservice:9081", proxy=peer.url)
+                await client.get(b"/pet/1/details")
+                whole = upstream("http://api.example/v1?q=1", proxy=peer.url)
+                await whole.get()
+                details, dog = peer.requests
+                assert details.startswith(
+                    b"GET http://petdetailsservice:9081/pet/1/details HTTP/1.1\r\n"
+                    b"Host: petdetailsservice:9081\r\n"
+                )
+                assert dog.startswith(
+                    b"GET http://api.example/v1?q=1 HTTP/1.1\r\nHost: api.example\r\n"
+                )
+
+        run(test())
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(
+        ("answer", "status", "body"),
+        [
+            (ok(b'{"a":1}'), 200, b'{"a":1}'),
+            (ok(b"no", status="503 Service Unavailable"), 503, b"no"),
+            (
+                (
+                    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    b"2\r\n{}\r\n3;ext=1\r\n   \r\n0\r\nTrailer: x\r\n\r\n"
+                ),
+                200,
+                b"{}   ",
+            ),
+            (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, b""),
+            (b"HTTP/1.1 100 Continue\r\n\r\n" + ok(b"{}"), 200, b"{}"),
+            (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ok(b"{}"), 200, b"{}"),
+            (ok(b"x" * MAX_BODY_BYTES), 200, b"x" * MAX_BODY_BYTES),
+        ],
+        ids=lambda value: value[:40] if isinstance(value, bytes) else None,
+    )
+    def test_an_answer_is_read_whole_and_its_connection_used_again(
+        self, answer: bytes, status: int, body: bytes
+    ) -> None:
+        async def test() -> None:
+            async with talking(answering(answer)) as (peer, client):
+                for _ in range(3):
+                    outcome = await client.get(b"/a")
+                    assert isinstance(outcome, Answer)
+                    assert (outcome.status, outcome.body) == (status, body)
+                    assert 0 <= outcome.milliseconds < 2000
+                assert (len(peer.requests), peer.connections) == (3, 1)
+
+        run(test())
+
+    def test_an_answer_may_arrive_byte_by_byte(self) -> None:
+        async def converse(
+            _itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            for (
+                byte
+            ) in b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n":
+                writer.write(bytes([byte]))
+                await writer.drain()
+                await asyncio.sleep(0)
+
+        assert outcome_of(converse)[:2] == (200, b"{}")
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b"HTTP/1.1 200 OK\r\n\r\n{}",
+            b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{}",
+            b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
+        ],
+    )
+    def test_an_answer_may_end_with_its_connection(self, answer: bytes) -> None:
+        assert outcome_of(then_close(answer))[:2] == (200, b"{}")
+
+    def test_a_connection_that_the_answer_ends_is_not_used_again(self) -> None:
+        async def test() -> None:
+            answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+            async with talking(answering(answer)) as (peer, client):
+                for _ in range(3):
+                    assert (await client.get(b"/a"))[:2] == (200, b"{}")
+                assert peer.connections == 3
+
+        run(test())
+
+
+class TestPool:
+    def test_requests_at_the_same_time_use_a_connection_each_and_keep_them(self) -> None:
+        async def test() -> None:
+            async with talking(answering(ok(b"{}"))) as (peer, client):
+                for _ in range(3):
+                    await asyncio.gather(*(client.get(b"/a") for _ in range(5)))
+                assert (len(peer.requests), peer.connections) == (15, 5)
+
+        run(test())
+
+    @pytest.mark.parametrize("by_reset", [False, True])
+    def test_a_pooled_connection_found_closed_is_replaced(self, *, by_reset: bool) -> None:
+        async def converse(
+            itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> None:
+            itself.requests.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(ok(b"{}"))
+            await writer.drain()
+            await reader.readuntil(b"\r\n\r\n")
+            if by_reset:
+                reset(writer)
+
+        async def test() -> None:
+            async with talking(converse) as (peer, client):
+                for _ in range(3):
+                    assert (await client.get(b"/a"))[:2] == (200, b"{}")
+                assert (len(peer.requests), peer.connections) == (3, 3)
+
+        run(test())
+
+    def test_a_new_connection_that_is_closed_is_not_replaced(self) -> None:
+        async def test() -> None:
+            async with talking(then_close(b"")) as (peer, client):
+                outcome = await client.get(b"/a")
+                assert isinstance(outcome, Failure)
+                assert (outcome.code, peer.connections) == ("ECONNRESET", 1)
+
+        run(test())
+
+    def test_connections_closed_while_idle_leave_the_pool(self) -> None:
+        async def converse(
+            _itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(ok(b"{}"))
+
+        async def test() -> None:
+            async with talking(converse) as (_, client):
+                await client.get(b"/a")
+                await until(lambda: not client.idle)
+
+        run(test())
+
+    def test_an_old_idle_connection_is_closed(self) -> None:
+        async def test() -> None:
+            async with talking(answering(ok(b"{}"))) as (_, client):
+                await asyncio.gather(client.get(b"/a"), client.get(b"/a"))
+                client.idle[0].idle_since -= 60
+                await client.get(b"/a")
+                assert len(client.idle) == 1
+
+        run(test())
+
+    @pytest.mark.parametrize("surplus", [b"HTTP/1.1 200 OK\r\n", ok(b'{"evil":1}'), b"rubbish"])
+    def test_an_answer_nobody_asked_for_is_never_given_to_the_next_request(
+        self, surplus: bytes
+    ) -> None:
+        async def test() -> None:
+            async with talking(answering(ok(b"{}") + surplus)) as (peer, client):
+                for _ in range(3):
+                    assert (await client.get(b"/a"))[:2] == (200, b"{}")
+                assert peer.connections == 3
+
+        run(test())
+
+    def test_data_on_an_idle_connection_closes_it(self) -> None:
+        sent = asyncio.Event()
+
+        async def converse(
+            itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> None:
+            itself.requests.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(ok(b"{}"))
+            await sent.wait()
+            writer.write(ok(b'{"evil":1}'))
+            await reader.read()
+
+        async def test() -> None:
+            async with talking(converse) as (peer, client):
+                await client.get(b"/a")
+                sent.set()
+                await until(lambda: not client.idle)
+                assert (await client.get(b"/a"))[:2] == (200, b"{}")
+                assert peer.connections == 2
+
+        run(test())
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        ("converse", "code"),
+        [
+            (resetting, "ECONNRESET"),
+            (then_close(b""), "ECONNRESET"),
+            (then_close(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}"), "ECONNRESET"),
+            (
+                then_close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}"),
+                "ECONNRESET",
+            ),
+            (then_close(b"HTTP/1.1 200 OK\r\nContent-"), "ECONNRESET"),
+            (answering(b"SSH-2.0-OpenSSH_9.2\r\n"), "EPROTO"),
+            (answering(b"HTTP/1.1 abc\r\n\r\n"), "EPROTO"),
+            (answering(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"), "EPROTO"),
+            (answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), "EPROTO"),
+            (answering(ok(b"x" * (MAX_BODY_BYTES * 2))), "EPROTO"),
+            (answering(b"HTTP/1.1 200 OK\r\nX: %b\r\n\r\n" % (b"x" * 200_000)), "EPROTO"),
+        ],
+    )
+    def test_no_usable_answer_is_a_failure_with_a_code(
+        self, converse: Conversation, code: str
+    ) -> None:
+        outcome = outcome_of(converse)
+        assert isinstance(outcome, Failure)
+        assert outcome.code == code
+
+    def test_a_connection_refused(self) -> None:
+        async def test() -> None:
+            outcome = await upstream(f"http://127.0.0.1:{await unused_port()}").get(b"/a")
+            assert isinstance(outcome, Failure)
+            assert outcome.code == "ECONNREFUSED"
+
+        run(test())
+
+    def test_a_name_that_does_not_resolve(self) -> None:
+        async def test() -> None:
+            outcome = await upstream("http://no-such-host.invalid").get(b"/a")
+            assert isinstance(outcome, Failure)
+            assert outcome.code in ("ENOTFOUND", "EAI_AGAIN")
+
+        run(test())
+
+    @pytest.mark.parametrize(
+        "converse",
+        [silent, answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}")],
+    )
+    def test_a_deadline_ends_the_exchange_and_its_connection(self, converse: Conversation) -> None:
+        async def test() -> None:
+            async with talking(converse, 0.05) as (peer, client):
+                for number in (1, 2):
+                    outcome = await client.get(b"/a")
+                    assert isinstance(outcome, Failure)
+                    assert outcome.code == "ETIMEDOUT"
+                    assert 40 <= outcome.milliseconds < 1000
+                    assert (peer.connections, len(client.idle)) == (number, 0)
+
+        run(test())
+
+    def test_a_deadline_holds_for_an_answer_that_trickles(self) -> None:
+        async def converse(
+            _itself: StandIn, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.005)
+
+        outcome = outcome_of(converse, 0.05)
+        assert isinstance(outcome, Failure)
+        assert outcome.code == "ETIMEDOUT"

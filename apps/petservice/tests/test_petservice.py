@@ -1,0 +1,326 @@
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import orjson
+import pytest
+
+from httpservice.environment import Environment, SettingError
+from httpservice.testing import (
+    Conversation,
+    Reply,
+    StandIn,
+    answering,
+    get,
+    ok,
+    resetting,
+    run,
+    send,
+    serving,
+    silent,
+    stand_in,
+    unused_port,
+)
+from petservice.__main__ import build
+
+DETAILS = {"petName": "Maximus", "petAge": 5, "petOwner": "Nithin Mallya", "petBreed": "Dog"}
+HISTORY = {"vaccinationList": ["Bordetella, Leptospirosis, Rabies, Lyme Disease"]}
+DOG = [{"id": "abc", "url": "https://example.com/dog.jpg", "width": 1.50}]
+
+
+def json(value: object, *, status: str = "200 OK") -> bytes:
+    return ok(orjson.dumps(value), status=status)
+
+
+GOOD_DETAILS = answering(json(DETAILS))
+GOOD_HISTORY = answering(json(HISTORY))
+
+
+@dataclass
+class Mesh:
+    """Petservice among stand-ins."""
+
+    port: int
+    details: StandIn
+    history: StandIn
+    dog: StandIn | None
+
+
+@asynccontextmanager
+async def mesh(
+    details: Conversation = GOOD_DETAILS,
+    history: Conversation = GOOD_HISTORY,
+    dog: Conversation | None = None,
+    variables: Mapping[str, str] = {},
+) -> AsyncGenerator[Mesh]:
+    async with AsyncExitStack() as stack:
+        peers = [await stack.enter_async_context(stand_in(each)) for each in (details, history)]
+        api = await stack.enter_async_context(stand_in(dog)) if dog else None
+        addresses = {
+            "PETDETAILS_URL": peers[0].url,
+            "PETMEDICALHISTORY_URL": peers[1].url,
+            "DOG_API_URL": f"{api.url}/v1/images/search?key=private" if api else "",
+        }
+        service = build(Environment(addresses | dict(variables)))()
+        _, port = await stack.enter_async_context(serving(service.handle))
+        yield Mesh(port, peers[0], peers[1], api)
+
+
+def ask(
+    details: Conversation = GOOD_DETAILS,
+    history: Conversation = GOOD_HISTORY,
+    dog: Conversation | None = None,
+    variables: Mapping[str, str] = {},
+) -> Reply:
+    async def exchange() -> Reply:
+        async with mesh(details, history, dog, variables) as running:
+            return await get(running.port, "/pet/123")
+
+    return run(exchange())
+
+
+class TestAnswer:
+    def test_it_holds_what_the_two_services_say(self) -> None:
+        reply = ask()
+        assert (reply.status, reply.headers["content-type"]) == (200, "application/json")
+        assert reply.json == {"petDetails": DETAILS, "petMedicalHistory": HISTORY}
+
+    def test_it_holds_what_the_dog_api_says_where_there_is_one(self) -> None:
+        reply = ask(dog=answering(json(DOG)))
+        assert reply.json == {
+            "petDetails": DETAILS,
+            "petMedicalHistory": HISTORY,
+            "dogAPIResponse": DOG,
+        }
+
+    def test_the_id_is_passed_on(self) -> None:
+        async def test() -> None:
+            async with mesh(dog=answering(json(DOG))) as running:
+                assert (await get(running.port, "/pet/a%2D7")).status == 200
+                assert running.details.requests[0].startswith(b"GET /pet/a-7/details HTTP/1.1\r\n")
+                assert running.history.requests[0].startswith(b"GET /pet/a-7/medicalhistory HTTP/1")
+                assert running.dog is not None
+                assert running.dog.requests[0].startswith(b"GET /v1/images/search?key=private HTTP")
+
+        run(test())
+
+    def test_the_three_are_asked_at_the_same_time(self) -> None:
+        async def test() -> None:
+            everybody = asyncio.Barrier(3)
+
+            def together(answer: bytes) -> Conversation:
+                async def converse(
+                    _itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+                ) -> None:
+                    await reader.readuntil(b"\r\n\r\n")
+                    await everybody.wait()
+                    writer.write(answer)
+
+                return converse
+
+            details, history, dog = (together(json(part)) for part in (DETAILS, HISTORY, DOG))
+            async with mesh(details, history, dog) as running:
+                assert (await get(running.port, "/pet/1")).status == 200
+
+        run(test())
+
+    def test_connections_are_used_again(self) -> None:
+        async def test() -> None:
+            async with mesh(dog=answering(json(DOG))) as running:
+                for _ in range(5):
+                    assert (await get(running.port, "/pet/1")).status == 200
+                assert running.dog is not None
+                peers = (running.details, running.history, running.dog)
+                assert [(peer.connections, len(peer.requests)) for peer in peers] == [(1, 5)] * 3
+
+        run(test())
+
+    def test_trace_headers_and_the_testers_mark_go_to_the_services_only(self) -> None:
+        async def test() -> None:
+            sent = ("traceparent: 00-a-b-01", "X-B3-TraceId: a", "x-canary: always")
+            kept = ("cookie: canary=always", "x-request-id: r1")
+            private = ("Authorization: secret",)
+            async with mesh(dog=answering(json(DOG))) as running:
+                await get(running.port, "/pet/1", *sent, *kept, *private)
+                for peer in (running.details, running.history):
+                    head = peer.requests[0].lower()
+                    assert all(line.lower().encode() in head for line in sent + kept)
+                    assert b"secret" not in head
+                assert running.dog is not None
+                assert running.dog.requests[0].lower().split(b"\r\n")[1:] == [
+                    b"host: 127.0.0.1:%d" % running.dog.port,
+                    b"accept: application/json",
+                    b"accept-encoding: identity",
+                    b"user-agent: petservice",
+                    b"",
+                    b"",
+                ]
+
+        run(test())
+
+    def test_everything_goes_through_a_proxy_where_one_is_set(self) -> None:
+        async def test() -> None:
+            async def sidecar(
+                itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+            ) -> None:
+                while True:
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    itself.requests.append(head)
+                    part = HISTORY if b"medicalhistory" in head else DETAILS
+                    writer.write(json(part) if b"petd" in head or b"petm" in head else json(DOG))
+
+            async with stand_in(sidecar) as proxy:
+                variables = {
+                    "HTTP_PROXY": proxy.url,
+                    "PETDETAILS_URL": "http://petdetailsservice:9081",
+                    "PETMEDICALHISTORY_URL": "http://petmedicalhistoryservice:9082",
+                    "DOG_API_URL": "http://api.example/v1",
+                }
+                async with mesh(variables=variables) as running:
+                    reply = await get(running.port, "/pet/1")
+                assert reply.json["dogAPIResponse"] == DOG
+                assert {head.split(b" ")[1] for head in proxy.requests} == {
+                    b"http://petdetailsservice:9081/pet/1/details",
+                    b"http://petmedicalhistoryservice:9082/pet/1/medicalhistory",
+                    b"http://api.example/v1",
+                }
+
+        run(test())
+
+    def test_head_has_no_body(self) -> None:
+        async def test() -> None:
+            async with mesh() as running:
+                reply = await send(running.port, b"HEAD /pet/1 HTTP/1.1\r\nHost: a\r\n\r\n")
+                assert (reply.status, int(reply.headers["content-length"]) > 100) == (200, True)
+
+        run(test())
+
+
+class TestDogApiFailing:
+    @pytest.mark.parametrize(
+        ("dog", "code"),
+        [
+            (answering(json({}, status="502 Bad Gateway")), "ECONNRESET"),
+            (answering(json({}, status="503 Service Unavailable")), "ECONNRESET"),
+            (answering(json({}, status="504 Gateway Timeout")), "ETIMEDOUT"),
+            (resetting, "ECONNRESET"),
+            (silent, "ETIMEDOUT"),
+            (answering(ok(b"<html>hello</html>")), "EPROTO"),
+            (answering(ok(b"")), "EPROTO"),
+            (answering(ok(b'{"a":NaN}')), "EPROTO"),
+            (answering(ok(b'{"a":"\xff"}')), "EPROTO"),
+            (answering(ok(b'{"a":1}}{"evil":1}')), "EPROTO"),
+            (answering(ok(b"[" * 5000)), "EPROTO"),
+            (answering(ok(b'"text"')), "EPROTO"),
+            (answering(ok(b'["%b"]' % (b"x" * 300_000))), "EPROTO"),
+            (answering(b"SSH-2.0-rubbish\r\n"), "EPROTO"),
+            (answering(json({}, status="500 Internal Server Error")), "EPROTO"),
+            (answering(json({}, status="404 Not Found")), "EPROTO"),
+            (
+                answering(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"),
+                "EPROTO",
+            ),
+        ],
+    )
+    def test_the_rest_is_answered_with_the_articles_error_object(
+        self, dog: Conversation, code: str
+    ) -> None:
+        reply = ask(dog=dog, variables={"UPSTREAM_TIMEOUT_SECONDS": "0.2"})
+        body = reply.json
+        failure = body.pop("dogAPIResponse")
+        assert (reply.status, body) == (200, {"petDetails": DETAILS, "petMedicalHistory": HISTORY})
+        assert failure.keys() == {"message", "type", "errno", "code"}
+        assert (failure["type"], failure["errno"], failure["code"]) == ("system", code, code)
+        assert failure["message"].startswith("request to http://127.0.0.1:")
+        assert f"/v1/images/search failed, reason: {code}, " in failure["message"]
+        assert "private" not in failure["message"]
+
+    def test_down_or_unknown(self) -> None:
+        async def test() -> None:
+            closed = f"http://127.0.0.1:{await unused_port()}/"
+            for address, codes in (
+                (closed, {"ECONNREFUSED"}),
+                ("http://no-such-host.invalid/", {"ENOTFOUND", "EAI_AGAIN"}),
+            ):
+                async with mesh(variables={"DOG_API_URL": address}) as running:
+                    reply = await get(running.port, "/pet/1")
+                assert reply.status == 200
+                assert reply.json["dogAPIResponse"]["code"] in codes
+
+        run(test())
+
+
+class TestServiceFailing:
+    @pytest.mark.parametrize("failing", ["petdetailsservice", "petmedicalhistoryservice"])
+    @pytest.mark.parametrize(
+        ("conversation", "status", "reason"),
+        [
+            (answering(json({}, status="500 Internal Server Error")), 502, "answered 500"),
+            (answering(json({}, status="503 Service Unavailable")), 502, "answered 503"),
+            (answering(json({}, status="504 Gateway Timeout")), 504, "answered 504"),
+            (answering(json({}, status="404 Not Found")), 502, "answered 404"),
+            (resetting, 502, "ECONNRESET"),
+            (silent, 504, "ETIMEDOUT"),
+            (answering(ok(b"<html>")), 502, "not a JSON object"),
+            (answering(ok(b"[]")), 502, "not a JSON object"),
+            (answering(b"rubbish\r\n\r\n"), 502, "EPROTO"),
+            (answering(ok(b'{"a":"%b"}' % (b"x" * 300_000))), 502, "EPROTO"),
+        ],
+    )
+    def test_the_error_names_it(
+        self, failing: str, conversation: Conversation, status: int, reason: str
+    ) -> None:
+        quick = {"UPSTREAM_TIMEOUT_SECONDS": "0.1"}
+        if failing == "petdetailsservice":
+            reply = ask(details=conversation, variables=quick)
+        else:
+            reply = ask(history=conversation, variables=quick)
+        assert reply.status == status
+        assert reply.headers["content-type"] == "application/json"
+        body = reply.json
+        assert (body["status"], body["service"]) == (status, failing)
+        assert body["message"].startswith(f"{failing}: ")
+        assert reason in body["message"]
+
+    def test_refused(self) -> None:
+        async def test() -> None:
+            closed = f"http://127.0.0.1:{await unused_port()}"
+            async with mesh(variables={"PETDETAILS_URL": closed}) as running:
+                reply = await get(running.port, "/pet/1")
+            assert (reply.status, reply.json["service"]) == (502, "petdetailsservice")
+            assert "ECONNREFUSED" in reply.json["message"]
+
+        run(test())
+
+    def test_a_slow_dog_api_does_not_hold_the_error_back(self) -> None:
+        broken = answering(json({}, status="500 Internal Server Error"))
+        assert (
+            ask(details=broken, dog=silent, variables={"UPSTREAM_TIMEOUT_SECONDS": "60"}).status
+            == 502
+        )
+
+    def test_it_recovers(self) -> None:
+        async def test() -> None:
+            flaky = answering(json({}, status="500 Oh"), json(DETAILS))
+            async with mesh(flaky) as running:
+                statuses = [(await get(running.port, "/pet/1")).status for _ in range(3)]
+            assert statuses == [502, 200, 200]
+
+        run(test())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PETDETAILS_URL", ""),
+        ("PETMEDICALHISTORY_URL", "petmedicalhistoryservice:9082"),
+        ("DOG_API_URL", "https://api.thedogapi.com"),
+        ("HTTP_PROXY", "socks5://127.0.0.1:1"),
+        ("UPSTREAM_TIMEOUT_SECONDS", "0"),
+        ("UPSTREAM_TIMEOUT_SECONDS", "61"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_refused(name: str, value: str) -> None:
+    with pytest.raises(SettingError, match=f"^{name} = '{value}': "):
+        build(Environment({name: value}))

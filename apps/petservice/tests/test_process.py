@@ -1,0 +1,244 @@
+"""The services as the processes they are in a pod."""
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+
+import pytest
+
+from httpservice.testing import (
+    Conversation,
+    StandIn,
+    get,
+    ok,
+    read_reply,
+    refusal,
+    run,
+    service,
+    silent,
+    stand_in,
+    until,
+)
+
+
+def answering_late(seconds: float) -> Conversation:
+    async def converse(
+        itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        while True:
+            itself.requests.append(await reader.readuntil(b"\r\n\r\n"))
+            await asyncio.sleep(seconds)
+            writer.write(ok(b"{}"))
+
+    return converse
+
+
+def test_the_three_answer_together_and_log_the_same_trace() -> None:
+    async def test() -> None:
+        async with AsyncExitStack() as stack:
+            details, history = await asyncio.gather(
+                stack.enter_async_context(service("petdetailsservice", SERVICE_VERSION="v2")),
+                stack.enter_async_context(service("petmedicalhistoryservice")),
+            )
+            pets = await stack.enter_async_context(
+                service(
+                    "petservice",
+                    PETDETAILS_URL=f"http://127.0.0.1:{details.port}",
+                    PETMEDICALHISTORY_URL=f"http://127.0.0.1:{history.port}",
+                )
+            )
+            traceparent = f"traceparent: 00-{'a' * 32}-{'b' * 16}-01"
+            reply = await get(pets.port, "/pet/123", traceparent, "x-request-id: r1")
+            assert (reply.status, reply.json) == (
+                200,
+                {
+                    "petDetails": {
+                        "petName": "Maximus",
+                        "petAge": 5,
+                        "petOwner": "Nithin Mallya",
+                        "petBreed": "German Shepherd Dog",
+                    },
+                    "petMedicalHistory": {
+                        "vaccinationList": ["Bordetella, Leptospirosis, Rabies, Lyme Disease"]
+                    },
+                },
+            )
+        for each, path in (
+            (pets, "/pet/123"),
+            (details, "/pet/123/details"),
+            (history, "/pet/123/medicalhistory"),
+        ):
+            assert each.process.returncode == 0
+            [line] = [line for line in each.log if line["message"] == "request"]
+            assert (line["path"], line["status"], line["level"]) == (path, 200, "info")
+            assert (line["trace_id"], line["request_id"]) == ("a" * 32, "r1")
+        [line] = [line for line in pets.log if line["message"] == "request"]
+        assert set(line["upstream_ms"]) == {"petdetailsservice", "petmedicalhistoryservice"}
+
+    run(test())
+
+
+def test_a_stop_under_load_drops_no_request() -> None:
+    """Clients go elsewhere once told to, as sidecars do when a pod's endpoint is removed."""
+
+    async def test() -> None:
+        async with AsyncExitStack() as stack:
+            upstream = await stack.enter_async_context(stand_in(answering_late(0.005)))
+            variables = {
+                "PETDETAILS_URL": upstream.url,
+                "PETMEDICALHISTORY_URL": upstream.url,
+                "SHUTDOWN_QUIET_SECONDS": "0.1",
+                "LOG_LEVEL": "info",
+            }
+            old, new = await asyncio.gather(
+                *(stack.enter_async_context(service("petservice", **variables)) for _ in range(2))
+            )
+            port = old.port
+            served = {old.port: 0, new.port: 0}
+            enough = asyncio.Event()
+
+            async def client() -> None:
+                nonlocal port
+                used = port
+                reader, writer = await asyncio.open_connection("127.0.0.1", used)
+                while served[new.port] < 100:
+                    writer.write(b"GET /pet/1 HTTP/1.1\r\nHost: test\r\n\r\n")
+                    reply = await read_reply(reader)
+                    assert reply.status == 200
+                    served[used] += 1
+                    if served[used] == 100:
+                        enough.set()
+                    if reply.headers.get("connection") == "close":
+                        port = used = new.port
+                        writer.close()
+                        reader, writer = await asyncio.open_connection("127.0.0.1", used)
+                writer.close()
+
+            clients = [asyncio.ensure_future(client()) for _ in range(16)]
+            await enough.wait()
+            before = served[old.port]
+            old.process.send_signal(signal.SIGTERM)
+            await asyncio.gather(*clients)
+            assert served[old.port] - before >= 16
+            assert await old.process.wait() == 0
+
+    run(test())
+
+
+def test_readiness_ends_at_once_and_the_request_in_flight_is_answered() -> None:
+    async def test() -> None:
+        async with (
+            stand_in(answering_late(0.2)) as upstream,
+            service(
+                "petservice", PETDETAILS_URL=upstream.url, PETMEDICALHISTORY_URL=upstream.url
+            ) as running,
+        ):
+            reply = asyncio.ensure_future(get(running.port, "/pet/1"))
+            await until(lambda: len(upstream.requests) >= 2)
+            running.process.send_signal(signal.SIGTERM)
+            while (await get(running.port, "/healthz/ready")).status == 200:
+                pass
+            assert (await get(running.port, "/healthz/live")).status == 200
+            answer = await reply
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+            assert await running.process.wait() == 0
+
+    run(test())
+
+
+def test_an_interrupt_does_not_wait_for_quiet() -> None:
+    async def test() -> None:
+        async with service("petmedicalhistoryservice", SHUTDOWN_QUIET_SECONDS="600") as running:
+            running.process.send_signal(signal.SIGINT)
+            assert await running.process.wait() == 0
+
+    run(test())
+
+
+def test_a_second_signal_ends_the_draining() -> None:
+    async def test() -> None:
+        async with service("petmedicalhistoryservice", SHUTDOWN_QUIET_SECONDS="600") as running:
+            running.process.send_signal(signal.SIGTERM)
+            while (await get(running.port, "/healthz/ready")).status == 200:
+                pass
+            running.process.send_signal(signal.SIGTERM)
+            assert await running.process.wait() == 0
+
+    run(test())
+
+
+def test_the_grace_period_ends_a_request_that_hangs() -> None:
+    async def test() -> None:
+        async with (
+            stand_in(silent) as upstream,
+            service(
+                "petservice",
+                PETDETAILS_URL=upstream.url,
+                PETMEDICALHISTORY_URL=upstream.url,
+                UPSTREAM_TIMEOUT_SECONDS="60",
+                SHUTDOWN_GRACE_SECONDS="0.1",
+            ) as running,
+        ):
+            reply = asyncio.ensure_future(get(running.port, "/pet/1"))
+            await until(lambda: len(upstream.requests) >= 2)
+            running.process.send_signal(signal.SIGTERM)
+            assert await running.process.wait() == 0
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                await reply
+
+    run(test())
+
+
+def test_requests_are_shed_over_the_limit_that_is_set() -> None:
+    async def test() -> None:
+        async with (
+            stand_in(answering_late(0.1)) as upstream,
+            service(
+                "petservice",
+                PETDETAILS_URL=upstream.url,
+                PETMEDICALHISTORY_URL=upstream.url,
+                MAX_REQUESTS_IN_FLIGHT="3",
+            ) as running,
+        ):
+            replies = await asyncio.gather(*(get(running.port, "/pet/1") for _ in range(20)))
+            statuses = sorted(reply.status for reply in replies)
+            assert statuses == [200] * 3 + [503] * 17
+            assert (await get(running.port, "/pet/1")).status == 200
+
+    run(test())
+
+
+def test_settings_that_cannot_be_used_are_refused_in_one_line() -> None:
+    cases = [
+        ({"PORT": "abc"}, "PORT = 'abc': must be an integer from 0 to 65535"),
+        (
+            {"LOG_LEVEL": "loud"},
+            "LOG_LEVEL = 'loud': must be one of debug, info, warning, error, off",
+        ),
+        ({"HOST": ""}, "HOST = '': must be a name or an address to listen on"),
+        ({"UPSTREAM_TIMEOUT_SECONDS": "x"}, "UPSTREAM_TIMEOUT_SECONDS = 'x': must be a number"),
+        ({"SERVICE_VERSION": "a/b"}, "SERVICE_VERSION = 'a/b': must be 1 to 63 letters"),
+    ]
+
+    async def test() -> None:
+        refusals = await asyncio.gather(*(refusal("petservice", **case) for case, _ in cases))
+        for (status, said), (_, expected) in zip(refusals, cases, strict=True):
+            assert (status, said.count("\n")) == (2, 1)
+            assert said.startswith(f"petservice: {expected}")
+
+    run(test())
+
+
+def test_an_address_that_cannot_be_listened_on_is_refused_in_one_line() -> None:
+    async def test() -> None:
+        async with stand_in(silent) as taken:
+            used, unknown = await asyncio.gather(
+                refusal("petservice", PORT=str(taken.port)),
+                refusal("petservice", HOST="no-such-host.invalid"),
+            )
+            where = f"HOST = '127.0.0.1', PORT = {taken.port}"
+            assert used == (1, f"petservice: {where}: can't listen: Address already in use\n")
+            assert unknown[0] == 1
+            assert unknown[1].count("\n") == 1
+
+    run(test())
