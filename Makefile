@@ -20,7 +20,7 @@ $(VENV)/.locked: requirements-uv.txt requirements-dev.txt
 	@touch $@
 
 demo: setup ## rehearse a stack on this machine with real Envoy: STACK, REQUESTS, KEEP=1, PORT, CONFIG="key=value …"
-	@$(BIN)/python -m rehearsal demo --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(foreach pair,$(CONFIG),--config $(pair))
+	@$(BIN)/python -m rehearsal --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(if $(JSON),--json $(JSON)) $(foreach pair,$(CONFIG),--config $(pair))
 
 test: setup ## every test but e2e: unit, service, traffic through real Envoy
 	@$(BIN)/python -m pytest -m 'not cluster'
