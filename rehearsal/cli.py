@@ -194,6 +194,8 @@ async def _keep(options: argparse.Namespace) -> int:
     runtime = Runtime(new_folder(), options.port or KEPT_PORT)
     try:
         await keep(Session(runtime, options.stack, dict(options.config)), report)
+    except asyncio.CancelledError:
+        report.line("Stopped.")
     finally:
         report.settle()
         await _shielded(runtime.stop())

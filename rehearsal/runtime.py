@@ -1,6 +1,7 @@
 """Keeps a mesh running on this machine, and changes it to what is declared next."""
 
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from rehearsal.envoy.admin import Admin
+from rehearsal.envoy.admin import Admin, Stats
 from rehearsal.envoy.names import selects, spiffe
 from rehearsal.envoy.process import EnvoyProcess, envoy_path
 from rehearsal.envoy.proxy import ingress_files, sidecar_files
@@ -31,6 +32,7 @@ from rehearsal.together import together
 APPS = ROOT / "apps"
 RUNS = ROOT / "build" / "rehearsal"
 _KEPT_RUNS = 5
+_OWNER = "pid"
 _READY_SECONDS = 20.0
 _POLL_SECONDS = 0.02
 
@@ -78,6 +80,7 @@ class Runtime:
         self._identities: dict[str, Identity] = {}
         self._pods: dict[str, _LivePod] = {}
         self._envoys: list[EnvoyProcess] = []
+        self._leaving: set[asyncio.Task[None]] = set()
         self._created: Counter[str] = Counter()
         self._ingress: tuple[Ingress, EnvoyProcess] | None = None
         self._environment: dict[str, Mapping[str, str]] = {}
@@ -100,7 +103,7 @@ class Runtime:
         """Change what runs to another mesh, and wait until it is in force everywhere.
 
         Pods whose deployment didn't change go on running. New ones are ready before any route
-        leads to them, and old ones stop only after none does.
+        leads to them; old ones are told to stop only after none does, and aren't waited for.
 
         Raises:
             ProcessError: a process failed or an Envoy refused a file.
@@ -132,7 +135,7 @@ class Runtime:
         files = await self._reconfigure(mesh, topology, fresh)
         for name, live in old.items():
             del self._pods[name]
-            await self._stop_pod(live)
+            self._retire(live)
         self._mesh = mesh
         return Change(
             files,
@@ -171,11 +174,14 @@ class Runtime:
         """Put a new pod in the place of one, as a cluster does with one that failed."""
         live = self._pods.pop(pod)
         change = await self.apply(self.mesh)
-        await self._stop_pod(live)
+        self._retire(live)
         return change
 
     async def stop(self) -> None:
         """Stop everything."""
+        for leaving in self._leaving:
+            leaving.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         for envoy in self._envoys:
             await envoy.admin.close()
         await self._processes.stop()
@@ -231,6 +237,15 @@ class Runtime:
             host: the service's name in the whole cluster.
         """
         return await version_metrics(self._admins(), host)
+
+    async def sidecar_stats(self, pod: str, pattern: str) -> Stats:
+        """Statistics of a pod's Envoy.
+
+        Args:
+            pod: its name.
+            pattern: an RE2 pattern that the statistics' names contain.
+        """
+        return await self._pods[pod].sidecar.admin.stats(pattern)
 
     def _admins(self) -> list[Admin]:
         admins = [live.sidecar.admin for live in self._pods.values()]
@@ -364,6 +379,12 @@ class Runtime:
         changes = await together(*applied)
         return {name: change for name, change in zip(names, changes, strict=True) if change}
 
+    def _retire(self, live: "_LivePod") -> None:
+        """Stop a pod that no route leads to any more; it may take its time to finish."""
+        leaving = asyncio.ensure_future(self._stop_pod(live))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+
     async def _stop_pod(self, live: "_LivePod") -> None:
         await self._processes.stop(live.process, gently=True)
         await live.sidecar.admin.close()
@@ -388,11 +409,23 @@ class _LivePod:
 
 
 def new_folder() -> Path:
-    """A folder for a new run; those of the oldest runs go."""
+    """A folder for a new run; of the runs that have ended, all but the latest go."""
     RUNS.mkdir(parents=True, exist_ok=True)
-    for old in sorted(path for path in RUNS.iterdir() if path.is_dir())[: -_KEPT_RUNS + 1]:
+    ended = [path for path in sorted(RUNS.iterdir()) if not _is_used(path)]
+    for old in ended[: -_KEPT_RUNS + 1]:
         shutil.rmtree(old, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=RUNS))
+    folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=RUNS))
+    (folder / _OWNER).write_text(str(os.getpid()), encoding="utf-8")
+    return folder
+
+
+def _is_used(folder: Path) -> bool:
+    """Whether the process that made a run's folder still runs."""
+    try:
+        os.kill(int((folder / _OWNER).read_text(encoding="utf-8")), 0)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _served(mesh: Mesh, gateway: GatewayProxy) -> list[int]:

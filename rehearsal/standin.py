@@ -19,7 +19,7 @@ class StandIns:
     """One server for each outside host; it answers any path with `ANSWER`."""
 
     def __init__(self, authority: Authority, ports: Ports) -> None:
-        self._authority = authority
+        self.authority = authority
         self._ports = ports
         self._runners: list[web.AppRunner] = []
         self.addresses: dict[str, int] = {}
@@ -39,7 +39,7 @@ class StandIns:
         self.addresses.clear()
 
     async def _serve(self, host: str) -> int:
-        leaf = self._authority.issue_host(host)
+        leaf = self.authority.issue_host(host)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(leaf.certificate, leaf.key)
         # Without the right server name there is no answer, as with hosts that share an address.

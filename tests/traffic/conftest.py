@@ -1,0 +1,69 @@
+"""One mesh for every traffic test, and an event loop that keeps it running between them."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine, Iterator
+from typing import Any, TypeVar
+
+import pytest
+
+from rehearsal.runtime import Runtime, new_folder
+from rehearsal.scenes import canary, faults
+from rehearsal.scenes.scene import Scene
+from rehearsal.scenes.stage import Stage, learn_answers
+from rehearsal.session import Session
+
+WEIGHTS = (0, 10, 25, 50, 100, 0)
+REQUESTS = int(os.environ.get("REQUESTS", "2000"))
+
+T = TypeVar("T")
+
+
+class Live:
+    """A stage, and a loop to run coroutines on it."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="rehearsal")
+        self._thread.start()
+        self.session = Session(self.run(_runtime()), "local", {})
+        self.run(self.session.start())
+        judge = self.run(learn_answers(self.session))
+        self.stage = Stage(self.session, judge, lambda _: None)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=120)
+
+    def close(self) -> None:
+        self.run(self.session.runtime.stop())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+
+async def _runtime() -> Runtime:
+    return Runtime(new_folder())
+
+
+@pytest.fixture(scope="session")
+def live() -> Iterator[Live]:
+    mesh = Live()
+    yield mesh
+    mesh.close()
+
+
+@pytest.fixture(scope="session")
+def ramp(live: Live) -> Scene:
+    """The canary, once through all its weights under one load."""
+    scene = live.run(canary.play(live.stage, WEIGHTS, REQUESTS))
+    live.run(live.session.change({}))
+    return scene
+
+
+@pytest.fixture(scope="session")
+def broken(live: Live) -> Scene:
+    """The canary that fails, that half stops, that stops."""
+    scene = live.run(faults.play(live.stage, 400))
+    live.run(live.session.change({}))
+    return scene

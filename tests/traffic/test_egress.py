@@ -1,0 +1,96 @@
+"""Calls to the outside: blocked until they are declared, and then over TLS that is checked."""
+
+import asyncio
+import ssl
+
+import pytest
+
+from apps.catalog import PETMEDICALHISTORY, PETSERVICE
+from rehearsal.envoy.topology import LOOPBACK
+from rehearsal.scenes import egress
+from rehearsal.scenes.ask import ask
+from rehearsal.scenes.egress import is_error_object
+from rehearsal.standin import ANSWER
+from tests.traffic.conftest import Live
+
+pytestmark = pytest.mark.envoy
+
+HOST = "api.thedogapi.com"
+
+
+def dog_api_response(live: Live) -> object:
+    answer = live.run(ask(live.session.runtime.url + "/pet/123"))
+    assert answer is not None
+    assert answer.status == 200
+    return answer.json["dogAPIResponse"]
+
+
+def test_the_dog_api_is_blocked_then_opened_by_config_without_a_restart(live: Live) -> None:
+    before = live.session.runtime.process_ids()
+    assert is_error_object(dog_api_response(live))
+    live.run(live.session.change({"dogApiEnabled": "true"}))
+    assert dog_api_response(live) == ANSWER
+    live.run(live.session.change({}))
+    assert is_error_object(dog_api_response(live))
+    assert live.session.runtime.process_ids() == before
+
+
+@pytest.mark.parametrize("state", ["false", "true"])
+def test_any_other_host_is_blocked_with_502(live: Live, state: str) -> None:
+    live.run(live.session.change({"dogApiEnabled": state}))
+    for url in ("http://example.com/", f"http://{HOST}:8080/", "http://169.254.169.254/"):
+        answer = live.run(ask(url, proxy=live.stage.sidecar(PETSERVICE)))
+        assert answer is not None
+        assert answer.status == 502, url
+    live.run(live.session.change({}))
+
+
+def test_the_opened_host_is_reached_over_tls_by_its_own_name(live: Live) -> None:
+    live.run(live.session.change({"dogApiEnabled": "true"}))
+    live.session.runtime.stand_ins.requests.clear()
+    answer = live.run(ask(f"http://{HOST}/v1/x", proxy=live.stage.sidecar(PETMEDICALHISTORY)))
+    assert answer is not None
+    assert answer.json == ANSWER
+    assert live.session.runtime.stand_ins.requests == [f"GET https://{HOST}/v1/x"]
+    live.run(live.session.change({}))
+
+
+def test_a_server_with_another_hosts_certificate_gets_no_request(live: Live) -> None:
+    stand_ins = live.session.runtime.stand_ins
+    real = stand_ins.addresses.get(HOST)
+    port, server = live.run(_impostor(live))
+    stand_ins.addresses[HOST] = port
+    try:
+        live.run(live.session.change({"dogApiEnabled": "true"}))
+        assert is_error_object(dog_api_response(live))
+        answer = live.run(ask(f"http://{HOST}/", proxy=live.stage.sidecar(PETSERVICE)))
+        assert answer is not None
+        assert answer.status == 503
+        failed = "ssl.fail_verify_san"
+        pod = live.stage.pod(PETSERVICE).name
+        stats = live.run(live.session.runtime.sidecar_stats(pod, f"{HOST}.*{failed}$"))
+        assert max(stats.values.values()) > 0
+    finally:
+        stand_ins.addresses.pop(HOST)
+        if real:
+            stand_ins.addresses[HOST] = real
+        live.run(live.session.change({}))
+        live.loop.call_soon_threadsafe(server.close)
+
+
+async def _impostor(live: Live) -> tuple[int, asyncio.Server]:
+    """A server whose certificate is of the trusted authority, but for another name."""
+    runtime = live.session.runtime
+    leaf = runtime.stand_ins.authority.issue_host("other.example")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(leaf.certificate, leaf.key)
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+
+    server = await asyncio.start_server(answer, LOOPBACK, 0, ssl=context)
+    return server.sockets[0].getsockname()[1], server
+
+
+def test_the_scene_of_the_egress_holds(live: Live) -> None:
+    assert live.run(egress.play(live.stage)).problems == ()

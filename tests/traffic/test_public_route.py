@@ -1,0 +1,102 @@
+"""What is public, and who may call whom in the mesh."""
+
+import asyncio
+
+import pytest
+
+from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, Service
+from rehearsal.envoy.topology import LOOPBACK
+from rehearsal.scenes import public_route
+from rehearsal.scenes.ask import ask
+from tests.traffic.conftest import Live
+
+pytestmark = pytest.mark.envoy
+
+DETAILS = f"http://{PETDETAILS.name}:{PETDETAILS.port}/pet/7/details"
+HISTORY = f"http://{PETMEDICALHISTORY.name}:{PETMEDICALHISTORY.port}/pet/7/medicalhistory"
+PETS = f"http://{PETSERVICE.name}:{PETSERVICE.port}/pet/7"
+
+
+def test_petservice_answers_with_its_three_parts(live: Live) -> None:
+    answer = live.run(ask(live.session.runtime.url + "/pet/123"))
+    assert answer is not None
+    assert answer.status == 200
+    assert set(answer.json) == {"petDetails", "petMedicalHistory", "dogAPIResponse"}
+    assert answer.json["petDetails"]["petName"] == "Maximus"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 404),
+        ("/pet", 404),
+        ("/healthz/live", 404),
+        ("/healthz/ready", 404),
+        ("/petdetailsservice", 404),
+        ("/pet/123/details", 403),
+        ("/pet/123/medicalhistory", 403),
+        ("/pet/../healthz/live", 404),
+        ("/pet/%2e%2e/healthz/live", 404),
+        ("//pet/123", 404),
+    ],
+)
+def test_nothing_else_is_public(live: Live, path: str, status: int) -> None:
+    """The path is sent as it is written: a client's own normalization would hide the ingress's."""
+    answer = live.run(_raw(live.session.runtime.port, path))
+    assert answer == status
+
+
+async def _raw(port: int, path: str) -> int:
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: pets.example\r\n\r\n".encode())
+    status = int((await reader.readline()).split()[1])
+    writer.close()
+    return status
+
+
+def test_another_service_is_not_reached_by_its_name(live: Live) -> None:
+    host = {"Host": live.stage.details_host}
+    answer = live.run(ask(live.session.runtime.url + "/pet/123/details", host))
+    assert answer is not None
+    assert answer.status == 403
+    assert "petBreed" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("caller", "url", "status"),
+    [
+        (PETSERVICE, DETAILS, 200),
+        (PETSERVICE, HISTORY, 200),
+        (PETSERVICE, PETS, 403),
+        (PETSERVICE, DETAILS.replace("/details", "/secrets"), 403),
+        (PETDETAILS, HISTORY, 403),
+        (PETDETAILS, PETS, 403),
+        (PETMEDICALHISTORY, DETAILS, 403),
+        (PETMEDICALHISTORY, PETS, 403),
+    ],
+)
+def test_each_service_is_called_only_by_those_that_may(
+    live: Live, caller: Service, url: str, status: int
+) -> None:
+    answer = live.run(ask(url, proxy=live.stage.sidecar(caller)))
+    assert answer is not None
+    assert answer.status == status
+
+
+def test_every_form_of_a_services_name_leads_to_it(live: Live) -> None:
+    sidecar = live.stage.sidecar(PETSERVICE)
+    for name in ("", ".pets", ".pets.svc", ".pets.svc.cluster.local"):
+        url = DETAILS.replace(PETDETAILS.name, PETDETAILS.name + name)
+        answer = live.run(ask(url, proxy=sidecar))
+        assert answer is not None
+        assert answer.status == 200, name
+
+
+def test_a_caller_without_identity_gets_no_connection(live: Live) -> None:
+    for service in (PETSERVICE, PETDETAILS, PETMEDICALHISTORY):
+        port = live.stage.pod(service).inbound_port
+        assert live.run(ask(f"http://{LOOPBACK}:{port}{service.path}")) is None
+
+
+def test_the_scene_of_the_public_route_holds(live: Live) -> None:
+    assert live.run(public_route.play(live.stage)).problems == ()
