@@ -8,6 +8,7 @@ from rehearsal.program import Declaration, Resource, declare
 from rehearsal.stackconfig import stack_config
 
 PROJECT = "petmesh-test"
+GIVEN = f"registry.example.com/given@sha256:{'3' * 64}"
 
 
 def local(**config: str) -> Declaration:
@@ -18,6 +19,48 @@ def local(**config: str) -> Declaration:
 def gke(**config: str) -> Declaration:
     """The stack that creates a GKE cluster, with some keys set."""
     return _declared("dev", _resolved("dev", {"gcp:project": PROJECT, **config}), preview=False)
+
+
+def local_otherwise() -> Declaration:
+    """A stack for a cluster that exists, with all but the release's keys different."""
+    return local(
+        kubeContext="kind-pets",
+        imageRegistry="registry.example.com/pets",
+        images=f'["petservice/v1={GIVEN}"]',
+        istioCharts="oci://charts.example.com/istio/",
+        istioVersion="1.32.0",
+        namespace="dev-pets",
+        minReplicas="3",
+        maxReplicas="7",
+        dogApiEnabled="true",
+        dogApiHost="dog.example.com",
+        dogApiPath="/v2/dogs?limit=1",
+    )
+
+
+def gke_otherwise() -> Declaration:
+    """A stack that creates a GKE cluster, with all that concerns Google Cloud different."""
+    return gke(
+        clusterName="pets-eu",
+        location="europe-west4",
+        deployers='["group:platform@example.com", "user:alice@example.com"]',
+        authorizedNetworks='["203.0.113.0/24", "198.51.100.7/32"]',
+        machineType="n2-standard-8",
+        minNodes="2",
+        maxNodes="9",
+        deletionProtection="false",
+        dogApiEnabled="true",
+    )
+
+
+def with_v3() -> Declaration:
+    """A release of a version that this checkout can't build."""
+    return local(
+        images=f'["petdetailsservice/v3={GIVEN}"]',
+        stableVersion="v2",
+        canaryVersion="v3",
+        canaryWeight="50",
+    )
 
 
 def previewed(up: Declaration) -> Declaration:

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from rehearsal.program import Declaration
-from tests.unit.declared import PROJECT, before, gke, in_cluster, is_after, local
+from tests.unit.declared import (
+    PROJECT,
+    before,
+    gke,
+    gke_otherwise,
+    in_cluster,
+    is_after,
+    local,
+    local_otherwise,
+)
 
 NODES = f"serviceAccount:petmesh-nodes@{PROJECT}.iam.gserviceaccount.com"
 
@@ -21,20 +30,6 @@ def cluster(stack: Declaration) -> Any:  # noqa: ANN401 (data)
 def node_pool(stack: Declaration) -> Any:  # noqa: ANN401 (data)
     [only] = stack.of_type("gcp:container/nodePool:NodePool")
     return only.inputs
-
-
-def regional() -> Declaration:
-    """A stack that differs from the kept one in all that concerns Google Cloud."""
-    return gke(
-        deletionProtection="false",
-        authorizedNetworks='["203.0.113.0/24", "198.51.100.7/32"]',
-        location="europe-west4",
-        clusterName="pets-eu",
-        deployers='["group:platform@example.com", "user:alice@example.com"]',
-        machineType="n2-standard-8",
-        minNodes="2",
-        maxNodes="9",
-    )
 
 
 def test_a_cluster_that_exists_declares_nothing_in_google_cloud() -> None:
@@ -172,7 +167,7 @@ def test_without_authorized_networks_the_control_plane_has_no_public_address() -
 
 
 def test_with_authorized_networks_they_alone_reach_the_control_plane() -> None:
-    declared = cluster(regional())
+    declared = cluster(gke_otherwise())
     assert declared["privateClusterConfig"]["enablePrivateEndpoint"] is False
     assert declared["masterAuthorizedNetworksConfig"]["cidrBlocks"] == [
         {"cidrBlock": "203.0.113.0/24"},
@@ -191,11 +186,11 @@ def test_maintenance_has_a_window_on_weekends() -> None:
 
 def test_deletion_protection_is_as_asked() -> None:
     assert cluster(gke())["deletionProtection"] is True
-    assert cluster(regional())["deletionProtection"] is False
+    assert cluster(gke_otherwise())["deletionProtection"] is False
 
 
 def test_the_cluster_and_its_nodes_are_where_and_what_config_says() -> None:
-    stack = regional()
+    stack = gke_otherwise()
     assert cluster(stack)["name"] == "pets-eu"
     assert cluster(stack)["location"] == node_pool(stack)["location"] == "europe-west4"
     assert node_pool(stack)["nodeConfig"]["machineType"] == "n2-standard-8"
@@ -274,7 +269,7 @@ def admins(stack: Declaration) -> list[str]:
 
 
 def test_each_deployer_administers_the_cluster() -> None:
-    assert admins(regional()) == ["group:platform@example.com", "user:alice@example.com"]
+    assert admins(gke_otherwise()) == ["group:platform@example.com", "user:alice@example.com"]
 
 
 def test_without_deployers_the_account_that_runs_the_up_administers_the_cluster() -> None:
@@ -353,7 +348,7 @@ def test_the_kubeconfig_uses_the_dns_endpoint_where_there_is_no_public_address()
 
 
 def test_the_kubeconfig_uses_the_address_with_its_ca_where_networks_are_authorized() -> None:
-    stack = regional()
+    stack = gke_otherwise()
     [entry] = kubeconfig(stack)["clusters"]
     [declared] = stack.of_type("gcp:container/cluster:Cluster")
     assert entry["cluster"] == {
@@ -363,7 +358,7 @@ def test_the_kubeconfig_uses_the_address_with_its_ca_where_networks_are_authoriz
 
 
 def test_the_kubeconfig_is_whole() -> None:
-    config = kubeconfig(regional())
+    config = kubeconfig(gke_otherwise())
     [context] = config["contexts"]
     assert config["current-context"] == context["name"]
     assert context["context"]["cluster"] == config["clusters"][0]["name"]
@@ -372,7 +367,7 @@ def test_the_kubeconfig_is_whole() -> None:
 
 
 def test_a_cluster_that_exists_has_no_kubeconfig_to_give_away() -> None:
-    stack = local(kubeContext="kind-pets")
+    stack = local_otherwise()
     [provider] = stack.of_type("pulumi:providers:kubernetes")
     assert "kubeconfig" not in stack.outputs
     assert provider.inputs == {"context": "kind-pets"}

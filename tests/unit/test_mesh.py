@@ -6,10 +6,12 @@ import pytest
 
 from rehearsal.program import Declaration
 from tests.unit.declared import (
+    container,
     gke,
     in_cluster,
     is_after,
     local,
+    local_otherwise,
     manifest,
     manifests,
     release,
@@ -20,7 +22,6 @@ RELEASE = "kubernetes:helm.sh/v3:Release"
 INGRESS = "istio-ingressgateway"
 CHARTS = {"istio-base": "base", "istiod": "istiod", INGRESS: "gateway"}
 SERVICES = ("petservice", "petdetailsservice", "petmedicalhistoryservice")
-DOG_API = {"dogApiEnabled": "true", "dogApiHost": "dog.example.com"}
 
 
 # Installation
@@ -40,9 +41,8 @@ def test_a_release_from_a_repository_is_pinned(name: str, chart: str) -> None:
 
 @pytest.mark.parametrize(("name", "chart"), CHARTS.items())
 def test_a_release_from_an_oci_registry_is_pinned(name: str, chart: str) -> None:
-    stack = local(istioCharts="oci://ghcr.io/istio/release/charts/", istioVersion="1.32.0")
-    declared = release(stack, name)
-    assert declared["chart"] == f"oci://ghcr.io/istio/release/charts/{chart}"
+    declared = release(local_otherwise(), name)
+    assert declared["chart"] == f"oci://charts.example.com/istio/{chart}"
     assert "repositoryOpts" not in declared
     assert declared["version"] == "1.32.0"
 
@@ -72,19 +72,15 @@ def test_a_container_starts_after_its_sidecar() -> None:
     assert mesh["defaultConfig"]["holdApplicationUntilProxyStarts"] is True
 
 
-@pytest.mark.parametrize(
-    ("replicas", "budget", "gateway_budget"),
-    [("1", {"enabled": False}, {}), ("2", {"enabled": True}, {"maxUnavailable": 1})],
-)
-def test_no_disruption_budget_stands_over_a_single_pod(
-    replicas: str, budget: dict[str, bool], gateway_budget: dict[str, int]
-) -> None:
-    stack = local(minReplicas=replicas)
-    istiod = release(stack, "istiod")["values"]
-    gateway = release(stack, INGRESS)["values"]
-    assert istiod["global"]["defaultPodDisruptionBudget"] == budget
-    assert istiod["autoscaleMin"] == gateway["autoscaling"]["minReplicas"] == int(replicas)
-    assert gateway["podDisruptionBudget"] == gateway_budget
+def test_no_disruption_budget_stands_over_a_single_pod() -> None:
+    for stack, replicas, budget in (
+        (local(), 1, False),
+        (local_otherwise(), 3, True),
+    ):
+        istiod, gateway = release(stack, "istiod")["values"], release(stack, INGRESS)["values"]
+        assert istiod["autoscaleMin"] == gateway["autoscaling"]["minReplicas"] == replicas
+        assert istiod["global"]["defaultPodDisruptionBudget"] == {"enabled": budget}
+        assert gateway["podDisruptionBudget"] == ({"maxUnavailable": 1} if budget else {})
 
 
 def test_the_charts_are_told_the_platform() -> None:
@@ -113,7 +109,7 @@ def test_each_release_comes_after_the_one_that_it_needs() -> None:
 
 
 def test_istios_objects_come_after_the_crds_and_the_webhook_that_checks_them() -> None:
-    stack = local(**DOG_API)
+    stack = local_otherwise()
     custom = [each for each in in_cluster(stack) if "istio.io/" in each.type]
     assert {each.inputs["kind"] for each in custom} == {
         "AuthorizationPolicy",
@@ -227,16 +223,18 @@ def test_the_routes_within_the_mesh_are_not_the_gateways(service: str) -> None:
 # Egress
 
 
-@pytest.mark.parametrize("enabled", ["true", "false"])
-def test_the_dog_api_is_reachable_only_when_it_is_switched_on(enabled: str) -> None:
-    stack = local(dogApiEnabled=enabled, dogApiHost="dog.example.com")
-    assert len(manifests(stack, "ServiceEntry")) == (enabled == "true")
-    hosts = [rule.inputs["spec"]["host"] for rule in manifests(stack, "DestinationRule").values()]
-    assert ("dog.example.com" in hosts) == (enabled == "true")
+def test_the_dog_api_is_reachable_only_when_it_is_switched_on() -> None:
+    for stack, hosts in ((local(), []), (local_otherwise(), ["dog.example.com"])):
+        entries = manifests(stack, "ServiceEntry").values()
+        assert [host for entry in entries for host in entry.inputs["spec"]["hosts"]] == hosts
+        rules = [
+            each.inputs["spec"]["host"] for each in manifests(stack, "DestinationRule").values()
+        ]
+        assert [host for host in rules if not host.endswith(".svc.cluster.local")] == hosts
 
 
 def test_plain_http_to_the_dog_api_becomes_tls_on_443() -> None:
-    stack = local(**DOG_API)
+    stack = local_otherwise()
     [entry] = manifests(stack, "ServiceEntry").values()
     assert entry.inputs["spec"]["hosts"] == ["dog.example.com"]
     assert entry.inputs["spec"]["location"] == "MESH_EXTERNAL"
@@ -256,17 +254,16 @@ def test_plain_http_to_the_dog_api_becomes_tls_on_443() -> None:
 
 
 def test_no_other_namespace_sees_the_dog_api() -> None:
-    stack = local(**DOG_API)
+    stack = local_otherwise()
     for kind in ("ServiceEntry", "DestinationRule"):
         each = manifest(stack, kind, "dog-api").inputs
         assert each["spec"]["exportTo"] == ["."]
-        assert each["metadata"]["namespace"] == "pets"
+        assert each["metadata"]["namespace"] == "dev-pets"
 
 
 def test_petservice_asks_for_the_host_that_is_opened() -> None:
-    stack = local(**DOG_API, dogApiPath="/v2/dogs?limit=1")
-    [container] = spec(stack, "Deployment", "petservice-v1")["template"]["spec"]["containers"]
-    environment = {each["name"]: each["value"] for each in container["env"]}
+    stack = local_otherwise()
+    environment = {each["name"]: each["value"] for each in container(stack, "petservice-v1")["env"]}
     assert environment["DOG_API_URL"] == "http://dog.example.com/v2/dogs?limit=1"
 
 
@@ -319,12 +316,12 @@ def test_every_service_has_a_policy_and_every_identity_is_its_own() -> None:
 
 
 def test_the_policies_follow_the_namespace() -> None:
-    stack = local(namespace="dev-pets")
+    stack = local_otherwise()
     assert callers(stack, "petdetailsservice") == ["cluster.local/ns/dev-pets/sa/petservice"]
 
 
 def test_the_namespace_is_configs() -> None:
-    stack = local(namespace="dev-pets", dogApiEnabled="true")
+    stack = local_otherwise()
     in_mesh = [
         each.inputs["metadata"]["namespace"]
         for each in in_cluster(stack)

@@ -45,8 +45,8 @@ def test_without_a_canary_there_is_one_destination_and_no_route_for_testers() ->
 
 
 def test_the_versions_can_swap_their_parts() -> None:
-    stack = local(stableVersion="v2", canaryVersion="v1", canaryWeight="10")
-    assert shares(rules(stack)["weighted"]) == {"v2": 90, "v1": 10}
+    stack = local(stableVersion="v2", canaryVersion="v1")
+    assert shares(rules(stack)["weighted"]) == {"v2": 100, "v1": 0}
     assert shares(rules(stack)["testers"]) == {"v1": 100}
 
 

@@ -1,18 +1,19 @@
 """Every declared object is one that Kubernetes, or Istio's CRDs, would take as it is."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from rehearsal.program import Declaration
-from tests.unit.declared import gke, in_cluster, local, manifest
+from tests.unit.declared import gke_otherwise, in_cluster, local, local_otherwise, manifest
 from tests.unit.schemas import SchemaError, check, strict
 
 STACKS = {
-    "local": lambda: local(dogApiEnabled="true", canaryWeight="25"),
-    "gke": lambda: gke(dogApiEnabled="true"),
-    "promoted": lambda: local(stableVersion="v2", canaryVersion=""),
+    "local": lambda: local(dogApiEnabled="true"),
+    "local, otherwise": local_otherwise,
+    "gke": gke_otherwise,
 }
 KUBERNETES_KINDS = {
     "Deployment",
@@ -51,10 +52,16 @@ def test_every_kubernetes_object_fits_its_schema(name: str) -> None:
 @pytest.mark.parametrize("name", STACKS)
 def test_every_istio_object_fits_its_crd(name: str) -> None:
     objects = of_istio(STACKS[name](), istio=True)
-    switched_on = ISTIO_KINDS if name != "promoted" else ISTIO_KINDS - {"ServiceEntry"}
-    assert {each["kind"] for each in objects} == switched_on
+    assert {each["kind"] for each in objects} == ISTIO_KINDS
     for each in objects:
         check(each)
+
+
+@pytest.mark.parametrize(
+    "stack", [lambda: local(canaryWeight="25"), lambda: local(canaryVersion="")]
+)
+def test_every_route_of_a_release_fits_its_crd(stack: Callable[[], Declaration]) -> None:
+    check(manifest(stack(), "VirtualService", "petdetailsservice").inputs)
 
 
 def broken(kind: str, name: str, path: tuple[str | int, ...], value: object) -> dict[str, Any]:

@@ -6,7 +6,19 @@ from typing import Any
 import pytest
 
 from settings import ROOT
-from tests.unit.declared import container, gke, is_after, local, manifest, manifests, pod, spec
+from tests.unit.declared import (
+    GIVEN,
+    container,
+    gke,
+    is_after,
+    local,
+    local_otherwise,
+    manifest,
+    manifests,
+    pod,
+    spec,
+    with_v3,
+)
 
 IMAGE = "docker:index/image:Image"
 PORTS = {"petservice": 9080, "petdetailsservice": 9081, "petmedicalhistoryservice": 9082}
@@ -16,7 +28,6 @@ DEPLOYMENTS = (
     "petdetailsservice-v2",
     "petmedicalhistoryservice-v1",
 )
-GIVEN = f"registry.example.com/details@sha256:{'0' * 64}"
 
 
 def service_of(deployment: str) -> str:
@@ -75,11 +86,14 @@ def test_the_outputs_tell_every_image() -> None:
 
 
 def test_a_given_image_is_deployed_and_neither_built_nor_pushed() -> None:
-    stack = local(images=f'["petdetailsservice/v2={GIVEN}"]')
-    assert "petdetailsservice-v2-image" not in {each.name for each in stack.of_type(IMAGE)}
-    assert len(stack.of_type(IMAGE)) == 3
-    assert container(stack, "petdetailsservice-v2")["image"] == GIVEN
-    assert stack.outputs["images"]["petdetailsservice"]["v2"] == GIVEN
+    stack = local_otherwise()
+    assert {each.name for each in stack.of_type(IMAGE)} == {
+        "petdetailsservice-v1-image",
+        "petdetailsservice-v2-image",
+        "petmedicalhistoryservice-v1-image",
+    }
+    assert container(stack, "petservice-v1")["image"] == GIVEN
+    assert stack.outputs["images"]["petservice"] == {"v1": GIVEN}
 
 
 def test_where_every_image_is_given_no_registry_is_needed() -> None:
@@ -90,12 +104,12 @@ def test_where_every_image_is_given_no_registry_is_needed() -> None:
 
 
 def test_a_version_that_this_checkout_cannot_build_runs_from_a_given_image() -> None:
-    stack = local(images=f'["petdetailsservice/v3={GIVEN}"]', canaryVersion="v3", canaryWeight="5")
+    stack = with_v3()
     assert container(stack, "petdetailsservice-v3")["image"] == GIVEN
     assert "petdetailsservice-v3-image" not in {each.name for each in stack.of_type(IMAGE)}
     subsets = spec(stack, "DestinationRule", "petdetailsservice")["subsets"]
     assert [each["name"] for each in subsets] == ["v1", "v2", "v3"]
-    assert stack.outputs["weights"] == {"v1": 95, "v3": 5}
+    assert stack.outputs["weights"] == {"v2": 50, "v3": 50}
 
 
 # Pods
@@ -221,7 +235,7 @@ def test_a_service_has_one_http_port_that_leads_to_its_pods(service: str, port: 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 def test_each_version_scales_by_itself_within_configs_bounds(deployment: str) -> None:
-    declared = spec(local(minReplicas="3", maxReplicas="7"), "HorizontalPodAutoscaler", deployment)
+    declared = spec(local_otherwise(), "HorizontalPodAutoscaler", deployment)
     assert declared["scaleTargetRef"] == {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
