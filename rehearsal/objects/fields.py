@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 
@@ -118,6 +118,28 @@ def only(*allowed: object, because: str) -> BeforeValidator:
         return value
 
     return BeforeValidator(check)
+
+
+def exactly_one() -> AfterValidator:
+    """Accept a list of one item; checked only where the items themselves are known."""
+
+    def check(value: tuple[object, ...]) -> tuple[object, ...]:
+        if len(value) != 1:
+            raise ValueError(f"{len(value)} items: the rehearsal knows what to do with exactly one")
+        return value
+
+    return AfterValidator(check)
+
+
+def not_empty() -> AfterValidator:
+    """Accept a list that isn't empty; checked only where the items themselves are known."""
+
+    def check(value: tuple[object, ...]) -> tuple[object, ...]:
+        if not value:
+            raise ValueError("must not be empty")
+        return value
+
+    return AfterValidator(check)
 
 
 class Metadata(Fields):

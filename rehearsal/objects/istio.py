@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from rehearsal.objects.fields import Fields, LeftOut, Metadata, Seconds, only
+from rehearsal.objects.fields import Fields, LeftOut, Metadata, Seconds, not_empty, only
 from rehearsal.objects.kubernetes import Selector
 
 VISIBILITY = LeftOut("every proxy sees every object")
@@ -73,7 +73,7 @@ class HttpRoute(Fields):
 
     name: str = ""
     match: tuple[HttpMatch, ...] = ()
-    route: Annotated[tuple[WeightedDestination, ...], Field(min_length=1)]
+    route: Annotated[tuple[WeightedDestination, ...], not_empty()]
     timeout: Seconds | None = None
     retries: Retries | None = None
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from rehearsal.objects.fields import Fields, LeftOut, Metadata, only
+from rehearsal.objects.fields import Fields, LeftOut, Metadata, exactly_one, only
 
 ISOLATION = LeftOut("processes of this machine, not containers: no isolation, no limits")
 SCHEDULING = LeftOut("there are no nodes here")
@@ -111,7 +111,7 @@ class Container(Fields):
 class PodSpec(Fields):
     """A pod's containers and identity."""
 
-    containers: Annotated[tuple[Container, ...], Field(min_length=1, max_length=1)]
+    containers: Annotated[tuple[Container, ...], exactly_one()]
     service_account_name: str = "default"
     automount_service_account_token: Annotated[Any, ISOLATION] = None
     enable_service_links: Annotated[Any, ISOLATION] = None

@@ -109,7 +109,7 @@ class _Gatherer:
                     self._take(resource)
                 except RefusedError as error:
                     self._problems.append(str(error))
-        if not self._istiod:
+        if not self._istiod and not self._problems:
             self._problems.append("no istiod is declared: there is no mesh to rehearse")
         self._check_injection()
         services = self._services_in_mesh()

@@ -1,0 +1,73 @@
+"""Envoy itself accepts what is translated."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rehearsal.envoy.names import HCM
+from rehearsal.envoy.process import bootstrap_command
+from rehearsal.envoy.proxy import ProxyFiles, ingress_files, sidecar_files
+from rehearsal.envoy.topology import Identity
+from rehearsal.objects.mesh import Mesh
+from rehearsal.pki import Authority
+from rehearsal.resilience import without_resilience
+from tests.unit.rehearsal.meshes import INGRESS, PODS, TOPOLOGY, mesh
+
+pytestmark = pytest.mark.envoy
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Real files in the place of each of the topology's."""
+    authority = Authority("test", tmp_path_factory.mktemp("pki"))
+    files = {
+        str(TOPOLOGY.trust): str(authority.certificate),
+        str(TOPOLOGY.outside_trust): str(authority.certificate),
+    }
+    identities: list[Identity] = [*(pod.identity for pod in PODS), INGRESS.identity]
+    for identity in identities:
+        leaf = authority.issue_identity(identity.uri)
+        files[str(identity.certificate)] = str(leaf.certificate)
+        files[str(identity.key)] = str(leaf.key)
+    return files
+
+
+def static(files: ProxyFiles) -> Any:  # noqa: ANN401 (data)
+    """Everything in one bootstrap, as Envoy's validation wants it: routes inline."""
+    listeners = json.loads(json.dumps(files.listeners))
+    for listener in listeners:
+        for chain in listener["filter_chains"]:
+            manager = chain["filters"][0]["typed_config"]
+            assert manager["@type"].endswith(HCM)
+            if "rds" in manager:
+                manager["route_config"] = files.routes[manager.pop("rds")["route_config_name"]]
+    return {
+        "node": files.bootstrap["node"],
+        "static_resources": {"clusters": list(files.clusters), "listeners": listeners},
+    }
+
+
+@pytest.mark.parametrize("proxy", ["petservice-v1-0", "petdetailsservice-v2-0", INGRESS.name])
+@pytest.mark.parametrize("bare", [False, True])
+def test_envoy_accepts_every_kind_of_proxy(
+    tmp_path: Path, certificates: dict[str, str], proxy: str, *, bare: bool
+) -> None:
+    of: Mesh = mesh(canaryWeight="25", dogApiEnabled="true")
+    of = without_resilience(of) if bare else of
+    place = (tmp_path, tmp_path / "admin.sock")
+    if proxy == INGRESS.name:
+        files = ingress_files(of, TOPOLOGY, INGRESS, *place)
+    else:
+        pod = next(pod for pod in PODS if pod.name == proxy)
+        files = sidecar_files(of, TOPOLOGY, pod, *place)
+    text = json.dumps(static(files))
+    for name, file in certificates.items():
+        text = text.replace(json.dumps(name), json.dumps(file))
+    bootstrap = tmp_path / "bootstrap.json"
+    bootstrap.write_text(text)
+    command = bootstrap_command(bootstrap, "--mode", "validate")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

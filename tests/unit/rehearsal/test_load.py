@@ -1,0 +1,100 @@
+"""The load's arithmetic and its reading of answers."""
+
+import asyncio
+import math
+from fractions import Fraction
+
+import pytest
+
+from rehearsal.load import Load, Phase, binomial_interval, read_answer
+
+
+def exact(trials: int, count: int, percent: int) -> Fraction:
+    """The chance of a count, without rounding."""
+    share = Fraction(percent, 100)
+    return math.comb(trials, count) * share**count * (1 - share) ** (trials - count)
+
+
+@pytest.mark.parametrize(("trials", "percent"), [(200, 10), (200, 25), (501, 50), (300, 99)])
+def test_the_interval_cuts_off_as_much_as_it_may_on_each_side(trials: int, percent: int) -> None:
+    tail = Fraction(5, 10_000)
+    lowest, highest = binomial_interval(trials, percent / 100, 0.999)
+    below = sum(exact(trials, count, percent) for count in range(lowest))
+    above = sum(exact(trials, count, percent) for count in range(highest + 1, trials + 1))
+    assert below <= tail < below + exact(trials, lowest, percent)
+    assert above <= tail < above + exact(trials, highest, percent)
+
+
+def test_a_sure_share_leaves_no_room() -> None:
+    assert binomial_interval(2000, 0.0, 0.999) == (0, 0)
+    assert binomial_interval(2000, 1.0, 0.999) == (2000, 2000)
+
+
+def test_more_trials_narrow_the_interval() -> None:
+    few, many = (binomial_interval(n, 0.25, 0.999) for n in (2000, 10_000))
+    assert (many[1] - many[0]) / 10_000 < (few[1] - few[0]) / 2000
+
+
+def test_percentiles() -> None:
+    phase = Phase("x", latencies=[0.001 * n for n in range(1, 101)])
+    assert phase.percentile(50) == pytest.approx(0.050)
+    assert phase.percentile(99) == pytest.approx(0.099)
+    assert math.isnan(Phase("none").percentile(50))
+
+
+def answer(text: bytes) -> tuple[int, bytes, bool]:
+    async def read() -> tuple[int, bytes, bool]:
+        reader = asyncio.StreamReader()
+        reader.feed_data(text)
+        reader.feed_eof()
+        return await read_answer(reader)
+
+    return asyncio.run(read())
+
+
+def test_answers_by_length_and_in_chunks() -> None:
+    assert answer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi") == (200, b"hi", True)
+    chunked = b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n1\r\n!\r\n0\r\n\r\n"
+    assert answer(chunked) == (503, b"hi!", True)
+    closing = b"HTTP/1.1 200 OK\r\nconnection: Close\r\ncontent-length: 0\r\n\r\n"
+    assert answer(closing) == (200, b"", False)
+
+
+def test_an_answer_that_is_cut_off() -> None:
+    with pytest.raises(EOFError):
+        answer(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi")
+
+
+def test_every_request_is_counted_in_the_phase_in_which_it_was_sent() -> None:
+    """A server that fails every tenth request by an error and every twentieth by hanging up."""
+    served = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal served
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                served += 1
+                if served % 20 == 0:
+                    break
+                status = b"500 No" if served % 10 == 0 else b"200 OK"
+                writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 1\r\n\r\nx")
+        except (EOFError, OSError, asyncio.CancelledError):
+            pass
+        writer.close()
+
+    async def measure() -> tuple[Phase, Phase, list[Phase]]:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with Load(port, "/", lambda status, _: "v1" if status == 200 else "") as load:
+            first = await load.measure("first", 100)
+            second = await load.measure("second", 200)
+        server.close()
+        return first, second, load.phases
+
+    first, second, phases = asyncio.run(measure())
+    assert (first.requests, second.requests) == (100, 200)
+    total = sum(phase.requests for phase in phases)
+    assert total == sum(phase.answers["v1"] + phase.failed for phase in phases)
+    assert first.failures.keys() == {"answer 500", "IncompleteReadError"}
+    # What is under way when a phase begins was sent in the one before it.
+    assert first.failed + second.failed == pytest.approx(30, abs=8)
