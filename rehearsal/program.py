@@ -31,6 +31,7 @@ from rehearsal.cloud import computed_outputs, invoke_result
 from rehearsal.stackconfig import ROOT, StackConfigError, project_name, stack_config
 
 STACK_TYPE: Final = "pulumi:pulumi:Stack"
+_MAIN: Final = threading.Lock()
 # The wire format's marks, https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/properties.go
 _SIGNATURE_KEY: Final = "4dabf18193072939515e22adb298388d"
 _SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 (a public constant)
@@ -184,7 +185,9 @@ def declare(
 def _run_main(root: Path) -> None:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
-    runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+    # While it runs, the program is the whole process's __main__: one at a time.
+    with _MAIN:
+        runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
 
 def _in_own_thread(run: Any) -> None:  # noqa: ANN401 (a coroutine function)

@@ -81,8 +81,8 @@ class Step:
             f"{self.envoy_share:.1%}",
             f"{self.phase.requests:,}",
             str(self.phase.failed),
-            milliseconds(self.phase.percentile(50) * 1000),
-            milliseconds(self.phase.percentile(99) * 1000),
+            milliseconds(self.phase.percentile(50)),
+            milliseconds(self.phase.percentile(99)),
             str(len(self.differences)),
         )
 
@@ -135,7 +135,7 @@ async def play(stage: Stage, weights: Sequence[int], requests: int) -> Scene:
         title=f"Canary of {stage.workload} under constant load, {CONCURRENCY} requests at a time",
         columns=(
             *("asked", "measured", "99.9% interval", "by Envoy", "requests", "failures"),
-            *("p50", "p99", "changed"),
+            *("p50 ms", "p99 ms", "changed"),
         ),
         rows=tuple(step.row() for step in steps),
         notes=(

@@ -42,8 +42,8 @@ class Measured:
             f"{self.canary.retries:,}",
             f"{self.canary.retries_succeeded:,}",
             str(self.canary.ejections),
-            milliseconds(self.phase.percentile(50) * 1000),
-            milliseconds(self.phase.percentile(99) * 1000),
+            milliseconds(self.phase.percentile(50)),
+            milliseconds(self.phase.percentile(99)),
         )
 
     def data(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ async def play(stage: Stage, requests: int) -> Scene:
         title=f"Faults of {stage.workload} at weight {WEIGHT}",
         columns=(
             *("fault", "policies", "requests", "failures", "retries", "saved"),
-            *("ejections", "p50", "p99"),
+            *("ejections", "p50 ms", "p99 ms"),
         ),
         rows=tuple(row.row() for row in rows),
         notes=(

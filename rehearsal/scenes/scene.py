@@ -27,6 +27,6 @@ class Scene:
     problems: tuple[str, ...] = ()
 
 
-def milliseconds(value: float) -> str:
-    """A latency for people."""
-    return f"{value:.1f} ms"
+def milliseconds(seconds: float) -> str:
+    """A latency in milliseconds, for people."""
+    return f"{seconds * 1000:.1f}"
