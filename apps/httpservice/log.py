@@ -12,8 +12,8 @@ from httpservice.message import Request, Response
 
 LEVELS = ("debug", "info", "warning", "error", "off")
 _DEBUG, _INFO, _WARNING, _ERROR, _OFF = range(5)
-_MAX_WAITING_CHUNKS = 64
-_CHUNK_BYTES = 16 * 1024
+_MAX_WAITING_CHUNKS = 16
+_CHUNK_BYTES = 128 * 1024
 _MAX_PATH = 256
 _MAX_ID = 128
 _TRACEPARENT_FIELDS = 4
@@ -22,7 +22,7 @@ _TRACEPARENT_FIELDS = 4
 class Log:
     """Writes lines from a thread of its own, so that whoever reads them can't slow the service.
 
-    What the reader doesn't take is dropped once 64 chunks of about 16 KiB wait, and counted.
+    What the reader doesn't take is dropped once 16 chunks of about 128 KiB wait, and counted.
 
     Args:
         level: one of LEVELS; lines below it are left out. A request's level is `error` where its

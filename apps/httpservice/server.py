@@ -56,7 +56,7 @@ class Server:
     """Accepts connections and gives their requests to the handler.
 
     Attributes:
-        in_flight: requests now being answered by a coroutine.
+        tasks: one for each request that a coroutine answers.
         last_request: `loop.time()` of the latest response.
         draining: once set, each response ends its connection.
     """
@@ -67,11 +67,10 @@ class Server:
         self.limits = limits
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
-        self.in_flight = 0
         self.last_request = self.loop.time()
         self.draining = False
         self.date = b""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -99,7 +98,7 @@ class Server:
         end = begun + grace_seconds
         while (now := self.loop.time()) < end:
             quiet_until = max(begun, self.last_request) + quiet_seconds
-            if now >= quiet_until and not self.in_flight:
+            if now >= quiet_until and not self.tasks:
                 break
             await asyncio.sleep(min(max(quiet_until - now, 0.02), end - now))
 
@@ -112,21 +111,15 @@ class Server:
         self.draining = True
         if self._listener is not None:
             self._listener.close()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=seconds)
         if self._sweeper is not None:
             self._sweeper.cancel()
-        for task in self._tasks:
+        for task in tuple(self.tasks):
             task.cancel()
         for connection in tuple(self.connections):
             connection.close()
         await asyncio.sleep(0)
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a connection's request."""
-        task = self.loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _sweep(self) -> None:
         now = self.loop.time()
@@ -147,7 +140,6 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_body_size",
-        "_busy",
         "_ending",
         "_head_size",
         "_headers",
@@ -159,6 +151,7 @@ class Connection(asyncio.Protocol):
         "_refusal",
         "_server",
         "_target",
+        "_task",
         "_transport",
         "deadline",
     )
@@ -168,7 +161,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpRequestParser | None = None
         self._queue: deque[Request | Response] = deque()
-        self._busy = False
+        self._task: asyncio.Task[None] | None = None
         self._paused = False
         self._ending = False
         self._receiving = False
@@ -293,7 +286,7 @@ class Connection(asyncio.Protocol):
             is_http_1_0=version == "1.0",
             started=time.perf_counter(),
         )
-        if self._busy or self._paused or self._queue:
+        if self._task is not None or self._paused or self._queue:
             if len(self._queue) >= self._server.limits.pipelined:
                 self._refusal = error(429, "too many pipelined requests")
                 return
@@ -322,7 +315,7 @@ class Connection(asyncio.Protocol):
         limits = self._server.limits
         if self._received < 0:
             self._received = 0
-            if not self._busy:
+            if self._task is None:
                 self.deadline = self._server.loop.time() + limits.receive_seconds
         else:
             self._received += len(data)
@@ -342,7 +335,7 @@ class Connection(asyncio.Protocol):
         self._receiving = False
         self._ending = True
         self._queue.append(response)
-        if not self._busy:
+        if self._task is None:
             self._next()
 
     def _start(self, request: Request) -> None:
@@ -354,15 +347,14 @@ class Connection(asyncio.Protocol):
             return
         if isinstance(answer, Response):
             self._answer(request, answer)
-        elif server.in_flight >= server.limits.in_flight:
+        elif len(server.tasks) >= server.limits.in_flight:
             answer.close()
             shed = error(503, "too many requests in flight", headers=b"Retry-After: 1\r\n")
             self._answer(request, shed)
         else:
-            self._busy = True
             self.deadline = math.inf
-            server.in_flight += 1
-            server.spawn(self._run(request, answer))
+            self._task = server.loop.create_task(self._run(request, answer))
+            server.tasks.add(self._task)
 
     async def _run(self, request: Request, answer: Coroutine[Any, Any, Response]) -> None:
         try:
@@ -370,8 +362,8 @@ class Connection(asyncio.Protocol):
         except Exception as failure:  # noqa: BLE001 - a fault of ours must not end the connection
             response = self._blame(failure)
         finally:
-            self._server.in_flight -= 1
-            self._busy = False
+            self._server.tasks.discard(cast("asyncio.Task[None]", self._task))
+            self._task = None
         self._answer(request, response)
         self._next()
 
@@ -380,7 +372,7 @@ class Connection(asyncio.Protocol):
         return error(500, "internal error")
 
     def _next(self) -> None:
-        while self._queue and not self._busy and not self._paused:
+        while self._queue and self._task is None and not self._paused:
             item = self._queue.popleft()
             if isinstance(item, Request):
                 self._start(item)

@@ -68,6 +68,8 @@ class Upstream:
             f"User-Agent: {user_agent}\r\n"
         ).encode()
         self._opening: set[asyncio.Task[None]] = set()
+        self._unanswered: deque[Exchange] = deque()
+        self._alarm: asyncio.TimerHandle | None = None
 
     def get(self, path: bytes = b"", headers: bytes = b"") -> "asyncio.Future[Answer | Failure]":
         """Ask for a path below the address, or for the address itself.
@@ -80,7 +82,9 @@ class Upstream:
             The outcome, which never is an exception and comes within the timeout.
         """
         target = self._base + path if path else self._whole
-        exchange = Exchange(self, b"GET %b%b%b\r\n" % (target, self._head, headers))
+        outcome: asyncio.Future[Answer | Failure] = self.loop.create_future()
+        exchange = Exchange(b"GET %b%b%b\r\n" % (target, self._head, headers), outcome)
+        self._watch(exchange)
         idle = self.idle
         while idle:
             if idle.pop().send(exchange):
@@ -89,7 +93,7 @@ class Upstream:
             self.open(exchange)
         if idle and idle[0].idle_since < self.loop.time() - IDLE_SECONDS:
             idle.popleft().close()
-        return exchange.outcome
+        return outcome
 
     def open(self, exchange: "Exchange") -> None:
         """Send the exchange's request over a new connection."""
@@ -102,6 +106,32 @@ class Upstream:
         """Close the connections that no request uses."""
         while self.idle:
             self.idle.pop().close()
+
+    def _watch(self, exchange: "Exchange") -> None:
+        """End the exchange at its deadline.
+
+        Every exchange has the same time, so the oldest one's deadline comes first and one timer
+        does for all.
+        """
+        unanswered = self._unanswered
+        while unanswered and unanswered[0].ended:
+            unanswered.popleft()
+        unanswered.append(exchange)
+        if self._alarm is None:
+            self._alarm = self.loop.call_later(self.timeout, self._expire)
+
+    def _expire(self) -> None:
+        unanswered = self._unanswered
+        self._alarm = None
+        while unanswered:
+            left = unanswered[0].started + self.timeout - time.perf_counter()
+            if unanswered[0].ended:
+                unanswered.popleft()
+            elif left > 0:
+                self._alarm = self.loop.call_later(left, self._expire)
+                return
+            else:
+                unanswered.popleft().expire(self.timeout)
 
     async def _open(self, exchange: "Exchange") -> None:
         connection = Connection(self)
@@ -124,20 +154,21 @@ class Exchange:
     """One request and its outcome.
 
     Attributes:
-        outcome: an Answer or a Failure.
         opening: the task that connects, where a new connection is needed.
         connection: what carries it, once there is one.
+        started: `time.perf_counter()` when it began.
+        ended: whether its outcome is known.
     """
 
-    __slots__ = ("_started", "_timer", "connection", "opening", "outcome", "request")
+    __slots__ = ("_outcome", "connection", "ended", "opening", "request", "started")
 
-    def __init__(self, upstream: Upstream, request: bytes) -> None:
+    def __init__(self, request: bytes, outcome: "asyncio.Future[Answer | Failure]") -> None:
         self.request = request
-        self.outcome: asyncio.Future[Answer | Failure] = upstream.loop.create_future()
+        self.ended = False
+        self._outcome: asyncio.Future[Answer | Failure] | None = outcome
         self.opening: asyncio.Task[None] | None = None
         self.connection: Connection | None = None
-        self._started = time.perf_counter()
-        self._timer = upstream.loop.call_later(upstream.timeout, self._expire, upstream.timeout)
+        self.started = time.perf_counter()
 
     def succeed(self, status: int, body: bytes) -> None:
         """End with an answer."""
@@ -147,13 +178,8 @@ class Exchange:
         """End without an answer."""
         self._end(Failure(code, reason, self._milliseconds()))
 
-    def _end(self, outcome: Answer | Failure) -> None:
-        self._timer.cancel()
-        self.connection = None
-        if not self.outcome.done():
-            self.outcome.set_result(outcome)
-
-    def _expire(self, timeout: float) -> None:
+    def expire(self, timeout: float) -> None:
+        """End for want of time, and with it the connection."""
         connection = self.connection
         self.fail("ETIMEDOUT", f"no answer within {timeout:g} s")
         if connection is not None:
@@ -161,8 +187,16 @@ class Exchange:
         elif self.opening is not None:
             self.opening.cancel()
 
+    def _end(self, result: Answer | Failure) -> None:
+        outcome, self._outcome = self._outcome, None
+        self.ended = True
+        self.connection = None
+        self.request = b""
+        if outcome is not None and not outcome.done():
+            outcome.set_result(result)
+
     def _milliseconds(self) -> float:
-        return round((time.perf_counter() - self._started) * 1e3, 3)
+        return round((time.perf_counter() - self.started) * 1e3, 3)
 
 
 class Connection(asyncio.Protocol):

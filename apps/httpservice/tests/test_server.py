@@ -213,7 +213,7 @@ class TestHostileRequests:
                 assert statuses(received) == [status]
                 assert b"Connection: close\r\n" in received
                 assert b'"message":"' in received
-                assert not server.in_flight
+                assert not server.tasks
 
         run(test())
 
@@ -298,7 +298,7 @@ class TestLoad:
 
             async with serving(handle, replace(QUICK, in_flight=2)) as (server, port):
                 waiting = [asyncio.ensure_future(get(port, "/a")) for _ in range(2)]
-                await until(lambda: not server.in_flight < 2)
+                await until(lambda: not len(server.tasks) < 2)
                 shed = await get(port, "/a")
                 assert (shed.status, shed.headers["retry-after"]) == (503, "1")
                 release.set()
@@ -318,12 +318,12 @@ class TestLoad:
             async with serving(handle) as (server, port):
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.write(GET)
-                await until(lambda: server.in_flight)
+                await until(lambda: server.tasks)
                 writer.close()
                 await until(lambda: not server.connections)
-                assert server.in_flight == 1
+                assert len(server.tasks) == 1
                 release.set()
-                await until(lambda: not server.in_flight)
+                await until(lambda: not server.tasks)
 
         run(test())
 
@@ -370,7 +370,7 @@ class TestDraining:
 
             async with serving(handle) as (server, port):
                 reply = asyncio.ensure_future(get(port, "/a"))
-                await until(lambda: server.in_flight)
+                await until(lambda: server.tasks)
                 draining = asyncio.ensure_future(server.drain(0, 1))
                 await asyncio.sleep(0.05)
                 assert not draining.done()
