@@ -40,13 +40,14 @@ async def keep(session: Session, report: Report) -> None:
         if line:
             await kept.take(line)
         elif kept.modified() != seen:
-            await kept.apply({})
+            await kept.follow()
         seen = kept.modified()
 
 
 class _Kept:
     def __init__(self, session: Session, report: Report) -> None:
         self._session = session
+        self._given = dict(session.overrides)
         self._report = report
 
     async def start(self) -> None:
@@ -77,6 +78,11 @@ class _Kept:
             await self.apply({key.strip(): value.strip()})
         else:
             self._report.line(f"{line}: must be a weight, KEY=VALUE or stack NAME", "red")
+
+    async def follow(self) -> None:
+        """Take what the changed file says; what was typed before no longer wins over it."""
+        self._session.overrides = dict(self._given)
+        await self.apply({})
 
     async def apply(self, overrides: Mapping[str, str], stack: str | None = None) -> None:
         """Run the program again and put in force what changed; a mistake changes nothing."""

@@ -38,7 +38,7 @@ def print_preview(declaration: Declaration, console: Console) -> None:
 
 def _label(resource: Resource) -> Text:
     label = Text()
-    label.append(resource.type, style="cyan" if resource.custom else "magenta")
+    label.append(_short(resource.type), style="cyan" if resource.custom else "magenta")
     label.append(f" {resource.name}")
     fact = _fact(resource)
     if fact:
@@ -46,6 +46,12 @@ def _label(resource: Resource) -> Text:
     if resource.protect:
         label.append("  protected", style="yellow")
     return label
+
+
+def _short(type_: str) -> str:
+    """A Kubernetes object's kind; of other types what the Pulumi CLI shows, without the file."""
+    package, module, name = type_.split(":")
+    return name if package == "kubernetes" else f"{package}:{module.split('/')[0]}:{name}"
 
 
 def _fact(resource: Resource) -> str:

@@ -17,6 +17,9 @@ from rehearsal.session import Session
 WEIGHTS = (0, 10, 25, 50, 100, 0)
 REQUESTS = int(os.environ.get("REQUESTS", "2000"))
 
+# Far more than any test takes: a hang fails, a busy machine doesn't.
+_SECONDS = 120 + REQUESTS / 10
+
 T = TypeVar("T")
 
 
@@ -33,7 +36,7 @@ class Live:
         self.stage = Stage(self.session, judge, lambda _: None)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=120)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=_SECONDS)
 
     def close(self) -> None:
         self.run(self.session.runtime.stop())

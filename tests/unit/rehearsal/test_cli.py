@@ -44,7 +44,7 @@ def test_the_preview_is_a_tree_that_says_what_it_is(capsys: pytest.CaptureFixtur
     shown = capsys.readouterr().out
     assert "Pulumi engine was not asked" in " ".join(shown.split())
     assert "weighted: v1 75%, v2 25%" in " ".join(shown.split())
-    assert "kubernetes:helm.sh/v3:Release istiod" in shown
+    assert "Release istiod  chart istiod" in shown
 
 
 def test_a_gke_stack_is_previewed_with_a_placeholder_project(
@@ -52,5 +52,5 @@ def test_a_gke_stack_is_previewed_with_a_placeholder_project(
 ) -> None:
     assert main(["preview", "--stack", "dev"]) == 0
     shown = capsys.readouterr().out
-    assert "gcp:container/cluster:Cluster" in shown
+    assert "gcp:container:Cluster" in shown
     assert "known after the update" in shown
