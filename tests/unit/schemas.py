@@ -60,11 +60,18 @@ def _istio(api_version: str, kind: str) -> Mapping[str, Any]:
     return schemas[api_version, kind]
 
 
-@cache
 def istio_schemas() -> Mapping[tuple[str, str], Mapping[str, Any]]:
     """The strict schemas of Istio's kinds by apiVersion and kind; skips the test without them."""
+    crds = _istio_crds()
+    if isinstance(crds, str):
+        pytest.skip(f"Istio's CRDs can't be had: {crds}")
+    return _strict_schemas(crds)
+
+
+@cache
+def _strict_schemas(crds: Path) -> Mapping[tuple[str, str], Mapping[str, Any]]:
     schemas: dict[tuple[str, str], Mapping[str, Any]] = {}
-    with _istio_crds().open() as file:
+    with crds.open() as file:
         for crd in yaml.load_all(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             for version in crd["spec"]["versions"]:
                 api_version = f"{crd['spec']['group']}/{version['name']}"
@@ -101,30 +108,24 @@ def strict(schema: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _istio_crds() -> Path:
-    """Istio's CRDs, from Go's module cache or, where it can be reached, the module proxy."""
-    command = ["go", "mod", "download", "-json", ISTIO_API]
-    environment = {**os.environ, "GOFLAGS": "-mod=mod"}
+@cache
+def _istio_crds() -> Path | str:
+    """Istio's CRDs from Go's module cache or its module proxy, or why they can't be had."""
     with tempfile.TemporaryDirectory() as empty:
         try:
             done = subprocess.run(
-                command,
+                ["go", "mod", "download", "-json", ISTIO_API],
                 cwd=empty,
-                env=environment,
+                env={**os.environ, "GOFLAGS": "-mod=mod"},
                 capture_output=True,
                 text=True,
                 timeout=60,
                 check=False,
             )
         except (FileNotFoundError, subprocess.TimeoutExpired) as error:
-            pytest.skip(f"Istio's CRDs can't be had: {error}")
-    if done.returncode:
-        pytest.skip(f"Istio's CRDs can't be had: {_reason(done.stdout) or done.stderr.strip()}")
-    return Path(json.loads(done.stdout)["Dir"]) / CRDS
-
-
-def _reason(answer: str) -> str:
+            return str(error)
     try:
-        return str(cast("dict[str, Any]", json.loads(answer)).get("Error", ""))
+        answer = cast("dict[str, str]", json.loads(done.stdout))
     except json.JSONDecodeError:
-        return ""
+        return done.stderr.strip()
+    return Path(answer["Dir"]) / CRDS if "Dir" in answer else answer.get("Error", "no reason given")
