@@ -1,0 +1,1 @@
+"""Measures petservice beside a plain sequential version of itself."""
