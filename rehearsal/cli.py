@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--requests",
         type=_count,
-        default=_count(os.environ.get("REQUESTS") or "2000"),
+        default=os.environ.get("REQUESTS") or "2000",
         metavar="N",
         help="requests that measure each weight (default: REQUESTS or 2000)",
     )

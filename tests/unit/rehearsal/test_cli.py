@@ -39,6 +39,13 @@ def test_a_mistake_is_one_line(
     assert said in line
 
 
+def test_a_mistake_in_the_environment_is_one_line_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS", "many")
+    assert "many: must be a whole number from 100 to 1000000" in refusal(capsys, "preview")
+
+
 def test_the_preview_is_a_tree_that_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preview", "--config", "canaryWeight=25"]) == 0
     shown = capsys.readouterr().out
