@@ -40,7 +40,7 @@ types: setup ## basedpyright, strict
 	@$(BIN)/basedpyright
 
 bench: setup ## petservice beside a plain sequential version of itself
-	@$(BIN)/python -m bench
+	@PYTHONPATH=apps $(BIN)/python -m bench $(ARGS)
 
 preview: setup ## what an up would change: by the Pulumi CLI, or in process where there is none
 	@$(BIN)/python -m cli preview --stack $(STACK) $(ARGS)

@@ -9,9 +9,9 @@ import pulumi_kubernetes as kubernetes
 USER = 65532
 PORT_NAME = "http"
 # After the pod is taken out of its Service, callers' proxies hear of it within seconds; until then
-# the container keeps serving. It has the rest of the grace period to finish what it began.
+# the container keeps serving. It has the rest to finish what it began: at most 27 s by default.
 SETTLE_SECONDS = 5
-GRACE_SECONDS = 30
+GRACE_SECONDS = 45
 
 
 @dataclass(frozen=True)
