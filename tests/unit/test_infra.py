@@ -124,11 +124,14 @@ def test_the_control_plane_reaches_the_injection_webhook_on_the_nodes_and_nothin
     assert "targetTags" not in firewall.inputs
 
 
-def test_pods_come_after_the_firewall_rule_that_injects_them() -> None:
+def test_pods_come_after_the_nodes_and_the_firewall_rule_that_injects_them() -> None:
     stack = gke()
+    [pool] = stack.of_type("gcp:container/nodePool:NodePool")
     [firewall] = stack.of_type("gcp:compute/firewall:Firewall")
-    for deployment in stack.of_type("kubernetes:apps/v1:Deployment"):
-        assert is_after(stack, deployment, firewall)
+    for type_ in ("apps/v1:Deployment", "helm.sh/v3:Release"):
+        for each in stack.of_type(f"kubernetes:{type_}"):
+            assert is_after(stack, each, pool)
+            assert is_after(stack, each, firewall)
 
 
 # Cluster

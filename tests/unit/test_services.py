@@ -56,6 +56,14 @@ def test_each_version_is_an_image_of_its_own() -> None:
         assert declared["build"]["args"] == {"VERSION": version}
 
 
+@pytest.mark.parametrize("service", PORTS)
+def test_each_image_has_a_dockerfile_that_takes_its_version(service: str) -> None:
+    build = local().one(IMAGE, f"{service}-v1-image").inputs["build"]
+    dockerfile = (ROOT / build["dockerfile"]).read_text()
+    assert (ROOT / build["context"]).is_dir()
+    assert build["args"].keys() <= set(re.findall(r"^ARG (\w+)", dockerfile, re.MULTILINE))
+
+
 def test_a_preview_builds_no_image() -> None:
     for image in local().of_type(IMAGE):
         assert image.inputs["buildOnPreview"] is False
