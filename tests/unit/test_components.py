@@ -1,7 +1,8 @@
 """Components on their own, with the SDK's mocks: what the two kept stacks don't show."""
 
+import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
@@ -58,6 +59,14 @@ class Cloud(pulumi.runtime.Mocks):
 
     def inputs(self, kind: str, name: str) -> Any:  # noqa: ANN401 (data)
         return self.resources[f"{kind} {name}"]
+
+
+@pytest.fixture(autouse=True)
+def current_event_loop() -> Iterator[None]:
+    """The SDK's decorator wants a current loop, which `asyncio.run` in any earlier test takes."""
+    with asyncio.Runner() as runner:
+        asyncio.set_event_loop(runner.get_loop())
+        yield
 
 
 def test_these_mocks_see_what_a_program_declares_and_fail_a_test_in_apply() -> None:
