@@ -14,7 +14,8 @@ class ServiceImageArgs:
 
     Attributes:
         service: The service's name, and its folder here.
-        version: The version, given to the Dockerfile as its build argument VERSION.
+        version: The version, given to the Dockerfile as its build argument VERSION. Where the
+            service has a `versions/<version>.json`, VERSION_DATA is its text.
         registry: Where the image is pushed to.
         reference: An image that exists already: it is neither built nor pushed.
     """
@@ -49,7 +50,7 @@ class ServiceImage(pulumi.ComponentResource):
                 build={
                     "context": str(FOLDER.relative_to(FOLDER.parent)),
                     "dockerfile": f"{FOLDER.name}/{args.service}/Dockerfile",
-                    "args": {"VERSION": args.version},
+                    "args": _build_args(args.service, args.version),
                     "platform": "linux/amd64",
                 },
                 # A preview in a pull request tells what would change; it builds nothing.
@@ -58,3 +59,8 @@ class ServiceImage(pulumi.ComponentResource):
             )
             self.reference = image.repo_digest
         self.register_outputs({"reference": self.reference})
+
+
+def _build_args(service: str, version: str) -> dict[str, str]:
+    data = FOLDER / service / "versions" / f"{version}.json"
+    return {"VERSION": version} | ({"VERSION_DATA": data.read_text()} if data.exists() else {})

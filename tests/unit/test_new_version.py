@@ -49,7 +49,8 @@ def test_a_file_more_is_an_image_a_workload_and_a_subset_more(checkout: Path, ru
     stack = run({"canaryVersion": "v3", "canaryWeight": "10"})
     image = stack.one("docker:index/image:Image", "petdetailsservice-v3-image")
     assert image.inputs["imageName"] == "localhost:5001/petdetailsservice:v3"
-    assert image.inputs["build"]["args"] == {"VERSION": "v3"}
+    data = (versions / "v3.json").read_text()
+    assert image.inputs["build"]["args"] == {"VERSION": "v3", "VERSION_DATA": data}
     assert container(stack, "petdetailsservice-v3")["image"] == image.outputs["repoDigest"]
     for kind in ("Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget"):
         assert "petdetailsservice-v3" in manifests(stack, kind)

@@ -53,7 +53,15 @@ def test_each_version_is_an_image_of_its_own() -> None:
         service, version = service_of(deployment), version_of(deployment)
         assert declared["imageName"] == f"localhost:5001/{service}:{version}"
         assert declared["build"]["dockerfile"] == f"apps/{service}/Dockerfile"
-        assert declared["build"]["args"] == {"VERSION": version}
+        data = ROOT / "apps" / service / "versions" / f"{version}.json"
+        own = {"VERSION_DATA": data.read_text()} if data.exists() else {}
+        assert declared["build"]["args"] == {"VERSION": version, **own}
+
+
+def test_one_versions_data_is_no_part_of_anothers_build_context() -> None:
+    ignored = (ROOT / "apps/petdetailsservice/Dockerfile.dockerignore").read_text()
+    assert "**" in ignored.splitlines()
+    assert "versions" not in ignored
 
 
 @pytest.mark.parametrize("service", PORTS)
