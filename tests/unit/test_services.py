@@ -190,10 +190,20 @@ def test_pods_are_probed_where_the_services_answer(deployment: str) -> None:
         assert own[probe]["timeoutSeconds"] < own[probe]["periodSeconds"]
 
 
+def shutdown_default(variable: str) -> float:
+    source = (ROOT / "apps/httpservice/run.py").read_text()
+    [default] = re.findall(rf'"{variable}", ([0-9.]+),', source)
+    return float(default)
+
+
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
-def test_a_pod_that_goes_serves_on_until_its_callers_know(deployment: str) -> None:
+def test_a_pod_that_goes_serves_on_until_its_callers_know_and_ends_what_it_began(
+    deployment: str,
+) -> None:
     settle = container(local(), deployment)["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert 0 < settle < pod(local(), deployment)["terminationGracePeriodSeconds"]
+    drain = shutdown_default("SHUTDOWN_QUIET_SECONDS") + shutdown_default("SHUTDOWN_GRACE_SECONDS")
+    assert settle > 0
+    assert settle + drain < pod(local(), deployment)["terminationGracePeriodSeconds"]
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
