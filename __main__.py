@@ -11,7 +11,7 @@ from istio.egress import ExternalHost, ExternalHostArgs
 from istio.ingress import PublicRoute, PublicRouteArgs
 from istio.install import INGRESS_PRINCIPAL, IstioMesh, IstioMeshArgs
 from istio.namespace import MeshNamespace, MeshNamespaceArgs
-from istio.routing import WeightedRoute, WeightedRouteArgs
+from istio.routing import CALLER_DEADLINE_SECONDS, WeightedRoute, WeightedRouteArgs
 from istio.security import principal
 from settings import known_versions, load
 
@@ -22,6 +22,7 @@ if settings.platform == "gke":
     platform = GkePlatform(
         "platform",
         GkePlatformArgs(
+            project=settings.google_project,
             cluster_name=settings.cluster_name,
             location=settings.location,
             region=settings.region,
@@ -72,6 +73,7 @@ def deploy(
             subsets=subsets or service.versions,
             callers=[caller],
             registry=platform.image_registry,
+            image_platform=settings.image_platform,
             given_images=settings.given_images,
             min_replicas=settings.min_replicas,
             max_replicas=settings.max_replicas,
@@ -96,6 +98,7 @@ petservice = deploy(
     environment={
         "PETDETAILS_URL": f"http://{PETDETAILS.name}:{PETDETAILS.port}",
         "PETMEDICALHISTORY_URL": f"http://{PETMEDICALHISTORY.name}:{PETMEDICALHISTORY.port}",
+        "UPSTREAM_TIMEOUT_SECONDS": CALLER_DEADLINE_SECONDS,
         "DOG_API_URL": f"http://{settings.dog_api_host}{settings.dog_api_path}",
     },
 )

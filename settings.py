@@ -20,11 +20,13 @@ from pydantic.alias_generators import to_camel
 ROOT = Path(__file__).parent
 PROJECT = "petmesh"
 CANARY_SERVICE = "petdetailsservice"
+SHOWN_CHARACTERS = 300
 CHARTS = ("base", "istiod", "gateway")
 
 DNS_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 DNS_NAME = rf"({DNS_LABEL}\.)+[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?"
-REPOSITORY = r"[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*"
+HOST = r"[a-z0-9]+([.-][a-z0-9]+)*(:[0-9]+)?"
+REPOSITORY = rf"{HOST}(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
 TAG_OR_DIGEST = r"(:[\w][\w.-]{0,127})?@sha256:[0-9a-f]{64}|:[\w][\w.-]{0,127}"
 
 
@@ -42,7 +44,7 @@ def _matches(pattern: str) -> AfterValidator:
 
 
 def _whole(value: object) -> object:
-    if not isinstance(value, str) or not re.fullmatch(r"-?[0-9]{1,9}", value, re.ASCII):
+    if not isinstance(value, str) or not re.fullmatch(r"0|-?[1-9][0-9]{0,8}", value):
         raise ValueError
     return int(value)
 
@@ -54,13 +56,24 @@ def _true_or_false(value: object) -> object:
 
 
 def _array(value: object) -> object:
-    return json.loads(value) if isinstance(value, str) else value
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except RecursionError:
+        raise ValueError from None
 
 
-def _limited_range(value: str) -> str:
-    if ipaddress.ip_network(value).prefixlen == 0:
+def _ipv4_range(value: str) -> str:
+    ipaddress.IPv4Network(value)
+    if "/" not in value:
         raise ValueError
     return value
+
+
+def _not_everybody(ranges: tuple[str, ...]) -> tuple[str, ...]:
+    united = ipaddress.collapse_addresses(ipaddress.IPv4Network(each) for each in ranges)
+    if any(network.prefixlen == 0 for network in united):
+        raise ValueError
+    return ranges
 
 
 def _free_namespace(value: str) -> str:
@@ -70,18 +83,17 @@ def _free_namespace(value: str) -> str:
 
 
 def _outside_host(value: str) -> str:
-    if value.endswith((".local", ".internal", ".localhost")):
+    if value.endswith((".local", ".internal", ".localhost", ".svc")):
         raise ValueError
     return value
 
 
 def _charts(value: str) -> str:
-    if re.fullmatch(r"(https|oci)://[^\s/]+(/\S*)?", value):
+    if re.fullmatch(r"(https|oci)://[^\s/@]+(/[^\s@]*)?", value):
         return value.rstrip("/")
-    folder = (ROOT / value).resolve()
-    if not value or not all((folder / chart / "Chart.yaml").is_file() for chart in CHARTS):
+    if not value or not all((ROOT / value / chart / "Chart.yaml").is_file() for chart in CHARTS):
         raise ValueError
-    return str(folder)
+    return value
 
 
 def _pinned_image(value: str) -> str:
@@ -99,7 +111,7 @@ Version = Annotated[str, _matches(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?")]
 Member = Annotated[
     str, _matches(r"(user|group|serviceAccount):[^\s@]+@[^\s@]+|principal(Set)?://\S+")
 ]
-Cidr = Annotated[str, AfterValidator(_limited_range)]
+Cidr = Annotated[str, AfterValidator(_ipv4_range)]
 Image = Annotated[str, AfterValidator(_pinned_image)]
 
 
@@ -108,6 +120,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
+    google_project: Annotated[str, _matches(r"(([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9])?")] = (
+        Field(alias="gcp:project", description="the id of a Google Cloud project")
+    )
     platform: Literal["gke", "existing"] = Field(description="gke or existing")
     cluster_name: Annotated[str, _matches(r"[a-z]([a-z0-9-]{0,22}[a-z0-9])?")] = Field(
         description="1 to 24 of a-z, 0-9 and -, a letter first and no - last"
@@ -119,8 +134,8 @@ class Settings(BaseModel):
         description="a list of members: user:, group: or serviceAccount: and an email address, "
         "or a principal:// or principalSet:// of workload identity"
     )
-    authorized_networks: Annotated[tuple[Cidr, ...], Array] = Field(
-        description="a list of CIDR ranges such as 203.0.113.0/24, none of them the whole internet"
+    authorized_networks: Annotated[tuple[Cidr, ...], Array, AfterValidator(_not_everybody)] = Field(
+        description="a list of IPv4 CIDR ranges such as 203.0.113.0/24, not the whole internet"
     )
     machine_type: Annotated[str, _matches(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")] = Field(
         description="a Compute Engine machine type such as e2-standard-4"
@@ -128,7 +143,7 @@ class Settings(BaseModel):
     min_nodes: Whole = Field(ge=1, le=100, description="a whole number from 1 to 100")
     max_nodes: Whole = Field(ge=1, le=100, description="a whole number from minNodes to 100")
     deletion_protection: TrueOrFalse = Field(description="true or false")
-    kube_context: str = Field(description="the name of a kube context")
+    kube_context: Annotated[str, _matches(r"\S*")] = Field(description="the name of a kube context")
     image_registry: Annotated[str, _matches(rf"({REPOSITORY})?")] = Field(
         description="a registry without scheme or tag, such as localhost:5001"
     )
@@ -136,8 +151,11 @@ class Settings(BaseModel):
         description="a list of service/version=reference, each reference with a digest or a tag "
         "other than latest"
     )
-    istio_version: Annotated[str, _matches(r"1\.[0-9]+\.[0-9]+(-[a-z0-9.]+)?")] = Field(
-        description="a release of Istio such as 1.31.1"
+    image_platform: Literal["linux/amd64", "linux/arm64"] = Field(
+        description="linux/amd64 or linux/arm64"
+    )
+    istio_version: Annotated[str, _matches(r"1\.(2[2-9]|[3-9][0-9])\.[0-9]+(-[a-z0-9.]+)?")] = (
+        Field(description="a release of Istio from 1.22 on, such as 1.31.1")
     )
     istio_charts: Annotated[str, AfterValidator(_charts)] = Field(
         description=f"an https:// or oci:// address or a folder with {', '.join(CHARTS)}"
@@ -159,7 +177,7 @@ class Settings(BaseModel):
     dog_api_host: Annotated[str, _matches(DNS_NAME), AfterValidator(_outside_host)] = Field(
         max_length=253, description="a public DNS name such as api.thedogapi.com"
     )
-    dog_api_path: Annotated[str, _matches(r"/[\w.~!$&'()*+,;=:@%/?-]*")] = Field(
+    dog_api_path: Annotated[str, _matches(r"/([\w.~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")] = Field(
         description="a path that starts with /"
     )
 
@@ -196,15 +214,17 @@ def load(built: Mapping[str, Sequence[str]]) -> Settings:
         for key, value in everything.items()
         if key.startswith(prefix)
     }
-    problems: list[str] = []
+    own["gcp:project"] = everything.get("gcp:project", "")
     try:
         settings = Settings.model_validate(own)
     except ValidationError as error:
-        problems = [_line(problem["type"], problem["loc"], own) for problem in error.errors()]
-        raise ConfigError("\n".join(problems)) from None
-    problems = [*_contradictions(settings, built), *_image_problems(settings, built)]
-    if settings.platform == "gke" and not everything.get("gcp:project"):
-        problems.append("gcp:project is not set: run pulumi config set gcp:project YOUR_PROJECT_ID")
+        lines = [_line(problem["type"], problem["loc"], own) for problem in error.errors()]
+        raise ConfigError("\n".join(dict.fromkeys(lines))) from None
+    problems = [
+        *_platform_problems(settings),
+        *_contradictions(settings, built),
+        *_image_problems(settings, built),
+    ]
     if problems:
         raise ConfigError("\n".join(problems))
     return settings
@@ -216,11 +236,20 @@ def _line(problem: str, location: tuple[int | str, ...], own: Mapping[str, str])
     if key not in known:
         similar = difflib.get_close_matches(key, known, 1)
         hint = f"; did you mean {similar[0]}?" if similar else f": known are {', '.join(known)}"
-        return f"{key} = {own[key]}: no such key{hint}"
+        return f"{key} = {_shown(own[key])}: no such key{hint}"
     if problem == "missing":
         return f"{key} is not set: it must be {known[key]}"
-    value = own[key] or '""'
-    return f"{key} = {value}: must be {known[key]}"
+    return f"{key} = {_shown(own[key])}: must be {known[key]}"
+
+
+def _shown(value: str) -> str:
+    readable = value if value and value.isprintable() else json.dumps(value)
+    return readable if len(readable) <= SHOWN_CHARACTERS else f"{readable[:SHOWN_CHARACTERS]}…"
+
+
+def _platform_problems(settings: Settings) -> Iterator[str]:
+    if settings.platform == "gke" and not settings.google_project:
+        yield "gcp:project is not set: run pulumi config set gcp:project YOUR_PROJECT_ID"
 
 
 def known_versions(settings: Settings, built: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
@@ -247,6 +276,8 @@ def _contradictions(settings: Settings, built: Mapping[str, Sequence[str]]) -> I
         )
     if settings.canary_weight and not settings.canary_version:
         yield f"canaryWeight = {settings.canary_weight}: must be 0 while canaryVersion is not set"
+    if settings.dog_api_host.split(".")[-1] in (settings.namespace, "default"):
+        yield f"dogApiHost = {settings.dog_api_host}: must be outside the cluster"
     if settings.max_nodes < settings.min_nodes:
         yield f"maxNodes = {settings.max_nodes}: must be at least minNodes = {settings.min_nodes}"
     if settings.max_replicas < settings.min_replicas:

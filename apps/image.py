@@ -17,12 +17,14 @@ class ServiceImageArgs:
         version: The version, given to the Dockerfile as its build argument VERSION. Where the
             service has a `versions/<version>.json`, VERSION_DATA is its text.
         registry: Where the image is pushed to.
+        platform: What it is built for, such as linux/amd64.
         reference: An image that exists already: it is neither built nor pushed.
     """
 
     service: str
     version: str
     registry: pulumi.Input[str]
+    platform: str
     reference: str | None = None
 
 
@@ -51,7 +53,7 @@ class ServiceImage(pulumi.ComponentResource):
                     "context": str(FOLDER.relative_to(FOLDER.parent)),
                     "dockerfile": f"{FOLDER.name}/{args.service}/Dockerfile",
                     "args": _build_args(args.service, args.version),
-                    "platform": "linux/amd64",
+                    "platform": args.platform,
                 },
                 # A preview in a pull request tells what would change; it builds nothing.
                 build_on_preview=False,

@@ -24,6 +24,7 @@ class MeshServiceArgs:
         subsets: The versions that a route can name; those that run are among them.
         callers: The identities in mutual TLS that may call it.
         registry: Where its images are pushed to.
+        image_platform: What they are built for, such as linux/amd64.
         given_images: Images that exist already, by service and version.
         min_replicas: Fewest pods of each version.
         max_replicas: Most pods of each version.
@@ -37,6 +38,7 @@ class MeshServiceArgs:
     subsets: Sequence[str]
     callers: Sequence[str]
     registry: pulumi.Input[str]
+    image_platform: str
     given_images: Mapping[tuple[str, str], str]
     min_replicas: int
     max_replicas: int
@@ -106,6 +108,7 @@ class MeshService(pulumi.ComponentResource):
                     service=service.name,
                     version=version,
                     registry=args.registry,
+                    platform=args.image_platform,
                     reference=args.given_images.get((service.name, version)),
                 ),
                 opts=child,

@@ -38,12 +38,17 @@ def _print_environment() -> int:
 
 def _run(command: str, stack: str, arguments: list[str]) -> int:
     pulumi = find() or _offer()
-    if pulumi is None and command == "preview":
-        print("No Pulumi CLI: this is the in-process preview, not the engine's.", flush=True)
+    if pulumi is None and command == "preview" and not arguments:
+        print(
+            "No Pulumi CLI (make install-cli installs it): this is the in-process preview, not the "
+            "engine's.",
+            flush=True,
+        )
         in_process = [sys.executable, "-m", "rehearsal", "preview", "--stack", stack]
         return subprocess.run(in_process, cwd=ROOT, check=False).returncode
     if pulumi is None:
-        raise CliError(f"{command} needs the Pulumi CLI: run make install-cli, or install it")
+        what = shlex.join([command, *arguments])
+        raise CliError(f"{what} needs the Pulumi CLI: run make install-cli, or install it")
     environment = {**os.environ, **state_environment()}
     if os.sep in pulumi.command:
         environment["PATH"] = f"{Path(pulumi.command).parent}{os.pathsep}{environment['PATH']}"

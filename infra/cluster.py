@@ -18,6 +18,7 @@ class GkeClusterArgs:
     """What a cluster is made of.
 
     Attributes:
+        project: The Google Cloud project.
         cluster_name: The cluster's name.
         location: A zone (one control plane) or a region (three).
         network_id: The VPC.
@@ -31,6 +32,7 @@ class GkeClusterArgs:
         deletion_protection: Whether Google Cloud refuses to delete it.
     """
 
+    project: str
     cluster_name: str
     location: str
     network_id: pulumi.Input[str]
@@ -56,7 +58,6 @@ class GkeCluster(pulumi.ComponentResource):
         self, name: str, args: GkeClusterArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:infra:GkeCluster", name, None, opts)
-        project = gcp.config.project or ""
         by_address = bool(args.authorized_networks)
         cluster = gcp.container.Cluster(
             f"{name}-cluster",
@@ -85,10 +86,10 @@ class GkeCluster(pulumi.ComponentResource):
             master_auth={"client_certificate_config": {"issue_client_certificate": False}},
             anonymous_authentication_config={"mode": "LIMITED"},
             enable_legacy_abac=False,
-            workload_identity_config={"workload_pool": f"{project}.svc.id.goog"},
+            workload_identity_config={"workload_pool": f"{args.project}.svc.id.goog"},
             enable_shielded_nodes=True,
             enable_intranode_visibility=True,
-            security_posture_config={"mode": "BASIC", "vulnerability_mode": "VULNERABILITY_BASIC"},
+            security_posture_config={"mode": "BASIC"},
             release_channel={"channel": "REGULAR"},
             maintenance_policy={
                 "recurring_window": {

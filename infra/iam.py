@@ -16,9 +16,11 @@ class ClusterAdminsArgs:
     """Who administers the cluster.
 
     Attributes:
+        project: The Google Cloud project.
         members: IAM members; none means the account that runs the up.
     """
 
+    project: str
     members: Sequence[str]
 
 
@@ -33,14 +35,13 @@ class ClusterAdmins(pulumi.ComponentResource):
         self, name: str, args: ClusterAdminsArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:infra:ClusterAdmins", name, None, opts)
-        project = gcp.config.project or ""
         members: dict[str, pulumi.Input[str]] = {member: member for member in args.members}
         if not members:
             members = {"running-account": _running_account()}
         self.grants = [
             gcp.projects.IAMMember(
                 f"{name}-{key}",
-                project=project,
+                project=args.project,
                 role="roles/container.admin",
                 member=member,
                 opts=pulumi.ResourceOptions(parent=self),
@@ -52,6 +53,11 @@ class ClusterAdmins(pulumi.ComponentResource):
 
 def _running_account() -> pulumi.Output[str]:
     def member(email: str) -> str:
+        if not email:
+            raise pulumi.RunError(
+                "deployers = []: the account that runs the up has no email address; run "
+                "pulumi config set --path 'deployers[0]' MEMBER"
+            )
         kind = "serviceAccount" if email.endswith(".gserviceaccount.com") else "user"
         return f"{kind}:{email}"
 

@@ -37,6 +37,7 @@ class GkePlatformArgs:
     """What a GKE platform is made of.
 
     Attributes:
+        project: The Google Cloud project.
         cluster_name: The name of the cluster, its network and its image repository.
         location: A zone or a region.
         region: The region of the location.
@@ -48,6 +49,7 @@ class GkePlatformArgs:
         deletion_protection: Whether Google Cloud refuses to delete the cluster.
     """
 
+    project: str
     cluster_name: str
     location: str
     region: str
@@ -74,13 +76,16 @@ class GkePlatform(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self, depends_on=services.enabled)
         network = Network("network", NetworkArgs(args.cluster_name, args.region), opts=child)
         nodes = NodeIdentity("nodes", NodeIdentityArgs(f"{args.cluster_name}-nodes"), opts=child)
-        admins = ClusterAdmins("deployers", ClusterAdminsArgs(args.deployers), opts=child)
+        admins = ClusterAdmins(
+            "deployers", ClusterAdminsArgs(args.project, args.deployers), opts=child
+        )
         repository = ImageRepository(
             "images", ImageRepositoryArgs(args.cluster_name, args.region, nodes.member), opts=child
         )
         cluster = GkeCluster(
             "gke",
             GkeClusterArgs(
+                project=args.project,
                 cluster_name=args.cluster_name,
                 location=args.location,
                 network_id=network.network_id,
@@ -99,7 +104,9 @@ class GkePlatform(pulumi.ComponentResource):
         provider = kubernetes.Provider(
             "kubernetes",
             kubeconfig=cluster.kubeconfig,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*cluster.ready, *admins.grants]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*cluster.ready, *admins.grants, repository.grant]
+            ),
         )
         self.platform = Platform(
             provider=provider,

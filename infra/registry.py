@@ -24,10 +24,13 @@ class ImageRepositoryArgs:
 
 
 class ImageRepository(pulumi.ComponentResource):
-    """A Docker repository; it keeps each image's ten newest versions and whatever has a month left.
+    """A Docker repository that keeps what its tags name, and the ten newest of each image.
+
+    A version's tag is what its last push made, so the rest is superseded: it goes after a month.
 
     Attributes:
         address: Where images are pushed to, without a tag.
+        grant: The reader's grant, for pods to depend on.
     """
 
     def __init__(
@@ -46,14 +49,19 @@ class ImageRepository(pulumi.ComponentResource):
                     "most_recent_versions": {"keep_count": 10},
                 },
                 {
-                    "id": "delete-after-30-days",
+                    "id": "keep-tagged",
+                    "action": "KEEP",
+                    "condition": {"tag_state": "TAGGED"},
+                },
+                {
+                    "id": "delete-untagged-after-30-days",
                     "action": "DELETE",
-                    "condition": {"tag_state": "ANY", "older_than": f"{30 * DAY_SECONDS}s"},
+                    "condition": {"tag_state": "UNTAGGED", "older_than": f"{30 * DAY_SECONDS}s"},
                 },
             ],
             opts=pulumi.ResourceOptions(parent=self),
         )
-        gcp.artifactregistry.RepositoryIamMember(
+        self.grant = gcp.artifactregistry.RepositoryIamMember(
             f"{name}-reader",
             location=repository.location,
             repository=repository.name,
@@ -61,11 +69,5 @@ class ImageRepository(pulumi.ComponentResource):
             member=args.reader,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.address = pulumi.Output.concat(
-            repository.location,
-            "-docker.pkg.dev/",
-            repository.project.apply(lambda project: project.replace(":", "/")),
-            "/",
-            repository.name,
-        )
+        self.address = repository.registry_uri
         self.register_outputs({"address": self.address})

@@ -11,6 +11,13 @@ from istio.apis import NETWORKING
 HTTP_PORT = 80
 TLS_PORT = 443
 
+# Limits for each calling pod: an outside API is asked once for each request, and one that hangs is
+# given up by its caller's own deadline. What waits for a connection is bounded.
+CONNECTION_POOL = {
+    "tcp": {"maxConnections": 100, "connectTimeout": "1s"},
+    "http": {"http1MaxPendingRequests": 100},
+}
+
 
 @dataclass(frozen=True)
 class ExternalHostArgs:
@@ -38,7 +45,31 @@ class ExternalHost(pulumi.ComponentResource):
         self, name: str, args: ExternalHostArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:istio:ExternalHost", name, None, opts)
-        entry = CustomResource(
+        tls = CustomResource(
+            f"{name}-tls",
+            api_version=NETWORKING,
+            kind="DestinationRule",
+            metadata={"name": name, "namespace": args.namespace},
+            spec={
+                "host": args.host,
+                "exportTo": ["."],
+                "trafficPolicy": {
+                    "portLevelSettings": [
+                        {
+                            "port": {"number": HTTP_PORT},
+                            "connectionPool": CONNECTION_POOL,
+                            "tls": {
+                                "mode": "SIMPLE",
+                                "sni": args.host,
+                                "subjectAltNames": [args.host],
+                            },
+                        }
+                    ]
+                },
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+        )
+        CustomResource(
             f"{name}-entry",
             api_version=NETWORKING,
             kind="ServiceEntry",
@@ -57,29 +88,7 @@ class ExternalHost(pulumi.ComponentResource):
                     }
                 ],
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
-        )
-        CustomResource(
-            f"{name}-tls",
-            api_version=NETWORKING,
-            kind="DestinationRule",
-            metadata={"name": name, "namespace": args.namespace},
-            spec={
-                "host": args.host,
-                "exportTo": ["."],
-                "trafficPolicy": {
-                    "portLevelSettings": [
-                        {
-                            "port": {"number": HTTP_PORT},
-                            "tls": {
-                                "mode": "SIMPLE",
-                                "sni": args.host,
-                                "subjectAltNames": [args.host],
-                            },
-                        }
-                    ]
-                },
-            },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[entry]),
+            # Open only while TLS is in force: after it on the way in, before it on the way out.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[tls, *args.needs]),
         )
         self.register_outputs({})

@@ -15,6 +15,8 @@ INGRESS_SELECTOR = {"app": INGRESS_GATEWAY, "istio": INGRESS_GATEWAY.removeprefi
 INGRESS_PRINCIPAL = principal(INGRESS_NAMESPACE, INGRESS_GATEWAY)
 INJECTION_LABEL = {"istio-injection": "enabled"}
 HTTP_PORT = 80
+# A wrong Istio object is refused when it is applied, not found out when traffic fails.
+VALIDATION = {"base": {"validationFailurePolicy": "Fail"}}
 TIMEOUT_SECONDS = 600
 
 
@@ -69,7 +71,7 @@ class IstioMesh(pulumi.ComponentResource):
             "istio-base",
             "base",
             SYSTEM_NAMESPACE,
-            {"base": {"validationFailurePolicy": "Fail"}},
+            VALIDATION,
             depends_on=[system],
         )
         istiod = self._release(
@@ -129,6 +131,7 @@ class IstioMesh(pulumi.ComponentResource):
 
 def _istiod_values(args: IstioMeshArgs) -> Mapping[str, object]:
     return {
+        **VALIDATION,
         "global": {
             **({"platform": args.platform} if args.platform else {}),
             # A budget of one pod out of one would block every upgrade of its node.

@@ -13,7 +13,8 @@ TESTER_COOKIE = "canary"
 TESTER_VALUE = "always"
 
 # The callers only ever GET, so that asking again is safe. Two more tries of half a second fit into
-# the whole: a caller waits 1.5 s at the most, less than its own deadline of 2 s.
+# the whole: a caller waits 1.5 s at the most, less than its own deadline.
+CALLER_DEADLINE_SECONDS = "2"
 TIMEOUT = "1.5s"
 RETRIES = {"attempts": 2, "perTryTimeout": "0.5s", "retryOn": "5xx"}
 

@@ -151,7 +151,7 @@ def declare(
     engine = _Engine()
 
     async def run() -> None:
-        # One worker keeps registrations in the program's order, run after run.
+        # One worker: the monitor takes one registration at a time.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
         configure(
             Settings(

@@ -1,5 +1,6 @@
 """The `local` stack in the hands of a test, and what the engine did to it."""
 
+import subprocess
 from dataclasses import dataclass, field
 
 from pulumi import automation
@@ -61,11 +62,10 @@ class LocalStack:
         self._stack.up(on_event=recorder)
         return recorder.update
 
-    def refresh(self) -> Update:
-        """Reads the cluster back."""
-        recorder = _Recorder()
-        self._stack.refresh(on_event=recorder)
-        return recorder.update
+    def refresh(self) -> dict[str, int]:
+        """Reads the cluster back; how many resources differ from the state, by kind of change."""
+        changes = self._stack.refresh().summary.resource_changes or {}
+        return {str(op): count for op, count in changes.items() if op != OpType.SAME}
 
     def destroy(self) -> None:
         """Removes everything."""
@@ -105,3 +105,14 @@ class _Recorder:
             for change in self.update.changes:
                 if (change.op, change.type, change.name) == (step.op, step.type, name):
                     change.ended = self._steps
+
+
+def kubectl(*arguments: str) -> str:
+    """What kubectl prints; an error where it fails."""
+    command = ["kubectl", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def namespaces() -> set[str]:
+    """The names of the cluster's namespaces."""
+    return set(kubectl("get", "namespaces", "--output=jsonpath={.items[*].metadata.name}").split())

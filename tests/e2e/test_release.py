@@ -6,7 +6,7 @@ The tests are the steps of one release: they build on each other, in this order.
 import pytest
 from pulumi.automation.events import OpType
 
-from tests.e2e.local_stack import LocalStack
+from tests.e2e.local_stack import LocalStack, kubectl, namespaces
 
 pytestmark = pytest.mark.cluster
 
@@ -36,7 +36,24 @@ def test_a_weight_change_updates_the_route_and_nothing_else(local_stack: LocalSt
 
 
 def test_a_refresh_finds_no_drift(local_stack: LocalStack) -> None:
-    assert not local_stack.refresh().changes
+    assert local_stack.refresh() == {}
+
+
+def test_a_refresh_tells_of_a_weight_that_was_moved_behind_the_stacks_back(
+    local_stack: LocalStack,
+) -> None:
+    kubectl(
+        "patch",
+        "virtualservice",
+        "petdetailsservice",
+        "--namespace=pets",
+        "--type=json",
+        '--patch=[{"op": "replace", "path": "/spec/http/1/route/1/weight", "value": 26}]',
+    )
+
+    assert local_stack.refresh() == {"update": 1}
+
+    local_stack.up().one(OpType.UPDATE, *ROUTE)
 
 
 def test_a_promotion_moves_the_route_before_it_removes_the_old_version(
@@ -81,3 +98,11 @@ def test_a_destroy_leaves_nothing(local_stack: LocalStack) -> None:
     local_stack.destroy()
 
     assert local_stack.resources() == []
+    assert namespaces().isdisjoint({"istio-system", "istio-ingress", "pets"})
+    for kind in (
+        "validatingwebhookconfigurations",
+        "mutatingwebhookconfigurations",
+        "clusterroles",
+        "clusterrolebindings",
+    ):
+        assert "istio" not in kubectl("get", kind, "--output=name")

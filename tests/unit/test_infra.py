@@ -299,12 +299,16 @@ def test_every_grant_names_the_project() -> None:
 # Image registry
 
 
-def test_the_registry_keeps_the_newest_images_and_throws_old_ones_away() -> None:
+def test_the_registry_keeps_what_is_tagged_and_the_newest_and_throws_superseded_images_away() -> (
+    None
+):
     [repository] = gke().of_type("gcp:artifactregistry/repository:Repository")
     assert repository.inputs["format"] == "DOCKER"
-    keep, delete = repository.inputs["cleanupPolicies"]
-    assert (keep["action"], keep["mostRecentVersions"]["keepCount"]) == ("KEEP", 10)
-    assert (delete["action"], delete["condition"]["olderThan"]) == ("DELETE", "2592000s")
+    newest, tagged, superseded = repository.inputs["cleanupPolicies"]
+    assert (newest["action"], newest["mostRecentVersions"]["keepCount"]) == ("KEEP", 10)
+    assert (tagged["action"], tagged["condition"]["tagState"]) == ("KEEP", "TAGGED")
+    assert superseded["action"] == "DELETE"
+    assert superseded["condition"] == {"tagState": "UNTAGGED", "olderThan": "2592000s"}
 
 
 def test_only_the_nodes_read_from_the_registry() -> None:

@@ -253,6 +253,13 @@ def test_plain_http_to_the_dog_api_becomes_tls_on_443() -> None:
     }
 
 
+def test_the_dog_api_is_open_only_while_tls_is_in_force() -> None:
+    stack = local_otherwise()
+    entry, rule = (manifest(stack, kind, "dog-api") for kind in ("ServiceEntry", "DestinationRule"))
+    assert is_after(stack, entry, rule)
+    assert not is_after(stack, rule, entry)
+
+
 def test_no_other_namespace_sees_the_dog_api() -> None:
     stack = local_otherwise()
     for kind in ("ServiceEntry", "DestinationRule"):
