@@ -2,7 +2,7 @@
 
 import pytest
 
-from rehearsal.load import Load
+from rehearsal.load import Load, Phase, binomial_interval
 from rehearsal.scenes.scene import Scene
 from rehearsal.scenes.testers import CASES
 from tests.traffic.conftest import REQUESTS, WEIGHTS, Live
@@ -83,3 +83,19 @@ async def _promoted_and_back(live: Live) -> tuple[int, dict[str, int]]:
             for version, count in phase.answers.items():
                 answers[version] = answers.get(version, 0) + count
         return sum(phase.failed for phase in load.phases), answers
+
+
+def test_ten_thousand_requests_are_shared_as_asked(live: Live) -> None:
+    phase = live.run(_ten_thousand(live, weight=25))
+    lowest, highest = binomial_interval(10_000, 0.25, confidence=0.999)
+    assert phase.failed == 0
+    assert lowest <= phase.answers["v2"] <= highest
+
+
+async def _ten_thousand(live: Live, *, weight: int) -> Phase:
+    session = live.session
+    await session.change({"canaryWeight": str(weight)})
+    async with Load(session.runtime.port, "/pet/123", live.stage.judge) as load:
+        phase = await load.measure("ten thousand", 10_000)
+    await session.change({})
+    return phase
