@@ -28,7 +28,7 @@ test: setup ## every test but e2e: unit, service, traffic through real Envoy
 	@$(BIN)/python -m pytest -m 'not cluster'
 
 unit: setup ## the unit tests alone: seconds
-	@$(BIN)/python -m pytest -m 'not envoy and not cluster'
+	@$(BIN)/python -m pytest tests/unit
 
 lint: setup ## ruff: lint and format check
 	@$(BIN)/ruff check .
