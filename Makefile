@@ -16,7 +16,7 @@ setup: $(VENV)/.locked ## install the locked dependencies into .venv
 
 $(VENV)/.locked: requirements-uv.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "make: PYTHON = $(PYTHON) is Python %d.%d: 3.11 or later is needed" % v[:2])'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements-uv.txt requirements-dev.txt
 	@touch $@

@@ -8,7 +8,8 @@ import signal
 import sys
 import time
 from collections.abc import Coroutine, Sequence
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any, NoReturn, cast
 
 from rehearsal.findings import findings
 from rehearsal.keep import keep
@@ -87,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PORT",
         help=f"where the ingress listens (default: any free port; {KEPT_PORT} with --keep)",
     )
-    parser.add_argument("--json", metavar="FILE", help="write all figures there; - for stdout")
+    parser.add_argument(
+        "--json", type=_file, metavar="FILE", help="write all figures there; - for stdout"
+    )
     commands = parser.add_subparsers(dest="command", metavar="preview")
     preview = commands.add_parser(
         "preview", help="print the declared resources as a tree, without the Pulumi CLI"
@@ -119,6 +122,13 @@ def _weights(text: str) -> list[int]:
     if not all(0 <= weight <= 100 for weight in weights):  # noqa: PLR2004 (percent)
         raise argparse.ArgumentTypeError(f"{text}: must be whole numbers from 0 to 100, as 0,50")
     return weights
+
+
+def _file(text: str) -> str:
+    path = Path(text)
+    if text != "-" and (path.is_dir() or not os.access(path.parent, os.W_OK)):
+        raise argparse.ArgumentTypeError(f"{text}: must be a file in a folder that can be written")
+    return text
 
 
 def _count(text: str) -> int:
@@ -153,6 +163,11 @@ def _run(command: Coroutine[Any, Any, int]) -> int:
     return asyncio.run(interruptible())
 
 
+def _weights_of(session: Session) -> str:
+    weights = cast("dict[str, int]", session.declaration.outputs["weights"])
+    return ", ".join(f"{version} {weight}%" for version, weight in weights.items())
+
+
 async def _demo(options: argparse.Namespace) -> int:
     report = Report(to_stderr=options.json == "-")
     begun = time.monotonic()
@@ -166,7 +181,8 @@ async def _demo(options: argparse.Namespace) -> int:
         mesh = runtime.mesh
         found = findings(mesh)
         report.line(
-            f"Stack {options.stack}: {len(mesh.workloads)} workloads, "
+            f"Stack {options.stack}, weights {_weights_of(session)}: "
+            f"{len(mesh.workloads)} workloads, "
             f"{len(runtime.process_ids())} processes, ready in {change.seconds:.1f} s."
         )
         report.line(f"Logs: {runtime.folder}", "dim")

@@ -1,5 +1,6 @@
 """Config: what is taken, what is refused, and in which words."""
 
+import json
 from contextvars import Context
 from functools import cache
 from typing import Any, cast
@@ -425,3 +426,11 @@ def test_nothing_is_declared_of_a_config_that_is_refused(
 
 def test_the_stacks_that_are_kept_here_are_accepted() -> None:
     assert local().outputs["weights"] == gke().outputs["weights"] == {"v1": 100, "v2": 0}
+
+
+def test_the_readme_tells_every_key_its_default_and_what_it_is() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for key, declared in declared_keys().items():
+        default = declared["default"]
+        shown = "none" if default in ("", []) else f"`{json.dumps(default).strip(chr(34))}`"
+        assert f"| `{key}` | {shown} | {declared['description']} |" in readme
