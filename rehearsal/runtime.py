@@ -96,9 +96,7 @@ class Runtime:
         """
         envoy_path()
         if self._port is not None and not is_free(self._port):
-            raise PortInUseError(
-                f"port {self._port} is in use or not allowed: choose another with --port"
-            )
+            raise PortInUseError(f"port {self._port} is in use or not allowed: choose another")
         return await self.apply(mesh)
 
     async def apply(self, mesh: Mesh) -> Change:

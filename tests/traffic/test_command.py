@@ -131,7 +131,7 @@ def test_a_port_in_use_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -
         port = taken.getsockname()[1]
         assert main(["--keep", "--port", str(port)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"rehearsal: port {port} is in use: choose another with --port"
+    assert line == f"rehearsal: port {port} is in use or not allowed: choose another"
 
 
 def test_a_service_that_does_not_start_is_named_with_its_log(
