@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from itertools import pairwise
 from typing import Final, Literal, Self
 
@@ -106,7 +105,7 @@ class Plan(BaseModel):
                 raise ValueError(f"gate = {gate}: must be one of the steps {steps}, or {PROMOTION}")
         return self
 
-    @cached_property
+    @property
     def stages(self) -> Sequence[Stage]:
         """What the ramp goes through, in order; the promotion follows the last one."""
         testers = Stage(Kind.TESTERS, 0, 0, self.testers_hold)

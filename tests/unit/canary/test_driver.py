@@ -93,7 +93,7 @@ def test_an_interrupt_during_a_change_ends_at_0(tmp_path: Path) -> None:
 
 def test_requests_of_other_processes_pause_and_resume_and_roll_back(tmp_path: Path) -> None:
     target = FakeTarget()
-    plan = QUICK.model_copy(update={"hold": 0.4})
+    plan = QUICK.model_copy(update={"hold": 1.0})
 
     async def run() -> None:
         with control.held(tmp_path, "local"):
@@ -101,7 +101,7 @@ def test_requests_of_other_processes_pause_and_resume_and_roll_back(tmp_path: Pa
             task = asyncio.create_task(driver.run())
             await wait_for_weight(target, 10)
             control.send(tmp_path, "local", Pause())
-            await asyncio.sleep(0.8)
+            await asyncio.sleep(1.5)
             assert (driver.state.phase, target.live.weight) == (Phase.PAUSED, 10)
             control.send(tmp_path, "local", Resume())
             await wait_for_weight(target, 25)
