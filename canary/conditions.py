@@ -64,6 +64,8 @@ def judge(observation: Observation, conditions: Conditions, baseline: Figures | 
             Outcome.NOT_ENOUGH_DATA,
             f"{canary.requests:.0f} of the {conditions.min_requests} requests that a verdict needs",
         )
+    if _without_latency(canary, conditions):
+        return Verdict(Outcome.NOT_ENOUGH_DATA, "no latency is known yet")
     stable, earlier = observation.stable, ""
     if stable.requests < conditions.min_requests:
         stable, earlier = baseline, " earlier"
@@ -75,6 +77,17 @@ def judge(observation: Observation, conditions: Conditions, baseline: Figures | 
         return Verdict(Outcome.FAIL, "; ".join(problems))
     beside = f", stable{earlier} {_summary(stable)}" if stable else ""
     return Verdict(Outcome.PASS, f"{canary.requests:.0f} requests: {_summary(canary)}{beside}")
+
+
+def _without_latency(canary: Figures, conditions: Conditions) -> bool:
+    """Whether answers came, latencies are asked for, and the source knows none."""
+    asked = (
+        conditions.p50_ms or conditions.p50_ratio,
+        conditions.p99_ms or conditions.p99_ratio,
+    )
+    known = (canary.p50, canary.p99)
+    missing = any(limit and value is None for limit, value in zip(asked, known, strict=True))
+    return missing and canary.errors < canary.requests
 
 
 def _success_problems(

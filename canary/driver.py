@@ -147,7 +147,7 @@ class Driver:
         self._state = transition.state
         if transition.action is not None:
             self._action = transition.action
-        if _begins_a_hold(before.phase, transition.state.phase):
+        if begins_a_hold(before.phase, transition.state.phase):
             self._since = self._answered = _now()
         for listener in self._listeners:
             listener.entry(entry)
@@ -218,7 +218,8 @@ async def observe_baseline(opening: Opening, target: Target, seconds: float) -> 
     return None
 
 
-def _begins_a_hold(before: Phase, after: Phase) -> bool:
+def begins_a_hold(before: Phase, after: Phase) -> bool:
+    """Whether the time of a stage counts anew from here."""
     resumed = after is Phase.WATCHING and before is not Phase.WATCHING
     return resumed or (before in ACTING and after in WATCHED)
 

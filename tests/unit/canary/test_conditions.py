@@ -85,3 +85,9 @@ def test_conditions_can_be_switched_off() -> None:
         success_rate=None, success_drop=None, p50_ratio=None, p99_ratio=None, min_requests=1
     )
     assert verdict(Figures(requests=1, errors=1, p99=9e9), conditions=none).outcome is Outcome.PASS
+
+
+def test_answers_whose_latency_is_not_known_yet_are_no_verdict() -> None:
+    assert verdict(Figures(requests=1000, p50=5)).outcome is Outcome.NOT_ENOUGH_DATA
+    without = Conditions(p50_ratio=None, p99_ratio=None)
+    assert verdict(Figures(requests=1000), conditions=without).outcome is Outcome.PASS
