@@ -47,6 +47,10 @@ class RehearsalTarget:
             int(config[f"{PROJECT}:canaryMirrorPercent"]),
         )
 
+    async def prepare(self) -> None:
+        """Begin to count: figures before a ramp are what the stable version is compared with."""
+        await self._read()
+
     async def apply(self, release: Release) -> None:
         """Run the program with the release in its config, and put in force what it declares."""
         await self._change(release)

@@ -43,6 +43,10 @@ class Target(Protocol):
         """Who gets which requests now."""
         ...
 
+    async def prepare(self) -> None:
+        """See that the stack is fit for a ramp: nothing that lies ready would come with it."""
+        ...
+
     async def apply(self, release: Release) -> None:
         """Put a release in force, and return once it is.
 

@@ -1,0 +1,110 @@
+"""Opens the target that a command names."""
+
+import argparse
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from canary.cluster import ClusterTarget
+from canary.engine import open_stack
+from canary.prometheus import TOKEN_VARIABLE, Prometheus, Queries, read_queries
+from canary.rehearsed import RehearsalTarget
+from canary.target import Target, TargetError
+from cli.pulumi_cli import STATE
+from rehearsal.load import Load
+from rehearsal.objects.fields import RefusedError
+from rehearsal.processes import ProcessError
+from rehearsal.program import ProgramError
+from rehearsal.runtime import Runtime, new_folder
+from rehearsal.scenes.stage import PATH, canary_version, learn_answers
+from rehearsal.session import Session
+from settings import CANARY_SERVICE
+
+
+@dataclass
+class Place:
+    """An open target.
+
+    Attributes:
+        load: the phases of the rehearsal's load.
+    """
+
+    target: Target
+    load: Load | None = None
+    session: Session | None = field(default=None, repr=False)
+
+
+def journal_folder(options: argparse.Namespace) -> Path:
+    """Where a stack's journals are; rehearsals have a folder of their own."""
+    if options.journal:
+        return options.journal
+    rehearsal = options.target == "rehearsal"
+    return STATE / "canary" / (f"rehearsal-{options.stack}" if rehearsal else options.stack)
+
+
+def open_cluster(options: argparse.Namespace) -> ClusterTarget:
+    """The stack by the Pulumi engine, and Prometheus.
+
+    Raises:
+        TargetError: there is no such stack, no Pulumi CLI, or the file of queries can't be used.
+    """
+    if options.target != "cluster":
+        raise TargetError("a rehearsal's mesh lives no longer than the process of its ramp")
+    queries = read_queries(options.queries) if options.queries else Queries()
+    if not options.prometheus.startswith(("http://", "https://")):
+        raise TargetError(
+            f"--prometheus = {options.prometheus}: must be an http:// or https:// address"
+        )
+    prometheus = Prometheus(options.prometheus, os.environ.get(TOKEN_VARIABLE, ""), queries)
+    return ClusterTarget(open_stack(options.stack), prometheus)
+
+
+@asynccontextmanager
+async def opened(options: argparse.Namespace) -> AsyncGenerator[Place]:
+    """The target that the options name; the rehearsal's has a constant load while it is open.
+
+    Raises:
+        TargetError: it can't be opened.
+    """
+    if options.target == "cluster":
+        target = open_cluster(options)
+        try:
+            yield Place(target)
+        finally:
+            await target.close()
+        return
+    overrides = {"canaryWeight": "0", **dict(options.config)}
+    async with rehearsed(options.stack, overrides, dict(options.fault)) as place:
+        yield place
+
+
+@asynccontextmanager
+async def rehearsed(
+    stack: str, overrides: dict[str, str], faults: dict[str, str]
+) -> AsyncGenerator[Place]:
+    """A stack's mesh on this machine under constant load, its canary with faults.
+
+    Raises:
+        TargetError: the program refuses, or a process failed.
+    """
+    runtime = Runtime(new_folder())
+    session = Session(runtime, stack, overrides)
+    try:
+        try:
+            await session.start()
+            if not canary_version(session):
+                raise TargetError(f"stack {stack} has no canary: give --config canaryVersion=v2")
+            judge = await learn_answers(session)
+            if faults:
+                workload = f"{CANARY_SERVICE}-{canary_version(session)}"
+                await runtime.adjust(workload, environment=faults)
+        except (ProgramError, RefusedError, ProcessError) as error:
+            raise TargetError(str(error).replace("\n", "; ")) from error
+        target = RehearsalTarget(session)
+        async with Load(runtime.port, PATH, judge) as load:
+            await load.measure("warm-up", 200)
+            yield Place(target, load, session)
+    finally:
+        await runtime.stop()
