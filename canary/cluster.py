@@ -30,7 +30,7 @@ class _Step:
     name: str
 
     def __str__(self) -> str:
-        return f"{self.op} {self.type.rpartition(':')[2]} {self.name}"
+        return f"{self.type.rpartition(':')[2]} {self.name}"
 
 
 @dataclass(frozen=True)
@@ -207,4 +207,4 @@ def _belongs_to_promotion(step: _Step, old: str) -> bool:
 
 
 def _names(steps: Iterable[_Step]) -> str:
-    return ", ".join(str(step) for step in steps)
+    return ", ".join(dict.fromkeys(map(str, steps)))

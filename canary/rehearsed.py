@@ -8,6 +8,7 @@ from canary.figures import Figures, Observation
 from canary.target import Release, TargetError
 from rehearsal.metrics import VersionMetrics
 from rehearsal.objects.fields import RefusedError
+from rehearsal.objects.mesh import Mesh, gather
 from rehearsal.processes import ProcessError
 from rehearsal.program import ProgramError
 from rehearsal.scenes.stage import canary_version, stable_version
@@ -36,9 +37,13 @@ class RehearsalTarget:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._readings: list[_Reading] = []
+        self._live: Release | None = None
+        self._way_back: tuple[Release, Mesh] | None = None
 
     async def release(self) -> Release:
         """Who gets which requests now."""
+        if self._live is not None:
+            return self._live
         config = self._session.declaration.config
         return Release(
             stable_version(self._session),
@@ -52,13 +57,32 @@ class RehearsalTarget:
         await self._read()
 
     async def apply(self, release: Release) -> None:
-        """Run the program with the release in its config, and put in force what it declares."""
-        await self._change(release)
+        """Run the program with the release in its config, and put in force what it declares.
+
+        What weight 0 would declare is known before any other weight is in force: going back waits
+        for no program to run.
+        """
+        back = Release(release.stable, release.canary)
+        try:
+            if self._way_back is None or self._way_back[0] != back:
+                self._way_back = back, gather(await self._session.declare(_config(back)))
+            if release == back:
+                await self._session.runtime.apply(self._way_back[1])
+            else:
+                await self._session.change(_config(release), lasting=True)
+        except (ProgramError, RefusedError, ProcessError) as error:
+            raise TargetError(str(error).replace("\n", "; ")) from error
+        self._live = release
         await self._read()
 
     async def promote(self, release: Release) -> None:
         """The same with the canary as the stable version; the old version's pods go last."""
-        await self._change(Release(release.canary, ""))
+        promoted = Release(release.canary, "")
+        try:
+            await self._session.change(_config(promoted), lasting=True)
+        except (ProgramError, RefusedError, ProcessError) as error:
+            raise TargetError(str(error).replace("\n", "; ")) from error
+        self._live = promoted
 
     async def observe(self, release: Release, seconds: float) -> Observation:
         """What the callers' Envoys counted since the latest reading that is so long ago."""
@@ -72,18 +96,6 @@ class RehearsalTarget:
 
     async def close(self) -> None:
         """Nothing: the session is its owner's."""
-
-    async def _change(self, release: Release) -> None:
-        overrides = {
-            "stableVersion": release.stable,
-            "canaryVersion": release.canary,
-            "canaryWeight": str(release.weight),
-            "canaryMirrorPercent": str(release.mirror),
-        }
-        try:
-            await self._session.change(overrides, lasting=True)
-        except (ProgramError, RefusedError, ProcessError) as error:
-            raise TargetError(str(error).replace("\n", "; ")) from error
 
     async def _read(self) -> _Reading:
         namespace = self._session.declaration.config[f"{PROJECT}:namespace"]
@@ -99,6 +111,15 @@ class RehearsalTarget:
     def _before(self, moment: float) -> _Reading:
         early = [each for each in self._readings if each.at <= moment + _TOLERANCE_SECONDS]
         return early[-1] if early else self._readings[0]
+
+
+def _config(release: Release) -> dict[str, str]:
+    return {
+        "stableVersion": release.stable,
+        "canaryVersion": release.canary,
+        "canaryWeight": str(release.weight),
+        "canaryMirrorPercent": str(release.mirror),
+    }
 
 
 def _figures(first: _Reading, last: _Reading, version: str) -> Figures:

@@ -31,6 +31,9 @@ class FakeTarget:
     async def release(self) -> Release:
         return self.live
 
+    async def prepare(self) -> None:
+        pass
+
     async def apply(self, release: Release) -> None:
         await self._change(release)
 
