@@ -10,9 +10,6 @@ from canary.journal import JournalError
 from canary.options import parser
 from canary.outcome import FAILED
 from canary.target import TargetError
-from rehearsal.objects.fields import RefusedError
-from rehearsal.processes import ProcessError
-from rehearsal.program import ProgramError
 
 _COMMANDS = {
     "ramp": ramping.ramp,
@@ -24,7 +21,7 @@ _COMMANDS = {
     "approve": commands.approve,
     "report": commands.report,
 }
-_MISTAKES = (TargetError, JournalError, BusyError, ProgramError, RefusedError, ProcessError)
+_MISTAKES = (TargetError, JournalError, BusyError)
 _INTERRUPTED = 130
 
 
@@ -37,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"canary: {error}".replace("\n", "; "), file=sys.stderr)
         return FAILED
     except (KeyboardInterrupt, asyncio.CancelledError):
-        print("canary: stopped before the ramp began; nothing was changed", file=sys.stderr)
+        print("canary: stopped; canary status tells what is in force", file=sys.stderr)
         return _INTERRUPTED
 
 

@@ -112,7 +112,7 @@ async def play(scenario: Scenario, console: Console, stack: str) -> Result:
             REPORTS.mkdir(parents=True, exist_ok=True)
             report = REPORTS / f"{scenario.name.replace(' ', '-').replace('%', '-percent')}.html"
             write_report(read(journal.path), report)
-        console.print(last_line(opening, state), style="bold", highlight=False)
+        console.print(last_line(opening, state), style="bold", markup=False, highlight=False)
         phases = place.load.phases if place.load else []
         sent, failed = sum(p.requests for p in phases), sum(p.failed for p in phases)
     return Result(scenario, state, sent, failed, report)

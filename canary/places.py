@@ -1,4 +1,10 @@
-"""Opens the target that a command names."""
+"""Opens the target that a command names.
+
+What a target needs takes seconds to import, so it is imported with the target: a request to the
+process that runs a ramp waits for none of it.
+"""
+
+from __future__ import annotations
 
 import argparse
 import os
@@ -6,21 +12,16 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from canary.cluster import ClusterTarget
-from canary.engine import open_stack
-from canary.prometheus import TOKEN_VARIABLE, Prometheus, Queries, read_queries
-from canary.rehearsed import RehearsalTarget
 from canary.target import Target, TargetError
-from cli.pulumi_cli import STATE
-from rehearsal.load import Load
-from rehearsal.objects.fields import RefusedError
-from rehearsal.processes import ProcessError
-from rehearsal.program import ProgramError
-from rehearsal.runtime import Runtime, new_folder
-from rehearsal.scenes.stage import PATH, canary_version, learn_answers
-from rehearsal.session import Session
-from settings import CANARY_SERVICE
+
+if TYPE_CHECKING:
+    from canary.cluster import ClusterTarget
+    from rehearsal.load import Load
+    from rehearsal.session import Session
+
+STATE = Path(__file__).parents[1] / ".state" / "canary"
 
 
 @dataclass
@@ -41,7 +42,7 @@ def journal_folder(options: argparse.Namespace) -> Path:
     if options.journal:
         return options.journal
     rehearsal = options.target == "rehearsal"
-    return STATE / "canary" / (f"rehearsal-{options.stack}" if rehearsal else options.stack)
+    return STATE / (f"rehearsal-{options.stack}" if rehearsal else options.stack)
 
 
 def open_cluster(options: argparse.Namespace) -> ClusterTarget:
@@ -52,6 +53,10 @@ def open_cluster(options: argparse.Namespace) -> ClusterTarget:
     """
     if options.target != "cluster":
         raise TargetError("a rehearsal's mesh lives no longer than the process of its ramp")
+    from canary.cluster import ClusterTarget  # noqa: PLC0415
+    from canary.engine import open_stack  # noqa: PLC0415
+    from canary.prometheus import TOKEN_VARIABLE, Prometheus, Queries, read_queries  # noqa: PLC0415
+
     queries = read_queries(options.queries) if options.queries else Queries()
     if not options.prometheus.startswith(("http://", "https://")):
         raise TargetError(
@@ -89,6 +94,16 @@ async def rehearsed(
     Raises:
         TargetError: the program refuses, or a process failed.
     """
+    from canary.rehearsed import RehearsalTarget  # noqa: PLC0415
+    from rehearsal.load import Load  # noqa: PLC0415
+    from rehearsal.objects.fields import RefusedError  # noqa: PLC0415
+    from rehearsal.processes import ProcessError  # noqa: PLC0415
+    from rehearsal.program import ProgramError  # noqa: PLC0415
+    from rehearsal.runtime import Runtime, new_folder  # noqa: PLC0415
+    from rehearsal.scenes.stage import PATH, canary_version, learn_answers  # noqa: PLC0415
+    from rehearsal.session import Session  # noqa: PLC0415
+    from settings import CANARY_SERVICE  # noqa: PLC0415
+
     runtime = Runtime(new_folder())
     session = Session(runtime, stack, overrides)
     try:

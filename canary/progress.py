@@ -89,7 +89,8 @@ class LiveView:
         self._track.entry(entry)
         if entry.state.phase is not before:
             style = _COLOURS.get(entry.state.phase, "")
-            self._live.console.print(plain_line(self._track.opening, entry), style=style)
+            line = plain_line(self._track.opening, entry)
+            self._live.console.print(line, style=style, markup=False, highlight=False)
 
     def render(self) -> RenderableType:
         """The view as it is now."""

@@ -67,7 +67,8 @@ async def end(options: argparse.Namespace, target: Target, record: Record, folde
     course = taken_up(record, live, [RollBack()])
     driver = Driver(course, target, folder, [_lines(options, course.opening)])
     try:
-        return await driver.run()
+        with _interrupting(driver):
+            return await driver.run()
     finally:
         course.journal.close()
 

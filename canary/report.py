@@ -82,7 +82,14 @@ def _plots(record: Record) -> Iterator[str]:
         if isinstance(entry.event, Judged)
     ]
     asked = [(0.0, 0.0), *((seconds(entry), entry.state.weight) for entry in record.entries)]
-    measured = [(at, seen.share) for at, seen in judged if seen.share is not None]
+    # Copies are no share of the requests.
+    measured = [
+        (seconds(entry), share)
+        for entry in record.entries
+        if isinstance(entry.event, Judged)
+        and not entry.state.mirror
+        and (share := entry.event.observation.share) is not None
+    ]
     marks = list(_marks(record))
     yield plot(
         "The canary's share of the requests",

@@ -140,6 +140,10 @@ async def _blind(ramp: Ramp) -> None:
 async def _refuse(ramp: Ramp) -> None:
     await ramp.reached()
     ramp.target.refuse = random.choice((1, 2, 3))  # noqa: S311
+    # Where the promotion is what fails, the ramp pauses at 100 until somebody lets it go on.
+    while not (await asyncio.wait([ramp.task], timeout=0.5))[0]:
+        if ramp.driver.state.phase is Phase.PAUSED:
+            ramp.driver.post(Resume())
 
 
 async def _interrupt(ramp: Ramp) -> None:
