@@ -79,7 +79,7 @@ async def measure(place: Place, rounds: int) -> list[float]:
         seconds.append(watch.in_force - begun)
         print(
             f"round {number}: decided after {watch.decided - begun:.2f} s, "
-            f"weight 0 in force after {seconds[-1]:.2f} s, {late} requests to it in the 0.5 s after"
+            f"weight 0 in force after {seconds[-1]:.2f} s, {late} requests under way ended later"
         )
     return seconds
 

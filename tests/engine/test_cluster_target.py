@@ -14,10 +14,15 @@ import yaml
 from pulumi import automation
 
 from canary.cluster import ClusterTarget
+from canary.driver import Course, Driver
 from canary.engine import open_stack
+from canary.figures import Figures
+from canary.journal import Journal, Opening, now
+from canary.machine import Phase, begin
 from canary.prometheus import Prometheus
 from canary.target import Release, TargetError
 from cli.pulumi_cli import ROOT, CliError, find
+from tests.unit.canary.fakes import BAD, GOOD, QUICK
 
 
 def _missing() -> str:
@@ -137,3 +142,40 @@ def test_a_lock_that_a_killed_process_left_holds_nothing_up(project: Path) -> No
 def test_a_stack_that_is_not_there_is_named(empty: Path) -> None:
     with pytest.raises(TargetError, match="stack nope: there is none; run make up STACK=nope"):
         open_stack("nope", str(empty))
+
+
+class Measured(Prometheus):
+    """Figures that a test decides."""
+
+    def __init__(self, canary: Figures) -> None:
+        super().__init__("http://127.0.0.1:1")
+        self._canary = canary
+
+    async def figures(self, workload: str, namespace: str, version: str, seconds: float) -> Figures:
+        assert (workload, namespace) == (f"petdetailsservice-{version}", "pets")
+        assert seconds > 0
+        return self._canary if version == "v2" else GOOD
+
+
+@pytest.mark.parametrize(
+    ("canary", "phase", "release"),
+    [
+        (GOOD, Phase.PROMOTED, Release("v2", "")),
+        (BAD, Phase.ROLLED_BACK, Release("v1", "v2")),
+    ],
+)
+def test_a_whole_ramp_by_the_engine(
+    project: Path, tmp_path: Path, canary: Figures, phase: Phase, release: Release
+) -> None:
+    async def run() -> None:
+        target = ClusterTarget(open_stack("local", str(project)), Measured(canary))
+        plan = QUICK.model_copy(update={"steps": (50, 100)})
+        opening = Opening(
+            at=now(), stack="local", target="cluster", stable="v1", canary="v2", plan=plan
+        )
+        journal = Journal.create(tmp_path / "journal", opening)
+        course = Course(opening, journal, begin(plan))
+        state = await Driver(course, target, tmp_path / "journal").run()
+        assert (state.phase, await target.release()) == (phase, release), state.reason
+
+    asyncio.run(run())
