@@ -1,0 +1,175 @@
+"""What the commands do to a stack, on a target in memory."""
+
+import argparse
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from canary import commands, ramping
+from canary.__main__ import main
+from canary.journal import latest
+from canary.machine import Phase
+from canary.places import Place
+from canary.target import Release
+from tests.unit.canary.fakes import BAD, QUICK, FakeTarget, start
+
+PLAN = ["--hold", "40ms", "--interval", "20ms", "--failures", "2"]
+
+
+@pytest.fixture
+def target(monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
+    """The stack that every command finds."""
+    found = FakeTarget()
+
+    def open_cluster(_: argparse.Namespace) -> FakeTarget:
+        return found
+
+    @asynccontextmanager
+    async def opened(_: argparse.Namespace) -> AsyncGenerator[Place]:
+        yield Place(found)
+
+    monkeypatch.setattr(commands, "open_cluster", open_cluster)
+    monkeypatch.setattr(ramping, "opened", opened)
+    return found
+
+
+def left_at_10(folder: Path, target: FakeTarget) -> None:
+    """A ramp whose process was killed at weight 10."""
+
+    async def killed() -> None:
+        plan = QUICK.model_copy(update={"hold": 60.0})
+        task = asyncio.create_task(start(folder, target, plan).run())
+        async with target.changed:
+            await target.changed.wait_for(lambda: target.live.weight == 10)
+        await asyncio.sleep(0.05)
+        task.cancel()
+
+    asyncio.run(killed())
+
+
+def run(folder: Path, *arguments: str) -> int:
+    command, *more = arguments
+    return main([command, "--journal", str(folder), *more])
+
+
+def phase(folder: Path) -> Phase:
+    record = latest(folder)
+    assert record is not None
+    return record.state.phase
+
+
+def test_a_ramp_promotes_and_says_so_last(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, "ramp", *PLAN) == 0
+    assert target.live == Release("v2", "")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "promoted: v2 is the stable version and gets every request"
+    assert list(tmp_path.glob("*.html"))
+
+
+def test_a_ramp_that_goes_back_has_a_status_of_its_own(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target.canary = BAD
+    assert run(tmp_path, "ramp", "--json", *PLAN) == 3
+    assert target.live == Release("v1", "v2")
+    captured = capsys.readouterr()
+    assert [json.loads(line)["phase"] for line in captured.out.splitlines()][-1] == "rolled back"
+    assert captured.err.splitlines()[-1].startswith("rolled back: v2 is at weight 0, v1 gets every")
+
+
+def test_a_ramp_begins_at_0_and_only_with_a_canary(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target.live = Release("v1", "v2", 25)
+    assert run(tmp_path, "ramp", *PLAN) == 1
+    assert (
+        "canaryWeight = 25, canaryMirrorPercent = 0: a ramp begins at 0" in capsys.readouterr().err
+    )
+    target.live = Release("v1", "")
+    assert run(tmp_path, "ramp", *PLAN) == 1
+    assert "stack local has no canary" in capsys.readouterr().err
+
+
+def test_a_ramp_that_was_left_is_not_forgotten(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_at_10(tmp_path, target)
+    assert run(tmp_path, "ramp", *PLAN) == 1
+    assert "a ramp is unfinished, v2 is watching at weight 10" in capsys.readouterr().err
+    assert run(tmp_path, "promote") == 1
+    assert "a ramp is unfinished" in capsys.readouterr().err
+    assert target.live.weight == 10
+
+
+def test_resume_goes_on_with_the_ramps_own_plan(tmp_path: Path, target: FakeTarget) -> None:
+    left_at_10(tmp_path, target)
+    target.canary = BAD
+    assert run(tmp_path, "ramp", "--resume") == 3
+    assert (target.live.weight, phase(tmp_path)) == (0, Phase.ROLLED_BACK)
+
+
+def test_rollback_ends_a_ramp_that_was_left(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_at_10(tmp_path, target)
+    assert run(tmp_path, "rollback") == 0
+    assert (target.live, phase(tmp_path)) == (Release("v1", "v2"), Phase.ROLLED_BACK)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "rolled back: v2 is at weight 0, v1 gets every request: asked for"
+
+
+def test_rollback_needs_no_ramp(tmp_path: Path, target: FakeTarget) -> None:
+    target.live = Release("v1", "v2", 40, 10)
+    assert run(tmp_path, "rollback") == 0
+    assert target.live == Release("v1", "v2")
+
+
+def test_rollback_that_fails_says_so(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target.live = Release("v1", "v2", 40)
+    target.broken_changes = 1
+    assert run(tmp_path, "rollback") == 1
+    assert capsys.readouterr().err == "canary: change refused\n"
+    assert target.live.weight == 40
+
+
+def test_promote_from_less_than_100_has_to_be_meant(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target.live = Release("v1", "v2", 50)
+    assert run(tmp_path, "promote") == 1
+    assert "canaryWeight = 50: a promotion moves every request at once" in capsys.readouterr().err
+    assert run(tmp_path, "promote", "--now") == 0
+    assert target.live == Release("v2", "")
+
+
+def test_status_tells_what_is_live_beside_what_the_journal_says(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_at_10(tmp_path, target)
+    target.live = Release("v1", "v2", 60)
+    assert run(tmp_path, "status") == 0
+    text = capsys.readouterr().out
+    assert "live: v1 40%, v2 60%" in text
+    assert "  v2: 1000 requests in the last 60 s, 100.00% of them good, p50 5 ms, p99 20 ms" in text
+    assert "  live is 60, the journal's last known weight 10" in text
+    target.live = Release("v2", "v3")
+    assert run(tmp_path, "status") == 0
+    assert "the stack went on without it" in capsys.readouterr().out
+    assert run(tmp_path, "status", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["live"] == {"stable": "v2", "canary": "v3", "weight": 0, "mirror": 0}
+
+
+def test_a_stack_that_went_on_is_free_for_a_new_ramp(tmp_path: Path, target: FakeTarget) -> None:
+    left_at_10(tmp_path, target)
+    target.live = Release("v2", "v3")
+    assert run(tmp_path, "ramp", *PLAN) == 0
+    assert target.live == Release("v3", "")
