@@ -121,7 +121,8 @@ def _latency_problems(
         elif ratio is not None and other is not None:
             longest = max(other * ratio, other + conditions.latency_margin_ms)
             if own > longest:
-                yield f"{name} {own:.3g} ms, at most {ratio:g} x stable's{earlier} {other:.3g} ms"
+                beside = f"beside stable's{earlier} {other:.3g} ms"
+                yield f"{name} {own:.3g} ms, at most {longest:.3g} ms is asked for {beside}"
 
 
 def _summary(figures: Figures) -> str:

@@ -10,9 +10,9 @@ from typing import Protocol
 
 from canary.conditions import judge
 from canary.control import take
-from canary.events import Done, Event, Failed, Judged, MetricsFailed
+from canary.events import Done, Event, Failed, Judged, MetricsFailed, RollBack
 from canary.figures import Figures
-from canary.journal import Entry, Journal, Opening
+from canary.journal import Entry, Journal, JournalError, Opening, now
 from canary.machine import (
     ACTING,
     FINAL,
@@ -96,8 +96,7 @@ class Driver:
     async def run(self) -> State:
         """Drive the ramp until it has ended, is stuck, or is left paused.
 
-        Raises:
-            JournalError: the journal can't be written.
+        Where the journal can't be written any more, the ramp goes back.
         """
         self._since = self._answered = _now()
         requests = asyncio.create_task(self._take_requests())
@@ -143,7 +142,12 @@ class Driver:
     def _happen(self, event: Event) -> None:
         before = self._state
         transition = advance(self._plan, before, event)
-        entry = self._journal.write(event, transition)
+        try:
+            entry = self._journal.write(event, transition)
+        except JournalError as error:
+            # Nobody could take up a ramp that isn't written down: end it while this process can.
+            transition = self._back_from(transition, str(error))
+            entry = Entry(now(), event, transition.state, transition.action)
         self._state = transition.state
         if transition.action is not None:
             self._action = transition.action
@@ -151,6 +155,13 @@ class Driver:
             self._since = self._answered = _now()
         for listener in self._listeners:
             listener.entry(entry)
+
+    def _back_from(self, transition: Transition, reason: str) -> Transition:
+        state = transition.state
+        if state.phase in FINAL or state.phase in (Phase.ROLLING_BACK, Phase.STUCK):
+            return transition
+        back = advance(self._plan, state, RollBack(reason=reason))
+        return back if back.action else transition
 
     async def _carry_out(self, action: Action, state: State) -> Event:
         if state.attempts:

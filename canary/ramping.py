@@ -32,6 +32,8 @@ async def ramp(options: argparse.Namespace) -> int:
     """Ramp, or go on with a ramp; returns the exit status."""
     if options.resume and is_planned(options):
         raise TargetError("--resume goes on with the ramp's own plan: give no steps or conditions")
+    if options.webhook and not options.webhook.startswith(("http://", "https://")):
+        raise TargetError(f"--webhook = {options.webhook}: must be an http:// or https:// address")
     plan = plan_of(options)
     folder = journal_folder(options)
     with control.held(folder, options.stack):

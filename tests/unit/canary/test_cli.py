@@ -51,6 +51,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--on-interrupt", "ignore"], "argument --on-interrupt: invalid choice"),
         (["--resume", "--steps", "100"], "--resume goes on with the ramp's own plan"),
         (["--resume"], "stack local: no ramp was left to go on with"),
+        (["--webhook", "hooks.example.com"], "--webhook = hooks.example.com: must be an http://"),
         (["--fault", "x"], "argument --fault: x: must be KEY=VALUE"),
         (["--stack", "nope"], "nope"),
     ],

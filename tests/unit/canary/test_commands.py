@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import json
+import threading
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -166,6 +168,28 @@ def test_status_tells_what_is_live_beside_what_the_journal_says(
     assert run(tmp_path, "status", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["live"] == {"stable": "v2", "canary": "v3", "weight": 0, "mirror": 0}
+
+
+def test_a_gate_opens_by_the_approval_from_another_process(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    statuses: list[int] = []
+
+    def approve() -> None:
+        for _ in range(200):
+            record = latest(tmp_path)
+            if record and record.state.phase is Phase.WAITING:
+                statuses.append(run(tmp_path, "approve"))
+                return
+            time.sleep(0.02)
+
+    approver = threading.Thread(target=approve)
+    approver.start()
+    assert run(tmp_path, "ramp", *PLAN, "--gate", "promotion") == 0
+    approver.join()
+    assert statuses == [0]
+    assert target.live == Release("v2", "")
+    assert "v2 100% waiting for approval (100%)" in capsys.readouterr().out
 
 
 def test_a_stack_that_went_on_is_free_for_a_new_ramp(tmp_path: Path, target: FakeTarget) -> None:

@@ -45,11 +45,11 @@ def test_too_few_requests_are_no_verdict_even_if_all_fail() -> None:
         ),
         (
             Figures(requests=1000, errors=0, p50=5, p99=31),
-            "p99 31 ms, at most 1.5 x stable's 20 ms",
+            "p99 31 ms, at most 30 ms is asked for beside stable's 20 ms",
         ),
         (
             Figures(requests=1000, errors=0, p50=16, p99=20),
-            "p50 16 ms, at most 1.5 x stable's 5 ms",
+            "p50 16 ms, at most 15 ms is asked for beside stable's 5 ms",
         ),
     ],
 )
@@ -73,7 +73,8 @@ def test_an_absolute_limit_holds_whatever_the_stable_version_does() -> None:
 
 def test_without_stable_requests_the_earlier_figures_stand_in() -> None:
     failed = verdict(Figures(requests=1000, p50=5, p99=99), Figures(), baseline=STABLE)
-    assert failed == Verdict(Outcome.FAIL, "p99 99 ms, at most 1.5 x stable's earlier 20 ms")
+    reason = "p99 99 ms, at most 30 ms is asked for beside stable's earlier 20 ms"
+    assert failed == Verdict(Outcome.FAIL, reason)
 
 
 def test_a_canary_that_answers_nothing_fails_without_any_latency() -> None:

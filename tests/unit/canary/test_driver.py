@@ -76,6 +76,25 @@ def test_where_weight_0_cannot_be_set_the_ramp_says_that_it_is_stuck(tmp_path: P
     asyncio.run(run())
 
 
+def test_a_journal_that_cannot_be_written_any_more_gives_weight_0(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = FakeTarget()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def run() -> None:
+        task = asyncio.create_task(start(tmp_path, target).run())
+        await wait_for_weight(target, 10)
+        monkeypatch.setattr("os.fsync", full)
+        state = await task
+        assert (state.phase, target.live.weight) == (Phase.ROLLED_BACK, 0)
+        assert state.reason.endswith("No space left on device")
+
+    asyncio.run(run())
+
+
 def test_an_interrupt_during_a_change_ends_at_0(tmp_path: Path) -> None:
     target = FakeTarget(slowness=0.05)
 
