@@ -13,7 +13,7 @@ from canary.events import Approve, Event, Pause, Resume, RollBack
 from canary.figures import Observation
 from canary.journal import Record, latest
 from canary.machine import FINAL, Phase
-from canary.outcome import PROMOTED, ROLLED_BACK, exit_status, last_line, standing
+from canary.outcome import FAILED, PROMOTED, ROLLED_BACK, exit_status, last_line, standing
 from canary.places import journal_folder, open_cluster
 from canary.ramping import end, is_of
 from canary.report import write_report
@@ -124,7 +124,7 @@ async def rollback(options: argparse.Namespace) -> int:
         await _asked(folder, options, RollBack())
         record = await _ended(folder)
         print(last_line(record.opening, record.state))
-        return 0 if record.state.phase is Phase.ROLLED_BACK else exit_status(record.state)
+        return 0 if record.state.phase is Phase.ROLLED_BACK else exit_status(record.state) or FAILED
     with control.held(folder, options.stack):
         target = open_cluster(options)
         try:

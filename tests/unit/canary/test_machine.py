@@ -89,6 +89,7 @@ class World:
         """Kill the process; the next one takes up what the journal holds."""
         replayed = World.replay(self.plan, self.happened)
         assert replayed == self.state
+        self.action = None
         self.send(Restarted(weight=self.in_force, mirror=self.state.mirror))
 
     @staticmethod
@@ -273,6 +274,35 @@ def test_a_gate_holds_the_weight_until_it_and_no_other_is_approved() -> None:
     assert world.in_force == 50
 
 
+def test_an_approval_before_anything_waits_for_it_opens_nothing() -> None:
+    world = World(Plan(steps=(10, 50, 100), hold=10, gates=(50,)))
+    world.carry_out(in_force=True, reported=True)
+    world.send(Approve(gate="50"))
+    assert (world.state.phase, world.state.weight) == (Phase.WATCHING, 10)
+    world.send(judged(Outcome.PASS, 10))
+    assert world.state.phase is Phase.WAITING
+
+
+def test_a_pause_during_a_change_holds_what_the_change_sets() -> None:
+    world = World(Plan(hold=10))
+    world.send(Pause())
+    world.carry_out(in_force=True, reported=True)
+    assert (world.state.phase, world.state.weight) == (Phase.PAUSED, 10)
+    world.send(judged(Outcome.PASS, 10))
+    assert world.state.phase is Phase.PAUSED
+
+
+@pytest.mark.parametrize("event", [RollBack(), Interrupt()])
+def test_a_promotion_that_is_under_way_is_finished(event: Event) -> None:
+    world = World(Plan(steps=(100,), hold=10))
+    world.carry_out(in_force=True, reported=True)
+    world.send(judged(Outcome.PASS, 10))
+    world.send(event)
+    assert world.action == Action(ActionKind.PROMOTE)
+    world.carry_out(in_force=True, reported=True)
+    assert world.state.phase is Phase.PROMOTED
+
+
 def test_a_ramp_that_waits_or_is_paused_still_goes_back_when_its_canary_turns_bad() -> None:
     for hold in (Pause(), judged(Outcome.PASS, 10)):
         world = World(Plan(steps=(10, 100), hold=10, gates=(100,), failures=2))
@@ -325,6 +355,15 @@ def test_a_weight_that_someone_changed_is_set_again_by_the_process_that_takes_ov
     world.carry_out(in_force=True, reported=True)
     world.send(Restarted(weight=0, mirror=0))
     assert world.action == Action(ActionKind.SPLIT, 10, 0)
+
+
+def test_a_paused_ramp_is_still_paused_once_its_weight_is_set_again() -> None:
+    world = World(Plan())
+    world.carry_out(in_force=True, reported=True)
+    world.send(Pause())
+    world.send(Restarted(weight=0, mirror=0))
+    world.carry_out(in_force=True, reported=True)
+    assert (world.state.phase, world.state.weight) == (Phase.PAUSED, 10)
 
 
 def test_a_promotion_that_fails_again_and_again_pauses_at_100() -> None:
