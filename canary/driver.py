@@ -33,7 +33,10 @@ _LONGEST_BACKOFF_SECONDS = 30.0
 
 
 class Listener(Protocol):
-    """Learns of every line of the journal, after it is on the disk; it must not block."""
+    """Learns of every line of the journal, after it is on the disk; it must not block.
+
+    One that raises is told nothing more: a terminal that is gone ends no ramp.
+    """
 
     def entry(self, entry: Entry) -> None:
         """Something happened."""
@@ -78,7 +81,7 @@ class Driver:
         self._action = course.transition.action
         self._target = target
         self._folder = folder
-        self._listeners = listeners
+        self._listeners = list(listeners)
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._since = 0.0
         self._answered = 0.0
@@ -153,8 +156,11 @@ class Driver:
             self._action = transition.action
         if begins_a_hold(before.phase, transition.state.phase):
             self._since = self._answered = _now()
-        for listener in self._listeners:
-            listener.entry(entry)
+        for listener in tuple(self._listeners):
+            try:
+                listener.entry(entry)
+            except Exception:  # noqa: BLE001 (whatever it is, the ramp goes on)
+                self._listeners.remove(listener)
 
     def _back_from(self, transition: Transition, reason: str) -> Transition:
         state = transition.state

@@ -1,7 +1,9 @@
 """Shows a ramp: a live view in a terminal, plain lines elsewhere, JSON lines on demand."""
 
 import json
+import os
 import sys
+from contextlib import suppress
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -81,7 +83,8 @@ class LiveView:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._live.stop()
+        with suppress(OSError, ValueError):
+            self._live.stop()
 
     def entry(self, entry: Entry) -> None:
         """Take a line, and print it where it changes the phase."""
@@ -155,6 +158,17 @@ def _table(track: Track, stable: Figures, canary: Figures) -> Table:
 
 def _milliseconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g} ms"
+
+
+def say(text: str, file: TextIO) -> None:
+    """Print a line; where nobody reads any more, what is printed from now on goes nowhere."""
+    try:
+        print(text, file=file, flush=True)
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, file.fileno())
+            os.close(nowhere)
 
 
 def is_terminal() -> bool:

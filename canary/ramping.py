@@ -18,7 +18,7 @@ from canary.machine import FINAL, Phase, State, Transition, advance, begin
 from canary.options import is_planned, plan_of
 from canary.outcome import exit_status, last_line, standing
 from canary.places import Place, journal_folder, opened
-from canary.progress import JsonLines, LiveView, PlainLines
+from canary.progress import JsonLines, LiveView, PlainLines, say
 from canary.report import write_report
 from canary.target import Release, Target, TargetError
 from canary.webhook import Webhook
@@ -143,14 +143,14 @@ async def _drive(course: Course, place: Place, folder: Path, options: argparse.N
     if webhook:
         await webhook.close(_WEBHOOK_SECONDS)
         if webhook.dropped:
-            print(f"canary: {webhook.dropped} messages to the webhook were lost", file=sys.stderr)
+            say(f"canary: {webhook.dropped} messages to the webhook were lost", sys.stderr)
     out = sys.stderr if options.json else sys.stdout
     if place.load:
         sent = sum(phase.requests for phase in place.load.phases)
         failed = sum(phase.failed for phase in place.load.phases)
-        print(f"load: {sent:,} requests, {failed} failed", file=out)
-    print(f"journal: {course.journal.path}\nreport: {report}", file=out)
-    print(last_line(opening, state), file=out)
+        say(f"load: {sent:,} requests, {failed} failed", out)
+    say(f"journal: {course.journal.path}\nreport: {report}", out)
+    say(last_line(opening, state), out)
     return exit_status(state)
 
 
@@ -158,7 +158,10 @@ def _shown(options: argparse.Namespace, opening: Opening, stack: ExitStack) -> L
     console = Console(file=sys.stdout)
     if options.json or not console.is_terminal:
         return _lines(options, opening)
-    return stack.enter_context(LiveView(opening, console))
+    try:
+        return stack.enter_context(LiveView(opening, console))
+    except (OSError, ValueError):
+        return _lines(options, opening)
 
 
 def _lines(options: argparse.Namespace, opening: Opening) -> Listener:

@@ -144,3 +144,22 @@ def test_waiting_for_the_lock_is_short(tmp_path: Path) -> None:
         with pytest.raises(control.BusyError), control.held(tmp_path, "local"):
             pass
         assert time.monotonic() - begun < 1
+
+
+def test_where_nobody_reads_any_more_printing_ends_nothing() -> None:
+    program = (
+        "import sys\nfrom canary.progress import say\nsys.stdin.readline()\n"
+        "say('journal', sys.stdout)\nsay('promoted', sys.stdout)\nsys.exit(3)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, errors = process.communicate(b"\n", 20)
+    assert (process.returncode, errors) == (3, b"")

@@ -8,7 +8,7 @@ import pytest
 
 from canary import control
 from canary.events import Interrupt, Pause, Resume, RollBack
-from canary.journal import JournalError, latest, read
+from canary.journal import Entry, JournalError, latest, read
 from canary.machine import Phase
 from canary.plan import OnInterrupt
 from canary.target import Release
@@ -195,3 +195,21 @@ def test_a_line_that_is_no_event_is_named(tmp_path: Path) -> None:
     record.path.write_text("\n".join(lines) + "\n")
     with pytest.raises(JournalError, match="line 3 is no ramp's event"):
         read(record.path)
+
+
+class Gone:
+    """A terminal that nobody looks at any more."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def entry(self, entry: Entry) -> None:  # noqa: ARG002
+        self.told += 1
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def test_a_listener_that_fails_is_dropped_and_the_ramp_goes_on(tmp_path: Path) -> None:
+    target, gone = FakeTarget(), Gone()
+    state = asyncio.run(start(tmp_path, target, listeners=(gone,)).run())
+    assert (state.phase, target.live) == (Phase.PROMOTED, Release("v2", ""))
+    assert gone.told == 1
