@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,7 +66,7 @@ class Record:
     """A journal that was read.
 
     Attributes:
-        whole: bytes up to the end of the last whole line; a kill can cut the line after it.
+        whole: bytes up to the end of the last good line; a kill can cut the line after it.
     """
 
     path: Path
@@ -139,8 +140,17 @@ class Journal:
         os.close(self._file)
 
     def _append(self, line: dict[str, Any]) -> None:
-        os.write(self._file, json.dumps(line).encode() + b"\n")
-        os.fsync(self._file)
+        """Write a whole line, or nothing."""
+        rest = json.dumps(line).encode() + b"\n"
+        good = os.fstat(self._file).st_size
+        try:
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+            os.fsync(self._file)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._file, good)
+            raise
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:
@@ -166,7 +176,7 @@ def now() -> str:
 
 
 def read(path: Path) -> Record:
-    """Read a journal, and follow the ramp through it.
+    """Read a journal, and follow the ramp through it; a last line that is broken is passed over.
 
     Raises:
         JournalError: it can't be read, or a line isn't one of a journal's.
@@ -176,7 +186,9 @@ def read(path: Path) -> Record:
     except OSError as error:
         raise JournalError(f"{path}: {error.strerror}") from error
     whole = content.rfind(b"\n") + 1
-    lines = content[:whole].splitlines()
+    lines = content[:whole].splitlines(keepends=True)
+    if len(lines) > 1 and not _is_event(lines[-1]):
+        whole -= len(lines.pop())
     if not lines:
         raise JournalError(f"{path}: it holds no whole line")
     try:
@@ -201,14 +213,25 @@ def _entries(path: Path, opening: Opening, lines: list[bytes]) -> Iterator[Entry
     state = begin(opening.plan).state
     for number, line in enumerate(lines, 2):
         try:
-            data = json.loads(line)
-            event = EVENT.validate_python(data["event"])
-            at = str(data["at"])
+            at, event = _parsed(line)
         except (ValueError, KeyError, TypeError) as error:
             raise JournalError(f"{path}: line {number} is no ramp's event") from error
         transition = advance(opening.plan, state, event)
         state = transition.state
         yield Entry(at, event, state, transition.action)
+
+
+def _parsed(line: bytes) -> tuple[str, Event]:
+    data = json.loads(line)
+    return str(data["at"]), EVENT.validate_python(data["event"])
+
+
+def _is_event(line: bytes) -> bool:
+    try:
+        _parsed(line)
+    except (ValueError, KeyError, TypeError):
+        return False
+    return True
 
 
 def _sync_folder(folder: Path) -> None:
