@@ -86,6 +86,7 @@ class Driver:
         self._since = 0.0
         self._answered = 0.0
         self._blind = False
+        self._work: asyncio.Task[Event] | None = None
 
     @property
     def state(self) -> State:
@@ -99,24 +100,36 @@ class Driver:
     async def run(self) -> State:
         """Drive the ramp until it has ended, is stuck, or is left paused.
 
-        Where the journal can't be written any more, the ramp goes back.
+        Where the journal can't be written any more, the ramp goes back. Whatever else goes wrong
+        in here, weight 0 is set before it is raised.
         """
+        try:
+            await self._until_ended()
+        except Exception:
+            await self._abandon()
+            raise
+        finally:
+            if self._work is not None:
+                self._work.cancel()
+                await asyncio.wait([self._work])
+        return self._state
+
+    async def _until_ended(self) -> None:
         self._since = self._answered = _now()
         requests = asyncio.create_task(self._take_requests())
-        work: asyncio.Task[Event] | None = None
         watch: asyncio.Task[Event] | None = None
         inbox = asyncio.create_task(self._inbox.get())
         try:
             while not self._ended():
-                if work is None and self._action is not None:
+                if self._work is None and self._action is not None:
                     action, self._action = self._action, None
-                    work = asyncio.create_task(self._carry_out(action, self._state))
-                if watch is None and work is None and self._state.phase in WATCHED:
+                    self._work = asyncio.create_task(self._carry_out(action, self._state))
+                if watch is None and self._work is None and self._state.phase in WATCHED:
                     watch = asyncio.create_task(self._evaluate())
-                waiting = {task for task in (work, watch, inbox) if task is not None}
+                waiting = {task for task in (self._work, watch, inbox) if task is not None}
                 done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                if work in done:
-                    outcome, work = work.result(), None
+                if self._work in done:
+                    outcome, self._work = self._work.result(), None
                     # What a newer action replaces is waited for, and then of no interest.
                     if self._action is None:
                         self._happen(outcome)
@@ -129,12 +142,22 @@ class Driver:
                 if watch is not None and self._state.phase not in WATCHED:
                     watch.cancel()
                     watch = None
-            return self._state
         finally:
-            started = [task for task in (work, watch, inbox, requests) if task is not None]
+            started = [task for task in (watch, inbox, requests) if task is not None]
             for task in started:
                 task.cancel()
             await asyncio.wait(started)
+
+    async def _abandon(self) -> None:
+        """Set weight 0 without the state machine, unless the canary may be the stable version."""
+        if self._state.phase in FINAL or self._state.phase is Phase.PROMOTING:
+            return
+        if self._work is not None:
+            await asyncio.wait([self._work])
+        for attempt in range(self._plan.rollback_attempts):
+            back = State(Phase.ROLLING_BACK, attempts=attempt)
+            if isinstance(await self._carry_out(Action(ActionKind.SPLIT), back), Done):
+                return
 
     def _ended(self) -> bool:
         phase = self._state.phase
@@ -179,6 +202,8 @@ class Driver:
                 await self._target.apply(self._opening.release(action.weight, action.mirror))
         except TargetError as error:
             return Failed(reason=str(error))
+        except Exception as error:  # noqa: BLE001 (a change that nobody knows the end of)
+            return Failed(reason=_unexpected(error))
         return Done()
 
     async def _evaluate(self) -> Event:
@@ -191,10 +216,12 @@ class Driver:
                 observation = await self._target.observe(
                     self._opening.release(), min(held, self._plan.window)
                 )
-        except (TargetError, TimeoutError) as error:
-            self._blind = True
-            reason = str(error) or f"no answer within {timeout:.0f} s"
-            return MetricsFailed(reason=reason, lasting=_now() - self._answered)
+        except TargetError as error:
+            return self._no_metrics(str(error))
+        except TimeoutError:
+            return self._no_metrics(f"no answer within {timeout:.0f} s")
+        except Exception as error:  # noqa: BLE001 (a source that can't be read, whatever it says)
+            return self._no_metrics(_unexpected(error))
         self._blind = False
         self._answered = _now()
         verdict = judge(observation, self._plan.conditions, self._baseline)
@@ -203,6 +230,10 @@ class Driver:
         return Judged(
             outcome=verdict.outcome, reason=verdict.reason, held=held, observation=observation
         )
+
+    def _no_metrics(self, reason: str) -> MetricsFailed:
+        self._blind = True
+        return MetricsFailed(reason=reason, lasting=_now() - self._answered)
 
     def _until_evaluation(self) -> float:
         """Seconds; after an error the source is asked again sooner, at the latest at its end."""
@@ -220,14 +251,16 @@ class Driver:
 
     async def _take_requests(self) -> None:
         while True:
-            for event in take(self._folder):
-                self.post(event)
+            # A request that can't be read now is looked for again.
+            with suppress(OSError):
+                for event in take(self._folder):
+                    self.post(event)
             await asyncio.sleep(_POLL_SECONDS)
 
 
 async def observe_baseline(opening: Opening, target: Target, seconds: float) -> Figures | None:
     """The stable version's figures before the ramp, where there are enough of them."""
-    with suppress(TargetError, TimeoutError):
+    with suppress(Exception):
         async with asyncio.timeout(_OBSERVE_SECONDS):
             observation = await target.observe(opening.release(), seconds)
         if observation.stable.requests >= opening.plan.conditions.min_requests:
@@ -239,6 +272,10 @@ def begins_a_hold(before: Phase, after: Phase) -> bool:
     """Whether the time of a stage counts anew from here."""
     resumed = after is Phase.WATCHING and before is not Phase.WATCHING
     return resumed or (before in ACTING and after in WATCHED)
+
+
+def _unexpected(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".replace("\n", "; ")
 
 
 def _now() -> float:

@@ -24,6 +24,7 @@ class FakeTarget:
     canary: Figures = GOOD
     broken_metrics: bool = False
     broken_changes: int = 0
+    error: type[Exception] = TargetError
     slowness: float = 0.0
     changes: list[Release] = field(default_factory=list[Release])
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -42,7 +43,7 @@ class FakeTarget:
 
     async def observe(self, release: Release, seconds: float) -> Observation:  # noqa: ARG002
         if self.broken_metrics:
-            raise TargetError("metrics refused")
+            raise self.error("metrics refused")
         return Observation(seconds=seconds, stable=GOOD, canary=self.canary)
 
     async def close(self) -> None:
@@ -52,7 +53,7 @@ class FakeTarget:
         await asyncio.sleep(self.slowness)
         if self.broken_changes:
             self.broken_changes -= 1
-            raise TargetError("change refused")
+            raise self.error("change refused")
         self.changes.append(release)
         self.live = release
         async with self.changed:

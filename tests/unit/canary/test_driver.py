@@ -213,3 +213,38 @@ def test_a_listener_that_fails_is_dropped_and_the_ramp_goes_on(tmp_path: Path) -
     state = asyncio.run(start(tmp_path, target, listeners=(gone,)).run())
     assert (state.phase, target.live) == (Phase.PROMOTED, Release("v2", ""))
     assert gone.told == 1
+
+
+def test_metrics_that_fail_in_an_unforeseen_way_are_metrics_in_error(tmp_path: Path) -> None:
+    target = FakeTarget(broken_metrics=True, error=OverflowError)
+    state = asyncio.run(start(tmp_path, target).run())
+    assert (state.phase, target.live.weight) == (Phase.ROLLED_BACK, 0)
+    assert "OverflowError: metrics refused" in state.reason
+
+
+def test_a_change_that_fails_in_an_unforeseen_way_is_a_failed_change(tmp_path: Path) -> None:
+    target = FakeTarget(broken_changes=1, error=KeyError)
+    state = asyncio.run(start(tmp_path, target).run())
+    assert (state.phase, target.live.weight) == (Phase.ROLLED_BACK, 0)
+    assert "change refused" in state.reason
+
+
+def test_a_mistake_of_the_ramp_itself_sets_weight_0_before_it_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = FakeTarget()
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def run() -> None:
+        task = asyncio.create_task(start(tmp_path, target).run())
+        await wait_for_weight(target, 10)
+        await asyncio.sleep(0)
+        target.broken_changes = 1
+        monkeypatch.setattr("canary.driver.advance", broken)
+        with pytest.raises(ZeroDivisionError):
+            await task
+        assert target.live.weight == 0
+
+    asyncio.run(run())
