@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from canary import commands, ramping
 from canary.control import BusyError
 from canary.journal import JournalError
-from canary.options import parser
+from canary.options import MISTAKEN, parser
 from canary.outcome import FAILED
-from canary.target import TargetError
+from canary.target import TargetError, UsageError
 
 _COMMANDS = {
     "ramp": ramping.ramp,
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         return asyncio.run(_COMMANDS[options.command](options))
     except _MISTAKES as error:
         print(f"canary: {error}".replace("\n", "; "), file=sys.stderr)
-        return FAILED
+        return MISTAKEN if isinstance(error, UsageError) else FAILED
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("canary: stopped; canary status tells what is in force", file=sys.stderr)
         return _INTERRUPTED

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from canary.conditions import Conditions
 from canary.plan import PROMOTION, OnInterrupt, Plan
-from canary.target import TargetError
+from canary.target import UsageError
 
 MISTAKEN = 2
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -69,7 +69,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
     """The plan that was asked for.
 
     Raises:
-        TargetError: a value isn't allowed, or two contradict each other.
+        UsageError: a value isn't allowed, or two contradict each other.
     """
     given = {name: getattr(options, name) for name in _PLAN if getattr(options, name) is not None}
     conditions = {
@@ -82,7 +82,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
     try:
         return Plan.model_validate({**given, "conditions": Conditions.model_validate(conditions)})
     except ValidationError as error:
-        raise TargetError(_mistake(error)) from error
+        raise UsageError(_mistake(error)) from error
 
 
 def is_planned(options: argparse.Namespace) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from canary.target import Target, TargetError
+from canary.target import Target, TargetError, UsageError
 
 if TYPE_CHECKING:
     from canary.cluster import ClusterTarget
@@ -40,6 +40,8 @@ class Place:
 def journal_folder(options: argparse.Namespace) -> Path:
     """Where a stack's journals are; rehearsals have a folder of their own."""
     if options.journal:
+        if options.journal.exists() and not options.journal.is_dir():
+            raise UsageError(f"--journal = {options.journal}: must be a folder")
         return options.journal
     rehearsal = options.target == "rehearsal"
     return STATE / (f"rehearsal-{options.stack}" if rehearsal else options.stack)
@@ -59,10 +61,12 @@ def open_cluster(options: argparse.Namespace) -> ClusterTarget:
 
     queries = read_queries(options.queries) if options.queries else Queries()
     if not options.prometheus.startswith(("http://", "https://")):
-        raise TargetError(
-            f"--prometheus = {options.prometheus}: must be an http:// or https:// address"
-        )
-    prometheus = Prometheus(options.prometheus, os.environ.get(TOKEN_VARIABLE, ""), queries)
+        shown = options.prometheus.rpartition("@")[2]
+        raise UsageError(f"--prometheus = {shown}: must be an http:// or https:// address")
+    try:
+        prometheus = Prometheus(options.prometheus, os.environ.get(TOKEN_VARIABLE, ""), queries)
+    except ValueError as error:
+        raise UsageError("--prometheus: it is no address") from error
     return ClusterTarget(open_stack(options.stack), prometheus)
 
 

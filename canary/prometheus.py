@@ -1,6 +1,7 @@
 """Figures from Prometheus' HTTP API, by default from Istio's standard metrics."""
 
 import asyncio
+import base64
 import math
 from pathlib import Path
 from string import Template
@@ -9,9 +10,10 @@ from typing import Any, Self, cast
 import aiohttp
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from yarl import URL
 
 from canary.figures import Figures
-from canary.target import TargetError
+from canary.target import TargetError, UsageError
 
 TOKEN_VARIABLE = "PROMETHEUS_TOKEN"  # noqa: S105 (a name)
 _TIMEOUT_SECONDS = 5.0
@@ -75,32 +77,39 @@ def read_queries(path: Path) -> Queries:
     """Queries of a YAML file with the keys requests, errors and latency, by default Istio's.
 
     Raises:
-        TargetError: the file can't be read or holds something else.
+        UsageError: the file can't be read or holds something else.
     """
     try:
         return Queries.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     except OSError as error:
-        raise TargetError(f"{path}: {error.strerror}") from error
+        raise UsageError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: it is no UTF-8") from error
     except yaml.YAMLError as error:
-        raise TargetError(f"{path}: it is no YAML") from error
+        raise UsageError(f"{path}: it is no YAML") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise TargetError(f"{path}: {where or 'queries'}: {first['msg']}") from error
+        raise UsageError(f"{path}: {where or 'queries'}: {first['msg']}") from error
 
 
 class Prometheus:
     """One Prometheus.
 
     Args:
-        address: such as http://localhost:9090, with a path before /api where it has one.
+        address: such as http://localhost:9090, with a path before /api where it has one. A user
+            and password in it are sent as such, and are part of no message.
         token: sent as a bearer token; empty for none.
         queries: what is asked.
     """
 
     def __init__(self, address: str, token: str = "", queries: Queries | None = None) -> None:
-        self._address = address.rstrip("/")
+        url = URL(address)
+        self._address = str(url.with_user(None)).rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if url.user is not None and not token:
+            pair = base64.b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
+            self._headers = {"Authorization": f"Basic {pair}"}
         self._queries = queries or Queries()
         self._session: aiohttp.ClientSession | None = None
 

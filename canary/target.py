@@ -10,6 +10,10 @@ class TargetError(Exception):
     """The target can't be asked or changed; the text says why, in one line."""
 
 
+class UsageError(TargetError):
+    """A mistake in the command; the text names the option, its value and what is allowed."""
+
+
 @dataclass(frozen=True)
 class Release:
     """Who gets which requests.

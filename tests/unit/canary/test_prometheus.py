@@ -1,6 +1,7 @@
 """Figures from Prometheus: its HTTP API as a fake server gives it, and a real one."""
 
 import asyncio
+import base64
 import shutil
 import signal
 import socket
@@ -244,3 +245,31 @@ def test_istios_queries_on_a_real_prometheus(real: str) -> None:
     assert canary.p50 is not None
     assert stable.p50 < 10 < canary.p50 < 100
     assert other == Figures()
+
+
+def test_a_password_in_the_address_is_sent_and_told_to_nobody() -> None:
+    sent: list[str] = []
+
+    async def refuse(request: web.Request) -> web.Response:
+        sent.append(request.headers["Authorization"])
+        return web.Response(status=401)
+
+    async def run() -> str:
+        application = web.Application()
+        application.router.add_post("/api/v1/query", refuse)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        prometheus = Prometheus(f"http://ramp:secr%40t@127.0.0.1:{runner.addresses[0][1]}")
+        try:
+            with pytest.raises(TargetError) as refused:
+                await prometheus.figures("details-v2", "pets", "v2", 10)
+        finally:
+            await prometheus.close()
+            await runner.cleanup()
+        return str(refused.value)
+
+    reason = asyncio.run(run())
+    assert set(sent) == {"Basic " + base64.b64encode(b"ramp:secr@t").decode()}
+    assert "secr" not in reason
+    assert "ramp" not in reason
