@@ -104,11 +104,16 @@ class ClusterTarget:
         promoted = Release(release.canary, "")
 
         def change() -> None:
-            self._configure(promoted)
+            live = _release(self._state().route())
             old = f"{CANARY_SERVICE}-{release.stable}"
-            others = [each for each in self._pending() if not _belongs_to_promotion(each, old)]
+            try:
+                self._configure(promoted)
+                others = [each for each in self._pending() if not _belongs_to_promotion(each, old)]
+            except Exception:
+                self._configure(live)
+                raise
             if others:
-                self._configure(release)
+                self._configure(live)
                 raise TargetError(f"a promotion would change more: {_names(others)}")
             self._stack.up(color="never")
             # Empty, it means the same, and is gone from the stack's file.

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Any
 from canary import control
 from canary.events import Approve, Event, Pause, Resume, RollBack
 from canary.figures import Observation
-from canary.journal import Record, latest
+from canary.journal import JournalError, Record, latest
 from canary.machine import FINAL, Phase
 from canary.outcome import FAILED, PROMOTED, ROLLED_BACK, exit_status, last_line, standing
 from canary.places import journal_folder, open_cluster
-from canary.ramping import end, is_of
+from canary.plan import PROMOTION
+from canary.ramping import end, is_half_promoted, is_of
 from canary.report import write_report
 from canary.target import Release, Target, TargetError
 
@@ -28,7 +30,6 @@ _POLL_SECONDS = 0.1
 async def status(options: argparse.Namespace) -> int:
     """Print who gets which requests, how both do, and where a ramp stands."""
     folder = journal_folder(options)
-    record = latest(folder)
     runs = control.is_held(folder)
     found: dict[str, Any] = {"stack": options.stack, "running": runs}
     lines: list[str] = []
@@ -40,8 +41,15 @@ async def status(options: argparse.Namespace) -> int:
         lines.append(f"live: not known: {error}")
     else:
         live = await _live(target, found, lines)
+    try:
+        record = latest(folder)
+    except JournalError as error:
+        found["rampError"] = str(error)
+        lines.append(f"ramp: not known: {error}")
+        record = None
     if record is None:
-        lines.append("ramp: none so far")
+        if "rampError" not in found:
+            lines.append("ramp: none so far")
     else:
         found["ramp"] = _ramp(record)
         lines += _told(record, live, runs=runs)
@@ -102,11 +110,14 @@ def _told(record: Record, live: Release | None, *, runs: bool) -> list[str]:
     finished = state.phase in FINAL
     what = last_line(opening, state) if finished else standing(opening, state)
     lines = [f"ramp: {what}"]
-    if finished:
+    if finished and live is not None and live != _left_by(record):
+        lines = [f"ramp: the latest one ended: {state.phase.value}: {opening.canary}"]
+        lines.append("  the stack was changed since, by no ramp: live is what counts")
+    elif finished:
         pass
     elif runs:
         lines.append("  a process drives it")
-    elif live is not None and not is_of(opening, live) and state.phase is not Phase.PROMOTING:
+    elif live is not None and not is_of(opening, live) and not is_half_promoted(record, live):
         lines.append("  the stack went on without it")
     else:
         lines.append("  NO process drives it: go on with ramp --resume, or end it with rollback")
@@ -117,14 +128,23 @@ def _told(record: Record, live: Release | None, *, runs: bool) -> list[str]:
     return lines
 
 
+def _left_by(record: Record) -> Release:
+    """What a ramp that ended left in force."""
+    opening = record.opening
+    promoted = record.state.phase is Phase.PROMOTED
+    return Release(opening.canary, "") if promoted else opening.release()
+
+
 async def rollback(options: argparse.Namespace) -> int:
     """Set weight 0: by the process that runs the ramp, or here."""
     folder = journal_folder(options)
     if control.is_held(folder):
         await _asked(folder, options, RollBack())
         record = await _ended(folder)
-        print(last_line(record.opening, record.state))
-        return 0 if record.state.phase is Phase.ROLLED_BACK else exit_status(record.state) or FAILED
+        if record is not None:
+            print(last_line(record.opening, record.state))
+            status = exit_status(record.state)
+            return 0 if status == ROLLED_BACK else status or FAILED
     with control.held(folder, options.stack):
         target = open_cluster(options)
         try:
@@ -135,17 +155,15 @@ async def rollback(options: argparse.Namespace) -> int:
 
 async def _roll_back_here(options: argparse.Namespace, target: Target, folder: Path) -> int:
     live = await target.release()
-    record = latest(folder)
-    if record and record.state.phase not in FINAL:
-        if record.state.phase is Phase.PROMOTING:
-            raise TargetError(
-                f"the promotion of {record.opening.canary} was under way: "
-                "run ramp --resume to finish it"
-            )
-        if is_of(record.opening, live):
+    try:
+        record = latest(folder)
+        if record and record.state.phase not in FINAL and _fits(record, live):
             state = await end(options, target, record, folder)
             print(last_line(record.opening, state))
             return 0 if exit_status(state) == ROLLED_BACK else exit_status(state)
+    except JournalError as error:
+        warning = f"canary: going back by what is live, without the journal: {error}"
+        print(warning.replace("\n", "; "), file=sys.stderr)
     if not live.canary:
         raise TargetError(f"stack {options.stack}: there is no canary to roll back: {live}")
     await target.apply(Release(live.stable, live.canary))
@@ -153,11 +171,15 @@ async def _roll_back_here(options: argparse.Namespace, target: Target, folder: P
     return 0
 
 
+def _fits(record: Record, live: Release) -> bool:
+    return is_of(record.opening, live) or is_half_promoted(record, live)
+
+
 async def promote(options: argparse.Namespace) -> int:
     """Make the canary the stable version, or open the gate before that."""
     folder = journal_folder(options)
     if control.is_held(folder):
-        return await approve(options)
+        return await _approve(options, PROMOTION)
     with control.held(folder, options.stack):
         record = latest(folder)
         target = open_cluster(options)
@@ -165,7 +187,7 @@ async def promote(options: argparse.Namespace) -> int:
             live = await target.release()
             if not live.canary:
                 raise TargetError(f"stack {options.stack}: there is no canary to promote: {live}")
-            unfinished = record and record.state.phase not in FINAL and is_of(record.opening, live)
+            unfinished = record and record.state.phase not in FINAL and _fits(record, live)
             if record and unfinished:
                 raise TargetError(
                     f"a ramp is unfinished, {standing(record.opening, record.state)}; "
@@ -195,11 +217,17 @@ async def resume(options: argparse.Namespace) -> int:
 
 async def approve(options: argparse.Namespace) -> int:
     """Open the gate that the ramp waits at."""
+    return await _approve(options)
+
+
+async def _approve(options: argparse.Namespace, only: str = "") -> int:
     record = latest(journal_folder(options))
     if record is None or record.state.phase is not Phase.WAITING:
         where = standing(record.opening, record.state) if record else "no ramp so far"
         raise TargetError(f"stack {options.stack}: nothing waits for an approval: {where}")
     gate = record.opening.plan.gate_name(record.state.stage + 1)
+    if only and gate != only:
+        raise TargetError(f"stack {options.stack}: the ramp waits at {gate}: run approve for that")
     return await _ask_and_tell(options, Approve(gate=gate))
 
 
@@ -241,9 +269,14 @@ async def _asked(folder: Path, options: argparse.Namespace, event: Event) -> Non
     await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _ended(folder: Path) -> Record:
+async def _ended(folder: Path) -> Record | None:
+    """The ramp once it ended, or its process did; None where its journal can't be read then."""
     while True:
-        record = latest(folder)
-        if record and (record.state.phase in FINAL or not control.is_held(folder)):
+        runs = control.is_held(folder)
+        try:
+            record = latest(folder)
+        except JournalError:
+            record = None
+        if not runs or (record and record.state.phase in FINAL):
             return record
         await asyncio.sleep(_POLL_SECONDS)

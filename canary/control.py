@@ -38,9 +38,10 @@ def held(folder: Path, stack: str) -> Generator[None]:
     with (folder / "lock").open("a+", encoding="utf-8") as file:
         if not _locked(file):
             raise BusyError(f"stack {stack}: process {_owner(folder)} runs a ramp of it")
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        # It is only for people: a full disk keeps nobody from going back.
+        with suppress(OSError):
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), str(os.getpid()).encode())
         for late in _requests(folder):
             late.unlink(missing_ok=True)
         yield

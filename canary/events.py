@@ -75,10 +75,15 @@ class Approve(_Event):
 
 
 class RollBack(_Event):
-    """Somebody wants weight 0."""
+    """Somebody wants weight 0.
+
+    Attributes:
+        half_promoted: whether that goes for a promotion too, which no process drives any more.
+    """
 
     kind: Literal["roll back"] = "roll back"
     reason: str = "asked for"
+    half_promoted: bool = False
 
 
 class Interrupt(_Event):

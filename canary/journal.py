@@ -204,7 +204,11 @@ def latest(folder: Path) -> Record | None:
     One that was killed before its first line was whole never did anything, and is passed over.
     """
     for path in sorted(folder.glob("*.jsonl"), reverse=True):
-        if b"\n" in path.read_bytes():
+        try:
+            begun = b"\n" in path.read_bytes()
+        except OSError as error:
+            raise JournalError(f"{path}: {error.strerror}") from error
+        if begun:
             return read(path)
     return None
 

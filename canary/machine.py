@@ -142,7 +142,8 @@ def _asked(
         case Pause():
             return _paused(state, left=state.left)
         case RollBack():
-            return _asked_back(state, event.reason)
+            given_up = event.half_promoted and state.phase is Phase.PROMOTING
+            return (_back if given_up else _asked_back)(state, event.reason)
         case Interrupt():
             if plan.on_interrupt is OnInterrupt.ROLLBACK:
                 return _asked_back(state, "interrupted")

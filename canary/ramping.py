@@ -13,27 +13,29 @@ from rich.console import Console
 from canary import control
 from canary.driver import Course, Driver, Listener, observe_baseline
 from canary.events import Event, Interrupt, Restarted, Resume, RollBack
-from canary.journal import Journal, Opening, Record, latest, now, read
-from canary.machine import FINAL, Phase, State, Transition, advance, begin
+from canary.journal import Journal, JournalError, Opening, Record, latest, now, read
+from canary.machine import FINAL, State, Transition, advance, begin
 from canary.options import is_planned, plan_of
 from canary.outcome import exit_status, last_line, standing
 from canary.places import Place, journal_folder, opened
 from canary.progress import JsonLines, LiveView, PlainLines, say
 from canary.report import write_report
-from canary.target import Release, Target, TargetError
+from canary.target import Release, Target, TargetError, UsageError
 from canary.webhook import Webhook
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WEBHOOK_SECONDS = 5.0
 _BASELINE_SECONDS = 60.0
+_ALL = 100
 
 
 async def ramp(options: argparse.Namespace) -> int:
     """Ramp, or go on with a ramp; returns the exit status."""
     if options.resume and is_planned(options):
-        raise TargetError("--resume goes on with the ramp's own plan: give no steps or conditions")
+        raise UsageError("--resume goes on with the ramp's own plan: give no steps or conditions")
     if options.webhook and not options.webhook.startswith(("http://", "https://")):
-        raise TargetError(f"--webhook = {options.webhook}: must be an http:// or https:// address")
+        raise UsageError(f"--webhook = {options.webhook}: must be an http:// or https:// address")
+    _check_report(options.report)
     plan = plan_of(options)
     folder = journal_folder(options)
     with control.held(folder, options.stack):
@@ -66,7 +68,7 @@ async def ramp(options: argparse.Namespace) -> int:
 async def end(options: argparse.Namespace, target: Target, record: Record, folder: Path) -> State:
     """Roll back a ramp that no process runs."""
     live = await target.release()
-    course = taken_up(record, live, [RollBack()])
+    course = taken_up(record, live, [RollBack(half_promoted=True)])
     driver = Driver(course, target, folder, [_lines(options, course.opening)])
     try:
         with _interrupting(driver):
@@ -82,16 +84,21 @@ def taken_up(record: Record, live: Release, events: Sequence[Event]) -> Course:
         TargetError: the stack has other versions by now.
     """
     opening = record.opening
-    promoted = live.stable == opening.canary and record.state.phase is Phase.PROMOTING
+    promoted = is_half_promoted(record, live)
     if not promoted and not is_of(opening, live):
         raise TargetError(
             f"the stack went on without the ramp of {opening.canary}: it is {live} now"
         )
     journal = Journal.reopen(record)
     state, action = record.state, None
-    for event in (Restarted(weight=live.weight, mirror=live.mirror), *events):
+    weight = _ALL if promoted else live.weight
+    for event in (Restarted(weight=weight, mirror=live.mirror), *events):
         transition = advance(opening.plan, state, event)
-        journal.write(event, transition)
+        try:
+            journal.write(event, transition)
+        except JournalError:
+            journal.close()
+            raise
         state = transition.state
         action = transition.action or action
     return Course(opening, journal, Transition(state, action), record.baseline())
@@ -102,11 +109,18 @@ def is_of(opening: Opening, live: Release) -> bool:
     return (opening.stable, opening.canary) == (live.stable, live.canary)
 
 
+def is_half_promoted(record: Record, live: Release) -> bool:
+    """Whether the route is the canary's alone, though the ramp's promotion didn't end."""
+    unfinished = record.state.phase not in FINAL
+    last = record.state.stage == len(record.opening.plan.stages) - 1
+    return unfinished and last and (live.stable, live.canary) == (record.opening.canary, "")
+
+
 def refuse_unfinished(record: Record | None, live: Release, options: argparse.Namespace) -> None:
     """Refuse a new ramp while another is unfinished; a rehearsal's mesh ended with its process."""
     if record is None or record.state.phase in FINAL or options.target == "rehearsal":
         return
-    if is_of(record.opening, live) or record.state.phase is Phase.PROMOTING:
+    if is_of(record.opening, live) or is_half_promoted(record, live):
         raise TargetError(
             f"stack {options.stack}: a ramp is unfinished, {standing(record.opening, record.state)}"
             "; go on with ramp --resume, or end it with rollback"
@@ -139,9 +153,15 @@ async def _drive(course: Course, place: Place, folder: Path, options: argparse.N
     finally:
         course.journal.close()
     report = options.report or course.journal.path.with_suffix(".html")
-    write_report(read(course.journal.path), report)
+    try:
+        write_report(read(course.journal.path), report)
+    except Exception as error:  # noqa: BLE001 (how the ramp ended is told all the same)
+        say(f"canary: no report was written: {error}".replace("\n", "; "), sys.stderr)
     if webhook:
-        await webhook.close(_WEBHOOK_SECONDS)
+        try:
+            await webhook.close(_WEBHOOK_SECONDS)
+        except Exception as error:  # noqa: BLE001 (the same)
+            say(f"canary: the webhook failed: {error}".replace("\n", "; "), sys.stderr)
         if webhook.dropped:
             say(f"canary: {webhook.dropped} messages to the webhook were lost", sys.stderr)
     out = sys.stderr if options.json else sys.stdout
@@ -152,6 +172,20 @@ async def _drive(course: Course, place: Place, folder: Path, options: argparse.N
     say(f"journal: {course.journal.path}\nreport: {report}", out)
     say(last_line(opening, state), out)
     return exit_status(state)
+
+
+def _check_report(path: Path | None) -> None:
+    """See that the report can be written, before anything is done."""
+    if path is None:
+        return
+    new = not path.exists()
+    try:
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise UsageError(f"--report = {path}: {error.strerror}") from error
+    if new:
+        path.unlink()
 
 
 def _shown(options: argparse.Namespace, opening: Opening, stack: ExitStack) -> Listener:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from canary import commands, ramping
+from canary import commands, control, ramping
 from canary.__main__ import main
-from canary.journal import latest
+from canary.journal import latest, now
 from canary.machine import Phase
 from canary.places import Place
+from canary.plan import Plan
 from canary.target import Release
 from tests.unit.canary.fakes import BAD, QUICK, FakeTarget, start
 
@@ -197,3 +198,135 @@ def test_a_stack_that_went_on_is_free_for_a_new_ramp(tmp_path: Path, target: Fak
     target.live = Release("v2", "v3")
     assert run(tmp_path, "ramp", *PLAN) == 0
     assert target.live == Release("v3", "")
+
+
+def test_rollback_without_a_readable_journal_goes_by_what_is_live(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_at_10(tmp_path, target)
+    [path] = tmp_path.glob("*.jsonl")
+    path.write_text(path.read_text().replace('"steps"', '"stairs"'))
+    assert run(tmp_path, "status") == 0
+    told = capsys.readouterr().out
+    assert "live: v1 90%, v2 10%" in told
+    assert "ramp: not known" in told
+    assert run(tmp_path, "rollback") == 0
+    assert target.live == Release("v1", "v2")
+    [warning] = capsys.readouterr().err.splitlines()
+    assert "without the journal" in warning
+    assert "line 1 is no ramp's opening" in warning
+
+
+def test_rollback_on_a_full_disk_goes_by_what_is_live(
+    tmp_path: Path,
+    target: FakeTarget,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left_at_10(tmp_path, target)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.write", full)
+    status = run(tmp_path, "rollback")
+    monkeypatch.undo()
+    assert (status, target.live) == (0, Release("v1", "v2"))
+    assert "No space left on device" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written_changes_no_exit_status(
+    tmp_path: Path,
+    target: FakeTarget,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(ramping, "write_report", refuse)
+    target.canary = BAD
+    assert run(tmp_path, "ramp", *PLAN) == 3
+    captured = capsys.readouterr()
+    assert "no report was written" in captured.err
+    assert captured.out.splitlines()[-1].startswith("rolled back: v2 is at weight 0")
+
+
+def test_a_report_that_has_nowhere_to_go_is_refused_before_the_start(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = tmp_path / "none" / "report.html"
+    assert run(tmp_path, "ramp", *PLAN, "--report", str(nowhere)) == 2
+    assert f"--report = {nowhere}: No such file" in capsys.readouterr().err
+    assert target.changes == []
+
+
+def left_promoting(folder: Path, target: FakeTarget) -> None:
+    """A ramp that was killed once its promotion had moved the route."""
+    asyncio.run(start(folder, target).run())
+    [path] = folder.glob("*.jsonl")
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    assert phase(folder) is Phase.PROMOTING
+
+
+@pytest.mark.parametrize("kept", ["promoting", "paused"])
+def test_a_half_done_promotion_can_be_rolled_back_or_finished(
+    tmp_path: Path, target: FakeTarget, kept: str
+) -> None:
+    for command, status, live in (
+        (["rollback"], 0, Release("v1", "v2")),
+        (["ramp", "--resume"], 0, Release("v2", "")),
+    ):
+        folder = tmp_path / command[0]
+        target.live = Release("v1", "v2")
+        left_promoting(folder, target)
+        if kept == "paused":
+            [path] = folder.glob("*.jsonl")
+            failed = json.dumps({"at": now(), "event": {"kind": "failed", "reason": "deletion"}})
+            path.write_text(path.read_text() + f"{failed}\n" * 3)
+            assert phase(folder) is Phase.PAUSED
+        assert target.live == Release("v2", "")
+        assert run(folder, *command) == status
+        assert target.live == live
+        assert phase(folder) in (Phase.PROMOTED, Phase.ROLLED_BACK)
+
+
+def test_status_after_a_ramp_that_ended_says_that_the_stack_was_changed_since(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target.canary = BAD
+    run(tmp_path, "ramp", *PLAN)
+    capsys.readouterr()
+    run(tmp_path, "status")
+    assert "ramp: rolled back: v2 is at weight 0" in capsys.readouterr().out
+    target.live = Release("v1", "v2", 40)
+    run(tmp_path, "status")
+    told = capsys.readouterr().out
+    assert "is at weight 0" not in told
+    assert "the stack was changed since" in told
+
+
+def test_promote_opens_no_other_gate_than_the_promotions(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def waiting() -> None:
+        plan = Plan.model_validate({**QUICK.model_dump(), "gates": (10,)})
+        task = asyncio.create_task(start(tmp_path, target, plan).run())
+        await asyncio.sleep(0.1)
+        task.cancel()
+
+    asyncio.run(waiting())
+    with control.held(tmp_path, "local"):
+        assert run(tmp_path, "promote") == 1
+    assert "the ramp waits at 10" in capsys.readouterr().err
+
+
+def test_a_journal_that_is_a_file_and_queries_that_are_no_text_are_mistakes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"requests: \xff\xfe")
+    assert main(["status", "--journal", str(file)]) == 2
+    assert capsys.readouterr().err == f"canary: --journal = {file}: must be a folder\n"
+    assert main(["rollback", "--journal", str(tmp_path), "--queries", str(file)]) == 2
+    assert capsys.readouterr().err == f"canary: {file}: it is no UTF-8\n"
