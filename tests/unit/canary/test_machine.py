@@ -26,6 +26,7 @@ from canary.figures import Figures, Observation
 from canary.machine import (
     ACTING,
     FINAL,
+    WATCHED,
     Action,
     ActionKind,
     Phase,
@@ -33,7 +34,7 @@ from canary.machine import (
     advance,
     begin,
 )
-from canary.plan import PROMOTION, Gate, OnInterrupt, Plan
+from canary.plan import PROMOTION, Gate, Kind, OnInterrupt, Plan
 
 SEEN = Observation(
     seconds=10,
@@ -55,6 +56,7 @@ class World:
     action: Action | None = field(init=False)
     in_force: int = 0
     promoted: bool = False
+    approved: int = 0
     happened: list[Event] = field(default_factory=list[Event])
 
     def __post_init__(self) -> None:
@@ -65,6 +67,8 @@ class World:
     def send(self, event: Event) -> None:
         self.happened.append(event)
         before = self.state
+        if isinstance(event, Approve) and before.phase is Phase.WAITING:
+            self.approved += event.gate == self.plan.gate_name(before.stage + 1)
         transition = advance(self.plan, before, event)
         self.state = transition.state
         if transition.action:
@@ -101,7 +105,7 @@ class World:
 
     def check(self) -> None:
         """What holds at any moment."""
-        allowed = self.plan.may_begin(self.state.approvals)
+        allowed = self.plan.may_begin(self.approved)
         highest = max((stage.weight for stage in self.plan.stages[:allowed]), default=0)
         assert self.in_force <= highest
         if self.action and self.action.kind is ActionKind.SPLIT:
@@ -373,3 +377,47 @@ def test_a_promotion_that_fails_again_and_again_pauses_at_100() -> None:
     for _ in range(3):
         world.carry_out(in_force=False, reported=True)
     assert (world.state.phase, world.state.weight) == (Phase.PAUSED, 100)
+
+
+@settings(max_examples=300, deadline=None)
+@given(plans(), st.lists(MOVES, max_size=40))
+def test_so_many_failures_in_a_row_end_a_ramp_from_any_watched_phase(
+    plan: Plan, moves: list[tuple[str, Any]]
+) -> None:
+    world = play(plan, moves)
+    if world.state.phase in WATCHED:
+        for _ in range(plan.failures):
+            world.send(judged(Outcome.FAIL, 0))
+        assert world.state.phase is Phase.ROLLING_BACK
+
+
+@settings(max_examples=300, deadline=None)
+@given(plans(), st.lists(MOVES, max_size=40))
+def test_metrics_that_are_missing_past_the_patience_end_a_ramp_from_any_watched_phase(
+    plan: Plan, moves: list[tuple[str, Any]]
+) -> None:
+    world = play(plan, moves)
+    if world.state.phase in WATCHED:
+        world.send(MetricsFailed(reason="refused", lasting=plan.patience))
+        assert world.state.phase is Phase.ROLLING_BACK
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    plans(),
+    st.lists(MOVES, max_size=40),
+    st.sampled_from(list(Outcome)),
+    st.sampled_from([0.1, 0.0]),
+)
+def test_no_next_stage_before_the_hold_and_a_pass(
+    plan: Plan, moves: list[tuple[str, Any]], outcome: Outcome, early: float
+) -> None:
+    world = play(plan, moves)
+    before = world.state
+    if before.phase in WATCHED and before.stage >= 0:
+        stage = plan.stages[before.stage]
+        world.send(judged(outcome, stage.hold - early))
+        testers = stage.kind is Kind.TESTERS and outcome is not Outcome.FAIL
+        if early or not (outcome is Outcome.PASS or testers):
+            assert world.state.stage == before.stage
+            assert world.state.phase in (before.phase, Phase.ROLLING_BACK)
