@@ -71,11 +71,13 @@ class ClusterTarget:
         self._stack = stack
         self._prometheus = prometheus
         self._known_namespace = ""
+        self._last: Release | None = None
 
     async def release(self) -> Release:
         """Who gets which requests, by the route in the stack's state."""
         state = await self._run(self._state)
-        return _release(state.route())
+        self._last = _release(state.route())
+        return self._last
 
     async def prepare(self) -> None:
         """See that the stack is as its program says, so that a promotion applies nothing else."""
@@ -89,9 +91,12 @@ class ClusterTarget:
         def change() -> None:
             state = self._state()
             route = state.route()["urn"]
+            if release.weight or release.mirror:
+                self._refuse_foreign(_release(state.route()))
             complete = all(state.runs(each) for each in (release.stable, release.canary))
             self._configure(release)
             self._stack.up(target=[route] if complete else None, color="never")
+            self._last = release
 
         await self._run(change)
 
@@ -105,6 +110,8 @@ class ClusterTarget:
 
         def change() -> None:
             live = _release(self._state().route())
+            if live != promoted:
+                self._refuse_foreign(live)
             old = f"{CANARY_SERVICE}-{release.stable}"
             try:
                 self._configure(promoted)
@@ -135,6 +142,13 @@ class ClusterTarget:
     async def close(self) -> None:
         """Close the connections to Prometheus."""
         await self._prometheus.close()
+
+    def _refuse_foreign(self, live: Release) -> None:
+        """Raise nothing further that isn't as it was seen or set last; going back asks nothing."""
+        if self._last is not None and live != self._last:
+            raise TargetError(
+                f"somebody else changed the weight: it is {live} now, not {self._last}"
+            )
 
     async def _namespace(self) -> str:
         if not self._known_namespace:

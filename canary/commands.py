@@ -15,7 +15,7 @@ from canary.figures import Observation
 from canary.journal import JournalError, Record, latest
 from canary.machine import FINAL, Phase
 from canary.outcome import FAILED, PROMOTED, ROLLED_BACK, exit_status, last_line, standing
-from canary.places import journal_folder, open_cluster
+from canary.places import held_stack, journal_folder, open_cluster
 from canary.plan import PROMOTION
 from canary.ramping import end, is_half_promoted, is_of
 from canary.report import write_report
@@ -145,7 +145,7 @@ async def rollback(options: argparse.Namespace) -> int:
             print(last_line(record.opening, record.state))
             status = exit_status(record.state)
             return 0 if status == ROLLED_BACK else status or FAILED
-    with control.held(folder, options.stack):
+    with held_stack(folder, options):
         target = open_cluster(options)
         try:
             return await _roll_back_here(options, target, folder)
@@ -180,7 +180,7 @@ async def promote(options: argparse.Namespace) -> int:
     folder = journal_folder(options)
     if control.is_held(folder):
         return await _approve(options, PROMOTION)
-    with control.held(folder, options.stack):
+    with held_stack(folder, options):
         record = latest(folder)
         target = open_cluster(options)
         try:

@@ -75,8 +75,15 @@ def judge(observation: Observation, conditions: Conditions, baseline: Figures | 
     ]
     if problems:
         return Verdict(Outcome.FAIL, "; ".join(problems))
+    if stable is None and _is_relative(conditions):
+        return Verdict(Outcome.NOT_ENOUGH_DATA, "no figures of the stable version are known yet")
     beside = f", stable{earlier} {_summary(stable)}" if stable else ""
     return Verdict(Outcome.PASS, f"{canary.requests:.0f} requests: {_summary(canary)}{beside}")
+
+
+def _is_relative(conditions: Conditions) -> bool:
+    relative = (conditions.success_drop, conditions.p50_ratio, conditions.p99_ratio)
+    return any(limit is not None for limit in relative)
 
 
 def _without_latency(canary: Figures, conditions: Conditions) -> bool:

@@ -31,6 +31,7 @@ class Opening(BaseModel):
         target: where it runs: `cluster` or `rehearsal`.
         stable, canary: the versions.
         plan: steps, times and conditions.
+        baseline: the stable version's figures before the ramp, where there were enough.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +42,7 @@ class Opening(BaseModel):
     stable: str
     canary: str
     plan: Plan
+    baseline: Figures | None = None
 
     def release(self, weight: int = 0, mirror: int = 0) -> Release:
         """Its versions with a split."""
@@ -87,7 +89,7 @@ class Record:
                 stable = entry.event.observation.stable
                 if stable.requests >= wanted:
                     return stable
-        return None
+        return self.opening.baseline
 
 
 class Journal:

@@ -7,14 +7,17 @@ process that runs a ramp waits for none of it.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from canary import control
 from canary.target import Target, TargetError, UsageError
+from cli.pulumi_cli import state_environment
 
 if TYPE_CHECKING:
     from canary.cluster import ClusterTarget
@@ -45,6 +48,24 @@ def journal_folder(options: argparse.Namespace) -> Path:
         return options.journal
     rehearsal = options.target == "rehearsal"
     return STATE / (f"rehearsal-{options.stack}" if rehearsal else options.stack)
+
+
+@contextmanager
+def held_stack(folder: Path, options: argparse.Namespace) -> Generator[None]:
+    """Be the one process that ramps a stack, whichever folder its journals are in.
+
+    Raises:
+        BusyError: another process is.
+    """
+    with ExitStack() as locks:
+        locks.enter_context(control.held(folder, options.stack))
+        if options.target == "cluster":
+            backend = state_environment().get("PULUMI_BACKEND_URL") or os.environ.get(
+                "PULUMI_BACKEND_URL", ""
+            )
+            key = hashlib.sha256(f"{backend}\n{options.stack}".encode()).hexdigest()[:16]
+            locks.enter_context(control.held(STATE / "locks" / key, options.stack))
+        yield
 
 
 def open_cluster(options: argparse.Namespace) -> ClusterTarget:

@@ -10,14 +10,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from canary import control
 from canary.driver import Course, Driver, Listener, observe_baseline
 from canary.events import Event, Interrupt, Restarted, Resume, RollBack
 from canary.journal import Journal, JournalError, Opening, Record, latest, now, read
 from canary.machine import FINAL, State, Transition, advance, begin
 from canary.options import is_planned, plan_of
 from canary.outcome import exit_status, last_line, standing
-from canary.places import Place, journal_folder, opened
+from canary.places import Place, held_stack, journal_folder, opened
 from canary.progress import JsonLines, LiveView, PlainLines, say
 from canary.report import write_report
 from canary.target import Release, Target, TargetError, UsageError
@@ -38,7 +37,7 @@ async def ramp(options: argparse.Namespace) -> int:
     _check_report(options.report)
     plan = plan_of(options)
     folder = journal_folder(options)
-    with control.held(folder, options.stack):
+    with held_stack(folder, options):
         record = latest(folder)
         if options.resume and (record is None or record.state.phase in FINAL):
             raise TargetError(f"stack {options.stack}: no ramp was left to go on with")
@@ -60,6 +59,7 @@ async def ramp(options: argparse.Namespace) -> int:
                 )
                 seconds = min(plan.window, _BASELINE_SECONDS)
                 baseline = await observe_baseline(opening, place.target, seconds)
+                opening = opening.model_copy(update={"baseline": baseline})
                 journal = Journal.create(folder, opening)
                 course = Course(opening, journal, begin(plan), baseline)
             return await _drive(course, place, folder, options)

@@ -179,3 +179,18 @@ def test_a_whole_ramp_by_the_engine(
         assert (state.phase, await target.release()) == (phase, release), state.reason
 
     asyncio.run(run())
+
+
+def test_a_weight_that_somebody_else_changed_is_not_raised_but_taken_back(project: Path) -> None:
+    async def run() -> None:
+        target, other = target_of(project), target_of(project)
+        await target.release()
+        await target.apply(Release("v1", "v2", 10))
+        await other.apply(Release("v1", "v2", 40))
+        with pytest.raises(TargetError, match="somebody else changed the weight: it is v1 60%"):
+            await target.apply(Release("v1", "v2", 25))
+        assert (await other.release()).weight == 40
+        await target.apply(Release("v1", "v2"))
+        assert (await other.release()).weight == 0
+
+    asyncio.run(run())

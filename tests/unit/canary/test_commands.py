@@ -11,22 +11,23 @@ from pathlib import Path
 
 import pytest
 
-from canary import commands, control, ramping
+from canary import commands, control, places, ramping
 from canary.__main__ import main
 from canary.journal import latest, now
 from canary.machine import Phase
 from canary.places import Place
 from canary.plan import Plan
 from canary.target import Release
-from tests.unit.canary.fakes import BAD, QUICK, FakeTarget, start
+from tests.unit.canary.fakes import BAD, GOOD, QUICK, FakeTarget, start
 
 PLAN = ["--hold", "40ms", "--interval", "20ms", "--failures", "2"]
 
 
 @pytest.fixture
-def target(monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
+def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
     """The stack that every command finds."""
     found = FakeTarget()
+    monkeypatch.setattr(places, "STATE", tmp_path / "state")
 
     def open_cluster(_: argparse.Namespace) -> FakeTarget:
         return found
@@ -322,11 +323,35 @@ def test_promote_opens_no_other_gate_than_the_promotions(
 
 
 def test_a_journal_that_is_a_file_and_queries_that_are_no_text_are_mistakes(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(places, "STATE", tmp_path / "state")
     file = tmp_path / "file"
     file.write_bytes(b"requests: \xff\xfe")
     assert main(["status", "--journal", str(file)]) == 2
     assert capsys.readouterr().err == f"canary: --journal = {file}: must be a folder\n"
     assert main(["rollback", "--journal", str(tmp_path), "--queries", str(file)]) == 2
     assert capsys.readouterr().err == f"canary: {file}: it is no UTF-8\n"
+
+
+def test_another_folder_of_journals_is_no_way_round_the_lock(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = argparse.Namespace(target="cluster", stack="local")
+    with places.held_stack(tmp_path / "one", options):
+        assert run(tmp_path / "two", "ramp", *PLAN) == 1
+    assert "runs a ramp of it" in capsys.readouterr().err
+    assert target.changes == []
+
+
+def test_blue_green_is_compared_with_the_figures_from_before_though_it_was_killed(
+    tmp_path: Path, target: FakeTarget
+) -> None:
+    assert run(tmp_path, "ramp", *PLAN, "--blue-green") == 0
+    [path] = tmp_path.glob("*.jsonl")
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    record = latest(tmp_path)
+    assert record is not None
+    assert record.entries == ()
+    assert record.baseline() == GOOD
+    assert target.live == Release("v2", "")

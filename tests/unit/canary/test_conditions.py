@@ -92,3 +92,12 @@ def test_answers_whose_latency_is_not_known_yet_are_no_verdict() -> None:
     assert verdict(Figures(requests=1000, p50=5)).outcome is Outcome.NOT_ENOUGH_DATA
     without = Conditions(p50_ratio=None, p99_ratio=None)
     assert verdict(Figures(requests=1000), conditions=without).outcome is Outcome.PASS
+
+
+def test_without_any_figures_of_the_stable_version_a_relative_condition_has_no_verdict() -> None:
+    seen = Observation(
+        seconds=60, stable=Figures(), canary=Figures(requests=1000, errors=0, p50=5, p99=20)
+    )
+    assert judge(seen, Conditions(), None).outcome is Outcome.NOT_ENOUGH_DATA
+    alone = Conditions(success_drop=None, p50_ratio=None, p99_ratio=None)
+    assert judge(seen, alone, None).outcome is Outcome.PASS
