@@ -7,10 +7,11 @@ unexport PYTHONDONTWRITEBYTECODE
 STACK ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint format types bench preview up destroy install-cli env e2e lock clean
+.PHONY: help setup demo test unit lint format types bench preview up destroy ramp promote rollback ramp-status
+.PHONY: ramp-demo bench-rollback bench-ramps install-cli env e2e lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.locked ## install the locked dependencies into .venv
 
@@ -52,6 +53,27 @@ up: setup ## apply a stack: STACK, ARGS for the Pulumi CLI
 
 destroy: setup ## remove a stack's resources
 	@$(BIN)/python -m cli destroy --stack $(STACK) $(ARGS)
+
+ramp: setup ## raise the canary's weight step by step, and promote it or go back: STACK, ARGS (see docs/canary.md)
+	@$(BIN)/python -m canary ramp --stack $(STACK) $(ARGS)
+
+promote: setup ## make the canary the stable version
+	@$(BIN)/python -m canary promote --stack $(STACK) $(ARGS)
+
+rollback: setup ## set the canary's weight to 0
+	@$(BIN)/python -m canary rollback --stack $(STACK) $(ARGS)
+
+ramp-status: setup ## who gets which requests, how both versions do, where a ramp stands
+	@$(BIN)/python -m canary status --stack $(STACK) $(ARGS)
+
+ramp-demo: setup ## ramp a good, a failing and a slow version on this machine, under constant load
+	@$(BIN)/python -m canary.demo --stack $(STACK)
+
+bench-rollback: setup ## seconds from the first bad request to weight 0 in force at Envoy
+	@$(BIN)/python -m canary.bench.rollback $(ARGS)
+
+bench-ramps: setup ## 20 ramps in a row with random faults, and the requests lost to them
+	@$(BIN)/python -m canary.bench.faults $(ARGS)
 
 install-cli: setup ## install the official Pulumi CLI of the locked version
 	@$(BIN)/python -m cli install

@@ -113,6 +113,7 @@ canary = WeightedRoute(
         stable=settings.stable_version,
         canary=settings.canary_version,
         canary_weight=settings.canary_weight,
+        canary_mirror_percent=settings.canary_mirror_percent,
         needs=details.ready,
     ),
     in_cluster,

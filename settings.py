@@ -173,6 +173,7 @@ class Settings(BaseModel):
         description="a version of petdetailsservice such as v2, or empty for no canary"
     )
     canary_weight: Whole = Field(ge=0, le=100, description="a whole number from 0 to 100")
+    canary_mirror_percent: Whole = Field(ge=0, le=100, description="a whole number from 0 to 100")
     dog_api_enabled: TrueOrFalse = Field(description="true or false")
     dog_api_host: Annotated[str, _matches(DNS_NAME), AfterValidator(_outside_host)] = Field(
         max_length=253, description="a public DNS name such as api.thedogapi.com"
@@ -274,8 +275,12 @@ def _contradictions(settings: Settings, built: Mapping[str, Sequence[str]]) -> I
             f"canaryVersion = {settings.canary_version}: must differ from stableVersion; "
             "to have no canary run pulumi config rm canaryVersion"
         )
-    if settings.canary_weight and not settings.canary_version:
-        yield f"canaryWeight = {settings.canary_weight}: must be 0 while canaryVersion is not set"
+    for key, percent in (
+        ("canaryWeight", settings.canary_weight),
+        ("canaryMirrorPercent", settings.canary_mirror_percent),
+    ):
+        if percent and not settings.canary_version:
+            yield f"{key} = {percent}: must be 0 while canaryVersion is not set"
     if settings.dog_api_host.split(".")[-1] in (settings.namespace, "default"):
         yield f"dogApiHost = {settings.dog_api_host}: must be outside the cluster"
     if settings.max_nodes < settings.min_nodes:

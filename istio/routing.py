@@ -31,6 +31,8 @@ class WeightedRouteArgs:
         stable: The version that gets what the canary doesn't.
         canary: The version that is tried out; empty for none.
         canary_weight: The canary's percent of the requests, 0 to 100.
+        canary_mirror_percent: The percent of the requests that the canary gets copies of, 0 to 100.
+            Nobody waits for the answers. The testers' requests aren't copied: it has them already.
     """
 
     service: str
@@ -40,6 +42,7 @@ class WeightedRouteArgs:
     stable: str
     canary: str = ""
     canary_weight: int = 0
+    canary_mirror_percent: int = 0
 
 
 class WeightedRoute(pulumi.ComponentResource):
@@ -76,6 +79,7 @@ class WeightedRoute(pulumi.ComponentResource):
                         ],
                         "timeout": TIMEOUT,
                         "retries": RETRIES,
+                        **(_mirror(args) if args.canary_mirror_percent else {}),
                     },
                 ],
             },
@@ -96,6 +100,13 @@ def _testers(args: WeightedRouteArgs) -> Mapping[str, object]:
         "route": [{"destination": _subset(args, args.canary), "weight": 100}],
         "timeout": TIMEOUT,
         "retries": RETRIES,
+    }
+
+
+def _mirror(args: WeightedRouteArgs) -> Mapping[str, object]:
+    return {
+        "mirror": _subset(args, args.canary),
+        "mirrorPercentage": {"value": args.canary_mirror_percent},
     }
 
 

@@ -207,6 +207,16 @@ def _route(
                 if weighted.weight
             ]
         }
+    if route.mirror:
+        percent = route.mirror_percentage.value if route.mirror_percentage else 100.0
+        fraction = {"numerator": round(percent * 10_000), "denominator": "MILLION"}
+        action["request_mirror_policies"] = [
+            {
+                "cluster": _cluster(mesh, route.mirror, namespace, port),
+                "runtime_fraction": {"default_value": fraction},
+                "disable_shadow_host_suffix_append": True,
+            }
+        ]
     policy = retry_policy(route.retries or mesh.config.default_http_retry_policy)
     if policy:
         action["retry_policy"] = policy

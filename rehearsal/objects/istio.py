@@ -68,12 +68,20 @@ class Retries(Fields):
     backoff: Seconds | None = None
 
 
+class Percent(Fields):
+    """A percentage."""
+
+    value: float
+
+
 class HttpRoute(Fields):
     """One route of a virtual service."""
 
     name: str = ""
     match: tuple[HttpMatch, ...] = ()
     route: Annotated[tuple[WeightedDestination, ...], not_empty()]
+    mirror: Destination | None = None
+    mirror_percentage: Percent | None = None
     timeout: Seconds | None = None
     retries: Retries | None = None
 
@@ -161,12 +169,6 @@ class ClientTls(Fields):
     mode: Literal["DISABLE", "SIMPLE", "ISTIO_MUTUAL"]
     sni: str = ""
     subject_alt_names: tuple[str, ...] = ()
-
-
-class Percent(Fields):
-    """A percentage."""
-
-    value: float
 
 
 class RetryBudget(Fields):

@@ -151,6 +151,7 @@ REFUSED = [
     ("dogApiPath", "/v1/images search", PATH),
     ("dogApiPath", "/v1#top", PATH),
     ("dogApiPath", "", PATH),
+    *(("canaryMirrorPercent", value, WEIGHT) for value in ("101", "-1", "2.5", "")),
 ]
 # Any text can be the name of a kube context.
 
@@ -158,6 +159,10 @@ CONTRADICTORY = [
     (
         {"canaryVersion": "", "canaryWeight": "25"},
         "canaryWeight = 25: must be 0 while canaryVersion",
+    ),
+    (
+        {"canaryVersion": "", "canaryMirrorPercent": "25"},
+        "canaryMirrorPercent = 25: must be 0 while canaryVersion",
     ),
     ({"canaryVersion": "v1"}, "canaryVersion = v1: must differ from stableVersion"),
     ({"stableVersion": "v2"}, "canaryVersion = v2: must differ from stableVersion"),

@@ -64,6 +64,23 @@ def test_the_route_is_for_the_service_by_its_whole_name() -> None:
         assert {each["destination"]["host"] for each in rule["route"]} == {DETAILS}
 
 
+# Mirror
+
+
+def test_the_canary_gets_copies_of_the_weighted_requests_alone() -> None:
+    stack = local(canaryMirrorPercent="20")
+    mirrored = rules(stack)["weighted"]
+    assert mirrored["mirror"] == {"host": DETAILS, "subset": "v2"}
+    assert mirrored["mirrorPercentage"] == {"value": 20}
+    assert shares(mirrored) == {"v1": 100, "v2": 0}
+    assert "mirror" not in rules(stack)["testers"]
+
+
+def test_without_a_percent_nothing_is_mirrored() -> None:
+    assert "mirror" not in rules(local())["weighted"]
+    assert "mirrorPercentage" not in rules(local())["weighted"]
+
+
 # Testers
 
 

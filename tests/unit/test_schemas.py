@@ -11,7 +11,7 @@ from tests.unit.declared import gke_otherwise, in_cluster, local, local_otherwis
 from tests.unit.schemas import SchemaError, check, strict
 
 STACKS = {
-    "local": lambda: local(dogApiEnabled="true"),
+    "local": lambda: local(dogApiEnabled="true", canaryMirrorPercent="10"),
     "local, otherwise": local_otherwise,
     "gke": gke_otherwise,
 }

@@ -70,7 +70,7 @@ UNKNOWN = "not known to the rehearsal"
 @pytest.mark.parametrize(
     ("kind", "name", "change", "refusal"),
     [
-        (*DETAILS_ROUTE, add_to_route(mirror={"host": "x"}), f"spec.http[0].mirror: {UNKNOWN}"),
+        (*DETAILS_ROUTE, add_to_route(mirrors=[]), f"spec.http[0].mirrors: {UNKNOWN}"),
         (*DETAILS_ROUTE, add(tcp=[]), f"spec.tcp: {UNKNOWN}"),
         (
             *DETAILS_ROUTE,

@@ -34,6 +34,27 @@ def test_a_destination_of_weight_0_is_dropped(weight: str, version: str) -> None
     assert only == {"name": f"outbound|9081|{version}|{DETAILS}", "weight": 100}
 
 
+def test_a_mirror_is_a_policy_of_the_weighted_route_alone() -> None:
+    mirrored = mesh(canaryMirrorPercent="20")
+    [policy] = weighted(mirrored)["request_mirror_policies"]
+    assert policy["cluster"] == f"outbound|9081|v2|{DETAILS}"
+    fraction = policy["runtime_fraction"]["default_value"]
+    assert fraction == {"numerator": 200_000, "denominator": "MILLION"}
+    *testers, _ = host(mirrored, f"{DETAILS}:9081")["routes"]
+    assert testers
+    assert not any("request_mirror_policies" in route["route"] for route in testers)
+
+
+def test_a_mirror_without_a_percentage_is_of_every_request() -> None:
+    def mirror(inputs: Any) -> None:  # noqa: ANN401 (data)
+        inputs["spec"]["http"][-1]["mirror"] = {"host": "petdetailsservice", "subset": "v2"}
+
+    [policy] = weighted(changed("VirtualService", "petdetailsservice", mirror))[
+        "request_mirror_policies"
+    ]
+    assert policy["runtime_fraction"]["default_value"]["numerator"] == 1_000_000
+
+
 def test_weights_are_taken_as_declared_even_where_they_add_up_to_something_else() -> None:
     def unbalance(inputs: Any) -> None:  # noqa: ANN401 (data)
         inputs["spec"]["http"][-1]["route"][0]["weight"] = 300

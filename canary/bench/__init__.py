@@ -1,0 +1,1 @@
+"""Measurements of ramps on the rehearsal's Envoys."""

@@ -1,0 +1,229 @@
+"""A target in a cluster: a Pulumi stack, and what Prometheus knows of it."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pulumi import automation
+from pulumi.automation.events import EngineEvent, OpType
+
+from canary.engine import is_left_behind, reason_of
+from canary.figures import Observation
+from canary.prometheus import Prometheus
+from canary.target import Release, TargetError
+from settings import CANARY_SERVICE
+
+_ROUTE = ("VirtualService", f"{CANARY_SERVICE}-route")
+_UNCHANGED = (OpType.SAME, OpType.READ, OpType.REFRESH)
+
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Something that an update does to a resource."""
+
+    op: str
+    type: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.type.rpartition(':')[2]} {self.name}"
+
+
+@dataclass(frozen=True)
+class _State:
+    """A stack's resources by URN, as they were applied last."""
+
+    stack: str
+    resources: Mapping[str, Any]
+
+    def route(self) -> Mapping[str, Any]:
+        """The route between the versions."""
+        for urn, resource in self.resources.items():
+            if (resource["type"].rpartition(":")[2], urn.rpartition("::")[2]) == _ROUTE:
+                return resource
+        raise TargetError(
+            f"stack {self.stack}: it has no route of {CANARY_SERVICE}; run make up first"
+        )
+
+    def runs(self, version: str) -> bool:
+        """Whether a version has a workload."""
+        name = f"{CANARY_SERVICE}-{version}-deployment"
+        return any(urn.rpartition("::")[2] == name for urn in self.resources)
+
+
+class ClusterTarget:
+    """A stack that the Pulumi engine applies.
+
+    A change of the weight is an update with the route as its only target: the engine neither
+    compares nor waits for anything else, so that a step takes as long as one resource, a rollback
+    is held up by nothing, and a change that lies ready in the program can't slip in.
+
+    Args:
+        stack: selected already.
+        prometheus: where the figures come from.
+    """
+
+    def __init__(self, stack: automation.Stack, prometheus: Prometheus) -> None:
+        self._stack = stack
+        self._prometheus = prometheus
+        self._known_namespace = ""
+        self._last: Release | None = None
+
+    async def release(self) -> Release:
+        """Who gets which requests, by the route in the stack's state."""
+        state = await self._run(self._state)
+        self._last = _release(state.route())
+        return self._last
+
+    async def prepare(self) -> None:
+        """See that the stack is as its program says, so that a promotion applies nothing else."""
+        others = await self._run(self._pending)
+        if others:
+            raise TargetError(f"the program has changes that aren't applied: {_names(others)}")
+
+    async def apply(self, release: Release) -> None:
+        """Set the config and update the route; a version that doesn't run is started before."""
+
+        def change() -> None:
+            state = self._state()
+            route = state.route()["urn"]
+            if release.weight or release.mirror:
+                self._refuse_foreign(_release(state.route()))
+            complete = all(state.runs(each) for each in (release.stable, release.canary))
+            self._configure(release)
+            self._stack.up(target=[route] if complete else None, color="never")
+            self._last = release
+
+        await self._run(change)
+
+    async def promote(self, release: Release) -> None:
+        """Make the canary the stable version in one update.
+
+        The program moves the route before it removes the old version. The update is refused where
+        it would change anything besides.
+        """
+        promoted = Release(release.canary, "")
+
+        def change() -> None:
+            live = _release(self._state().route())
+            if live != promoted:
+                self._refuse_foreign(live)
+            old = f"{CANARY_SERVICE}-{release.stable}"
+            try:
+                self._configure(promoted)
+                others = [each for each in self._pending() if not _belongs_to_promotion(each, old)]
+            except Exception:
+                self._configure(live)
+                raise
+            if others:
+                self._configure(live)
+                raise TargetError(f"a promotion would change more: {_names(others)}")
+            self._stack.up(color="never")
+            # Empty, it means the same, and is gone from the stack's file.
+            self._stack.remove_config("canaryVersion")
+
+        await self._run(change)
+
+    async def observe(self, release: Release, seconds: float) -> Observation:
+        """What Prometheus knows of the last so many seconds."""
+        namespace = await self._namespace()
+        stable, canary = await asyncio.gather(
+            *(
+                self._prometheus.figures(f"{CANARY_SERVICE}-{version}", namespace, version, seconds)
+                for version in (release.stable, release.canary)
+            )
+        )
+        return Observation(seconds=seconds, stable=stable, canary=canary)
+
+    async def close(self) -> None:
+        """Close the connections to Prometheus."""
+        await self._prometheus.close()
+
+    def _refuse_foreign(self, live: Release) -> None:
+        """Raise nothing further that isn't as it was seen or set last; going back asks nothing."""
+        if self._last is not None and live != self._last:
+            raise TargetError(
+                f"somebody else changed the weight: it is {live} now, not {self._last}"
+            )
+
+    async def _namespace(self) -> str:
+        if not self._known_namespace:
+            state = await self._run(self._state)
+            self._known_namespace = state.route()["inputs"]["metadata"]["namespace"]
+        return self._known_namespace
+
+    def _configure(self, release: Release) -> None:
+        """Write all of the release into the stack's config in one step."""
+        values = {
+            "stableVersion": release.stable,
+            "canaryVersion": release.canary,
+            "canaryWeight": str(release.weight),
+            "canaryMirrorPercent": str(release.mirror),
+        }
+        self._stack.set_all_config(
+            {key: automation.ConfigValue(value) for key, value in values.items()}
+        )
+
+    def _state(self) -> "_State":
+        deployment = self._stack.export_stack().deployment or {}
+        return _State(
+            self._stack.name, {each["urn"]: each for each in deployment.get("resources", [])}
+        )
+
+    def _pending(self) -> list["_Step"]:
+        """What an update would do."""
+        steps: list[_Step] = []
+
+        def take(event: EngineEvent) -> None:
+            if event.resource_pre_event:
+                step = event.resource_pre_event.metadata
+                if step.op not in _UNCHANGED:
+                    steps.append(_Step(step.op.value, step.type, step.urn.rpartition("::")[2]))
+
+        self._stack.preview(on_event=take, color="never")
+        return steps
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        """Let the engine work; a lock that a killed process left is taken away first."""
+
+        def unlocked() -> _T:
+            try:
+                return work()
+            except automation.ConcurrentUpdateError as error:
+                if not is_left_behind(error):
+                    raise
+                self._stack.cancel()
+                return work()
+
+        try:
+            return await asyncio.to_thread(unlocked)
+        except automation.ConcurrentUpdateError as error:
+            raise TargetError(f"stack {self._stack.name}: another update is under way") from error
+        except automation.CommandError as error:
+            raise TargetError(f"stack {self._stack.name}: {reason_of(error)}") from error
+
+
+def _release(route: Mapping[str, Any]) -> Release:
+    """What a route says; the canary is the version that the testers get."""
+    rules = {rule["name"]: rule for rule in route["inputs"]["spec"]["http"]}
+    weighted = rules["weighted"]
+    weights = {each["destination"]["subset"]: int(each["weight"]) for each in weighted["route"]}
+    testers = rules.get("testers")
+    canary = testers["route"][0]["destination"]["subset"] if testers else ""
+    stable = next(version for version in weights if version != canary)
+    mirrored = int(weighted.get("mirrorPercentage", {}).get("value", 0))
+    return Release(stable, canary, weights.get(canary, 0), mirrored)
+
+
+def _belongs_to_promotion(step: _Step, old: str) -> bool:
+    moves_route = (step.type.rpartition(":")[2], step.name) == _ROUTE and step.op == "update"
+    removes_old = step.op == "delete" and (step.name == old or step.name.startswith(f"{old}-"))
+    return moves_route or removes_old
+
+
+def _names(steps: Iterable[_Step]) -> str:
+    return ", ".join(dict.fromkeys(map(str, steps)))

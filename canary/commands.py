@@ -1,0 +1,282 @@
+"""The commands beside `ramp`: what a release engineer asks and orders."""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from canary import control
+from canary.events import Approve, Event, Pause, Resume, RollBack
+from canary.figures import Observation
+from canary.journal import JournalError, Record, latest
+from canary.machine import FINAL, Phase
+from canary.outcome import FAILED, PROMOTED, ROLLED_BACK, exit_status, last_line, standing
+from canary.places import held_stack, journal_folder, open_cluster
+from canary.plan import PROMOTION
+from canary.ramping import end, is_half_promoted, is_of
+from canary.report import write_report
+from canary.target import Release, Target, TargetError
+
+_ALL = 100
+_HEALTH_SECONDS = 60.0
+_TAKEN_SECONDS = 10.0
+_POLL_SECONDS = 0.1
+
+
+async def status(options: argparse.Namespace) -> int:
+    """Print who gets which requests, how both do, and where a ramp stands."""
+    folder = journal_folder(options)
+    runs = control.is_held(folder)
+    found: dict[str, Any] = {"stack": options.stack, "running": runs}
+    lines: list[str] = []
+    live: Release | None = None
+    try:
+        target = open_cluster(options)
+    except TargetError as error:
+        found["liveError"] = str(error)
+        lines.append(f"live: not known: {error}")
+    else:
+        live = await _live(target, found, lines)
+    try:
+        record = latest(folder)
+    except JournalError as error:
+        found["rampError"] = str(error)
+        lines.append(f"ramp: not known: {error}")
+        record = None
+    if record is None:
+        if "rampError" not in found:
+            lines.append("ramp: none so far")
+    else:
+        found["ramp"] = _ramp(record)
+        lines += _told(record, live, runs=runs)
+    print(json.dumps(found) if options.json else "\n".join(lines))
+    return 0
+
+
+async def _live(target: Target, found: dict[str, Any], lines: list[str]) -> Release | None:
+    try:
+        live = await target.release()
+        found["live"] = asdict(live)
+        lines.append(f"live: {live}")
+        if live.canary:
+            observation = await target.observe(live, _HEALTH_SECONDS)
+            found["observation"] = observation.model_dump(mode="json")
+            lines += _health(live, observation)
+    except TargetError as error:
+        missing = "observationError" if "live" in found else "liveError"
+        found[missing] = str(error)
+        lines.append(f"{'health' if 'live' in found else 'live'}: not known: {error}")
+        return None if missing == "liveError" else Release(**found["live"])
+    else:
+        return live
+    finally:
+        await target.close()
+
+
+def _health(live: Release, observation: Observation) -> list[str]:
+    lines: list[str] = []
+    for version, figures in ((live.stable, observation.stable), (live.canary, observation.canary)):
+        rate = figures.success_rate
+        text = f"{figures.requests:.0f} requests in the last {observation.seconds:.0f} s"
+        if rate is not None:
+            text += f", {rate:.2f}% of them good"
+        for name, value in (("p50", figures.p50), ("p99", figures.p99)):
+            text += "" if value is None else f", {name} {value:.3g} ms"
+        lines.append(f"  {version}: {text}")
+    return lines
+
+
+def _ramp(record: Record) -> dict[str, Any]:
+    state = record.state
+    return {
+        "journal": str(record.path),
+        "stable": record.opening.stable,
+        "canary": record.opening.canary,
+        "phase": state.phase.value,
+        "stage": state.stage,
+        "weight": state.weight,
+        "mirror": state.mirror,
+        "reason": state.reason,
+    }
+
+
+def _told(record: Record, live: Release | None, *, runs: bool) -> list[str]:
+    """Where the latest ramp stands, and how that fits what is live."""
+    opening, state = record.opening, record.state
+    finished = state.phase in FINAL
+    what = last_line(opening, state) if finished else standing(opening, state)
+    lines = [f"ramp: {what}"]
+    if finished and live is not None and live != _left_by(record):
+        lines = [f"ramp: the latest one ended: {state.phase.value}: {opening.canary}"]
+        lines.append("  the stack was changed since, by no ramp: live is what counts")
+    elif finished:
+        pass
+    elif runs:
+        lines.append("  a process drives it")
+    elif live is not None and not is_of(opening, live) and not is_half_promoted(record, live):
+        lines.append("  the stack went on without it")
+    else:
+        lines.append("  NO process drives it: go on with ramp --resume, or end it with rollback")
+    differs = live is not None and is_of(opening, live) and live.weight != state.weight
+    if differs and live is not None and not finished:
+        lines.append(f"  live is {live.weight}, the journal's last known weight {state.weight}")
+    lines.append(f"  journal: {record.path}")
+    return lines
+
+
+def _left_by(record: Record) -> Release:
+    """What a ramp that ended left in force."""
+    opening = record.opening
+    promoted = record.state.phase is Phase.PROMOTED
+    return Release(opening.canary, "") if promoted else opening.release()
+
+
+async def rollback(options: argparse.Namespace) -> int:
+    """Set weight 0: by the process that runs the ramp, or here."""
+    folder = journal_folder(options)
+    if control.is_held(folder):
+        await _asked(folder, options, RollBack())
+        record = await _ended(folder)
+        if record is not None:
+            print(last_line(record.opening, record.state))
+            status = exit_status(record.state)
+            return 0 if status == ROLLED_BACK else status or FAILED
+    with held_stack(folder, options):
+        target = open_cluster(options)
+        try:
+            return await _roll_back_here(options, target, folder)
+        finally:
+            await target.close()
+
+
+async def _roll_back_here(options: argparse.Namespace, target: Target, folder: Path) -> int:
+    live = await target.release()
+    try:
+        record = latest(folder)
+        if record and record.state.phase not in FINAL and _fits(record, live):
+            state = await end(options, target, record, folder)
+            print(last_line(record.opening, state))
+            return 0 if exit_status(state) == ROLLED_BACK else exit_status(state)
+    except JournalError as error:
+        warning = f"canary: going back by what is live, without the journal: {error}"
+        print(warning.replace("\n", "; "), file=sys.stderr)
+    if not live.canary:
+        raise TargetError(f"stack {options.stack}: there is no canary to roll back: {live}")
+    await target.apply(Release(live.stable, live.canary))
+    print(f"rolled back: {live.canary} is at weight 0, {live.stable} gets every request")
+    return 0
+
+
+def _fits(record: Record, live: Release) -> bool:
+    return is_of(record.opening, live) or is_half_promoted(record, live)
+
+
+async def promote(options: argparse.Namespace) -> int:
+    """Make the canary the stable version, or open the gate before that."""
+    folder = journal_folder(options)
+    if control.is_held(folder):
+        return await _approve(options, PROMOTION)
+    with held_stack(folder, options):
+        record = latest(folder)
+        target = open_cluster(options)
+        try:
+            live = await target.release()
+            if not live.canary:
+                raise TargetError(f"stack {options.stack}: there is no canary to promote: {live}")
+            unfinished = record and record.state.phase not in FINAL and _fits(record, live)
+            if record and unfinished:
+                raise TargetError(
+                    f"a ramp is unfinished, {standing(record.opening, record.state)}; "
+                    "go on with ramp --resume, or end it with rollback"
+                )
+            if live.weight != _ALL and not options.now:
+                raise TargetError(
+                    f"canaryWeight = {live.weight}: a promotion moves every request at once; "
+                    "run ramp, or promote --now"
+                )
+            await target.promote(live)
+            print(f"promoted: {live.canary} is the stable version and gets every request")
+        finally:
+            await target.close()
+    return PROMOTED
+
+
+async def pause(options: argparse.Namespace) -> int:
+    """Keep the weight where it is."""
+    return await _ask_and_tell(options, Pause())
+
+
+async def resume(options: argparse.Namespace) -> int:
+    """Let a paused ramp go on."""
+    return await _ask_and_tell(options, Resume())
+
+
+async def approve(options: argparse.Namespace) -> int:
+    """Open the gate that the ramp waits at."""
+    return await _approve(options)
+
+
+async def _approve(options: argparse.Namespace, only: str = "") -> int:
+    record = latest(journal_folder(options))
+    if record is None or record.state.phase is not Phase.WAITING:
+        where = standing(record.opening, record.state) if record else "no ramp so far"
+        raise TargetError(f"stack {options.stack}: nothing waits for an approval: {where}")
+    gate = record.opening.plan.gate_name(record.state.stage + 1)
+    if only and gate != only:
+        raise TargetError(f"stack {options.stack}: the ramp waits at {gate}: run approve for that")
+    return await _ask_and_tell(options, Approve(gate=gate))
+
+
+async def report(options: argparse.Namespace) -> int:
+    """Write the report of the latest ramp."""
+    record = latest(journal_folder(options))
+    if record is None:
+        raise TargetError(f"stack {options.stack}: there is no journal of a ramp")
+    path = record.path.with_suffix(".html")
+    write_report(record, path)
+    print(path)
+    return 0
+
+
+async def _ask_and_tell(options: argparse.Namespace, event: Event) -> int:
+    folder = journal_folder(options)
+    await _asked(folder, options, event)
+    record = latest(folder)
+    if record is not None:
+        print(standing(record.opening, record.state))
+    return 0
+
+
+async def _asked(folder: Path, options: argparse.Namespace, event: Event) -> None:
+    """Put a request to the process that runs the ramp, and wait until it was taken."""
+    try:
+        request = control.send(folder, options.stack, event)
+    except control.IdleError as error:
+        raise TargetError(f"{error}; ramp --resume goes on with one that was left") from error
+    deadline = time.monotonic() + _TAKEN_SECONDS
+    while request.exists():
+        if time.monotonic() > deadline:
+            request.unlink(missing_ok=True)
+            raise TargetError(
+                f"the process of the ramp didn't answer within {_TAKEN_SECONDS:g} s: "
+                "end it, then run rollback"
+            )
+        await asyncio.sleep(_POLL_SECONDS)
+    await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _ended(folder: Path) -> Record | None:
+    """The ramp once it ended, or its process did; None where its journal can't be read then."""
+    while True:
+        runs = control.is_held(folder)
+        try:
+            record = latest(folder)
+        except JournalError:
+            record = None
+        if not runs or (record and record.state.phase in FINAL):
+            return record
+        await asyncio.sleep(_POLL_SECONDS)

@@ -1,0 +1,103 @@
+"""One ramp at a time for each stack, and requests to the process that runs it."""
+
+import fcntl
+import os
+import time
+import uuid
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+from pydantic import ValidationError
+
+from canary.events import EVENT, Event
+
+_ATTEMPTS = 5
+_PAUSE_SECONDS = 0.02
+
+
+class BusyError(Exception):
+    """Another process runs a ramp of this stack; the text says which."""
+
+
+class IdleError(Exception):
+    """No process runs a ramp of this stack."""
+
+
+@contextmanager
+def held(folder: Path, stack: str) -> Generator[None]:
+    """Be the one process that ramps a stack.
+
+    The kernel gives the lock back when the process ends, however it ends.
+
+    Raises:
+        BusyError: another process is.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / "lock").open("a+", encoding="utf-8") as file:
+        if not _locked(file):
+            raise BusyError(f"stack {stack}: process {_owner(folder)} runs a ramp of it")
+        # It is only for people: a full disk keeps nobody from going back.
+        with suppress(OSError):
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), str(os.getpid()).encode())
+        for late in _requests(folder):
+            late.unlink(missing_ok=True)
+        yield
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process runs a ramp."""
+    try:
+        with (folder / "lock").open("r", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        pass
+    return False
+
+
+def send(folder: Path, stack: str, event: Event) -> Path:
+    """Put a request to the process that runs a stack's ramp; it removes the file that is returned.
+
+    Raises:
+        IdleError: no process does.
+    """
+    if not is_held(folder):
+        raise IdleError(f"stack {stack}: no process runs a ramp of it")
+    name = folder / f"request-{uuid.uuid4()}.json"
+    new = name.with_suffix(".new")
+    new.write_text(event.model_dump_json(), encoding="utf-8")
+    return new.rename(name)
+
+
+def take(folder: Path) -> Iterator[Event]:
+    """The requests that came; one that can't be read is dropped."""
+    for path in _requests(folder):
+        try:
+            event = EVENT.validate_json(path.read_bytes())
+        except (ValidationError, OSError):
+            path.unlink(missing_ok=True)
+            continue
+        yield event
+        path.unlink(missing_ok=True)
+
+
+def _locked(file: TextIO) -> bool:
+    """Take the lock; `is_held` may have it for a moment."""
+    for _ in range(_ATTEMPTS):
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(_PAUSE_SECONDS)
+    return False
+
+
+def _requests(folder: Path) -> list[Path]:
+    return sorted(folder.glob("request-*.json"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def _owner(folder: Path) -> str:
+    return (folder / "lock").read_text(encoding="utf-8") or "another"

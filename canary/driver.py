@@ -1,0 +1,282 @@
+"""Drives a ramp: carries out what the state machine asks for, and tells it what happens."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from canary.conditions import judge
+from canary.control import take
+from canary.events import Done, Event, Failed, Judged, MetricsFailed, RollBack
+from canary.figures import Figures
+from canary.journal import Entry, Journal, JournalError, Opening, now
+from canary.machine import (
+    ACTING,
+    FINAL,
+    WATCHED,
+    Action,
+    ActionKind,
+    Phase,
+    State,
+    Transition,
+    advance,
+)
+from canary.target import Target, TargetError
+
+_POLL_SECONDS = 0.1
+_OBSERVE_SECONDS = 10.0
+_RETRY_SECONDS = 2.0
+_LONGEST_BACKOFF_SECONDS = 30.0
+
+
+class Listener(Protocol):
+    """Learns of every line of the journal, after it is on the disk; it must not block.
+
+    One that raises is told nothing more: a terminal that is gone ends no ramp.
+    """
+
+    def entry(self, entry: Entry) -> None:
+        """Something happened."""
+        ...
+
+
+@dataclass(frozen=True)
+class Course:
+    """A ramp at its beginning, or where another process left it.
+
+    Attributes:
+        opening: what it was asked to do.
+        journal: where every event is written before what follows from it is done.
+        transition: where to begin.
+        baseline: the stable version's figures from before, where there are any.
+    """
+
+    opening: Opening
+    journal: Journal
+    transition: Transition
+    baseline: Figures | None = None
+
+
+class Driver:
+    """One ramp on one target.
+
+    Args:
+        course: the ramp.
+        target: where it runs.
+        folder: where requests to this process are put.
+        listeners: who learns of what happens.
+    """
+
+    def __init__(
+        self, course: Course, target: Target, folder: Path, listeners: Sequence[Listener] = ()
+    ) -> None:
+        self._opening = course.opening
+        self._plan = course.opening.plan
+        self._journal = course.journal
+        self._baseline = course.baseline
+        self._state = course.transition.state
+        self._action = course.transition.action
+        self._target = target
+        self._folder = folder
+        self._listeners = list(listeners)
+        self._inbox: asyncio.Queue[Event] = asyncio.Queue()
+        self._since = 0.0
+        self._answered = 0.0
+        self._blind = False
+        self._work: asyncio.Task[Event] | None = None
+
+    @property
+    def state(self) -> State:
+        """Where the ramp stands."""
+        return self._state
+
+    def post(self, event: Event) -> None:
+        """Let something happen to the ramp; to be called in the driver's own event loop."""
+        self._inbox.put_nowait(event)
+
+    async def run(self) -> State:
+        """Drive the ramp until it has ended, is stuck, or is left paused.
+
+        Where the journal can't be written any more, the ramp goes back. Whatever else goes wrong
+        in here, weight 0 is set before it is raised.
+        """
+        try:
+            await self._until_ended()
+        except Exception:
+            await self._abandon()
+            raise
+        finally:
+            if self._work is not None:
+                self._work.cancel()
+                await asyncio.wait([self._work])
+        return self._state
+
+    async def _until_ended(self) -> None:
+        self._since = self._answered = _now()
+        requests = asyncio.create_task(self._take_requests())
+        watch: asyncio.Task[Event] | None = None
+        inbox = asyncio.create_task(self._inbox.get())
+        try:
+            while not self._ended():
+                if self._work is None and self._action is not None:
+                    action, self._action = self._action, None
+                    self._work = asyncio.create_task(self._carry_out(action, self._state))
+                if watch is None and self._work is None and self._state.phase in WATCHED:
+                    watch = asyncio.create_task(self._evaluate())
+                waiting = {task for task in (self._work, watch, inbox) if task is not None}
+                done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                if self._work in done:
+                    outcome, self._work = self._work.result(), None
+                    # What a newer action replaces is waited for, and then of no interest.
+                    if self._action is None:
+                        self._happen(outcome)
+                if inbox in done:
+                    self._happen(inbox.result())
+                    inbox = asyncio.create_task(self._inbox.get())
+                if watch in done:
+                    self._happen(watch.result())
+                    watch = None
+                if watch is not None and self._state.phase not in WATCHED:
+                    watch.cancel()
+                    watch = None
+        finally:
+            started = [task for task in (watch, inbox, requests) if task is not None]
+            for task in started:
+                task.cancel()
+            await asyncio.wait(started)
+
+    async def _abandon(self) -> None:
+        """Set weight 0 without the state machine, unless the canary may be the stable version."""
+        if self._state.phase in FINAL or self._state.phase is Phase.PROMOTING:
+            return
+        if self._work is not None:
+            await asyncio.wait([self._work])
+        for attempt in range(self._plan.rollback_attempts):
+            back = State(Phase.ROLLING_BACK, attempts=attempt)
+            if isinstance(await self._carry_out(Action(ActionKind.SPLIT), back), Done):
+                return
+
+    def _ended(self) -> bool:
+        phase = self._state.phase
+        return (
+            phase in FINAL or phase is Phase.STUCK or (phase is Phase.PAUSED and self._state.left)
+        )
+
+    def _happen(self, event: Event) -> None:
+        before = self._state
+        transition = advance(self._plan, before, event)
+        try:
+            entry = self._journal.write(event, transition)
+        except JournalError as error:
+            # Nobody could take up a ramp that isn't written down: end it while this process can.
+            transition = self._back_from(transition, str(error))
+            entry = Entry(now(), event, transition.state, transition.action)
+        self._state = transition.state
+        if transition.action is not None:
+            self._action = transition.action
+        if begins_a_hold(before.phase, transition.state.phase):
+            self._since = self._answered = _now()
+        for listener in tuple(self._listeners):
+            try:
+                listener.entry(entry)
+            except Exception:  # noqa: BLE001 (whatever it is, the ramp goes on)
+                self._listeners.remove(listener)
+
+    def _back_from(self, transition: Transition, reason: str) -> Transition:
+        state = transition.state
+        if state.phase in FINAL or state.phase in (Phase.ROLLING_BACK, Phase.STUCK):
+            return transition
+        back = advance(self._plan, state, RollBack(reason=reason))
+        return back if back.action else transition
+
+    async def _carry_out(self, action: Action, state: State) -> Event:
+        if state.attempts:
+            await asyncio.sleep(min(2.0**state.attempts / 4, _LONGEST_BACKOFF_SECONDS))
+        try:
+            if action.kind is ActionKind.PROMOTE:
+                await self._target.promote(self._opening.release())
+            else:
+                await self._target.apply(self._opening.release(action.weight, action.mirror))
+        except TargetError as error:
+            return Failed(reason=str(error))
+        except Exception as error:  # noqa: BLE001 (a change that nobody knows the end of)
+            return Failed(reason=_unexpected(error))
+        return Done()
+
+    async def _evaluate(self) -> Event:
+        """Wait for the next evaluation's time, and judge what was seen until then."""
+        await asyncio.sleep(self._until_evaluation())
+        held = _now() - self._since
+        timeout = min(_OBSERVE_SECONDS, max(1.0, self._patience_left()))
+        try:
+            async with asyncio.timeout(timeout):
+                observation = await self._target.observe(
+                    self._opening.release(), min(held, self._plan.window)
+                )
+        except TargetError as error:
+            return self._no_metrics(str(error))
+        except TimeoutError:
+            return self._no_metrics(f"no answer within {timeout:.0f} s")
+        except Exception as error:  # noqa: BLE001 (a source that can't be read, whatever it says)
+            return self._no_metrics(_unexpected(error))
+        self._blind = False
+        self._answered = _now()
+        verdict = judge(observation, self._plan.conditions, self._baseline)
+        if observation.stable.requests >= self._plan.conditions.min_requests:
+            self._baseline = observation.stable
+        return Judged(
+            outcome=verdict.outcome, reason=verdict.reason, held=held, observation=observation
+        )
+
+    def _no_metrics(self, reason: str) -> MetricsFailed:
+        self._blind = True
+        return MetricsFailed(reason=reason, lasting=_now() - self._answered)
+
+    def _until_evaluation(self) -> float:
+        """Seconds; after an error the source is asked again sooner, at the latest at its end."""
+        interval = self._plan.interval
+        held = _now() - self._since
+        seconds = (math.floor(held / interval) + 1) * interval - held
+        return (
+            max(0.0, min(seconds, _RETRY_SECONDS, self._patience_left()))
+            if self._blind
+            else seconds
+        )
+
+    def _patience_left(self) -> float:
+        return self._plan.patience - (_now() - self._answered)
+
+    async def _take_requests(self) -> None:
+        while True:
+            # A request that can't be read now is looked for again.
+            with suppress(OSError):
+                for event in take(self._folder):
+                    self.post(event)
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+async def observe_baseline(opening: Opening, target: Target, seconds: float) -> Figures | None:
+    """The stable version's figures before the ramp, where there are enough of them."""
+    with suppress(Exception):
+        async with asyncio.timeout(_OBSERVE_SECONDS):
+            observation = await target.observe(opening.release(), seconds)
+        if observation.stable.requests >= opening.plan.conditions.min_requests:
+            return observation.stable
+    return None
+
+
+def begins_a_hold(before: Phase, after: Phase) -> bool:
+    """Whether the time of a stage counts anew from here."""
+    resumed = after is Phase.WATCHING and before is not Phase.WATCHING
+    return resumed or (before in ACTING and after in WATCHED)
+
+
+def _unexpected(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".replace("\n", "; ")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,117 @@
+"""The Pulumi engine as a ramp needs it."""
+
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from pulumi import automation
+from pulumi.automation import CommandResult, OnOutput, PulumiCommand
+from pulumi.automation.errors import create_command_error
+
+from canary.target import TargetError
+from cli.pulumi_cli import ROOT, CliError, find, state_environment
+
+_LOCK = re.compile(r"created by .*@(?P<host>\S+) \(pid (?P<pid>[0-9]+)\)")
+_LONGEST_REASON = 300
+
+
+class _Detached(PulumiCommand):
+    """A Pulumi CLI in sessions of its own.
+
+    A Ctrl-C in the terminal is the ramp's to answer: it would end an update in the middle. An
+    update outlives a ramp that is killed, and leaves the stack whole.
+    """
+
+    def __init__(self, found: PulumiCommand) -> None:
+        self.command = found.command
+        self.version = found.version
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: OnOutput | None = None,
+        on_error: OnOutput | None = None,
+    ) -> CommandResult:
+        """Run a command to its end; its output is given at once then."""
+        environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        if os.sep in self.command:
+            folder = Path(self.command).parent
+            environment["PATH"] = f"{folder}{os.pathsep}{environment['PATH']}"
+        done = subprocess.run(
+            [self.command, "--non-interactive", *args],
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            start_new_session=True,
+            check=False,
+        )
+        for text, listener in ((done.stdout, on_output), (done.stderr, on_error)):
+            if listener:
+                for line in text.splitlines():
+                    listener(line)
+        result = CommandResult(stdout=done.stdout, stderr=done.stderr, code=done.returncode)
+        if done.returncode:
+            raise create_command_error(result)
+        return result
+
+
+def open_stack(name: str, work_dir: str = str(ROOT)) -> automation.Stack:
+    """A stack that exists, with the state that the make targets use.
+
+    Raises:
+        TargetError: there is no Pulumi CLI, or no such stack.
+    """
+    try:
+        found = find()
+    except CliError as error:
+        raise TargetError(str(error)) from error
+    if found is None:
+        raise TargetError("a ramp needs the Pulumi CLI: run make install-cli, or install it")
+    try:
+        return automation.select_stack(
+            name,
+            work_dir=work_dir,
+            opts=automation.LocalWorkspaceOptions(
+                pulumi_command=_Detached(found), env_vars=state_environment()
+            ),
+        )
+    except automation.StackNotFoundError as error:
+        raise TargetError(f"stack {name}: there is none; run make up STACK={name} first") from error
+    except automation.CommandError as error:
+        raise TargetError(f"stack {name}: {reason_of(error)}") from error
+
+
+def reason_of(error: automation.CommandError) -> str:
+    """What the engine said was wrong, in one line."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    wrong = [line for line in lines if line.lower().startswith("error:")]
+    text = "; ".join(dict.fromkeys(wrong)) or " ".join(lines)
+    return text[:_LONGEST_REASON]
+
+
+def is_left_behind(error: automation.ConcurrentUpdateError) -> bool:
+    """Whether the stack is locked only by processes of this machine that have ended.
+
+    File and bucket backends lock by a file, which a killed process leaves behind. Its text is in
+    https://github.com/pulumi/pulumi/blob/master/pkg/backend/diy/lock.go.
+    """
+    locks = list(_LOCK.finditer(str(error)))
+    return bool(locks) and all(
+        lock["host"] == socket.gethostname() and not _runs(int(lock["pid"])) for lock in locks
+    )
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

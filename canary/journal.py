@@ -1,0 +1,248 @@
+"""A ramp's journal: JSON lines, each on the disk before what it announces is done."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from canary.events import EVENT, Event, Judged
+from canary.figures import Figures
+from canary.machine import Action, State, Transition, advance, begin
+from canary.plan import Plan
+from canary.target import Release
+
+
+class JournalError(Exception):
+    """A journal can't be read or written; the text says which and why."""
+
+
+class Opening(BaseModel):
+    """The first line: what the ramp was asked to do.
+
+    Attributes:
+        at: when, in ISO 8601, UTC.
+        stack: the stack's name.
+        target: where it runs: `cluster` or `rehearsal`.
+        stable, canary: the versions.
+        plan: steps, times and conditions.
+        baseline: the stable version's figures before the ramp, where there were enough.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    at: str
+    stack: str
+    target: str
+    stable: str
+    canary: str
+    plan: Plan
+    baseline: Figures | None = None
+
+    def release(self, weight: int = 0, mirror: int = 0) -> Release:
+        """Its versions with a split."""
+        return Release(self.stable, self.canary, weight, mirror)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line after the first: an event and what followed from it.
+
+    Attributes:
+        at: when, in ISO 8601, UTC.
+    """
+
+    at: str
+    event: Event
+    state: State
+    action: Action | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """A journal that was read.
+
+    Attributes:
+        whole: bytes up to the end of the last good line; a kill can cut the line after it.
+    """
+
+    path: Path
+    opening: Opening
+    entries: Sequence[Entry]
+    whole: int
+
+    @property
+    def state(self) -> State:
+        """Where the ramp stood after the last line."""
+        return self.entries[-1].state if self.entries else begin(self.opening.plan).state
+
+    def baseline(self) -> Figures | None:
+        """The stable version's latest figures with enough requests."""
+        wanted = self.opening.plan.conditions.min_requests
+        for entry in reversed(self.entries):
+            if isinstance(entry.event, Judged):
+                stable = entry.event.observation.stable
+                if stable.requests >= wanted:
+                    return stable
+        return self.opening.baseline
+
+
+class Journal:
+    """Appends to a journal.
+
+    A line is on the disk when a method returns, so that an action that follows from it is never
+    done without being known.
+    """
+
+    def __init__(self, path: Path, file: int) -> None:
+        self.path = path
+        self._file = file
+
+    @classmethod
+    def create(cls, folder: Path, opening: Opening) -> "Journal":
+        """Begin the journal of a new ramp, named by its time and canary."""
+        when = opening.at.translate(str.maketrans("", "", "-:")).replace("T", "-")[:19]
+        path = folder / f"{when}-{opening.canary}.jsonl"
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            journal = cls(path, file)
+            journal._append(opening.model_dump(mode="json"))
+            _sync_folder(folder)
+        except OSError as error:
+            raise JournalError(f"{path}: {error.strerror}") from error
+        return journal
+
+    @classmethod
+    def reopen(cls, record: Record) -> "Journal":
+        """Go on with a journal; a line that a kill cut is taken away."""
+        try:
+            file = os.open(record.path, os.O_WRONLY | os.O_APPEND)
+            os.ftruncate(file, record.whole)
+        except OSError as error:
+            raise JournalError(f"{record.path}: {error.strerror}") from error
+        return cls(record.path, file)
+
+    def write(self, event: Event, transition: Transition) -> Entry:
+        """Add an event and what follows from it."""
+        entry = Entry(now(), event, transition.state, transition.action)
+        try:
+            self._append(entry_json(entry))
+        except OSError as error:
+            raise JournalError(f"{self.path}: {error.strerror}") from error
+        return entry
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def _append(self, line: dict[str, Any]) -> None:
+        """Write a whole line, or nothing."""
+        rest = json.dumps(line).encode() + b"\n"
+        good = os.fstat(self._file).st_size
+        try:
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+            os.fsync(self._file)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._file, good)
+            raise
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """A line as JSON: the event, and for people what followed from it."""
+    action = entry.action
+    return {
+        "at": entry.at,
+        "event": entry.event.model_dump(mode="json"),
+        "phase": entry.state.phase.value,
+        "stage": entry.state.stage,
+        "weight": entry.state.weight,
+        "mirror": entry.state.mirror,
+        "reason": entry.state.reason,
+        "action": None
+        if action is None
+        else {"kind": action.kind.value, "weight": action.weight, "mirror": action.mirror},
+    }
+
+
+def now() -> str:
+    """The time in ISO 8601, UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def read(path: Path) -> Record:
+    """Read a journal, and follow the ramp through it; a last line that is broken is passed over.
+
+    Raises:
+        JournalError: it can't be read, or a line isn't one of a journal's.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise JournalError(f"{path}: {error.strerror}") from error
+    whole = content.rfind(b"\n") + 1
+    lines = content[:whole].splitlines(keepends=True)
+    if len(lines) > 1 and not _is_event(lines[-1]):
+        whole -= len(lines.pop())
+    if not lines:
+        raise JournalError(f"{path}: it holds no whole line")
+    try:
+        opening = Opening.model_validate_json(lines[0])
+    except ValidationError as error:
+        raise JournalError(f"{path}: line 1 is no ramp's opening") from error
+    return Record(path, opening, tuple(_entries(path, opening, lines[1:])), whole)
+
+
+def latest(folder: Path) -> Record | None:
+    """The journal of a stack's latest ramp; None before the first.
+
+    One that was killed before its first line was whole never did anything, and is passed over.
+    """
+    for path in sorted(folder.glob("*.jsonl"), reverse=True):
+        try:
+            begun = b"\n" in path.read_bytes()
+        except OSError as error:
+            raise JournalError(f"{path}: {error.strerror}") from error
+        if begun:
+            return read(path)
+    return None
+
+
+def _entries(path: Path, opening: Opening, lines: list[bytes]) -> Iterator[Entry]:
+    state = begin(opening.plan).state
+    for number, line in enumerate(lines, 2):
+        try:
+            at, event = _parsed(line)
+        except (ValueError, KeyError, TypeError) as error:
+            raise JournalError(f"{path}: line {number} is no ramp's event") from error
+        transition = advance(opening.plan, state, event)
+        state = transition.state
+        yield Entry(at, event, state, transition.action)
+
+
+def _parsed(line: bytes) -> tuple[str, Event]:
+    data = json.loads(line)
+    return str(data["at"]), EVENT.validate_python(data["event"])
+
+
+def _is_event(line: bytes) -> bool:
+    try:
+        _parsed(line)
+    except (ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,150 @@
+"""Opens the target that a command names.
+
+What a target needs takes seconds to import, so it is imported with the target: a request to the
+process that runs a ramp waits for none of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+from collections.abc import AsyncGenerator, Generator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from canary import control
+from canary.target import Target, TargetError, UsageError
+from cli.pulumi_cli import state_environment
+
+if TYPE_CHECKING:
+    from canary.cluster import ClusterTarget
+    from rehearsal.load import Load
+    from rehearsal.session import Session
+
+STATE = Path(__file__).parents[1] / ".state" / "canary"
+
+
+@dataclass
+class Place:
+    """An open target.
+
+    Attributes:
+        load: the phases of the rehearsal's load.
+    """
+
+    target: Target
+    load: Load | None = None
+    session: Session | None = field(default=None, repr=False)
+
+
+def journal_folder(options: argparse.Namespace) -> Path:
+    """Where a stack's journals are; rehearsals have a folder of their own."""
+    if options.journal:
+        if options.journal.exists() and not options.journal.is_dir():
+            raise UsageError(f"--journal = {options.journal}: must be a folder")
+        return options.journal
+    rehearsal = options.target == "rehearsal"
+    return STATE / (f"rehearsal-{options.stack}" if rehearsal else options.stack)
+
+
+@contextmanager
+def held_stack(folder: Path, options: argparse.Namespace) -> Generator[None]:
+    """Be the one process that ramps a stack, whichever folder its journals are in.
+
+    Raises:
+        BusyError: another process is.
+    """
+    with ExitStack() as locks:
+        locks.enter_context(control.held(folder, options.stack))
+        if options.target == "cluster":
+            backend = state_environment().get("PULUMI_BACKEND_URL") or os.environ.get(
+                "PULUMI_BACKEND_URL", ""
+            )
+            key = hashlib.sha256(f"{backend}\n{options.stack}".encode()).hexdigest()[:16]
+            locks.enter_context(control.held(STATE / "locks" / key, options.stack))
+        yield
+
+
+def open_cluster(options: argparse.Namespace) -> ClusterTarget:
+    """The stack by the Pulumi engine, and Prometheus.
+
+    Raises:
+        TargetError: there is no such stack, no Pulumi CLI, or the file of queries can't be used.
+    """
+    if options.target != "cluster":
+        raise TargetError("a rehearsal's mesh lives no longer than the process of its ramp")
+    from canary.cluster import ClusterTarget  # noqa: PLC0415
+    from canary.engine import open_stack  # noqa: PLC0415
+    from canary.prometheus import TOKEN_VARIABLE, Prometheus, Queries, read_queries  # noqa: PLC0415
+
+    queries = read_queries(options.queries) if options.queries else Queries()
+    if not options.prometheus.startswith(("http://", "https://")):
+        shown = options.prometheus.rpartition("@")[2]
+        raise UsageError(f"--prometheus = {shown}: must be an http:// or https:// address")
+    try:
+        prometheus = Prometheus(options.prometheus, os.environ.get(TOKEN_VARIABLE, ""), queries)
+    except ValueError as error:
+        raise UsageError("--prometheus: it is no address") from error
+    return ClusterTarget(open_stack(options.stack), prometheus)
+
+
+@asynccontextmanager
+async def opened(options: argparse.Namespace) -> AsyncGenerator[Place]:
+    """The target that the options name; the rehearsal's has a constant load while it is open.
+
+    Raises:
+        TargetError: it can't be opened.
+    """
+    if options.target == "cluster":
+        target = open_cluster(options)
+        try:
+            yield Place(target)
+        finally:
+            await target.close()
+        return
+    overrides = {"canaryWeight": "0", **dict(options.config)}
+    async with rehearsed(options.stack, overrides, dict(options.fault)) as place:
+        yield place
+
+
+@asynccontextmanager
+async def rehearsed(
+    stack: str, overrides: dict[str, str], faults: dict[str, str]
+) -> AsyncGenerator[Place]:
+    """A stack's mesh on this machine under constant load, its canary with faults.
+
+    Raises:
+        TargetError: the program refuses, or a process failed.
+    """
+    from canary.rehearsed import RehearsalTarget  # noqa: PLC0415
+    from rehearsal.load import Load  # noqa: PLC0415
+    from rehearsal.objects.fields import RefusedError  # noqa: PLC0415
+    from rehearsal.processes import ProcessError  # noqa: PLC0415
+    from rehearsal.program import ProgramError  # noqa: PLC0415
+    from rehearsal.runtime import Runtime, new_folder  # noqa: PLC0415
+    from rehearsal.scenes.stage import PATH, canary_version, learn_answers  # noqa: PLC0415
+    from rehearsal.session import Session  # noqa: PLC0415
+    from settings import CANARY_SERVICE  # noqa: PLC0415
+
+    runtime = Runtime(new_folder())
+    session = Session(runtime, stack, overrides)
+    try:
+        try:
+            await session.start()
+            if not canary_version(session):
+                raise TargetError(f"stack {stack} has no canary: give --config canaryVersion=v2")
+            judge = await learn_answers(session)
+            if faults:
+                workload = f"{CANARY_SERVICE}-{canary_version(session)}"
+                await runtime.adjust(workload, environment=faults)
+        except (ProgramError, RefusedError, ProcessError) as error:
+            raise TargetError(str(error).replace("\n", "; ")) from error
+        target = RehearsalTarget(session)
+        async with Load(runtime.port, PATH, judge) as load:
+            await load.measure("warm-up", 200)
+            yield Place(target, load, session)
+    finally:
+        await runtime.stop()

@@ -1,0 +1,215 @@
+"""The commands that drive a ramp: a new one, one that is taken up, and one that is ended."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from canary.driver import Course, Driver, Listener, observe_baseline
+from canary.events import Event, Interrupt, Restarted, Resume, RollBack
+from canary.journal import Journal, JournalError, Opening, Record, latest, now, read
+from canary.machine import FINAL, State, Transition, advance, begin
+from canary.options import is_planned, plan_of
+from canary.outcome import exit_status, last_line, standing
+from canary.places import Place, held_stack, journal_folder, opened
+from canary.progress import JsonLines, LiveView, PlainLines, say
+from canary.report import write_report
+from canary.target import Release, Target, TargetError, UsageError
+from canary.webhook import Webhook
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_WEBHOOK_SECONDS = 5.0
+_BASELINE_SECONDS = 60.0
+_ALL = 100
+
+
+async def ramp(options: argparse.Namespace) -> int:
+    """Ramp, or go on with a ramp; returns the exit status."""
+    if options.resume and is_planned(options):
+        raise UsageError("--resume goes on with the ramp's own plan: give no steps or conditions")
+    if options.webhook and not options.webhook.startswith(("http://", "https://")):
+        raise UsageError(f"--webhook = {options.webhook}: must be an http:// or https:// address")
+    _check_report(options.report)
+    plan = plan_of(options)
+    folder = journal_folder(options)
+    with held_stack(folder, options):
+        record = latest(folder)
+        if options.resume and (record is None or record.state.phase in FINAL):
+            raise TargetError(f"stack {options.stack}: no ramp was left to go on with")
+        async with opened(options) as place:
+            live = await place.target.release()
+            if options.resume and record is not None:
+                course = taken_up(record, live, [Resume()])
+            else:
+                refuse_unfinished(record, live, options)
+                check_start(live, options.stack)
+                await place.target.prepare()
+                opening = Opening(
+                    at=now(),
+                    stack=options.stack,
+                    target=options.target,
+                    stable=live.stable,
+                    canary=live.canary,
+                    plan=plan,
+                )
+                seconds = min(plan.window, _BASELINE_SECONDS)
+                baseline = await observe_baseline(opening, place.target, seconds)
+                opening = opening.model_copy(update={"baseline": baseline})
+                journal = Journal.create(folder, opening)
+                course = Course(opening, journal, begin(plan), baseline)
+            return await _drive(course, place, folder, options)
+
+
+async def end(options: argparse.Namespace, target: Target, record: Record, folder: Path) -> State:
+    """Roll back a ramp that no process runs."""
+    live = await target.release()
+    course = taken_up(record, live, [RollBack(half_promoted=True)])
+    driver = Driver(course, target, folder, [_lines(options, course.opening)])
+    try:
+        with _interrupting(driver):
+            return await driver.run()
+    finally:
+        course.journal.close()
+
+
+def taken_up(record: Record, live: Release, events: Sequence[Event]) -> Course:
+    """A ramp that another process left, after what happens first.
+
+    Raises:
+        TargetError: the stack has other versions by now.
+    """
+    opening = record.opening
+    promoted = is_half_promoted(record, live)
+    if not promoted and not is_of(opening, live):
+        raise TargetError(
+            f"the stack went on without the ramp of {opening.canary}: it is {live} now"
+        )
+    journal = Journal.reopen(record)
+    state, action = record.state, None
+    weight = _ALL if promoted else live.weight
+    for event in (Restarted(weight=weight, mirror=live.mirror), *events):
+        transition = advance(opening.plan, state, event)
+        try:
+            journal.write(event, transition)
+        except JournalError:
+            journal.close()
+            raise
+        state = transition.state
+        action = transition.action or action
+    return Course(opening, journal, Transition(state, action), record.baseline())
+
+
+def is_of(opening: Opening, live: Release) -> bool:
+    """Whether a ramp is one of the versions that the stack has."""
+    return (opening.stable, opening.canary) == (live.stable, live.canary)
+
+
+def is_half_promoted(record: Record, live: Release) -> bool:
+    """Whether the route is the canary's alone, though the ramp's promotion didn't end."""
+    unfinished = record.state.phase not in FINAL
+    last = record.state.stage == len(record.opening.plan.stages) - 1
+    return unfinished and last and (live.stable, live.canary) == (record.opening.canary, "")
+
+
+def refuse_unfinished(record: Record | None, live: Release, options: argparse.Namespace) -> None:
+    """Refuse a new ramp while another is unfinished; a rehearsal's mesh ended with its process."""
+    if record is None or record.state.phase in FINAL or options.target == "rehearsal":
+        return
+    if is_of(record.opening, live) or is_half_promoted(record, live):
+        raise TargetError(
+            f"stack {options.stack}: a ramp is unfinished, {standing(record.opening, record.state)}"
+            "; go on with ramp --resume, or end it with rollback"
+        )
+
+
+def check_start(live: Release, stack: str) -> None:
+    """See that a ramp can begin."""
+    if not live.canary:
+        raise TargetError(
+            f"stack {stack} has no canary: run pulumi config set canaryVersion and make up first"
+        )
+    if live.weight or live.mirror:
+        raise TargetError(
+            f"canaryWeight = {live.weight}, canaryMirrorPercent = {live.mirror}: "
+            "a ramp begins at 0; run rollback first"
+        )
+
+
+async def _drive(course: Course, place: Place, folder: Path, options: argparse.Namespace) -> int:
+    opening = course.opening
+    webhook = Webhook(options.webhook, opening) if options.webhook else None
+    try:
+        with ExitStack() as stack:
+            shown = _shown(options, opening, stack)
+            listeners: list[Listener] = [shown, webhook] if webhook else [shown]
+            driver = Driver(course, place.target, folder, listeners)
+            stack.enter_context(_interrupting(driver))
+            state = await driver.run()
+    finally:
+        course.journal.close()
+    report = options.report or course.journal.path.with_suffix(".html")
+    try:
+        write_report(read(course.journal.path), report)
+    except Exception as error:  # noqa: BLE001 (how the ramp ended is told all the same)
+        say(f"canary: no report was written: {error}".replace("\n", "; "), sys.stderr)
+    if webhook:
+        try:
+            await webhook.close(_WEBHOOK_SECONDS)
+        except Exception as error:  # noqa: BLE001 (the same)
+            say(f"canary: the webhook failed: {error}".replace("\n", "; "), sys.stderr)
+        if webhook.dropped:
+            say(f"canary: {webhook.dropped} messages to the webhook were lost", sys.stderr)
+    out = sys.stderr if options.json else sys.stdout
+    if place.load:
+        sent = sum(phase.requests for phase in place.load.phases)
+        failed = sum(phase.failed for phase in place.load.phases)
+        say(f"load: {sent:,} requests, {failed} failed", out)
+    say(f"journal: {course.journal.path}\nreport: {report}", out)
+    say(last_line(opening, state), out)
+    return exit_status(state)
+
+
+def _check_report(path: Path | None) -> None:
+    """See that the report can be written, before anything is done."""
+    if path is None:
+        return
+    new = not path.exists()
+    try:
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise UsageError(f"--report = {path}: {error.strerror}") from error
+    if new:
+        path.unlink()
+
+
+def _shown(options: argparse.Namespace, opening: Opening, stack: ExitStack) -> Listener:
+    console = Console(file=sys.stdout)
+    if options.json or not console.is_terminal:
+        return _lines(options, opening)
+    try:
+        return stack.enter_context(LiveView(opening, console))
+    except (OSError, ValueError):
+        return _lines(options, opening)
+
+
+def _lines(options: argparse.Namespace, opening: Opening) -> Listener:
+    return JsonLines(sys.stdout) if options.json else PlainLines(opening, sys.stdout)
+
+
+@contextmanager
+def _interrupting(driver: Driver) -> Generator[None]:
+    """Let Ctrl-C and a terminal that goes away reach the ramp."""
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, driver.post, Interrupt())
+    try:
+        yield
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)

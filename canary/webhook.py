@@ -1,0 +1,95 @@
+"""Tells a webhook of every change of phase, in the background."""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+
+from canary.journal import Entry, Opening, entry_json
+from canary.machine import Phase
+
+_TIMEOUT_SECONDS = 5.0
+_ATTEMPTS = 3
+_BACKOFF_SECONDS = 0.5
+_ACCEPTED = 300
+
+
+class Webhook:
+    """Posts JSON to one address, in the order in which things happened.
+
+    A ramp never waits for it: what can't be told within its attempts is dropped and counted.
+
+    Args:
+        url: where to post.
+        opening: what the ramp was asked to do.
+        timeout: seconds for each attempt.
+
+    Attributes:
+        dropped: how many messages didn't arrive.
+    """
+
+    def __init__(self, url: str, opening: Opening, timeout: float = _TIMEOUT_SECONDS) -> None:
+        self.dropped = 0
+        self._url = url
+        self._opening = opening
+        self._timeout = timeout
+        self._phase: Phase | None = None
+        self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._worker: asyncio.Task[None] | None = None
+
+    def entry(self, entry: Entry) -> None:
+        """Post the line where it changes the phase."""
+        if entry.state.phase is self._phase:
+            return
+        self._phase = entry.state.phase
+        message = {
+            "stack": self._opening.stack,
+            "target": self._opening.target,
+            "stable": self._opening.stable,
+            "canary": self._opening.canary,
+            "text": self._text(entry),
+            **entry_json(entry),
+        }
+        self._messages.put_nowait(message)
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._post_all())
+
+    async def close(self, seconds: float) -> None:
+        """Wait so long at most for what is still to be posted."""
+        if self._worker is None:
+            return
+        _, late = await asyncio.wait([asyncio.create_task(self._messages.join())], timeout=seconds)
+        self._worker.cancel()
+        for task in late:
+            task.cancel()
+            self.dropped += 1 + self._messages.qsize()
+        await asyncio.wait([self._worker, *late])
+
+    def _text(self, entry: Entry) -> str:
+        state = entry.state
+        reason = f": {state.reason}" if state.reason else ""
+        return (
+            f"{self._opening.stack}: {self._opening.canary} is {state.phase.value} "
+            f"at {state.weight}%{reason}"
+        )
+
+    async def _post_all(self) -> None:
+        timeout = aiohttp.ClientTimeout(total=self._timeout)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            while True:
+                message = await self._messages.get()
+                if not await self._posted(session, message):
+                    self.dropped += 1
+                self._messages.task_done()
+
+    async def _posted(self, session: aiohttp.ClientSession, message: dict[str, Any]) -> bool:
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(_BACKOFF_SECONDS * 2 ** (attempt - 1))
+            try:
+                async with session.post(self._url, json=message) as response:
+                    if response.status < _ACCEPTED:
+                        return True
+            except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+                continue
+        return False

@@ -1,0 +1,35 @@
+"""A small stack with the project's own route, rendered to files instead of applied to a cluster."""
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from istio.routing import WeightedRoute, WeightedRouteArgs
+
+config = pulumi.Config("petmesh")
+stable, canary = config.require("stableVersion"), config.get("canaryVersion") or ""
+provider = kubernetes.Provider("files", render_yaml_to_directory=config.require("folder"))
+opts = pulumi.ResourceOptions(provider=provider)
+workloads = [
+    kubernetes.core.v1.ConfigMap(
+        f"petdetailsservice-{version}-deployment",
+        metadata={"name": version, "namespace": "pets"},
+        data={"extra": config.get("extra") or ""},
+        opts=opts,
+    )
+    for version in filter(None, (stable, canary))
+]
+route = WeightedRoute(
+    "petdetailsservice",
+    WeightedRouteArgs(
+        service="petdetailsservice",
+        namespace="pets",
+        host="petdetailsservice.pets.svc.cluster.local",
+        needs=workloads,
+        stable=stable,
+        canary=canary,
+        canary_weight=config.require_int("canaryWeight"),
+        canary_mirror_percent=config.get_int("canaryMirrorPercent") or 0,
+    ),
+    opts,
+)
+pulumi.export("weights", route.weights)

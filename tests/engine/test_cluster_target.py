@@ -1,0 +1,196 @@
+"""The cluster's target on the real Pulumi engine; manifests go to files instead of a cluster."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pulumi import automation
+
+from canary.cluster import ClusterTarget
+from canary.driver import Course, Driver
+from canary.engine import open_stack
+from canary.figures import Figures
+from canary.journal import Journal, Opening, now
+from canary.machine import Phase, begin
+from canary.prometheus import Prometheus
+from canary.target import Release, TargetError
+from cli.pulumi_cli import ROOT, CliError, find
+from tests.unit.canary.fakes import BAD, GOOD, QUICK
+
+
+def _missing() -> str:
+    try:
+        return "" if find() else "no Pulumi CLI: run make install-cli"
+    except CliError as error:
+        return str(error)
+
+
+pytestmark = pytest.mark.skipif(bool(_missing()), reason=_missing() or "there is one")
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The small project with v1 stable and v2 at weight 0, without any stack."""
+    state, manifests = tmp_path / "state", tmp_path / "manifests"
+    state.mkdir()
+    monkeypatch.setenv("PULUMI_BACKEND_URL", state.as_uri())
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "test")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    folder = tmp_path / "project"
+    folder.mkdir()
+    runtime = {"name": "python", "options": {"virtualenv": str(Path(sys.prefix))}}
+    (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "petmesh", "runtime": runtime}))
+    program = (Path(__file__).parent / "program.py").read_text()
+    (folder / "__main__.py").write_text(program)
+    config = {"stableVersion": "v1", "canaryVersion": "v2", "canaryWeight": "0"}
+    config["folder"] = str(manifests)
+    stack_config = {f"petmesh:{key}": value for key, value in config.items()}
+    (folder / "Pulumi.local.yaml").write_text(yaml.safe_dump({"config": stack_config}))
+    return folder
+
+
+@pytest.fixture
+def project(empty: Path) -> Path:
+    """The same, applied once."""
+    options = automation.LocalWorkspaceOptions(pulumi_command=find())
+    automation.create_stack("local", work_dir=str(empty), opts=options).up()
+    return empty
+
+
+def target_of(project: Path) -> ClusterTarget:
+    return ClusterTarget(open_stack("local", str(project)), Prometheus("http://127.0.0.1:1"))
+
+
+def config_of(project: Path) -> dict[str, Any]:
+    return yaml.safe_load((project / "Pulumi.local.yaml").read_text())["config"]
+
+
+def test_a_ramp_by_the_engine(project: Path) -> None:
+    async def run() -> None:
+        target = target_of(project)
+        assert await target.release() == Release("v1", "v2")
+        await target.prepare()
+
+        # A change that lies ready isn't applied by a step.
+        stack = open_stack("local", str(project))
+        stack.set_config("extra", automation.ConfigValue("changed"))
+        await target.apply(Release("v1", "v2", 25, 10))
+        assert await target.release() == Release("v1", "v2", 25, 10)
+        assert config_of(project)["petmesh:canaryWeight"] in ("25", 25)
+        with pytest.raises(TargetError, match="changes that aren't applied: ConfigMap"):
+            await target.prepare()
+
+        # Nor by a promotion, which is refused and leaves the config as it was.
+        with pytest.raises(TargetError, match="a promotion would change more: ConfigMap"):
+            await target.promote(Release("v1", "v2", 25, 10))
+        assert await target.release() == Release("v1", "v2", 25, 10)
+        assert config_of(project)["petmesh:stableVersion"] == "v1"
+
+        stack.remove_config("extra")
+        await target.apply(Release("v1", "v2"))
+        assert await target.release() == Release("v1", "v2")
+
+        await target.promote(Release("v1", "v2"))
+        assert await target.release() == Release("v2", "")
+        assert "petmesh:canaryVersion" not in config_of(project)
+        await target.prepare()
+
+        # Back from a promotion: the version that is gone is started before the route names it.
+        await target.apply(Release("v1", "v2"))
+        assert await target.release() == Release("v1", "v2")
+
+    asyncio.run(run())
+
+
+def test_a_lock_that_a_killed_process_left_holds_nothing_up(project: Path) -> None:
+    locks = project.parent / "state" / ".pulumi" / "locks" / "organization" / "petmesh" / "local"
+    ended = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
+    lock = locks / "left.json"
+
+    left = {
+        "username": "someone",
+        "hostname": socket.gethostname(),
+        "timestamp": "2026-01-01T00:00:00Z",
+    }
+
+    def leave(process: int) -> None:
+        locks.mkdir(parents=True, exist_ok=True)
+        lock.write_text(json.dumps({**left, "pid": process}))
+
+    async def run() -> None:
+        target = target_of(project)
+        leave(int(ended.stdout))
+        await target.apply(Release("v1", "v2", 10))
+        assert (await target.release()).weight == 10
+        leave(os.getpid())
+        with pytest.raises(TargetError, match="another update is under way"):
+            await target.apply(Release("v1", "v2", 25))
+        assert (await target.release()).weight == 10
+
+    asyncio.run(run())
+
+
+def test_a_stack_that_is_not_there_is_named(empty: Path) -> None:
+    with pytest.raises(TargetError, match="stack nope: there is none; run make up STACK=nope"):
+        open_stack("nope", str(empty))
+
+
+class Measured(Prometheus):
+    """Figures that a test decides."""
+
+    def __init__(self, canary: Figures) -> None:
+        super().__init__("http://127.0.0.1:1")
+        self._canary = canary
+
+    async def figures(self, workload: str, namespace: str, version: str, seconds: float) -> Figures:
+        assert (workload, namespace) == (f"petdetailsservice-{version}", "pets")
+        assert seconds > 0
+        return self._canary if version == "v2" else GOOD
+
+
+@pytest.mark.parametrize(
+    ("canary", "phase", "release"),
+    [
+        (GOOD, Phase.PROMOTED, Release("v2", "")),
+        (BAD, Phase.ROLLED_BACK, Release("v1", "v2")),
+    ],
+)
+def test_a_whole_ramp_by_the_engine(
+    project: Path, tmp_path: Path, canary: Figures, phase: Phase, release: Release
+) -> None:
+    async def run() -> None:
+        target = ClusterTarget(open_stack("local", str(project)), Measured(canary))
+        plan = QUICK.model_copy(update={"steps": (50, 100)})
+        opening = Opening(
+            at=now(), stack="local", target="cluster", stable="v1", canary="v2", plan=plan
+        )
+        journal = Journal.create(tmp_path / "journal", opening)
+        course = Course(opening, journal, begin(plan))
+        state = await Driver(course, target, tmp_path / "journal").run()
+        assert (state.phase, await target.release()) == (phase, release), state.reason
+
+    asyncio.run(run())
+
+
+def test_a_weight_that_somebody_else_changed_is_not_raised_but_taken_back(project: Path) -> None:
+    async def run() -> None:
+        target, other = target_of(project), target_of(project)
+        await target.release()
+        await target.apply(Release("v1", "v2", 10))
+        await other.apply(Release("v1", "v2", 40))
+        with pytest.raises(TargetError, match="somebody else changed the weight: it is v1 60%"):
+            await target.apply(Release("v1", "v2", 25))
+        assert (await other.release()).weight == 40
+        await target.apply(Release("v1", "v2"))
+        assert (await other.release()).weight == 0
+
+    asyncio.run(run())

@@ -1,0 +1,357 @@
+"""What the commands do to a stack, on a target in memory."""
+
+import argparse
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from canary import commands, control, places, ramping
+from canary.__main__ import main
+from canary.journal import latest, now
+from canary.machine import Phase
+from canary.places import Place
+from canary.plan import Plan
+from canary.target import Release
+from tests.unit.canary.fakes import BAD, GOOD, QUICK, FakeTarget, start
+
+PLAN = ["--hold", "40ms", "--interval", "20ms", "--failures", "2"]
+
+
+@pytest.fixture
+def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
+    """The stack that every command finds."""
+    found = FakeTarget()
+    monkeypatch.setattr(places, "STATE", tmp_path / "state")
+
+    def open_cluster(_: argparse.Namespace) -> FakeTarget:
+        return found
+
+    @asynccontextmanager
+    async def opened(_: argparse.Namespace) -> AsyncGenerator[Place]:
+        yield Place(found)
+
+    monkeypatch.setattr(commands, "open_cluster", open_cluster)
+    monkeypatch.setattr(ramping, "opened", opened)
+    return found
+
+
+def left_at_10(folder: Path, target: FakeTarget) -> None:
+    """A ramp whose process was killed at weight 10."""
+
+    async def killed() -> None:
+        plan = QUICK.model_copy(update={"hold": 60.0})
+        task = asyncio.create_task(start(folder, target, plan).run())
+        async with target.changed:
+            await target.changed.wait_for(lambda: target.live.weight == 10)
+        await asyncio.sleep(0.05)
+        task.cancel()
+
+    asyncio.run(killed())
+
+
+def run(folder: Path, *arguments: str) -> int:
+    command, *more = arguments
+    return main([command, "--journal", str(folder), *more])
+
+
+def phase(folder: Path) -> Phase:
+    record = latest(folder)
+    assert record is not None
+    return record.state.phase
+
+
+def test_a_ramp_promotes_and_says_so_last(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, "ramp", *PLAN) == 0
+    assert target.live == Release("v2", "")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "promoted: v2 is the stable version and gets every request"
+    assert list(tmp_path.glob("*.html"))
+
+
+def test_a_ramp_that_goes_back_has_a_status_of_its_own(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target.canary = BAD
+    assert run(tmp_path, "ramp", "--json", *PLAN) == 3
+    assert target.live == Release("v1", "v2")
+    captured = capsys.readouterr()
+    assert [json.loads(line)["phase"] for line in captured.out.splitlines()][-1] == "rolled back"
+    assert captured.err.splitlines()[-1].startswith("rolled back: v2 is at weight 0, v1 gets every")
+
+
+def test_a_ramp_begins_at_0_and_only_with_a_canary(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target.live = Release("v1", "v2", 25)
+    assert run(tmp_path, "ramp", *PLAN) == 1
+    assert (
+        "canaryWeight = 25, canaryMirrorPercent = 0: a ramp begins at 0" in capsys.readouterr().err
+    )
+    target.live = Release("v1", "")
+    assert run(tmp_path, "ramp", *PLAN) == 1
+    assert "stack local has no canary" in capsys.readouterr().err
+
+
+def test_a_ramp_that_was_left_is_not_forgotten(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_at_10(tmp_path, target)
+    assert run(tmp_path, "ramp", *PLAN) == 1
+    assert "a ramp is unfinished, v2 is watching at weight 10" in capsys.readouterr().err
+    assert run(tmp_path, "promote") == 1
+    assert "a ramp is unfinished" in capsys.readouterr().err
+    assert target.live.weight == 10
+
+
+def test_resume_goes_on_with_the_ramps_own_plan(tmp_path: Path, target: FakeTarget) -> None:
+    left_at_10(tmp_path, target)
+    target.canary = BAD
+    assert run(tmp_path, "ramp", "--resume") == 3
+    assert (target.live.weight, phase(tmp_path)) == (0, Phase.ROLLED_BACK)
+
+
+def test_rollback_ends_a_ramp_that_was_left(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_at_10(tmp_path, target)
+    assert run(tmp_path, "rollback") == 0
+    assert (target.live, phase(tmp_path)) == (Release("v1", "v2"), Phase.ROLLED_BACK)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "rolled back: v2 is at weight 0, v1 gets every request: asked for"
+
+
+def test_rollback_needs_no_ramp(tmp_path: Path, target: FakeTarget) -> None:
+    target.live = Release("v1", "v2", 40, 10)
+    assert run(tmp_path, "rollback") == 0
+    assert target.live == Release("v1", "v2")
+
+
+def test_rollback_that_fails_says_so(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target.live = Release("v1", "v2", 40)
+    target.broken_changes = 1
+    assert run(tmp_path, "rollback") == 1
+    assert capsys.readouterr().err == "canary: change refused\n"
+    assert target.live.weight == 40
+
+
+def test_promote_from_less_than_100_has_to_be_meant(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target.live = Release("v1", "v2", 50)
+    assert run(tmp_path, "promote") == 1
+    assert "canaryWeight = 50: a promotion moves every request at once" in capsys.readouterr().err
+    assert run(tmp_path, "promote", "--now") == 0
+    assert target.live == Release("v2", "")
+
+
+def test_status_tells_what_is_live_beside_what_the_journal_says(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_at_10(tmp_path, target)
+    target.live = Release("v1", "v2", 60)
+    assert run(tmp_path, "status") == 0
+    text = capsys.readouterr().out
+    assert "live: v1 40%, v2 60%" in text
+    assert "  v2: 1000 requests in the last 60 s, 100.00% of them good, p50 5 ms, p99 20 ms" in text
+    assert "  live is 60, the journal's last known weight 10" in text
+    target.live = Release("v2", "v3")
+    assert run(tmp_path, "status") == 0
+    assert "the stack went on without it" in capsys.readouterr().out
+    assert run(tmp_path, "status", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["live"] == {"stable": "v2", "canary": "v3", "weight": 0, "mirror": 0}
+
+
+def test_a_gate_opens_by_the_approval_from_another_process(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    statuses: list[int] = []
+
+    def approve() -> None:
+        for _ in range(200):
+            record = latest(tmp_path)
+            if record and record.state.phase is Phase.WAITING:
+                statuses.append(run(tmp_path, "approve"))
+                return
+            time.sleep(0.02)
+
+    approver = threading.Thread(target=approve)
+    approver.start()
+    assert run(tmp_path, "ramp", *PLAN, "--gate", "promotion") == 0
+    approver.join()
+    assert statuses == [0]
+    assert target.live == Release("v2", "")
+    assert "v2 100% waiting for approval (100%)" in capsys.readouterr().out
+
+
+def test_a_stack_that_went_on_is_free_for_a_new_ramp(tmp_path: Path, target: FakeTarget) -> None:
+    left_at_10(tmp_path, target)
+    target.live = Release("v2", "v3")
+    assert run(tmp_path, "ramp", *PLAN) == 0
+    assert target.live == Release("v3", "")
+
+
+def test_rollback_without_a_readable_journal_goes_by_what_is_live(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_at_10(tmp_path, target)
+    [path] = tmp_path.glob("*.jsonl")
+    path.write_text(path.read_text().replace('"steps"', '"stairs"'))
+    assert run(tmp_path, "status") == 0
+    told = capsys.readouterr().out
+    assert "live: v1 90%, v2 10%" in told
+    assert "ramp: not known" in told
+    assert run(tmp_path, "rollback") == 0
+    assert target.live == Release("v1", "v2")
+    [warning] = capsys.readouterr().err.splitlines()
+    assert "without the journal" in warning
+    assert "line 1 is no ramp's opening" in warning
+
+
+def test_rollback_on_a_full_disk_goes_by_what_is_live(
+    tmp_path: Path,
+    target: FakeTarget,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left_at_10(tmp_path, target)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.write", full)
+    status = run(tmp_path, "rollback")
+    monkeypatch.undo()
+    assert (status, target.live) == (0, Release("v1", "v2"))
+    assert "No space left on device" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written_changes_no_exit_status(
+    tmp_path: Path,
+    target: FakeTarget,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(ramping, "write_report", refuse)
+    target.canary = BAD
+    assert run(tmp_path, "ramp", *PLAN) == 3
+    captured = capsys.readouterr()
+    assert "no report was written" in captured.err
+    assert captured.out.splitlines()[-1].startswith("rolled back: v2 is at weight 0")
+
+
+def test_a_report_that_has_nowhere_to_go_is_refused_before_the_start(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = tmp_path / "none" / "report.html"
+    assert run(tmp_path, "ramp", *PLAN, "--report", str(nowhere)) == 2
+    assert f"--report = {nowhere}: No such file" in capsys.readouterr().err
+    assert target.changes == []
+
+
+def left_promoting(folder: Path, target: FakeTarget) -> None:
+    """A ramp that was killed once its promotion had moved the route."""
+    asyncio.run(start(folder, target).run())
+    [path] = folder.glob("*.jsonl")
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    assert phase(folder) is Phase.PROMOTING
+
+
+@pytest.mark.parametrize("kept", ["promoting", "paused"])
+def test_a_half_done_promotion_can_be_rolled_back_or_finished(
+    tmp_path: Path, target: FakeTarget, kept: str
+) -> None:
+    for command, status, live in (
+        (["rollback"], 0, Release("v1", "v2")),
+        (["ramp", "--resume"], 0, Release("v2", "")),
+    ):
+        folder = tmp_path / command[0]
+        target.live = Release("v1", "v2")
+        left_promoting(folder, target)
+        if kept == "paused":
+            [path] = folder.glob("*.jsonl")
+            failed = json.dumps({"at": now(), "event": {"kind": "failed", "reason": "deletion"}})
+            path.write_text(path.read_text() + f"{failed}\n" * 3)
+            assert phase(folder) is Phase.PAUSED
+        assert target.live == Release("v2", "")
+        assert run(folder, *command) == status
+        assert target.live == live
+        assert phase(folder) in (Phase.PROMOTED, Phase.ROLLED_BACK)
+
+
+def test_status_after_a_ramp_that_ended_says_that_the_stack_was_changed_since(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target.canary = BAD
+    run(tmp_path, "ramp", *PLAN)
+    capsys.readouterr()
+    run(tmp_path, "status")
+    assert "ramp: rolled back: v2 is at weight 0" in capsys.readouterr().out
+    target.live = Release("v1", "v2", 40)
+    run(tmp_path, "status")
+    told = capsys.readouterr().out
+    assert "is at weight 0" not in told
+    assert "the stack was changed since" in told
+
+
+def test_promote_opens_no_other_gate_than_the_promotions(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def waiting() -> None:
+        plan = Plan.model_validate({**QUICK.model_dump(), "gates": (10,)})
+        task = asyncio.create_task(start(tmp_path, target, plan).run())
+        await asyncio.sleep(0.1)
+        task.cancel()
+
+    asyncio.run(waiting())
+    with control.held(tmp_path, "local"):
+        assert run(tmp_path, "promote") == 1
+    assert "the ramp waits at 10" in capsys.readouterr().err
+
+
+def test_a_journal_that_is_a_file_and_queries_that_are_no_text_are_mistakes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "STATE", tmp_path / "state")
+    file = tmp_path / "file"
+    file.write_bytes(b"requests: \xff\xfe")
+    assert main(["status", "--journal", str(file)]) == 2
+    assert capsys.readouterr().err == f"canary: --journal = {file}: must be a folder\n"
+    assert main(["rollback", "--journal", str(tmp_path), "--queries", str(file)]) == 2
+    assert capsys.readouterr().err == f"canary: {file}: it is no UTF-8\n"
+
+
+def test_another_folder_of_journals_is_no_way_round_the_lock(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = argparse.Namespace(target="cluster", stack="local")
+    with places.held_stack(tmp_path / "one", options):
+        assert run(tmp_path / "two", "ramp", *PLAN) == 1
+    assert "runs a ramp of it" in capsys.readouterr().err
+    assert target.changes == []
+
+
+def test_blue_green_is_compared_with_the_figures_from_before_though_it_was_killed(
+    tmp_path: Path, target: FakeTarget
+) -> None:
+    assert run(tmp_path, "ramp", *PLAN, "--blue-green") == 0
+    [path] = tmp_path.glob("*.jsonl")
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    record = latest(tmp_path)
+    assert record is not None
+    assert record.entries == ()
+    assert record.baseline() == GOOD
+    assert target.live == Release("v2", "")

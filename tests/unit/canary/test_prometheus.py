@@ -1,0 +1,275 @@
+"""Figures from Prometheus: its HTTP API as a fake server gives it, and a real one."""
+
+import asyncio
+import base64
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from aiohttp import web
+
+from canary.figures import Figures
+from canary.prometheus import Prometheus, Queries, read_queries
+from canary.target import TargetError
+
+Answer = Callable[[str], tuple[int, Any]]
+
+
+@asynccontextmanager
+async def fake(answer: Answer) -> AsyncGenerator[tuple[str, list[str]]]:
+    """A server of Prometheus' query API on loopback, and the queries that it got."""
+    queries: list[str] = []
+
+    async def query(request: web.Request) -> web.Response:
+        text = str((await request.post())["query"])
+        queries.append(text)
+        status, body = answer(text)
+        return web.json_response(body, status=status)
+
+    application = web.Application()
+    application.router.add_post("/prefix/api/v1/query", query)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/prefix/", queries
+    finally:
+        await runner.cleanup()
+
+
+def vector(*values: str) -> tuple[int, Any]:
+    result: list[Any] = [{"metric": {}, "value": [1.0, value]} for value in values]
+    return 200, {"status": "success", "data": {"resultType": "vector", "result": result}}
+
+
+def figures(answer: Answer, queries: Queries | None = None) -> tuple[Figures, list[str]]:
+    async def run() -> tuple[Figures, list[str]]:
+        async with fake(answer) as (url, asked):
+            prometheus = Prometheus(url, queries=queries)
+            try:
+                return await prometheus.figures("details-v2", "pets", "v2", 29.7), asked
+            finally:
+                await prometheus.close()
+
+    return asyncio.run(run())
+
+
+def istio(query: str) -> tuple[int, Any]:
+    if "0.99" in query:
+        return vector("42.5")
+    if "0.5," in query:
+        return vector("7")
+    return vector("3") if "5..|0" in query else vector("150.4")
+
+
+def test_the_figures_are_of_the_version_and_the_window() -> None:
+    found, asked = figures(istio)
+    assert found == Figures(requests=150.4, errors=3, p50=7, p99=42.5)
+    for query in asked:
+        assert 'destination_workload="details-v2"' in query
+        assert 'destination_workload_namespace="pets"' in query
+        assert 'destination_version="v2"' in query
+        assert "[30s]" in query
+
+
+def test_no_series_is_no_requests_and_no_latency() -> None:
+    assert figures(lambda _: vector())[0] == Figures()
+    assert figures(lambda _: vector("NaN"))[0] == Figures()
+
+
+def test_more_errors_than_requests_by_extrapolation_are_all_of_them() -> None:
+    found, _ = figures(lambda query: vector("9") if "5..|0" in query else vector("8"))
+    assert (found.requests, found.errors) == (8, 8)
+
+
+NO_FIGURE: list[tuple[tuple[int, Any], str]] = [
+    ((400, {"status": "error", "error": "parse error: bad"}), "parse error: bad"),
+    ((200, {"status": "success", "data": {}}), "gives no number"),
+    ((200, ["other"]), "no answer of its API"),
+    ((403, {}), "wants another PROMETHEUS_TOKEN"),
+    (vector("1", "2"), "gives 2 series"),
+]
+
+
+@pytest.mark.parametrize(("answer", "reason"), NO_FIGURE)
+def test_what_is_no_figure_is_an_error_in_one_line(answer: tuple[int, Any], reason: str) -> None:
+    with pytest.raises(TargetError, match=reason) as caught:
+        figures(lambda _: answer)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_address_where_nothing_listens_is_an_error() -> None:
+    async def run() -> None:
+        prometheus = Prometheus("http://127.0.0.1:1")
+        try:
+            await prometheus.figures("details-v2", "pets", "v2", 30)
+        finally:
+            await prometheus.close()
+
+    with pytest.raises(TargetError, match=r"Prometheus at http://127\.0\.0\.1:1: "):
+        asyncio.run(run())
+
+
+def test_queries_can_be_replaced_and_wrong_ones_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "queries.yaml"
+    file.write_text('requests: sum(increase(hits{v="$version"}[$window]))\n')
+    _, asked = figures(istio, read_queries(file))
+    assert 'sum(increase(hits{v="v2"}[30s]))' in asked
+    for text, reason in (
+        ("latency: x[$windw]", "latency: may hold no "),
+        ("speed: x", "speed: Extra inputs are not permitted"),
+        ("[", "it is no YAML"),
+    ):
+        file.write_text(text)
+        with pytest.raises(TargetError, match=reason):
+            read_queries(file)
+    with pytest.raises(TargetError, match="No such file"):
+        read_queries(tmp_path / "none.yaml")
+
+
+class Exporter(BaseHTTPRequestHandler):
+    """Istio's standard metrics of two versions, growing since `begun`."""
+
+    begun = time.monotonic()
+
+    def do_GET(self) -> None:
+        ticks = (time.monotonic() - self.begun) * 100
+        lines: list[str] = []
+        for version, errors, slow in (("v1", 0.0, 0.0), ("v2", 0.05, 1.0)):
+            common = (
+                f'destination_workload="petdetailsservice-{version}",'
+                f'destination_workload_namespace="pets",destination_version="{version}"'
+            )
+            for reporter in ("source", "destination"):
+                labels = f'reporter="{reporter}",response_flags="-",{common}'
+                lines += [
+                    f'istio_requests_total{{{labels},response_code="200"}} {ticks * (1 - errors)}',
+                    f'istio_requests_total{{{labels},response_code="500"}} {ticks * errors}',
+                ]
+                for bound, share in (("10", 0.9 - slow), ("100", 0.99), ("+Inf", 1.0)):
+                    count = ticks * max(0.0, share)
+                    name = "istio_request_duration_milliseconds_bucket"
+                    lines.append(f'{name}{{{labels},le="{bound}"}} {count}')
+        body = ("\n".join(lines) + "\n").encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_request(self, code: object = "-", size: object = "-") -> None:
+        pass
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[str]:
+    """A real Prometheus that scrapes the exporter each second; its address."""
+    binary = shutil.which("prometheus")
+    if binary is None:
+        pytest.skip("prometheus is not installed (Debian's package has it)")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Exporter)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    config = tmp_path / "prometheus.yml"
+    config.write_text(
+        "global: {scrape_interval: 500ms, scrape_timeout: 500ms}\n"
+        "scrape_configs: [{job_name: istio, static_configs: "
+        f"[{{targets: ['127.0.0.1:{server.server_address[1]}']}}]}}]\n"
+    )
+    port = free_port()
+    process = subprocess.Popen(
+        [
+            binary,
+            f"--config.file={config}",
+            f"--storage.tsdb.path={tmp_path / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+        server.shutdown()
+
+
+def wait_ready(address: str) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            with urlopen(f"{address}/-/ready", timeout=1):  # noqa: S310 (loopback)
+                return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail("prometheus did not start")
+
+
+def test_istios_queries_on_a_real_prometheus(real: str) -> None:
+    wait_ready(real)
+
+    async def run() -> tuple[Figures, Figures, Figures]:
+        prometheus = Prometheus(real)
+
+        async def figures_of(version: str, service: str = "petdetailsservice") -> Figures:
+            return await prometheus.figures(f"{service}-{version}", "pets", version, 10)
+
+        try:
+            async with asyncio.timeout(60):
+                while (stable := await figures_of("v1")).requests < 200:  # noqa: ASYNC110
+                    await asyncio.sleep(0.5)
+            return stable, await figures_of("v2"), await figures_of("v2", "other")
+        finally:
+            await prometheus.close()
+
+    stable, canary, other = asyncio.run(run())
+    assert stable.requests < 1300
+    assert stable.success_rate == 100
+    assert canary.success_rate == pytest.approx(95, abs=1)
+    assert stable.p50 is not None
+    assert canary.p50 is not None
+    assert stable.p50 < 10 < canary.p50 < 100
+    assert other == Figures()
+
+
+def test_a_password_in_the_address_is_sent_and_told_to_nobody() -> None:
+    sent: list[str] = []
+
+    async def refuse(request: web.Request) -> web.Response:
+        sent.append(request.headers["Authorization"])
+        return web.Response(status=401)
+
+    async def run() -> str:
+        application = web.Application()
+        application.router.add_post("/api/v1/query", refuse)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        prometheus = Prometheus(f"http://ramp:secr%40t@127.0.0.1:{runner.addresses[0][1]}")
+        try:
+            with pytest.raises(TargetError) as refused:
+                await prometheus.figures("details-v2", "pets", "v2", 10)
+        finally:
+            await prometheus.close()
+            await runner.cleanup()
+        return str(refused.value)
+
+    reason = asyncio.run(run())
+    assert set(sent) == {"Basic " + base64.b64encode(b"ramp:secr@t").decode()}
+    assert "secr" not in reason
+    assert "ramp" not in reason
