@@ -22,7 +22,7 @@ from canary.machine import Phase, begin
 from canary.prometheus import Prometheus
 from canary.target import Release, TargetError
 from cli.pulumi_cli import ROOT, CliError, find
-from tests.unit.canary.fakes import BAD, GOOD, QUICK
+from tests.canary.fakes import BAD, GOOD, QUICK
 
 
 def _missing() -> str:

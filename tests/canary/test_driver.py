@@ -12,7 +12,7 @@ from canary.journal import Entry, JournalError, latest, read
 from canary.machine import Phase
 from canary.plan import OnInterrupt
 from canary.target import Release
-from tests.unit.canary.fakes import BAD, QUICK, FakeTarget, start, take_over
+from tests.canary.fakes import BAD, QUICK, FakeTarget, start, take_over
 
 
 async def wait_for_weight(target: FakeTarget, weight: int) -> None:

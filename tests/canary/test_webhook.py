@@ -13,7 +13,7 @@ from aiohttp import web
 from canary.journal import Opening, now
 from canary.machine import Phase
 from canary.webhook import Webhook
-from tests.unit.canary.fakes import BAD, QUICK, FakeTarget, start
+from tests.canary.fakes import BAD, QUICK, FakeTarget, start
 
 OPENING = Opening(at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=QUICK)
 Received = list[dict[str, Any]]

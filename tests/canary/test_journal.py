@@ -9,7 +9,7 @@ import pytest
 from canary.events import Done, Pause
 from canary.journal import Journal, JournalError, Opening, now, read
 from canary.machine import Transition, begin
-from tests.unit.canary.fakes import QUICK, FakeTarget, start
+from tests.canary.fakes import QUICK, FakeTarget, start
 
 
 def new(folder: Path) -> tuple[Journal, Transition]:

@@ -18,7 +18,7 @@ from canary.machine import Phase
 from canary.places import Place
 from canary.plan import Plan
 from canary.target import Release
-from tests.unit.canary.fakes import BAD, GOOD, QUICK, FakeTarget, start
+from tests.canary.fakes import BAD, GOOD, QUICK, FakeTarget, start
 
 PLAN = ["--hold", "40ms", "--interval", "20ms", "--failures", "2"]
 

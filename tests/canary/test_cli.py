@@ -17,7 +17,7 @@ from canary.__main__ import main
 from canary.journal import latest
 from canary.plan import PROMOTION, Plan
 from cli.pulumi_cli import ROOT
-from tests.unit.canary.fakes import BAD, QUICK, FakeTarget, start
+from tests.canary.fakes import BAD, QUICK, FakeTarget, start
 
 RAMP = ["ramp", "--target", "rehearsal"]
 
