@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType
 
-from canary.engine import is_left_behind, reason_of
+from canary.engine import Detached, is_left_behind, reason_of
 from canary.figures import Observation
 from canary.prometheus import Prometheus
 from canary.target import Release, TargetError
@@ -127,6 +127,12 @@ class ClusterTarget:
             self._stack.remove_config("canaryVersion")
 
         await self._run(change)
+
+    def interrupt(self) -> None:
+        """Interrupt the engine; a lock that it leaves is taken away by the next change."""
+        command = self._stack.workspace.pulumi_command
+        if isinstance(command, Detached):
+            command.interrupt()
 
     async def observe(self, release: Release, seconds: float) -> Observation:
         """What Prometheus knows of the last so many seconds."""

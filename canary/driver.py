@@ -177,6 +177,8 @@ class Driver:
         self._state = transition.state
         if transition.action is not None:
             self._action = transition.action
+            if self._work is not None and transition.state.phase is Phase.ROLLING_BACK:
+                self._target.interrupt()
         if begins_a_hold(before.phase, transition.state.phase):
             self._since = self._answered = _now()
         for listener in tuple(self._listeners):

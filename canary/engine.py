@@ -2,9 +2,12 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pulumi import automation
@@ -16,9 +19,12 @@ from cli.pulumi_cli import ROOT, CliError, find, state_environment
 
 _LOCK = re.compile(r"created by .*@(?P<host>\S+) \(pid (?P<pid>[0-9]+)\)")
 _LONGEST_REASON = 300
+_SECONDS = 600.0
+_ROUTE_SECONDS = 120.0
+_GRACE_SECONDS = 20.0
 
 
-class _Detached(PulumiCommand):
+class Detached(PulumiCommand):
     """A Pulumi CLI in sessions of its own.
 
     A Ctrl-C in the terminal is the ramp's to answer: it would end an update in the middle. An
@@ -28,6 +34,20 @@ class _Detached(PulumiCommand):
     def __init__(self, found: PulumiCommand) -> None:
         self.command = found.command
         self.version = found.version
+        self.seconds = _SECONDS
+        self.route_seconds = _ROUTE_SECONDS
+        self.grace_seconds = _GRACE_SECONDS
+        self._running: subprocess.Popen[str] | None = None
+
+    def interrupt(self) -> None:
+        """Ask the command that runs to end, and kill it where it doesn't."""
+        process = self._running
+        if process is None or process.poll() is not None:
+            return
+        _signal(process, signal.SIGINT)
+        late = threading.Timer(self.grace_seconds, _signal, (process, signal.SIGKILL))
+        late.daemon = True
+        late.start()
 
     def run(
         self,
@@ -42,23 +62,42 @@ class _Detached(PulumiCommand):
         if os.sep in self.command:
             folder = Path(self.command).parent
             environment["PATH"] = f"{folder}{os.pathsep}{environment['PATH']}"
-        done = subprocess.run(
+        process = subprocess.Popen(
             [self.command, "--non-interactive", *args],
             cwd=cwd,
             env=environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             start_new_session=True,
-            check=False,
         )
-        for text, listener in ((done.stdout, on_output), (done.stderr, on_error)):
+        self._running = process
+        # What has a target is the route alone, which nothing is waited for.
+        routed = any(each.startswith("--target") for each in args)
+        limit = self.route_seconds if routed else self.seconds
+        try:
+            stdout, stderr = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired as error:
+            self.interrupt()
+            process.communicate()
+            raise TargetError(f"pulumi {args[0]}: no end within {limit:g} s") from error
+        finally:
+            self._running = None
+        for text, listener in ((stdout, on_output), (stderr, on_error)):
             if listener:
                 for line in text.splitlines():
                     listener(line)
-        result = CommandResult(stdout=done.stdout, stderr=done.stderr, code=done.returncode)
-        if done.returncode:
+        result = CommandResult(stdout=stdout, stderr=stderr, code=process.returncode)
+        if process.returncode:
             raise create_command_error(result)
         return result
+
+
+def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    """Signal a command and what it started; it leads a group of its own."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
 
 
 def open_stack(name: str, work_dir: str = str(ROOT)) -> automation.Stack:
@@ -78,7 +117,7 @@ def open_stack(name: str, work_dir: str = str(ROOT)) -> automation.Stack:
             name,
             work_dir=work_dir,
             opts=automation.LocalWorkspaceOptions(
-                pulumi_command=_Detached(found), env_vars=state_environment()
+                pulumi_command=Detached(found), env_vars=state_environment()
             ),
         )
     except automation.StackNotFoundError as error:

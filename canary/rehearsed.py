@@ -84,6 +84,9 @@ class RehearsalTarget:
             raise TargetError(str(error).replace("\n", "; ")) from error
         self._live = promoted
 
+    def interrupt(self) -> None:
+        """Nothing: a change here takes a moment."""
+
     async def observe(self, release: Release, seconds: float) -> Observation:
         """What the callers' Envoys counted since the latest reading that is so long ago."""
         last = await self._read()

@@ -66,6 +66,10 @@ class Target(Protocol):
         """
         ...
 
+    def interrupt(self) -> None:
+        """Let a change that is under way end soon, done or not: the ramp goes back."""
+        ...
+
     async def observe(self, release: Release, seconds: float) -> Observation:
         """How a release's versions did in the last so many seconds."""
         ...

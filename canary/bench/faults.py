@@ -85,6 +85,10 @@ class FaultyTarget:
         """Change, or fail."""
         await self._change(self._target.promote, release)
 
+    def interrupt(self) -> None:
+        """The same."""
+        self._target.interrupt()
+
     async def observe(self, release: Release, seconds: float) -> Observation:
         """Observe, or fail."""
         if self.blind:

@@ -1,6 +1,7 @@
 """A target in memory whose canary and whose faults a test decides, and a ramp on it."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class FakeTarget:
     error: type[Exception] = TargetError
     slowness: float = 0.0
     changes: list[Release] = field(default_factory=list[Release])
+    interrupted: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def release(self) -> Release:
@@ -41,6 +43,10 @@ class FakeTarget:
     async def promote(self, release: Release) -> None:
         await self._change(Release(release.canary, ""))
 
+    def interrupt(self) -> None:
+        self.slowness = 0.0
+        self.interrupted.set()
+
     async def observe(self, release: Release, seconds: float) -> Observation:  # noqa: ARG002
         if self.broken_metrics:
             raise self.error("metrics refused")
@@ -50,7 +56,9 @@ class FakeTarget:
         pass
 
     async def _change(self, release: Release) -> None:
-        await asyncio.sleep(self.slowness)
+        if self.slowness:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.interrupted.wait(), self.slowness)
         if self.broken_changes:
             self.broken_changes -= 1
             raise self.error("change refused")

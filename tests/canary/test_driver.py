@@ -248,3 +248,18 @@ def test_a_mistake_of_the_ramp_itself_sets_weight_0_before_it_is_raised(
         assert target.live.weight == 0
 
     asyncio.run(run())
+
+
+def test_going_back_interrupts_a_change_that_is_under_way(tmp_path: Path) -> None:
+    target = FakeTarget(slowness=60)
+
+    async def run() -> None:
+        driver = start(tmp_path, target)
+        task = asyncio.create_task(driver.run())
+        await asyncio.sleep(0.05)
+        driver.post(RollBack())
+        async with asyncio.timeout(5):
+            assert (await task).phase is Phase.ROLLED_BACK
+        assert target.live.weight == 0
+
+    asyncio.run(run())
