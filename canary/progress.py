@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from contextlib import suppress
 from types import TracebackType
 from typing import Self, TextIO
@@ -169,8 +168,3 @@ def say(text: str, file: TextIO) -> None:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, file.fileno())
             os.close(nowhere)
-
-
-def is_terminal() -> bool:
-    """Whether a person watches standard output."""
-    return Console(file=sys.stdout).is_terminal
