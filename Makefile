@@ -86,8 +86,8 @@ e2e: setup ## a whole release on the cluster of the current kube context: E2E_CO
 
 lock: setup ## pin the newest allowed versions, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-emit-index-url --custom-compile-command 'make lock' requirements-uv.in -o requirements-uv.txt
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-emit-index-url --custom-compile-command 'make lock' apps/requirements.in -o apps/requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-emit-index-url --custom-compile-command 'make lock' pyproject.toml --group dev apps/requirements.in -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -c requirements-dev.txt apps/requirements.in -o apps/requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' pyproject.toml -c requirements-dev.txt -o requirements.txt
 
 clean: ## remove what the targets made
