@@ -20,6 +20,7 @@ class Request:
         keep_alive: whether the client means to use the connection again.
         is_http_1_0: whether keep-alive must be confirmed by a header.
         started: `time.perf_counter()` when the last byte had come.
+        size: bytes of its target and header lines together.
     """
 
     method: bytes
@@ -28,6 +29,7 @@ class Request:
     keep_alive: bool
     is_http_1_0: bool
     started: float
+    size: int
 
 
 class Response(NamedTuple):

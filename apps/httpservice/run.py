@@ -81,7 +81,7 @@ def _read(environment: Environment, default_port: int) -> _Settings:
         port=environment.integer("PORT", default_port, 0, 65535),
         version=version,
         log_level=environment.choice("LOG_LEVEL", "info", LEVELS),
-        in_flight=environment.integer("MAX_REQUESTS_IN_FLIGHT", 1024, 1, 65536),
+        in_flight=environment.integer("MAX_REQUESTS_IN_FLIGHT", 256, 1, 65536),
         connections=environment.integer("MAX_CONNECTIONS", 4096, 1, 65536),
         quiet_seconds=environment.number("SHUTDOWN_QUIET_SECONDS", 2.0, 0, 600),
         grace_seconds=environment.number("SHUTDOWN_GRACE_SECONDS", 20.0, 0, 600),

@@ -28,14 +28,15 @@ class Limits:
         head: bytes of a request's header lines together.
         headers: names of a request's headers.
         body: bytes of a request's body.
-        pipelined: requests that wait on a connection for the one before them.
+        pipelined: requests that wait on a connection for the one before them; their targets and
+            header lines together stay within `head`.
         receive_seconds: for a request to arrive whole once it has begun.
         idle_seconds: for a connection without a request.
         send_seconds: for a client to take the response.
         sweep_seconds: how often these times are looked at.
     """
 
-    in_flight: int = 1024
+    in_flight: int = 256
     connections: int = 4096
     target: int = 4096
     head: int = 16 * 1024
@@ -57,7 +58,7 @@ class Server:
 
     Attributes:
         tasks: one for each request that a coroutine answers.
-        last_request: `loop.time()` of the latest response.
+        last_request: `loop.time()` of the latest response, health checks left out.
         draining: once set, each response ends its connection.
     """
 
@@ -153,6 +154,7 @@ class Connection(asyncio.Protocol):
         "_target",
         "_task",
         "_transport",
+        "_waiting_size",
         "deadline",
     )
 
@@ -171,6 +173,7 @@ class Connection(asyncio.Protocol):
         self._head_size = 0
         self._body_size = 0
         self._received = 0
+        self._waiting_size = 0
         self.deadline = math.inf
 
     # The transport's callbacks
@@ -285,9 +288,12 @@ class Connection(asyncio.Protocol):
             keep_alive=parser.should_keep_alive() and not parser.should_upgrade(),
             is_http_1_0=version == "1.0",
             started=time.perf_counter(),
+            size=len(self._target) + self._head_size,
         )
         if self._task is not None or self._paused or self._queue:
-            if len(self._queue) >= self._server.limits.pipelined:
+            limits = self._server.limits
+            self._waiting_size += request.size
+            if len(self._queue) >= limits.pipelined or self._waiting_size > limits.head:
                 self._refusal = error(429, "too many pipelined requests")
                 return
             self._queue.append(request)
@@ -349,8 +355,8 @@ class Connection(asyncio.Protocol):
             self._answer(request, answer)
         elif len(server.tasks) >= server.limits.in_flight:
             answer.close()
-            shed = error(503, "too many requests in flight", headers=b"Retry-After: 1\r\n")
-            self._answer(request, shed)
+            # Not at once: the event loop would answer nothing but clients that ask again and again.
+            self._task = server.loop.create_task(self._run(request, _shed()))
         else:
             self.deadline = math.inf
             self._task = server.loop.create_task(self._run(request, answer))
@@ -375,6 +381,7 @@ class Connection(asyncio.Protocol):
         while self._queue and self._task is None and not self._paused:
             item = self._queue.popleft()
             if isinstance(item, Request):
+                self._waiting_size -= item.size
                 self._start(item)
             else:
                 self._write(item, b"Connection: close\r\n")
@@ -382,7 +389,9 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, request: Request, response: Response) -> None:
         server = self._server
-        server.last_request = now = server.loop.time()
+        now = server.loop.time()
+        if not response.is_health:
+            server.last_request = now
         if self._transport is not None:
             if not request.keep_alive or (server.draining and not self._queue):
                 self._ending = True
@@ -419,6 +428,10 @@ class Connection(asyncio.Protocol):
         self.deadline = self._server.loop.time() + _LINGER_SECONDS
         if self._transport is not None:
             self._transport.write_eof()
+
+
+async def _shed() -> Response:
+    return error(503, "too many requests in flight", headers=b"Retry-After: 1\r\n")
 
 
 def _path(target: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import socket
 import struct
 import sys
@@ -90,6 +91,20 @@ def answering(*answers: bytes) -> Conversation:
             itself.requests.append(await reader.readuntil(b"\r\n\r\n"))
             writer.write(answers[min(number, len(answers) - 1)])
             number += 1
+
+    return converse
+
+
+def answering_late(seconds: float, answer: bytes) -> Conversation:
+    """Give each request of a connection the same answer, after a while."""
+
+    async def converse(
+        itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        while True:
+            itself.requests.append(await reader.readuntil(b"\r\n\r\n"))
+            await asyncio.sleep(seconds)
+            writer.write(answer)
 
     return converse
 
@@ -200,6 +215,12 @@ class Process:
     port: int
     process: asyncio.subprocess.Process
     log: list[dict[str, Any]]
+
+    @property
+    def memory(self) -> float:
+        """Its resident memory in MiB, by proc_pid_statm(5)."""
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * resource.getpagesize() / 2**20
 
 
 def environment(**variables: str) -> dict[str, str]:

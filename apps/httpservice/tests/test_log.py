@@ -13,7 +13,13 @@ from httpservice.message import Request, Response
 def request(path: bytes = b"/pet/1", **headers: bytes) -> Request:
     named = {name.replace("_", "-").encode(): value for name, value in headers.items()}
     return Request(
-        b"GET", path, named, keep_alive=True, is_http_1_0=False, started=time.perf_counter() - 0.002
+        b"GET",
+        path,
+        named,
+        keep_alive=True,
+        is_http_1_0=False,
+        started=time.perf_counter() - 0.002,
+        size=0,
     )
 
 

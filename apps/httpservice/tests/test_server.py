@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from httpservice.message import Request, Response
-from httpservice.server import Handler
+from httpservice.server import Connection, Handler
 from httpservice.testing import QUICK, Reply, get, read_reply, run, send, serving, until
 
 GET = b"GET /a HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -107,6 +107,40 @@ class TestRequests:
                 await asyncio.sleep(0.02)
                 release.set()
                 assert statuses(await reading) == [200, 200, 200, 200, 429]
+
+        run(test())
+
+    def test_the_headers_of_waiting_requests_are_bounded_together(self) -> None:
+        async def test() -> None:
+            release = asyncio.Event()
+
+            async def handle(request: Request) -> Response:
+                await release.wait()
+                return echo(request)
+
+            large = GET[:-2] + b"X: %b\r\n\r\n" % (b"x" * 400)
+            async with serving(handle, replace(QUICK, head=1024)) as (_, port):
+                reading = asyncio.ensure_future(read_all(port, large * 10))
+                await asyncio.sleep(0.02)
+                release.set()
+                assert statuses(await reading) == [200, 200, 200, 429]
+
+        run(test())
+
+    def test_a_request_that_is_answered_waits_no_more(self) -> None:
+        async def test() -> None:
+            async def handle(request: Request) -> Response:
+                await asyncio.sleep(0)
+                return echo(request)
+
+            large = GET[:-2] + b"X: %b\r\n\r\n" % (b"x" * 400)
+            async with serving(handle, replace(QUICK, head=1024)) as (_, port):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(large * 2)
+                for _ in range(20):
+                    assert (await read_reply(reader)).status == 200
+                    writer.write(large)
+                writer.close()
 
         run(test())
 
@@ -307,6 +341,39 @@ class TestLoad:
 
         run(test())
 
+    def test_requests_in_flight_go_on_before_one_is_shed(self) -> None:
+        """Clients that ask again at once would keep the event loop from them otherwise."""
+
+        class Client(asyncio.Transport):
+            received = b""
+
+            def write(self, data: bytes | bytearray | memoryview) -> None:
+                self.received += data
+
+        async def test() -> None:
+            release = asyncio.Event()
+            answered: list[bytes] = []
+
+            async def handle(request: Request) -> Response:
+                await release.wait()
+                answered.append(client.received)
+                return echo(request)
+
+            async with serving(handle, replace(QUICK, in_flight=1)) as (server, port):
+                waiting = asyncio.ensure_future(get(port, "/a"))
+                await until(lambda: server.tasks)
+                client, connection = Client(), Connection(server)
+                release.set()
+                connection.connection_made(client)
+                connection.data_received(GET)
+                await until(lambda: client.received)
+                connection.connection_lost(None)
+                await waiting
+            assert answered == [b""]
+            assert statuses(client.received) == [503]
+
+        run(test())
+
     def test_a_request_whose_client_is_gone_is_still_counted_off(self) -> None:
         async def test() -> None:
             release = asyncio.Event()
@@ -350,6 +417,7 @@ class TestDraining:
                 await read_reply(reader)
                 draining = asyncio.ensure_future(server.drain(0.05, 1))
                 await asyncio.sleep(0.01)
+                assert not draining.done()
                 writer.write(GET)
                 reply = await read_reply(reader)
                 assert (reply.status, reply.headers["connection"]) == (200, "close")
@@ -377,6 +445,21 @@ class TestDraining:
                 release.set()
                 assert (await reply).status == 200
                 await draining
+
+        run(test())
+
+    def test_health_checks_do_not_hold_it_up(self) -> None:
+        async def test() -> None:
+            healthy = Response(200, b"{}", is_health=True)
+            async with serving(lambda _: healthy) as (server, port):
+
+                async def probe() -> None:
+                    while True:
+                        assert (await get(port, "/healthz/live")).status == 200
+
+                probing = asyncio.ensure_future(probe())
+                await server.drain(0.1, 60)
+                probing.cancel()
 
         run(test())
 

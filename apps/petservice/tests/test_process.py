@@ -7,11 +7,9 @@ from contextlib import AsyncExitStack
 import pytest
 
 from httpservice.testing import (
-    Conversation,
-    StandIn,
+    answering_late,
     get,
     ok,
-    read_reply,
     refusal,
     run,
     service,
@@ -19,18 +17,6 @@ from httpservice.testing import (
     stand_in,
     until,
 )
-
-
-def answering_late(seconds: float) -> Conversation:
-    async def converse(
-        itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        while True:
-            itself.requests.append(await reader.readuntil(b"\r\n\r\n"))
-            await asyncio.sleep(seconds)
-            writer.write(ok(b"{}"))
-
-    return converse
 
 
 def test_the_three_answer_together_and_log_the_same_trace() -> None:
@@ -78,57 +64,10 @@ def test_the_three_answer_together_and_log_the_same_trace() -> None:
     run(test())
 
 
-def test_a_stop_under_load_drops_no_request() -> None:
-    """Clients go elsewhere once told to, as sidecars do when a pod's endpoint is removed."""
-
-    async def test() -> None:
-        async with AsyncExitStack() as stack:
-            upstream = await stack.enter_async_context(stand_in(answering_late(0.005)))
-            variables = {
-                "PETDETAILS_URL": upstream.url,
-                "PETMEDICALHISTORY_URL": upstream.url,
-                "SHUTDOWN_QUIET_SECONDS": "0.1",
-                "LOG_LEVEL": "info",
-            }
-            old, new = await asyncio.gather(
-                *(stack.enter_async_context(service("petservice", **variables)) for _ in range(2))
-            )
-            port = old.port
-            served = {old.port: 0, new.port: 0}
-            enough = asyncio.Event()
-
-            async def client() -> None:
-                nonlocal port
-                used = port
-                reader, writer = await asyncio.open_connection("127.0.0.1", used)
-                while served[new.port] < 100:
-                    writer.write(b"GET /pet/1 HTTP/1.1\r\nHost: test\r\n\r\n")
-                    reply = await read_reply(reader)
-                    assert reply.status == 200
-                    served[used] += 1
-                    if served[used] == 100:
-                        enough.set()
-                    if reply.headers.get("connection") == "close":
-                        port = used = new.port
-                        writer.close()
-                        reader, writer = await asyncio.open_connection("127.0.0.1", used)
-                writer.close()
-
-            clients = [asyncio.ensure_future(client()) for _ in range(16)]
-            await enough.wait()
-            before = served[old.port]
-            old.process.send_signal(signal.SIGTERM)
-            await asyncio.gather(*clients)
-            assert served[old.port] - before >= 16
-            assert await old.process.wait() == 0
-
-    run(test())
-
-
 def test_readiness_ends_at_once_and_the_request_in_flight_is_answered() -> None:
     async def test() -> None:
         async with (
-            stand_in(answering_late(0.2)) as upstream,
+            stand_in(answering_late(0.2, ok(b"{}"))) as upstream,
             service(
                 "petservice", PETDETAILS_URL=upstream.url, PETMEDICALHISTORY_URL=upstream.url
             ) as running,
@@ -192,7 +131,7 @@ def test_the_grace_period_ends_a_request_that_hangs() -> None:
 def test_requests_are_shed_over_the_limit_that_is_set() -> None:
     async def test() -> None:
         async with (
-            stand_in(answering_late(0.1)) as upstream,
+            stand_in(answering_late(0.1, ok(b"{}"))) as upstream,
             service(
                 "petservice",
                 PETDETAILS_URL=upstream.url,
