@@ -9,7 +9,7 @@ from apps.service import MeshService, MeshServiceArgs
 from infra.platform import GkePlatform, GkePlatformArgs, existing_platform
 from istio.egress import ExternalHost, ExternalHostArgs
 from istio.ingress import PublicRoute, PublicRouteArgs
-from istio.install import INGRESS_PRINCIPAL, IstioMesh, IstioMeshArgs
+from istio.install import INGRESS_PRINCIPAL, LOCAL_PORT, IstioMesh, IstioMeshArgs
 from istio.namespace import MeshNamespace, MeshNamespaceArgs
 from istio.routing import CALLER_DEADLINE_SECONDS, WeightedRoute, WeightedRouteArgs
 from istio.security import principal
@@ -129,12 +129,14 @@ WeightedRoute(
     ),
     in_cluster,
 )
-PublicRoute(
+public = PublicRoute(
     "petmesh",
     PublicRouteArgs(
+        hosts=settings.ingress_hosts,
         prefix="/pet/",
         host=petservice.host,
         port=PETSERVICE.port,
+        local_port=LOCAL_PORT if mesh.port_forward else None,
         needs=[mesh.ingress_ready, *petservice.ready],
     ),
     in_cluster,
@@ -148,7 +150,8 @@ if settings.dog_api_enabled:
         in_cluster,
     )
 
-pulumi.export("url", mesh.url)
+pulumi.export("url", public.url)
+pulumi.export("ingressAddress", mesh.ingress_address)
 pulumi.export("portForward", mesh.port_forward)
 pulumi.export("clusterName", platform.cluster_name)
 pulumi.export("kubeconfig", platform.kubeconfig)

@@ -82,6 +82,12 @@ def _free_namespace(value: str) -> str:
     return value
 
 
+def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError
+    return values
+
+
 def _outside_host(value: str) -> str:
     if value.endswith((".local", ".internal", ".localhost", ".svc")):
         raise ValueError
@@ -113,6 +119,7 @@ Member = Annotated[
 ]
 Cidr = Annotated[str, AfterValidator(_ipv4_range)]
 Image = Annotated[str, AfterValidator(_pinned_image)]
+DnsName = Annotated[str, _matches(DNS_NAME), Field(max_length=253)]
 
 
 class Settings(BaseModel):
@@ -162,6 +169,13 @@ class Settings(BaseModel):
     )
     ingress_service_type: Literal["LoadBalancer", "ClusterIP"] = Field(
         description="LoadBalancer or ClusterIP"
+    )
+    # Sixteen is what one HTTPRoute of the Gateway API takes.
+    ingress_hosts: Annotated[tuple[DnsName, ...], Array, AfterValidator(_each_once)] = Field(
+        min_length=1,
+        max_length=16,
+        description="a list of 1 to 16 different DNS names such as pets.example.com, none a "
+        "wildcard or an address",
     )
     namespace: Annotated[str, _matches(DNS_LABEL), AfterValidator(_free_namespace)] = Field(
         description="a namespace's name, not default, istio-system, istio-ingress or kube-*"

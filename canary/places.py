@@ -143,7 +143,7 @@ async def rehearsed(
         except (ProgramError, RefusedError, ProcessError) as error:
             raise TargetError(str(error).replace("\n", "; ")) from error
         target = RehearsalTarget(session)
-        async with Load(runtime.port, PATH, judge) as load:
+        async with Load(runtime.origin, PATH, judge) as load:
             await load.measure("warm-up", 200)
             yield Place(target, load, session)
     finally:

@@ -20,20 +20,29 @@ class PublicRouteArgs:
     """What is made public.
 
     Attributes:
+        hosts: The DNS names that are answered to; any other is 404.
         prefix: The path prefix that is public; everything else is 404.
         host: The service's name in the whole cluster.
         port: The service's port.
+        local_port: The local end of a port-forward to the gateway; none where there is a load
+            balancer.
         needs: What has to be there first: the ingress gateway, and the service's pods.
     """
 
+    hosts: Sequence[str]
     prefix: str
     host: str
     port: int
+    local_port: int | None
     needs: Sequence[pulumi.Resource]
 
 
 class PublicRoute(pulumi.ComponentResource):
-    """A Gateway and the one VirtualService that is bound to it."""
+    """A Gateway and the one VirtualService that is bound to it.
+
+    Attributes:
+        url: The first host's, without a path. Its name has to lead to the gateway.
+    """
 
     def __init__(
         self, name: str, args: PublicRouteArgs, opts: pulumi.ResourceOptions | None = None
@@ -49,7 +58,7 @@ class PublicRoute(pulumi.ComponentResource):
                 "servers": [
                     {
                         "port": {"number": HTTP_PORT, "name": "http", "protocol": "HTTP"},
-                        "hosts": ["*"],
+                        "hosts": list(args.hosts),
                     }
                 ],
             },
@@ -61,7 +70,7 @@ class PublicRoute(pulumi.ComponentResource):
             kind="VirtualService",
             metadata={"name": name, "namespace": INGRESS_NAMESPACE},
             spec={
-                "hosts": ["*"],
+                "hosts": list(args.hosts),
                 "gateways": [f"{INGRESS_NAMESPACE}/{name}"],
                 "http": [
                     {
@@ -77,4 +86,5 @@ class PublicRoute(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[gateway, *args.needs]),
         )
-        self.register_outputs({})
+        self.url = f"http://{args.hosts[0]}" + (f":{args.local_port}" if args.local_port else "")
+        self.register_outputs({"url": self.url})

@@ -15,6 +15,7 @@ INGRESS_SELECTOR = {"app": INGRESS_GATEWAY, "istio": INGRESS_GATEWAY.removeprefi
 INGRESS_PRINCIPAL = principal(INGRESS_NAMESPACE, INGRESS_GATEWAY)
 INJECTION_LABEL = {"istio-injection": "enabled"}
 HTTP_PORT = 80
+LOCAL_PORT = 8080
 # A wrong Istio object is refused when it is applied, not found out when traffic fails.
 VALIDATION = {"base": {"validationFailurePolicy": "Fail"}}
 TIMEOUT_SECONDS = 600
@@ -47,9 +48,10 @@ class IstioMesh(pulumi.ComponentResource):
     Attributes:
         ready: What Istio's objects and injected pods depend on: CRDs, webhooks and istiod.
         ingress_ready: The ingress gateway and its Service.
-        url: Where the ingress gateway is reached: its load balancer's address, or the local end of
-            `port_forward`.
-        port_forward: The command that makes a ClusterIP gateway reachable; none for a LoadBalancer.
+        ingress_address: The address of the ingress gateway's load balancer, empty until it has one;
+            none for a ClusterIP.
+        port_forward: The command that makes a ClusterIP gateway reachable at `LOCAL_PORT`; none for
+            a LoadBalancer.
     """
 
     def __init__(
@@ -98,14 +100,14 @@ class IstioMesh(pulumi.ComponentResource):
         self.ingress_ready: pulumi.Resource = service
         if args.ingress_service_type == "LoadBalancer":
             self.port_forward = None
-            self.url = service.status.load_balancer.ingress.apply(_http_url)
+            self.ingress_address = service.status.load_balancer.ingress.apply(_address)
         else:
             self.port_forward = (
                 f"kubectl --namespace {INGRESS_NAMESPACE} port-forward "
-                f"service/{INGRESS_GATEWAY} 8080:{HTTP_PORT}"
+                f"service/{INGRESS_GATEWAY} {LOCAL_PORT}:{HTTP_PORT}"
             )
-            self.url = pulumi.Output.from_input("http://localhost:8080")
-        self.register_outputs({"url": self.url})
+            self.ingress_address = None
+        self.register_outputs({"ingress_address": self.ingress_address})
 
     def _release(
         self,
@@ -158,6 +160,5 @@ def _gateway_values(args: IstioMeshArgs) -> Mapping[str, object]:
     }
 
 
-def _http_url(points: Sequence[kubernetes.core.v1.outputs.LoadBalancerIngress] | None) -> str:
-    hosts = [point.ip or point.hostname for point in points or ()]
-    return f"http://{hosts[0]}" if hosts else ""
+def _address(points: Sequence[kubernetes.core.v1.outputs.LoadBalancerIngress] | None) -> str:
+    return next((point.ip or point.hostname or "" for point in points or ()), "")

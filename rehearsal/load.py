@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Self
 
 from rehearsal.envoy.topology import LOOPBACK
+from rehearsal.origin import Origin
 
 FAILED = ""
 BETWEEN = "between"
@@ -67,7 +68,7 @@ class Load:
     """Sends GET requests to one path over kept connections, without a pause, until it is left.
 
     Args:
-        port: of the loopback address.
+        origin: who is asked.
         path: what is asked for.
         judge: what makes of each answer.
         concurrency: requests under way at any time.
@@ -80,16 +81,16 @@ class Load:
 
     def __init__(
         self,
-        port: int,
+        origin: Origin,
         path: str,
         judge: Judge,
         concurrency: int = CONCURRENCY,
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        lines = [f"GET {path} HTTP/1.1", f"Host: {LOOPBACK}:{port}"]
+        lines = [f"GET {path} HTTP/1.1", f"Host: {origin.authority}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self._request = "\r\n".join([*lines, "", ""]).encode()
-        self._port = port
+        self._port = origin.port
         self._judge = judge
         self._concurrency = concurrency
         self._reached = asyncio.Event()

@@ -22,6 +22,7 @@ from rehearsal.envoy.topology import LOOPBACK, Identity, Ingress, Pod, Topology
 from rehearsal.metrics import VersionMetrics, version_metrics
 from rehearsal.objects.fields import RefusedError
 from rehearsal.objects.mesh import GatewayProxy, Mesh, Workload
+from rehearsal.origin import Origin
 from rehearsal.pki import Authority
 from rehearsal.ports import Ports, is_free
 from rehearsal.processes import ProcessError, Processes, Running, kill
@@ -203,9 +204,14 @@ class Runtime:
         return next(iter(self._ingress[0].ports.values()))
 
     @property
+    def origin(self) -> Origin:
+        """The ingress by the first name that it answers to."""
+        return Origin(_public_host(self.mesh), self.port)
+
+    @property
     def url(self) -> str:
-        """The ingress's address."""
-        return f"http://{LOOPBACK}:{self.port}"
+        """The ingress's address by that name, which leads here only where it says so itself."""
+        return self.origin.url
 
     def pods_of(self, workload: str) -> tuple[Pod, ...]:
         """A deployment's pods."""
@@ -437,3 +443,14 @@ def _served(mesh: Mesh, gateway: GatewayProxy) -> list[int]:
         for server in declared.spec.servers
     }
     return sorted(ports) or [80]
+
+
+def _public_host(mesh: Mesh) -> str:
+    """The first host of the gateways that isn't a pattern; where there is none, any will do."""
+    hosts = (
+        host.rpartition("/")[2]
+        for gateway in mesh.gateways
+        for server in gateway.spec.servers
+        for host in server.hosts
+    )
+    return next((host for host in hosts if not host.startswith("*")), LOOPBACK)

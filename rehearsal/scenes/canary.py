@@ -117,7 +117,7 @@ async def play(stage: Stage, weights: Sequence[int], requests: int) -> Scene:
     runtime = stage.session.runtime
     before = runtime.process_ids()
     steps: list[Step] = []
-    async with Load(runtime.port, PATH, stage.judge) as load:
+    async with Load(runtime.origin, PATH, stage.judge) as load:
         for weight in weights:
             stage.progress(f"canary weight {weight}: {requests:,} requests")
             steps.append(await _step(stage, load, weight, requests))

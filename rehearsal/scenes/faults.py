@@ -154,7 +154,7 @@ async def _measure(
     """Measure; pods that crash do so under the load, and what fails at that moment counts."""
     runtime = stage.session.runtime
     before = (await stage.counted()).get(stage.canary, VersionMetrics())
-    async with Load(runtime.port, PATH, stage.judge) as load:
+    async with Load(runtime.origin, PATH, stage.judge) as load:
         if crash:
             await load.measure("sound", 50)
             for pod in crash:

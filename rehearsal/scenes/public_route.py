@@ -11,7 +11,7 @@ from rehearsal.scenes.stage import PATH, Stage
 _MEANING: dict[int | None, str] = {
     200: "200",
     403: "403: authorization policy",
-    404: "404: no route",
+    404: "404: no such host or route",
     None: "no connection: mutual TLS only",
 }
 
@@ -28,7 +28,7 @@ async def play(stage: Stage) -> Scene:
         ("anyone", "GET /", await ask(url + "/"), 404),
         ("anyone", "GET /healthz/live", await ask(url + "/healthz/live"), 404),
         ("anyone", f"GET {PATH}/details", await ask(f"{url}{PATH}/details"), 403),
-        ("anyone", f"the same by Host {PETDETAILS.name}…", await _named(url, named), 403),
+        ("anyone", f"the same by Host {PETDETAILS.name}…", await _named(url, named), 404),
         ("anyone", f"GET {PATH}/medicalhistory", await ask(f"{url}{PATH}/medicalhistory"), 403),
         (PETSERVICE.name, PETDETAILS.name, await _inside(stage, PETSERVICE), 200),
         (PETMEDICALHISTORY.name, PETDETAILS.name, await _inside(stage, PETMEDICALHISTORY), 403),

@@ -28,8 +28,8 @@ async def play(stage: Stage) -> Scene:
     problems: list[str] = []
     data: list[dict[str, Any]] = []
     for headers, is_chosen in CASES:
-        port = stage.session.runtime.port
-        async with Load(port, PATH, stage.judge, headers=headers) as load:
+        origin = stage.session.runtime.origin
+        async with Load(origin, PATH, stage.judge, headers=headers) as load:
             phase = await load.measure("tester", _REQUESTS)
         text = ", ".join(f"{name}: {value}" for name, value in headers.items()) or "neither"
         answers = dict(phase.answers)

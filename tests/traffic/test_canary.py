@@ -49,8 +49,8 @@ def test_header_and_cookie_pick_the_canary_at_weight_100_too(live: Live) -> None
 
 
 async def _answers(live: Live, headers: dict[str, str]) -> dict[str, int]:
-    port = live.session.runtime.port
-    async with Load(port, "/pet/123", live.stage.judge, headers=headers) as load:
+    origin = live.session.runtime.origin
+    async with Load(origin, "/pet/123", live.stage.judge, headers=headers) as load:
         phase = await load.measure("answers", 40)
     assert phase.failed == 0
     return dict(phase.answers)
@@ -70,7 +70,7 @@ def test_promotion_and_going_back_lose_no_request(live: Live) -> None:
 async def _promoted_and_back(live: Live) -> tuple[int, dict[str, int]]:
     session = live.session
     answers: dict[str, int] = {}
-    async with Load(session.runtime.port, "/pet/123", live.stage.judge) as load:
+    async with Load(session.runtime.origin, "/pet/123", live.stage.judge) as load:
         await session.change({"canaryWeight": "100"})
         await session.change({"stableVersion": "v2", "canaryVersion": "", "canaryWeight": "0"})
         alone = await load.measure("v2 alone", 200)
@@ -95,7 +95,7 @@ def test_ten_thousand_requests_are_shared_as_asked(live: Live) -> None:
 async def _ten_thousand(live: Live, *, weight: int) -> Phase:
     session = live.session
     await session.change({"canaryWeight": str(weight)})
-    async with Load(session.runtime.port, "/pet/123", live.stage.judge) as load:
+    async with Load(session.runtime.origin, "/pet/123", live.stage.judge) as load:
         phase = await load.measure("ten thousand", 10_000)
     await session.change({})
     return phase

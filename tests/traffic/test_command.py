@@ -58,7 +58,8 @@ class Kept:
 
     def ask(self, header: str = "x-none") -> str:
         request = urllib.request.Request(
-            f"http://{LOOPBACK}:{self.port}/pet/123", headers={header: "always"}
+            f"http://{LOOPBACK}:{self.port}/pet/123",
+            headers={"Host": f"pets.localhost:{self.port}", header: "always"},
         )
         with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 (loopback)
             return json.load(answer)["petDetails"]["petBreed"]

@@ -6,6 +6,7 @@ import pytest
 
 from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, Service
 from rehearsal.envoy.topology import LOOPBACK
+from rehearsal.origin import Origin
 from rehearsal.scenes import public_route
 from rehearsal.scenes.ask import ask
 from tests.traffic.conftest import Live
@@ -42,24 +43,40 @@ def test_petservice_answers_with_its_three_parts(live: Live) -> None:
 )
 def test_nothing_else_is_public(live: Live, path: str, status: int) -> None:
     """The path is sent as it is written: a client's own normalization would hide the ingress's."""
-    answer = live.run(_raw(live.session.runtime.port, path))
+    answer = live.run(_raw(live.session.runtime.origin, path))
     assert answer == status
 
 
-async def _raw(port: int, path: str) -> int:
-    reader, writer = await asyncio.open_connection(LOOPBACK, port)
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: pets.example\r\n\r\n".encode())
+async def _raw(origin: Origin, path: str) -> int:
+    reader, writer = await asyncio.open_connection(LOOPBACK, origin.port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: {origin.authority}\r\n\r\n".encode())
     status = int((await reader.readline()).split()[1])
     writer.close()
     return status
 
 
-def test_another_service_is_not_reached_by_its_name(live: Live) -> None:
-    host = {"Host": live.stage.details_host}
-    answer = live.run(ask(live.session.runtime.url + "/pet/123/details", host))
+@pytest.mark.parametrize(
+    "host",
+    [
+        "petdetailsservice.pets.svc.cluster.local",
+        "pets.example",
+        "localhost",
+        "pets.localhost.example",
+        "a.pets.localhost",
+        LOOPBACK,
+    ],
+)
+def test_another_host_gets_404(live: Live, host: str) -> None:
+    answer = live.run(ask(live.session.runtime.url + "/pet/123", {"Host": host}))
     assert answer is not None
-    assert answer.status == 403
-    assert "petBreed" not in answer.text
+    assert answer.status == 404
+
+
+@pytest.mark.parametrize("host", ["pets.localhost", "PETS.localhost", "pets.localhost:8080"])
+def test_the_hosts_case_and_port_do_not_matter(live: Live, host: str) -> None:
+    answer = live.run(ask(live.session.runtime.url + "/pet/123", {"Host": host}))
+    assert answer is not None
+    assert answer.status == 200
 
 
 @pytest.mark.parametrize(

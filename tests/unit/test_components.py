@@ -222,24 +222,20 @@ def mesh(ingress_service_type: str) -> IstioMesh:
 
 
 @pytest.mark.parametrize(
-    ("points", "url"),
+    ("points", "address"),
     [
-        ([{"ip": "203.0.113.9"}], "http://203.0.113.9"),
-        ([{"hostname": "lb.example.com"}], "http://lb.example.com"),
-        ([{"ip": "203.0.113.9"}, {"ip": "203.0.113.10"}], "http://203.0.113.9"),
+        ([{"ip": "203.0.113.9"}], "203.0.113.9"),
+        ([{"hostname": "lb.example.com"}], "lb.example.com"),
+        ([{"ip": "203.0.113.9"}, {"ip": "203.0.113.10"}], "203.0.113.9"),
         ([], ""),
     ],
 )
-def test_the_url_is_that_of_the_load_balancer_once_it_has_one(
-    points: list[dict[str, str]], url: str
+def test_the_ingress_address_is_that_of_the_load_balancer_once_it_has_one(
+    points: list[dict[str, str]], address: str
 ) -> None:
     status = {"status": {"loadBalancer": {"ingress": points}}}
     cloud = Cloud({"kubernetes:core/v1:Service": status})
-    assert cloud.run(lambda: mesh("LoadBalancer").url) == [url]
-
-
-def test_the_url_of_a_gateway_within_the_cluster_is_the_port_forwards() -> None:
-    assert Cloud().run(lambda: mesh("ClusterIP").url) == ["http://localhost:8080"]
+    assert cloud.run(lambda: mesh("LoadBalancer").ingress_address) == [address]
 
 
 ROUTE = WeightedRouteArgs("details", "pets", "details.pets.svc.cluster.local", (), "v4", "v5", 10)

@@ -28,6 +28,7 @@ PATH = "a path that starts with /"
 VERSION = "a version of petdetailsservice such as v1"
 REGISTRY = "a registry without scheme or tag, such as localhost:5001"
 ISTIO = "a release of Istio from 1.22 on, such as 1.31.1"
+HOSTS = "a list of 1 to 16 different DNS names such as pets.example.com"
 GIVEN = "registry.example.com/pets:v1"
 
 REFUSED = [
@@ -121,6 +122,33 @@ REFUSED = [
     ("istioCharts", "", CHARTS),
     ("ingressServiceType", "NodePort", "LoadBalancer or ClusterIP"),
     ("ingressServiceType", "clusterip", "LoadBalancer or ClusterIP"),
+    *(
+        ("ingressHosts", value, HOSTS)
+        for value in (
+            "[]",
+            "null",
+            "pets.example.com",
+            "[1]",
+            '["*"]',
+            '["*.example.com"]',
+            '["pets"]',
+            '["localhost"]',
+            '["203.0.113.80"]',
+            '["[2001:db8::1]"]',
+            '["pets.example.123"]',
+            '["pets.example.com."]',
+            '["pets.example.com:443"]',
+            '["https://pets.example.com"]',
+            '["Pets.example.com"]',
+            '["pets_.example.com"]',
+            '["-pets.example.com"]',
+            '["pets/pets.example.com"]',
+            '["a.example.com", "a.example.com"]',
+            json.dumps(["a" * 64 + ".com"]),
+            json.dumps([".".join(["a" * 60] * 5) + ".com"]),
+            json.dumps([f"pets{number}.example.com" for number in range(17)]),
+        )
+    ),
     ("namespace", "default", NAMESPACE),
     ("namespace", "istio-system", NAMESPACE),
     ("namespace", "kube-system", NAMESPACE),
@@ -361,6 +389,7 @@ def test_a_key_without_a_value_says_what_it_must_be() -> None:
             "oci://ghcr.io/istio/release/charts/",
             "oci://ghcr.io/istio/release/charts",
         ),
+        ("ingressHosts", '["a.b", "xn--bcher-kva.example"]', ("a.b", "xn--bcher-kva.example")),
         ("namespace", "p" * 63, "p" * 63),
         ("minReplicas", "2", 2),
         ("maxReplicas", "100", 100),

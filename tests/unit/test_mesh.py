@@ -1,5 +1,6 @@
 """The mesh: how it is installed, what it lets in and out, and who may call whom."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -91,10 +92,12 @@ def test_the_charts_are_told_the_platform() -> None:
 def test_the_ingress_is_a_load_balancer_or_reached_by_a_port_forward() -> None:
     balanced, forwarded = gke(), local()
     assert spec(balanced, "Service", INGRESS)["type"] == "LoadBalancer"
-    assert balanced.outputs["url"] == "http://203.0.113.80"
+    assert balanced.outputs["url"] == "http://pets.localhost"
+    assert balanced.outputs["ingressAddress"] == "203.0.113.80"
     assert "portForward" not in balanced.outputs
     assert spec(forwarded, "Service", INGRESS)["type"] == "ClusterIP"
-    assert forwarded.outputs["url"] == "http://localhost:8080"
+    assert forwarded.outputs["url"] == "http://pets.localhost:8080"
+    assert "ingressAddress" not in forwarded.outputs
     assert forwarded.outputs["portForward"].endswith(f"service/{INGRESS} 8080:80")
 
 
@@ -181,6 +184,15 @@ def test_pet_of_petservice_is_public_and_nothing_else() -> None:
     ]
     assert "tcp" not in public
     assert "tls" not in public
+
+
+def test_the_ingress_answers_to_its_hosts_and_to_no_other() -> None:
+    hosts = ["pets.example.com", "pets.example.org"]
+    stack = gke(ingressHosts=json.dumps(hosts))
+    [server] = spec(stack, "Gateway", "petmesh")["servers"]
+    assert server["hosts"] == hosts
+    assert spec(stack, "VirtualService", "petmesh")["hosts"] == hosts
+    assert stack.outputs["url"] == "http://pets.example.com"
 
 
 def test_the_gateway_is_that_of_the_chart() -> None:

@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 
 from rehearsal.load import Load, Phase, binomial_interval, read_answer
+from rehearsal.origin import Origin
 
 
 def exact(trials: int, count: int, percent: int) -> Fraction:
@@ -84,8 +85,8 @@ def test_every_request_is_counted_in_the_phase_in_which_it_was_sent() -> None:
 
     async def measure() -> tuple[Phase, Phase, list[Phase]]:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        async with Load(port, "/", lambda status, _: "v1" if status == 200 else "") as load:
+        origin = Origin("localhost", server.sockets[0].getsockname()[1])
+        async with Load(origin, "/", lambda status, _: "v1" if status == 200 else "") as load:
             first = await load.measure("first", 100)
             second = await load.measure("second", 200)
         server.close()

@@ -114,7 +114,7 @@ def test_an_outside_host_is_there_only_when_it_is_declared() -> None:
 
 def test_the_gateway_serves_what_its_virtual_service_exposes_and_nothing_else() -> None:
     (only,) = gateway_routes(mesh(), INGRESS, 80)["virtual_hosts"]
-    assert only["domains"] == ["*"]
+    assert only["domains"] == ["pets.localhost"]
     assert [route["match"]["prefix"] for route in only["routes"]] == ["/pet/"]
     assert only["routes"][0]["route"]["cluster"] == f"outbound|9080||{PETS}"
 
