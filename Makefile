@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 STACK ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint format types bench preview up destroy ramp promote rollback ramp-status
+.PHONY: help setup demo test unit fuzz lint format types bench preview up destroy ramp promote rollback ramp-status
 .PHONY: ramp-demo bench-rollback bench-ramps install-cli env e2e lock clean
 
 help: ## list the targets
@@ -30,6 +30,9 @@ test: setup ## every test but e2e: unit, service, traffic through real Envoy
 
 unit: setup ## the unit tests alone: seconds
 	@$(BIN)/python -m pytest tests/unit
+
+fuzz: setup ## hostile input by the thousand against the services: EXAMPLES, RAW, SEED
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),500) FUZZ_RAW=$(or $(RAW),20000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -rP tests/services/test_fuzz.py
 
 lint: setup ## ruff: lint and format check
 	@$(BIN)/ruff check .

@@ -276,7 +276,7 @@ class Connection(asyncio.Protocol):
         parser, headers = self._parser, self._headers
         version = parser.get_http_version()
         if version not in ("1.1", "1.0"):
-            self._refusal = error(505, "HTTP/1.1 and HTTP/1.0 are supported")
+            self._refusal = error(400, "HTTP/1.1 and HTTP/1.0 are supported")
             return
         if b"host" not in headers and version == "1.1":
             self._refusal = error(400, "no Host header")

@@ -7,7 +7,7 @@ import socket
 import struct
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -238,11 +238,25 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def service(module: str, **variables: str) -> AsyncGenerator[Process]:
-    """Run `python -m <module>` until it listens, and stop it afterwards."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, env=environment(**variables), stdout=asyncio.subprocess.PIPE
-    )
+async def service(
+    module: str, errors: Path | None = None, /, **variables: str
+) -> AsyncGenerator[Process]:
+    """Run `python -m <module>` until it listens, and stop it afterwards.
+
+    Args:
+        module: of the service.
+        errors: file that takes its standard error; none for this process's own.
+        variables: of its environment.
+    """
+    with errors.open("wb") if errors else nullcontext() as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            module,
+            env=environment(**variables),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=output,
+        )
     assert process.stdout is not None  # noqa: S101
     output = process.stdout
     log = [orjson.loads(await output.readline())]

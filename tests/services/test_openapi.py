@@ -74,7 +74,6 @@ REQUESTS: Mapping[int, tuple[str, Limits, Callable[[Handle], Handle]]] = {
     431: (f"{GET}X: " + "x" * 16384 + "\r\n\r\n", QUICK, as_it_is),
     500: (f"{GET}\r\n", QUICK, failing),
     503: (f"{GET}\r\n", replace(QUICK, connections=0), as_it_is),
-    505: ("GET {path} HTTP/2.0\r\nHost: a\r\n\r\n", QUICK, as_it_is),
 }
 BACK_ENDS = {502: answering(ok(b"")), 504: silent}
 

@@ -200,9 +200,9 @@ class TestHostileRequests:
             (b"GET /a HTTP/1.1\r\nHost: a\r\nX: 1\r\n folded\r\n\r\n", 400),
             (b"GET /a HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 400),
             (b"GET /a HTTP/1.1\r\nHost : a\r\n\r\n", 400),
-            (b"GET /a\r\nHost: a\r\n\r\n", 505),
+            (b"GET /a\r\nHost: a\r\n\r\n", 400),
             (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
-            (b"GET /a HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+            (b"GET /a HTTP/2.0\r\nHost: a\r\n\r\n", 400),
             (b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
             (
                 b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na",
