@@ -13,6 +13,9 @@ from istio.install import INGRESS_PRINCIPAL, LOCAL_PORT, IstioMesh, IstioMeshArg
 from istio.namespace import MeshNamespace, MeshNamespaceArgs
 from istio.routing import CALLER_DEADLINE_SECONDS, WeightedRoute, WeightedRouteArgs
 from istio.security import principal
+from observability.stack import NAMESPACE as OBSERVABILITY
+from observability.stack import Observability, ObservabilityArgs
+from observability.tracing import collector_host, service_environment
 from settings import known_versions, load
 
 settings = load(VERSIONS)
@@ -37,6 +40,7 @@ if settings.platform == "gke":
 else:
     platform = existing_platform(settings.kube_context, settings.image_registry)
 in_cluster = pulumi.ResourceOptions(provider=platform.provider)
+traced = settings.tracing == "jaeger"
 
 # The mesh, closed towards the outside.
 mesh = IstioMesh(
@@ -48,10 +52,27 @@ mesh = IstioMesh(
         ingress_service_type=settings.ingress_service_type,
         min_replicas=settings.min_replicas,
         max_replicas=settings.max_replicas,
+        trace_collector=collector_host(OBSERVABILITY) if traced else "",
     ),
     in_cluster,
 )
 pets = MeshNamespace("pets", MeshNamespaceArgs(settings.namespace, [mesh.ready]), in_cluster)
+
+# What is seen of it.
+observability = Observability(
+    "observability",
+    ObservabilityArgs(
+        metrics=settings.metrics,
+        grafana=settings.grafana,
+        kiali=settings.kiali,
+        tracing=settings.tracing,
+        sampling_percent=settings.tracing_sampling_percent,
+        access_logs=settings.access_logs,
+        services=settings.namespace,
+        needs=[mesh.ready, *pets.ready],
+    ),
+    in_cluster,
+)
 
 
 # The services: every version that runs, each called by those alone that need it.
@@ -78,7 +99,10 @@ def deploy(
             min_replicas=settings.min_replicas,
             max_replicas=settings.max_replicas,
             needs=[mesh.ready, *pets.ready],
-            environment=environment or {},
+            environment={
+                **(environment or {}),
+                **(service_environment(OBSERVABILITY) if traced else {}),
+            },
         ),
         in_cluster,
     )
@@ -164,3 +188,4 @@ pulumi.export(
     },
 )
 pulumi.export("weights", canary.weights)
+pulumi.export("observability", observability.port_forwards)

@@ -22,6 +22,7 @@ PROJECT = "petmesh"
 CANARY_SERVICE = "petdetailsservice"
 SHOWN_CHARACTERS = 300
 CHARTS = ("base", "istiod", "gateway")
+TAKEN_NAMESPACES = ("default", "istio-system", "istio-ingress", "observability")
 
 DNS_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 DNS_NAME = rf"({DNS_LABEL}\.)+[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?"
@@ -77,7 +78,7 @@ def _not_everybody(ranges: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _free_namespace(value: str) -> str:
-    if value in ("default", "istio-system", "istio-ingress") or value.startswith("kube-"):
+    if value in TAKEN_NAMESPACES or value.startswith("kube-"):
         raise ValueError
     return value
 
@@ -178,7 +179,8 @@ class Settings(BaseModel):
         "wildcard or an address",
     )
     namespace: Annotated[str, _matches(DNS_LABEL), AfterValidator(_free_namespace)] = Field(
-        description="a namespace's name, not default, istio-system, istio-ingress or kube-*"
+        description="a namespace's name, not default, istio-system, istio-ingress, "
+        "observability or kube-*"
     )
     min_replicas: Whole = Field(ge=1, le=20, description="a whole number from 1 to 20")
     max_replicas: Whole = Field(ge=1, le=100, description="a whole number from minReplicas to 100")
@@ -192,6 +194,16 @@ class Settings(BaseModel):
     dog_api_host: Annotated[str, _matches(DNS_NAME), AfterValidator(_outside_host)] = Field(
         max_length=253, description="a public DNS name such as api.thedogapi.com"
     )
+    metrics: Literal["none", "prometheus", "managed"] = Field(
+        description="none, prometheus or managed"
+    )
+    grafana: TrueOrFalse = Field(description="true or false")
+    kiali: TrueOrFalse = Field(description="true or false")
+    tracing: Literal["none", "jaeger"] = Field(description="none or jaeger")
+    tracing_sampling_percent: Whole = Field(
+        ge=0, le=100, description="a whole number from 0 to 100"
+    )
+    access_logs: Literal["all", "errors", "off"] = Field(description="all, errors or off")
     dog_api_path: Annotated[str, _matches(r"/([\w.~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")] = Field(
         description="a path that starts with /"
     )
@@ -239,6 +251,7 @@ def load(built: Mapping[str, Sequence[str]]) -> Settings:
         *_platform_problems(settings),
         *_contradictions(settings, built),
         *_image_problems(settings, built),
+        *_observability_problems(settings),
     ]
     if problems:
         raise ConfigError("\n".join(problems))
@@ -304,6 +317,14 @@ def _contradictions(settings: Settings, built: Mapping[str, Sequence[str]]) -> I
             f"maxReplicas = {settings.max_replicas}: must be at least "
             f"minReplicas = {settings.min_replicas}"
         )
+
+
+def _observability_problems(settings: Settings) -> Iterator[str]:
+    for key, is_set in (("grafana", settings.grafana), ("kiali", settings.kiali)):
+        if is_set and settings.metrics != "prometheus":
+            yield f"{key} = true: needs metrics = prometheus"
+    if settings.metrics == "managed" and settings.platform != "gke":
+        yield "metrics = managed: needs platform = gke; elsewhere set metrics to prometheus"
 
 
 def _image_problems(settings: Settings, built: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from yarl import URL
 
 from canary.figures import Figures
 from canary.target import TargetError, UsageError
+from istio import metrics
 
 TOKEN_VARIABLE = "PROMETHEUS_TOKEN"  # noqa: S105 (a name)
 _TIMEOUT_SECONDS = 5.0
@@ -23,10 +24,6 @@ _VERSION = (
     'destination_workload="$workload",destination_workload_namespace="$namespace",'
     'destination_version="$version"'
 )
-# The destination's sidecar reports every try, retried ones and mirrored ones too; what never
-# reached one only the caller's knows. A caller that gave up waiting for a try leaves code 0.
-_ARRIVED = f'reporter="destination",{_VERSION}'
-_LOST = f'reporter="source",response_flags=~"UF.*|UH",{_VERSION}'
 
 
 class Queries(BaseModel):
@@ -43,18 +40,10 @@ class Queries(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    requests: str = (
-        f"(sum(increase(istio_requests_total{{{_ARRIVED}}}[$window])) or vector(0)) + "
-        f"(sum(increase(istio_requests_total{{{_LOST}}}[$window])) or vector(0))"
-    )
-    errors: str = (
-        f'(sum(increase(istio_requests_total{{{_ARRIVED},response_code=~"5..|0"}}[$window])) '
-        f"or vector(0)) + "
-        f"(sum(increase(istio_requests_total{{{_LOST}}}[$window])) or vector(0))"
-    )
+    requests: str = f"sum({metrics.requests(_VERSION, '$window')})"
+    errors: str = f"sum({metrics.failures(_VERSION, '$window')})"
     latency: str = (
-        "histogram_quantile($quantile, sum by (le) (increase("
-        f"istio_request_duration_milliseconds_bucket{{{_ARRIVED}}}[$window])))"
+        f"histogram_quantile($quantile, sum by (le) ({metrics.durations(_VERSION, '$window')}))"
     )
 
     @model_validator(mode="after")

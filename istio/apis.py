@@ -2,3 +2,4 @@
 
 NETWORKING = "networking.istio.io/v1"
 SECURITY = "security.istio.io/v1"
+TELEMETRY = "telemetry.istio.io/v1"

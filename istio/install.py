@@ -16,6 +16,8 @@ INGRESS_PRINCIPAL = principal(INGRESS_NAMESPACE, INGRESS_GATEWAY)
 INJECTION_LABEL = {"istio-injection": "enabled"}
 HTTP_PORT = 80
 LOCAL_PORT = 8080
+TRACE_PROVIDER = "opentelemetry"
+OTLP_PORT = 4317
 # A wrong Istio object is refused when it is applied, not found out when traffic fails.
 VALIDATION = {"base": {"validationFailurePolicy": "Fail"}}
 TIMEOUT_SECONDS = 600
@@ -32,6 +34,7 @@ class IstioMeshArgs:
         ingress_service_type: The ingress gateway's service type, LoadBalancer or ClusterIP.
         min_replicas: Fewest pods of istiod and of the ingress gateway.
         max_replicas: Most pods of istiod and of the ingress gateway.
+        trace_collector: The Service that takes traces by OTLP over gRPC; empty for no tracing.
     """
 
     version: str
@@ -40,6 +43,7 @@ class IstioMeshArgs:
     ingress_service_type: str
     min_replicas: int
     max_replicas: int
+    trace_collector: str = ""
 
 
 class IstioMesh(pulumi.ComponentResource):
@@ -143,11 +147,17 @@ def _istiod_values(args: IstioMeshArgs) -> Mapping[str, object]:
         "autoscaleMax": args.max_replicas,
         "meshConfig": {
             "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
-            "accessLogFile": "/dev/stdout",
+            # Whether a request is logged at all is the mesh's Telemetry's to say.
             "accessLogEncoding": "JSON",
             "defaultConfig": {"holdApplicationUntilProxyStarts": True},
+            **({"extensionProviders": [_traces(args)]} if args.trace_collector else {}),
         },
     }
+
+
+def _traces(args: IstioMeshArgs) -> Mapping[str, object]:
+    collector = {"service": args.trace_collector, "port": OTLP_PORT}
+    return {"name": TRACE_PROVIDER, "opentelemetry": collector}
 
 
 def _gateway_values(args: IstioMeshArgs) -> Mapping[str, object]:

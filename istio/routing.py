@@ -11,6 +11,7 @@ from istio.apis import NETWORKING
 TESTER_HEADER = "x-canary"
 TESTER_COOKIE = "canary"
 TESTER_VALUE = "always"
+WEIGHTED = "weighted"
 
 # The callers only ever GET, so that asking again is safe. Two more tries of half a second fit into
 # the whole: a caller waits 1.5 s at the most, less than its own deadline.
@@ -72,7 +73,7 @@ class WeightedRoute(pulumi.ComponentResource):
                 "http": [
                     *([_testers(args)] if args.canary else []),
                     {
-                        "name": "weighted",
+                        "name": WEIGHTED,
                         "route": [
                             {"destination": _subset(args, version), "weight": weight}
                             for version, weight in weights.items()

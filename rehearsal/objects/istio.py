@@ -358,3 +358,18 @@ class AuthorizationPolicy(Fields):
 
     metadata: Metadata
     spec: AuthorizationPolicySpec
+
+
+class TelemetrySpec(Fields):
+    """What proxies tell."""
+
+    selector: Selector | None = None
+    access_logging: Annotated[Any, LeftOut("no log is collected here")] = None
+    tracing: Annotated[Any, LeftOut("no tracing back end is started")] = None
+
+
+class Telemetry(Fields):
+    """A telemetry."""
+
+    metadata: Metadata
+    spec: TelemetrySpec

@@ -25,15 +25,31 @@ _MODELS: Mapping[str, type[Fields]] = {
     "networking.istio.io/v1:Gateway": istio.Gateway,
     "security.istio.io/v1:PeerAuthentication": istio.PeerAuthentication,
     "security.istio.io/v1:AuthorizationPolicy": istio.AuthorizationPolicy,
+    "telemetry.istio.io/v1:Telemetry": istio.Telemetry,
 }
+_NO_METRICS = "no metrics back end is started: Envoy's own statistics are read"
+_NO_TRACES = "no tracing back end is started"
 _LEFT_OUT_KINDS = {
+    "core/v1:ConfigMap": "no file is mounted here",
+    "monitoring.coreos.com/v1:PodMonitor": _NO_METRICS,
+    "monitoring.coreos.com/v1:PrometheusRule": _NO_METRICS,
+    "monitoring.coreos.com/v1:ServiceMonitor": _NO_METRICS,
+    "monitoring.googleapis.com/v1:PodMonitoring": _NO_METRICS,
+    "monitoring.googleapis.com/v1:Rules": _NO_METRICS,
     "policy/v1:PodDisruptionBudget": "there are no nodes here",
     "networking.k8s.io/v1:NetworkPolicy": "processes of one machine share its loopback network",
 }
 _LEFT_OUT_CHARTS = {
     "base": "there is no API server that needs Istio's CRDs",
+    "grafana": _NO_METRICS,
+    "jaeger": _NO_TRACES,
+    "kiali-server": _NO_METRICS,
+    "kube-prometheus-stack": _NO_METRICS,
+    "opentelemetry-collector": _NO_TRACES,
     "cni": "traffic reaches a sidecar by its address, not by redirection",
 }
+# OpenTelemetry's own variables, which tell a service where its traces go.
+_LEFT_OUT_VARIABLES = "OTEL_"
 _LEFT_OUT_PACKAGES = {
     "gcp": "nothing is created in Google Cloud",
     "docker": "services run from this checkout's source, not from images",
@@ -225,10 +241,19 @@ class _Gatherer:
                     labels=template.metadata.labels,
                     service_account=template.spec.service_account_name,
                     replicas=own if own is not None else scaled.get((namespace, name), 1),
-                    container=template.spec.containers[0],
+                    container=self._without_telemetry(template.spec.containers[0], name),
                 )
             )
         return tuple(workloads)
+
+    def _without_telemetry(
+        self, container: kubernetes.Container, deployment: str
+    ) -> kubernetes.Container:
+        kept = [each for each in container.env if not each.name.startswith(_LEFT_OUT_VARIABLES)]
+        for variable in container.env:
+            if variable not in kept:
+                self._leave_out(f"Environment variable {variable.name}", _NO_TRACES, deployment)
+        return container.model_copy(update={"env": tuple(kept)})
 
     def _check_injection(self) -> None:
         injected = {

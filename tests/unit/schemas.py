@@ -14,15 +14,30 @@ import kubernetes_validate
 import pytest
 import yaml
 
+# Go modules that carry CRDs, by what the API groups of these end in.
 ISTIO_API = "istio.io/api@v1.31.1"
-CRDS = "kubernetes/customresourcedefinitions.gen.yaml"
-# What every object has beside what its CRD declares.
+OPERATOR_API = "github.com/prometheus-operator/prometheus-operator@v0.93.1"
+CRDS = {
+    "istio.io": (ISTIO_API, ["kubernetes/customresourcedefinitions.gen.yaml"]),
+    "monitoring.coreos.com": (
+        OPERATOR_API,
+        [
+            f"example/prometheus-operator-crd/monitoring.coreos.com_{kinds}.yaml"
+            for kinds in ("podmonitors", "prometheusrules", "servicemonitors")
+        ],
+    ),
+}
+# What every object has, however little its CRD says of it.
 OBJECT = {
     "apiVersion": {"type": "string"},
     "kind": {"type": "string"},
     "metadata": {
         "type": "object",
-        "properties": {"name": {"type": "string"}, "namespace": {"type": "string"}},
+        "properties": {
+            "name": {"type": "string"},
+            "namespace": {"type": "string"},
+            "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
         "additionalProperties": False,
         "required": ["name"],
     },
@@ -36,6 +51,8 @@ class SchemaError(Exception):
 def check(manifest: Mapping[str, Any]) -> None:
     """Check a manifest as an API server would, with unknown fields an error.
 
+    The test is skipped where the CRD of a custom resource can't be had.
+
     Istio's CEL rules (`x-kubernetes-validations`) aren't evaluated.
 
     Raises:
@@ -43,8 +60,10 @@ def check(manifest: Mapping[str, Any]) -> None:
     """
     kind = f"{manifest['kind']} {manifest['metadata'].get('name')}"
     try:
-        if "istio.io/" in manifest["apiVersion"]:
-            schema = _istio(manifest["apiVersion"], manifest["kind"])
+        group = manifest["apiVersion"].partition("/")[0]
+        custom = next((each for each in CRDS if group.endswith(each)), None)
+        if custom:
+            schema = _schema(custom, manifest["apiVersion"], manifest["kind"])
             jsonschema.Draft202012Validator(schema).validate(manifest)  # pyright: ignore[reportUnknownMemberType]
         else:
             version = kubernetes_validate.latest_version()
@@ -53,30 +72,27 @@ def check(manifest: Mapping[str, Any]) -> None:
         raise SchemaError(f"{kind}: {error.json_path}: {error.message}") from None
 
 
-def _istio(api_version: str, kind: str) -> Mapping[str, Any]:
-    schemas = istio_schemas()
+def _schema(group: str, api_version: str, kind: str) -> Mapping[str, Any]:
+    module, files = CRDS[group]
+    folder = _module(module)
+    if isinstance(folder, str):
+        pytest.skip(f"the CRDs of {module} can't be had: {folder}")
+    schemas = _strict_schemas(tuple(folder / file for file in files))
     if (api_version, kind) not in schemas:
-        raise SchemaError(f"{api_version} {kind}: {ISTIO_API} has no such kind")
+        raise SchemaError(f"{api_version} {kind}: {module} has no such kind")
     return schemas[api_version, kind]
 
 
-def istio_schemas() -> Mapping[tuple[str, str], Mapping[str, Any]]:
-    """The strict schemas of Istio's kinds by apiVersion and kind; skips the test without them."""
-    crds = _istio_crds()
-    if isinstance(crds, str):
-        pytest.skip(f"Istio's CRDs can't be had: {crds}")
-    return _strict_schemas(crds)
-
-
 @cache
-def _strict_schemas(crds: Path) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+def _strict_schemas(files: tuple[Path, ...]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
     schemas: dict[tuple[str, str], Mapping[str, Any]] = {}
-    with crds.open() as file:
-        for crd in yaml.load_all(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    for file in files:
+        for crd in yaml.load_all(file.read_text(), Loader=loader):
             for version in crd["spec"]["versions"]:
                 api_version = f"{crd['spec']['group']}/{version['name']}"
                 schema = strict(version["schema"]["openAPIV3Schema"])
-                schema["properties"] = {**OBJECT, **schema["properties"]}
+                schema["properties"] = {**schema["properties"], **OBJECT}
                 schemas[api_version, crd["spec"]["names"]["kind"]] = schema
     return schemas
 
@@ -109,12 +125,12 @@ def strict(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _istio_crds() -> Path | str:
-    """Istio's CRDs from Go's module cache or its module proxy, or why they can't be had."""
+def _module(module: str) -> Path | str:
+    """A Go module from the module cache or the module proxy, or why it can't be had."""
     with tempfile.TemporaryDirectory() as empty:
         try:
             done = subprocess.run(
-                ["go", "mod", "download", "-json", ISTIO_API],
+                ["go", "mod", "download", "-json", module],
                 cwd=empty,
                 env={**os.environ, "GOFLAGS": "-mod=mod"},
                 capture_output=True,
@@ -128,4 +144,4 @@ def _istio_crds() -> Path | str:
         answer = cast("dict[str, str]", json.loads(done.stdout))
     except json.JSONDecodeError:
         return done.stderr.strip()
-    return Path(answer["Dir"]) / CRDS if "Dir" in answer else answer.get("Error", "no reason given")
+    return Path(answer["Dir"]) if "Dir" in answer else answer.get("Error", "no reason given")

@@ -20,7 +20,7 @@ MEMBERS = "a list of members: user:, group: or serviceAccount: and an email addr
 RANGES = "a list of IPv4 CIDR ranges such as 203.0.113.0/24, not the whole internet"
 IMAGES = "a list of service/version=reference, each reference with a digest or a tag"
 CHARTS = "an https:// or oci:// address or a folder with base, istiod, gateway"
-NAMESPACE = "not default, istio-system, istio-ingress or kube-*"
+NAMESPACE = "not default, istio-system, istio-ingress, observability or kube-*"
 CLUSTER_NAME = "1 to 24 of a-z, 0-9 and -, a letter first and no - last"
 LOCATION = "a zone such as us-central1-a or a region such as us-central1"
 HOST = "a public DNS name such as api.thedogapi.com"
@@ -52,6 +52,15 @@ REFUSED = [
         )
     ),
     ("canaryWeight", "-0", WEIGHT),
+    ("metrics", "Prometheus", "none, prometheus or managed"),
+    ("metrics", "", "none, prometheus or managed"),
+    ("grafana", "yes", "true or false"),
+    ("kiali", "1", "true or false"),
+    ("tracing", "zipkin", "none or jaeger"),
+    ("tracingSamplingPercent", "101", "a whole number from 0 to 100"),
+    ("tracingSamplingPercent", "0.5", "a whole number from 0 to 100"),
+    ("accessLogs", "none", "all, errors or off"),
+    ("namespace", "observability", NAMESPACE),
     ("canaryWeight", "007", WEIGHT),
     ("imagePlatform", "windows/amd64", "linux/amd64 or linux/arm64"),
     ("authorizedNetworks", '["2001:db8::/32"]', RANGES),
@@ -198,6 +207,9 @@ CONTRADICTORY = [
     ({"canaryVersion": "v9"}, "canaryVersion = v9: must be one of v1, v2"),
     ({"minNodes": "5"}, "maxNodes = 4: must be at least minNodes = 5"),
     ({"minReplicas": "3"}, "maxReplicas = 2: must be at least minReplicas = 3"),
+    ({"grafana": "true"}, "grafana = true: needs metrics = prometheus"),
+    ({"kiali": "true"}, "kiali = true: needs metrics = prometheus"),
+    ({"metrics": "managed"}, "metrics = managed: needs platform = gke"),
     ({"imageRegistry": ""}, 'imageRegistry = "": must be set to build petdetailsservice/v1'),
     ({"images": f'["petservice/v2={GIVEN}"]'}, "images = petservice/v2: must name one of"),
     ({"images": f'["dogservice/v1={GIVEN}"]'}, "images = dogservice/v1: must name one of"),

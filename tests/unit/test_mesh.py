@@ -120,6 +120,7 @@ def test_istios_objects_come_after_the_crds_and_the_webhook_that_checks_them() -
         "Gateway",
         "PeerAuthentication",
         "ServiceEntry",
+        "Telemetry",
         "VirtualService",
     }
     for each in custom:
@@ -341,10 +342,11 @@ def test_the_policies_follow_the_namespace() -> None:
 
 def test_the_namespace_is_configs() -> None:
     stack = local_otherwise()
+    system = {"istio-system", "istio-ingress"}
     in_mesh = [
         each.inputs["metadata"]["namespace"]
         for each in in_cluster(stack)
-        if each.inputs.get("metadata", {}).get("namespace", "istio-ingress") != "istio-ingress"
+        if each.inputs.get("metadata", {}).get("namespace", "istio-system") not in system
     ]
     assert len(in_mesh) == 29
     assert set(in_mesh) == {"dev-pets"}

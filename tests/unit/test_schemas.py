@@ -29,6 +29,7 @@ ISTIO_KINDS = {
     "Gateway",
     "PeerAuthentication",
     "ServiceEntry",
+    "Telemetry",
     "VirtualService",
 }
 

@@ -22,6 +22,7 @@ TOP = {
     "petmesh:istio:MeshNamespace",
     "petmesh:istio:PublicRoute",
     "petmesh:istio:WeightedRoute",
+    "petmesh:observability:Observability",
     "pulumi:providers:kubernetes",
 }
 

@@ -6,7 +6,7 @@ import pytest
 
 from rehearsal.objects.fields import RefusedError
 from rehearsal.objects.mesh import gather
-from tests.unit.declared import local
+from tests.unit.declared import gke, local
 from tests.unit.rehearsal.meshes import Change, mesh, with_change, with_values
 
 
@@ -180,3 +180,30 @@ def test_every_field_of_the_local_stacks_objects_is_used_or_listed() -> None:
             del inputs[path[-1]]
 
         assert gather(with_change(kind, name, drop)) != gather(declaration), path
+
+
+EVERYTHING = {"metrics": "prometheus", "grafana": "true", "kiali": "true", "tracing": "jaeger"}
+
+
+def test_what_watches_a_mesh_is_left_out_by_name() -> None:
+    watched = mesh(**EVERYTHING)
+    added = {each.what for each in watched.omissions} - {each.what for each in mesh().omissions}
+    assert {
+        "ConfigMap",
+        "Environment variable OTEL_EXPORTER_OTLP_ENDPOINT",
+        "NetworkPolicy",
+        "PodMonitor",
+        "PrometheusRule",
+        "Release of chart jaeger",
+        "Release of chart kube-prometheus-stack",
+        "Release of chart istiod: values.meshConfig.extensionProviders",
+        "ServiceMonitor",
+        "Telemetry: spec.tracing",
+    } <= added
+    for workload in watched.workloads:
+        assert not [each for each in workload.container.env if each.name.startswith("OTEL_")]
+
+
+def test_what_googles_prometheus_is_told_is_left_out() -> None:
+    omissions = {each.what for each in gather(gke(metrics="managed")).omissions}
+    assert {"PodMonitoring", "Rules"} <= omissions

@@ -1,0 +1,77 @@
+"""The Helm charts of the observability stack: where they are, and their versions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi_kubernetes as kubernetes
+
+from observability.place import Place
+
+TIMEOUT_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart of a repository; its version pins the images too."""
+
+    name: str
+    repository: str
+    version: str
+
+
+KUBE_PROMETHEUS_STACK = Chart(
+    "kube-prometheus-stack", "https://prometheus-community.github.io/helm-charts", "88.5.3"
+)
+GRAFANA = Chart("grafana", "https://grafana-community.github.io/helm-charts", "12.11.1")
+# Of Kiali, the version that Istio's release names in samples/addons/kiali.yaml.
+KIALI = Chart("kiali-server", "https://kiali.org/helm-charts", "2.27.0")
+COLLECTOR = Chart(
+    "opentelemetry-collector",
+    "https://open-telemetry.github.io/opentelemetry-helm-charts",
+    "0.170.0",
+)
+JAEGER = Chart("jaeger", "https://jaegertracing.github.io/helm-charts", "4.11.1")
+
+# What Pod Security's level `restricted` asks of a container.
+RESTRICTED_CONTAINER = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def restricted_pod(user: int) -> Mapping[str, object]:
+    """What Pod Security's level `restricted` asks of a pod that runs as a user."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": user,
+        "runAsGroup": user,
+        "fsGroup": user,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def resources(cpu: str, memory: str, most_memory: str) -> Mapping[str, object]:
+    """A container's requests of CPU and memory, and its limit of memory."""
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": most_memory}}
+
+
+def release(chart: Chart, values: Mapping[str, object], place: Place) -> kubernetes.helm.v3.Release:
+    """A release of a chart, named as the chart is.
+
+    Args:
+        chart: Which chart.
+        values: What differs from the chart's own values.
+        place: Where its objects go.
+    """
+    return kubernetes.helm.v3.Release(
+        chart.name,
+        name=chart.name,
+        namespace=place.namespace,
+        chart=chart.name,
+        repository_opts={"repo": chart.repository},
+        version=chart.version,
+        values=values,
+        timeout=TIMEOUT_SECONDS,
+        opts=place.options,
+    )

@@ -1,0 +1,169 @@
+"""The canary's dashboard: a service's versions side by side, by the queries that a ramp asks.
+
+Source:
+    https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from istio import metrics
+from observability.prometheus import ASKED_WEIGHT
+from settings import CANARY_SERVICE
+
+TITLE = "Canary"
+DATA_SOURCE = "prometheus"
+_SOURCE = {"type": "prometheus", "uid": DATA_SOURCE}
+_LABELS = 'destination_workload_namespace="$namespace",destination_service_name="$service"'
+# Grafana's: at least four scrapes, so that a rate never lacks one.
+_WINDOW = "$__rate_interval"
+_VERSION = "destination_version"
+_LEGEND = f"{{{{{_VERSION}}}}}"
+_PANEL_WIDTH = 12
+_PANEL_HEIGHT = 8
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query of a panel.
+
+    Attributes:
+        expression: PromQL, with the dashboard's variables in it.
+        legend: How its series are named.
+    """
+
+    expression: str
+    legend: str = _LEGEND
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A panel of lines over time, one for each version.
+
+    Attributes:
+        title: Its heading.
+        description: What the figure is.
+        unit: Grafana's name of the unit.
+        queries: What it shows.
+    """
+
+    title: str
+    description: str
+    unit: str
+    queries: Sequence[Query]
+
+
+def _by_version(inner: str, *more: str) -> str:
+    return f"sum by ({', '.join([_VERSION, *more])}) ({inner})"
+
+
+def _quantile(quantile: float) -> Query:
+    durations = _by_version(metrics.durations(_LABELS, _WINDOW, "rate"), "le")
+    return Query(f"histogram_quantile({quantile}, {durations})")
+
+
+_TRIES = _by_version(metrics.requests(_LABELS, _WINDOW, "rate"))
+_FAILURES = _by_version(metrics.failures(_LABELS, _WINDOW, "rate"))
+_ASKED = f"sum by ({_VERSION}) ({ASKED_WEIGHT}{{{_LABELS}}}) / 100"
+# What callers asked for, without the tries that retries and mirroring add.
+_CALLS = f'rate(istio_requests_total{{reporter="source",{_LABELS}}}[{_WINDOW}])'
+_SHARE = f"{_by_version(_CALLS)} / scalar(sum({_CALLS}))"
+
+PANELS = (
+    Panel(
+        "Share of the requests",
+        "What each version gets of the callers' requests, and what the route asks for.",
+        "percentunit",
+        (Query(_SHARE, f"{_LEGEND} measured"), Query(_ASKED, f"{_LEGEND} asked")),
+    ),
+    Panel(
+        "Tries per second",
+        "What each version is asked, retried and mirrored requests too.",
+        "reqps",
+        (Query(_TRIES),),
+    ),
+    Panel(
+        "Success",
+        "The share of each version's tries that did not fail.",
+        "percentunit",
+        (Query(f"1 - ({_FAILURES} or 0 * {_TRIES}) / {_TRIES}"),),
+    ),
+    Panel("p50", "Half of each version's tries took no longer.", "ms", (_quantile(0.5),)),
+    Panel("p99", "99 of 100 of each version's tries took no longer.", "ms", (_quantile(0.99),)),
+    Panel(
+        "Failing tries per second",
+        "Answers of 5xx, tries that never arrived, and tries that the caller gave up.",
+        "reqps",
+        (Query(_FAILURES),),
+    ),
+)
+
+
+def as_json(namespace: str) -> str:
+    """The dashboard as Grafana reads it, showing a namespace's canary at first."""
+    dashboard = {
+        "uid": "petmesh-canary",
+        "title": TITLE,
+        "tags": ["petmesh", "istio"],
+        "schemaVersion": 41,
+        "editable": False,
+        "refresh": "15s",
+        "time": {"from": "now-30m", "to": "now"},
+        "templating": {
+            "list": [
+                _variable("namespace", namespace, "destination_workload_namespace", ""),
+                _variable(
+                    "service",
+                    CANARY_SERVICE,
+                    "destination_service_name",
+                    'destination_workload_namespace="$namespace"',
+                ),
+            ]
+        },
+        "panels": [_panel(number, panel) for number, panel in enumerate(PANELS)],
+    }
+    return json.dumps(dashboard, indent=1)
+
+
+def _variable(name: str, first: str, label: str, selector: str) -> Mapping[str, object]:
+    query = f"label_values(istio_requests_total{{{selector}}}, {label})"
+    return {
+        "name": name,
+        "type": "query",
+        "datasource": _SOURCE,
+        "query": {"query": query, "refId": name},
+        "refresh": 2,
+        "current": {"text": first, "value": first},
+    }
+
+
+def _panel(number: int, panel: Panel) -> Mapping[str, object]:
+    row, column = divmod(number, 2)
+    return {
+        "id": number + 1,
+        "type": "timeseries",
+        "title": panel.title,
+        "description": panel.description,
+        "datasource": _SOURCE,
+        "gridPos": {
+            "x": column * _PANEL_WIDTH,
+            "y": row * _PANEL_HEIGHT,
+            "w": _PANEL_WIDTH,
+            "h": _PANEL_HEIGHT,
+        },
+        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
+        "options": {
+            "legend": {"displayMode": "table", "placement": "bottom", "calcs": ["lastNotNull"]},
+            "tooltip": {"mode": "multi"},
+        },
+        "targets": [
+            {
+                "refId": chr(ord("A") + index),
+                "datasource": _SOURCE,
+                "expr": query.expression,
+                "legendFormat": query.legend,
+            }
+            for index, query in enumerate(panel.queries)
+        ],
+    }

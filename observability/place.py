@@ -1,0 +1,26 @@
+"""Where an application's objects go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+
+@dataclass(frozen=True)
+class Place:
+    """What all objects of an application share.
+
+    Attributes:
+        namespace: Their namespace.
+        parent: The component that they belong to.
+        needs: What has to be there first: the namespace, at least.
+    """
+
+    namespace: str
+    parent: pulumi.Resource
+    needs: Sequence[pulumi.Resource]
+
+    @property
+    def options(self) -> pulumi.ResourceOptions:
+        """The options of a resource there."""
+        return pulumi.ResourceOptions(parent=self.parent, depends_on=self.needs)

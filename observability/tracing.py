@@ -1,0 +1,198 @@
+"""Traces by OpenTelemetry: a collector that takes them, and Jaeger that keeps and shows them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from istio.install import OTLP_PORT
+from observability.charts import (
+    COLLECTOR,
+    JAEGER,
+    RESTRICTED_CONTAINER,
+    release,
+    resources,
+    restricted_pod,
+)
+from observability.paths import Path, open_paths
+from observability.place import Place
+
+COLLECTOR_APP = COLLECTOR.name
+JAEGER_APP = JAEGER.name
+OTLP_HTTP_PORT = 4318
+UI_PORT = 16686
+QUERY_PORT = 16685
+_HEALTH_PORT = 13133
+# In memory, the oldest go first: enough to look at what a canary did, gone with the pod.
+_MOST_TRACES = 20_000
+
+
+def collector_host(namespace: str) -> str:
+    """The collector's name in the whole cluster."""
+    return f"{COLLECTOR.name}.{namespace}.svc.cluster.local"
+
+
+def service_environment(namespace: str) -> Mapping[str, str]:
+    """What tells a service to send its traces to the collector: OpenTelemetry's own variables.
+
+    The mesh decides what is sampled: a service adds spans to the traces of its callers' proxies,
+    and begins none.
+
+    Source:
+        https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+    """
+    return {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{collector_host(namespace)}:{OTLP_HTTP_PORT}",
+        "OTEL_TRACES_SAMPLER": "parentbased_always_off",
+    }
+
+
+@dataclass(frozen=True)
+class TracingArgs:
+    """Who sends traces, and who reads them.
+
+    Attributes:
+        namespace: The namespace of the observability stack.
+        senders: The namespaces whose pods send traces.
+        readers: The labels `app.kubernetes.io/name` of the pods that may query Jaeger.
+        needs: What has to be there first: the namespace and the mesh.
+    """
+
+    namespace: str
+    senders: Sequence[str]
+    readers: Sequence[str]
+    needs: Sequence[pulumi.Resource]
+
+
+class Tracing(pulumi.ComponentResource):
+    """An OpenTelemetry Collector, and one Jaeger that keeps traces in memory."""
+
+    def __init__(
+        self, name: str, args: TracingArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("petmesh:observability:Tracing", name, None, opts)
+        place = Place(args.namespace, self, args.needs)
+        open_paths(
+            JAEGER_APP,
+            place,
+            callers=[
+                Path([OTLP_PORT], app=COLLECTOR_APP),
+                *(Path([QUERY_PORT, UI_PORT], app=app) for app in args.readers),
+            ],
+        )
+        open_paths(
+            COLLECTOR_APP,
+            place,
+            callers=[Path([OTLP_PORT, OTLP_HTTP_PORT], namespaces=args.senders)],
+            called=[Path([OTLP_PORT], app=JAEGER_APP)],
+        )
+        release(JAEGER, _jaeger_values(), place)
+        release(COLLECTOR, _collector_values(), place)
+        self.register_outputs({})
+
+
+def _collector_values() -> Mapping[str, object]:
+    def address(port: int) -> str:
+        return f"${{env:MY_POD_IP}}:{port}"
+
+    unused = {"enabled": False}
+    return {
+        "mode": "deployment",
+        "fullnameOverride": COLLECTOR.name,
+        "image": {
+            "repository": "ghcr.io/open-telemetry/opentelemetry-collector-releases/"
+            "opentelemetry-collector-k8s"
+        },
+        "command": {"name": "otelcol-k8s"},
+        # Not merged with the chart's own, which opens the ports of other protocols too.
+        "alternateConfig": {
+            "receivers": {
+                "otlp": {
+                    "protocols": {
+                        "grpc": {"endpoint": address(OTLP_PORT)},
+                        "http": {"endpoint": address(OTLP_HTTP_PORT)},
+                    }
+                }
+            },
+            "processors": {
+                "memory_limiter": {
+                    "check_interval": "1s",
+                    "limit_percentage": 80,
+                    "spike_limit_percentage": 25,
+                },
+                "batch": {},
+            },
+            "exporters": {
+                "otlp": {
+                    "endpoint": f"{JAEGER.name}:{OTLP_PORT}",
+                    "tls": {"insecure": True},
+                }
+            },
+            "extensions": {"health_check": {"endpoint": address(_HEALTH_PORT)}},
+            "service": {
+                "extensions": ["health_check"],
+                "pipelines": {
+                    "traces": {
+                        "receivers": ["otlp"],
+                        "processors": ["memory_limiter", "batch"],
+                        "exporters": ["otlp"],
+                    }
+                },
+                "telemetry": {"metrics": {"level": "none"}},
+            },
+        },
+        "ports": {
+            # Istio takes the protocol of a port from here: a stream of gRPC isn't guessed at.
+            "otlp-http": {"appProtocol": "http"},
+            "jaeger-compact": unused,
+            "jaeger-thrift": unused,
+            "jaeger-grpc": unused,
+            "zipkin": unused,
+        },
+        "serviceAccount": {"automountServiceAccountToken": False},
+        "podSecurityContext": restricted_pod(10001),
+        "securityContext": RESTRICTED_CONTAINER,
+        "resources": resources("50m", "64Mi", "256Mi"),
+    }
+
+
+def _jaeger_values() -> Mapping[str, object]:
+    def address(port: int) -> str:
+        return f"0.0.0.0:{port}"
+
+    return {
+        "fullnameOverride": JAEGER.name,
+        "userconfig": {
+            "service": {
+                "extensions": ["jaeger_storage", "jaeger_query", "healthcheckv2"],
+                "pipelines": {
+                    "traces": {
+                        "receivers": ["otlp"],
+                        "processors": ["batch"],
+                        "exporters": ["jaeger_storage_exporter"],
+                    }
+                },
+                "telemetry": {"metrics": {"level": "none"}},
+            },
+            "extensions": {
+                "healthcheckv2": {"use_v2": True, "http": {"endpoint": address(_HEALTH_PORT)}},
+                "jaeger_query": {
+                    "storage": {"traces": "memory"},
+                    "grpc": {"endpoint": address(QUERY_PORT)},
+                    "http": {"endpoint": address(UI_PORT)},
+                },
+                "jaeger_storage": {
+                    "backends": {"memory": {"memory": {"max_traces": _MOST_TRACES}}}
+                },
+            },
+            "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": address(OTLP_PORT)}}}},
+            "processors": {"batch": {}},
+            "exporters": {"jaeger_storage_exporter": {"trace_storage": "memory"}},
+        },
+        "jaeger": {
+            "serviceAccount": {"automountServiceAccountToken": False},
+            "podSecurityContext": restricted_pod(10001),
+            "securityContext": RESTRICTED_CONTAINER,
+            "resources": resources("50m", "128Mi", "1Gi"),
+        },
+    }

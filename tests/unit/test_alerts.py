@@ -1,0 +1,126 @@
+"""The alerts, evaluated by Prometheus itself: they fire past their bounds, and not before."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from observability.alerts import rule_groups
+from tests.unit.promtool import check_rules, play
+
+WORKLOAD = (
+    'destination_workload_namespace="pets",destination_workload="details-v2",'
+    'destination_version="v2"'
+)
+LABELS = {
+    "destination_workload_namespace": "pets",
+    "destination_workload": "details-v2",
+    "destination_version": "v2",
+}
+SCRAPES = 100
+
+
+def counter(
+    per_scrape: float, code: str = "200", reporter: str = "destination", flags: str = "-"
+) -> dict[str, str]:
+    labels = f'{WORKLOAD},reporter="{reporter}",response_code="{code}",response_flags="{flags}"'
+    return {
+        "series": f"istio_requests_total{{{labels}}}",
+        "values": f"0+{per_scrape}x{SCRAPES}",
+    }
+
+
+def durations(fast: float) -> list[dict[str, str]]:
+    """1000 requests each scrape, of which a share take at most 500 ms, and the rest a second."""
+    name = "istio_request_duration_milliseconds_bucket"
+    return [
+        {
+            "series": f'{name}{{{WORKLOAD},reporter="destination",le="{bound}"}}',
+            "values": f"0+{count}x{SCRAPES}",
+        }
+        for bound, count in (("500", 1000 * fast), ("1000", 1000), ("+Inf", 1000))
+    ]
+
+
+def fires(
+    folder: Path, series: Sequence[dict[str, str]], alert: str, at: str, summary: str | None
+) -> None:
+    """Assert that an alert fires at a time with a summary, or with none that it doesn't."""
+    groups: list[Any] = list(rule_groups("pets"))
+    [rule] = [each for each in groups[0]["rules"] if each["alert"] == alert]
+    expected = [
+        {
+            "exp_labels": {**LABELS, **rule["labels"]},
+            "exp_annotations": {**rule["annotations"], "summary": summary},
+        }
+    ]
+    test = {"eval_time": at, "alertname": alert, "exp_alerts": expected if summary else []}
+    play(
+        folder,
+        groups,
+        [{"interval": "15s", "input_series": list(series), "alert_rule_test": [test]}],
+    )
+
+
+def test_prometheus_takes_the_rules(tmp_path: Path) -> None:
+    check_rules(tmp_path, rule_groups("pets"))
+
+
+FAILING = "details-v2 in pets fails 1.1% of its tries; 1% are allowed"
+
+
+@pytest.mark.parametrize(
+    ("series", "at", "summary"),
+    [
+        ([counter(989), counter(11, "503")], "15m", FAILING),
+        ([counter(989), counter(11, "0", flags="DC")], "15m", FAILING),
+        ([counter(989), counter(11, "503", "source", "UF,URX")], "15m", FAILING),
+        # One failure in a hundred and one is allowed.
+        ([counter(1000), counter(10, "503")], "15m", None),
+        # What callers see of the answers that a destination counts is no failure of its own.
+        ([counter(989), counter(11, "503", "source")], "15m", None),
+        ([counter(989), counter(11, "404")], "15m", None),
+        # Not for long enough, and too few to tell.
+        ([counter(989), counter(11, "503")], "1m", None),
+        ([counter(1, "503")], "15m", None),
+    ],
+)
+def test_a_version_that_fails_is_told(
+    tmp_path: Path, series: list[dict[str, str]], at: str, summary: str | None
+) -> None:
+    fires(tmp_path, series, "VersionFailing", at, summary)
+
+
+@pytest.mark.parametrize(
+    ("fast", "at", "summary"),
+    [
+        (
+            0.98,
+            "15m",
+            "details-v2 in pets answers 1 of 100 tries in more than 750 ms; 500 ms are allowed",
+        ),
+        (0.995, "15m", None),
+        (0.98, "4m", None),
+    ],
+)
+def test_a_version_that_is_slow_is_told(
+    tmp_path: Path, fast: float, at: str, summary: str | None
+) -> None:
+    fires(tmp_path, [counter(1000), *durations(fast)], "VersionSlow", at, summary)
+
+
+def test_an_alert_is_about_one_namespace(tmp_path: Path) -> None:
+    series = [
+        {**each, "series": each["series"].replace('="pets"', '="other"')}
+        for each in (counter(1), counter(99, "503"))
+    ]
+    fires(tmp_path, series, "VersionFailing", "15m", None)
+
+
+def test_every_alert_says_what_to_do() -> None:
+    [group] = rule_groups("pets")
+    rules: Any = group["rules"]
+    for rule in rules:
+        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert "canaryWeight 0" in rule["annotations"]["runbook"]
