@@ -7,8 +7,8 @@ unexport PYTHONDONTWRITEBYTECODE
 STACK ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit fuzz lint format types bench preview up destroy ramp promote rollback ramp-status
-.PHONY: ramp-demo bench-rollback bench-ramps install-cli env e2e lock clean
+.PHONY: help setup demo test unit fuzz lint format types bench preview policy up destroy ramp promote rollback
+.PHONY: ramp-status ramp-demo bench-rollback bench-ramps install-cli env e2e lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ bench: setup ## petservice beside a plain sequential version of itself
 
 preview: setup ## what an up would change: by the Pulumi CLI, or in process where there is none
 	@$(BIN)/python -m cli preview --stack $(STACK) $(ARGS)
+
+policy: setup ## hold a stack against the guard-rails, in process: STACK, CONFIG="key=value …"
+	@$(BIN)/python -m rehearsal policy --stack $(STACK) $(foreach pair,$(CONFIG),--config '$(pair)')
 
 up: setup ## apply a stack: STACK, ARGS for the Pulumi CLI
 	@$(BIN)/python -m cli up --stack $(STACK) $(ARGS)

@@ -56,7 +56,9 @@ def _run(command: str, stack: str, arguments: list[str]) -> int:
     select = [pulumi.command, "stack", "select", stack, "--create"]
     if status := subprocess.run(select, cwd=ROOT, env=environment, check=False).returncode:
         return status
-    engine = [pulumi.command, command, "--stack", stack, *arguments]
+    # The guard-rails hold for whatever is applied, and for what is taken away nothing has to.
+    guard_rails = ["--policy-pack", "policy"] if command in ("preview", "up") else []
+    engine = [pulumi.command, command, "--stack", stack, *guard_rails, *arguments]
     return subprocess.run(engine, cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -11,7 +11,9 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
+from policy.pack import RULES
 from rehearsal.findings import findings
+from rehearsal.guardrails import violations
 from rehearsal.keep import keep
 from rehearsal.objects.fields import RefusedError
 from rehearsal.preview import print_preview
@@ -43,6 +45,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if options.command == "preview":
             return _preview(options)
+        if options.command == "policy":
+            return _policy(options)
         return _run(_keep(options) if options.keep else _demo(options))
     except _MISTAKES as error:
         print(f"rehearsal: {error}".replace("\n", "\nrehearsal: "), file=sys.stderr)
@@ -91,11 +95,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--json", type=_file, metavar="FILE", help="write all figures there; - for stdout"
     )
-    commands = parser.add_subparsers(dest="command", metavar="preview")
+    commands = parser.add_subparsers(dest="command", metavar="preview|policy")
     preview = commands.add_parser(
         "preview", help="print the declared resources as a tree, without the Pulumi CLI"
     )
     _add_stack(preview, top=False)
+    policy = commands.add_parser(
+        "policy", help="hold the declared resources against the guard-rails, without the Pulumi CLI"
+    )
+    _add_stack(policy, top=False)
     return parser
 
 
@@ -231,3 +239,13 @@ def _preview(options: argparse.Namespace) -> int:
     report = Report()
     print_preview(declare(options.stack, overrides, preview=True), report.console)
     return 0
+
+
+def _policy(options: argparse.Namespace) -> int:
+    declaration = declare(options.stack, with_placeholders(options.stack, dict(options.config)))
+    found = violations(declaration)
+    for violation in found:
+        print(violation)
+    resources = f"{len(declaration.resources)} resources, {len(RULES)} rules"
+    print(f"{resources}: {f'{len(found)} to mend' if found else 'nothing to mend'}")
+    return FAILED if found else 0

@@ -61,3 +61,17 @@ def test_a_gke_stack_is_previewed_with_a_placeholder_project(
     shown = capsys.readouterr().out
     assert "gcp:container:Cluster" in shown
     assert "known after the update" in shown
+
+
+def test_a_stack_is_held_against_the_guard_rails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.endswith(" rules: nothing to mend")
+
+
+def test_what_breaks_a_guard_rail_is_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    given = 'images=["petservice/v1=registry.example.com/pets:1.0"]'
+    assert main(["policy", "--config", given]) == 1
+    violation, count = capsys.readouterr().out.splitlines()
+    assert violation.startswith("images-by-digest: Deployment pets/petservice-v1: spec.template")
+    assert count.endswith(" rules: 1 to mend")

@@ -1,0 +1,1 @@
+"""Guard-rails: what no stack may declare, whoever wrote it."""

@@ -1,0 +1,13 @@
+"""Every rule of the pack; all of them are mandatory."""
+
+from pulumi_policy import Policy
+
+from policy import cluster, gcp, mesh, pods, supply
+
+RULES: tuple[Policy, ...] = (
+    *gcp.RULES,
+    *supply.RULES,
+    *pods.RULES,
+    *cluster.RULES,
+    *mesh.RULES,
+)

@@ -1,0 +1,133 @@
+"""A rule: a check that looks at one resource or at the whole stack, and what it says of trouble."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pulumi_policy import (
+    PolicyResource,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+
+from policy.values import UNKNOWN, at, plain, shown
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A resource that a rule looks at.
+
+    Attributes:
+        type: Its type token, such as `kubernetes:apps/v1:Deployment`.
+        urn: Its URN.
+        logical_name: Its name in the program.
+        properties: Inputs where one resource is judged, outputs where a whole stack is: plain data.
+    """
+
+    type: str
+    urn: str
+    logical_name: str
+    properties: Any
+
+    @property
+    def kind(self) -> str:
+        """The last part of the type: `Deployment`."""
+        return self.type.rpartition(":")[2]
+
+    @property
+    def api(self) -> str:
+        """The API group of a Kubernetes object, such as `apps`, `core` or `networking.istio.io`."""
+        if not self.type.startswith("kubernetes:"):
+            return ""
+        return self.type.split(":")[1].split("/")[0]
+
+    @property
+    def name(self) -> str:
+        """Its name in the cluster or cloud, else in the program."""
+        for path in ("metadata.name", "name"):
+            name = at(self.properties, path)
+            if isinstance(name, str):
+                return name
+        return self.logical_name
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace; empty for none."""
+        namespace = at(self.properties, "metadata.namespace")
+        return namespace if isinstance(namespace, str) else ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {f'{self.namespace}/' if self.namespace else ''}{self.name}"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What a rule found.
+
+    Attributes:
+        field: The path of the field.
+        value: What it holds; None for nothing.
+        mend: What to do about it, as an order.
+    """
+
+    field: str
+    value: Any
+    mend: str
+
+
+ResourceCheck = Callable[[Subject], Iterable[Trouble]]
+StackCheck = Callable[[Sequence[Subject]], Iterable[tuple[Subject, Trouble]]]
+
+
+def resource_rule(name: str, description: str, check: ResourceCheck) -> ResourceValidationPolicy:
+    """A rule for each resource by itself, judged by its inputs before it is created or changed."""
+
+    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+        subject = Subject(args.resource_type, args.urn, args.name, plain(args.props))
+        for trouble in check(subject):
+            report(_message(subject, trouble), None)
+
+    return ResourceValidationPolicy(name=name, description=description, validate=validate)
+
+
+def stack_rule(name: str, description: str, check: StackCheck) -> StackValidationPolicy:
+    """A rule for resources together, judged by their outputs once all of them are known."""
+
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        for subject, trouble in check([_subject(each) for each in args.resources]):
+            report(_message(subject, trouble), subject.urn)
+
+    return StackValidationPolicy(name=name, description=description, validate=validate)
+
+
+def _subject(resource: PolicyResource) -> Subject:
+    return Subject(resource.resource_type, resource.urn, resource.name, plain(resource.props))
+
+
+def _message(subject: Subject, trouble: Trouble) -> str:
+    return f"{subject}: {trouble.field} is {shown(trouble.value)}: {trouble.mend}"
+
+
+def unless(
+    data: Any,  # noqa: ANN401 (data)
+    path: str,
+    allowed: Iterable[Any],
+    mend: str,
+    *,
+    within: str = "",
+) -> Iterable[Trouble]:
+    """Trouble unless the value at a path is one of those allowed, or not known yet.
+
+    Args:
+        data: What the path is looked up in.
+        path: Such as `securityContext.privileged`.
+        allowed: The values that are; None among them allows the field to be absent.
+        mend: What to do otherwise.
+        within: The path of `data` itself, for the message.
+    """
+    value = at(data, path)
+    if value is not UNKNOWN and value not in allowed:
+        yield Trouble(f"{within}.{path}" if within else path, value, mend)

@@ -1,0 +1,123 @@
+"""Holds a declaration against the guard-rails of `policy/`: the engine's part in process.
+
+The rules are the very ones that `pulumi preview --policy-pack policy` runs. Each resource is judged
+by its inputs, the stack by its resources' outputs, as the engine does it.
+
+Source:
+    AnalyzeStack in
+    https://github.com/pulumi/pulumi/blob/master/pkg/resource/deploy/step_generator.go
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pulumi_policy import (
+    Policy,
+    PolicyCustomTimeouts,
+    PolicyResource,
+    PolicyResourceOptions,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
+
+from policy.pack import RULES
+from rehearsal.program import UNKNOWN, Declaration, Resource
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What a rule says of a declaration.
+
+    Attributes:
+        rule: Its name.
+        urn: The resource's URN.
+        message: What is wrong, and how to mend it.
+    """
+
+    rule: str
+    urn: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.message}"
+
+
+def violations(declaration: Declaration, rules: Sequence[Policy] = RULES) -> tuple[Violation, ...]:
+    """All that the rules have to say of a declaration."""
+    found: list[Violation] = []
+    whole = [_in_stack(resource) for resource in declaration.resources]
+    for rule in rules:
+        if isinstance(rule, ResourceValidationPolicy):
+            for resource in declaration.resources:
+                if not resource.read_id:
+                    report = _reporter(rule, found, resource.urn)
+                    rule.validate(_alone(resource), report)  # pyright: ignore[reportUnknownMemberType]
+        elif isinstance(rule, StackValidationPolicy):
+            together = StackValidationArgs(whole)
+            rule.validate(together, _reporter(rule, found))  # pyright: ignore[reportUnknownMemberType]
+    return tuple(found)
+
+
+def _reporter(rule: Policy, found: list[Violation], judged: str = "") -> ReportViolation:
+    def report(message: str, urn: str | None = None) -> None:
+        found.append(Violation(rule.name, urn or judged, message))
+
+    return report
+
+
+def _alone(resource: Resource) -> ResourceValidationArgs:
+    return ResourceValidationArgs(
+        resource.type,
+        _engine_properties(resource.inputs),
+        resource.urn,
+        resource.name,
+        _options(resource),
+        None,
+    )
+
+
+def _in_stack(resource: Resource) -> PolicyResource:
+    return PolicyResource(
+        resource.type,
+        _engine_properties(resource.outputs),
+        resource.urn,
+        resource.name,
+        _options(resource),
+        None,
+        None,
+        [],
+        {},
+    )
+
+
+def _options(resource: Resource) -> PolicyResourceOptions:
+    return PolicyResourceOptions(
+        resource.protect,
+        list(resource.ignore_changes),
+        resource.delete_before_replace,
+        [],
+        PolicyCustomTimeouts(0, 0, 0),
+        list(resource.additional_secret_outputs),
+        resource.parent or None,
+    )
+
+
+def _engine_properties(properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Properties as a policy gets them: reading an unknown one raises."""
+    return unknown_checking_proxy(cast("dict[str, Any]", _on_the_wire(properties)))
+
+
+def _on_the_wire(value: Any) -> Any:  # noqa: ANN401 (data)
+    if value is UNKNOWN:
+        return UNKNOWN_STRING_VALUE
+    if isinstance(value, Mapping):
+        mapping = cast("Mapping[str, Any]", value)
+        return {key: _on_the_wire(item) for key, item in mapping.items()}
+    if isinstance(value, list):
+        return [_on_the_wire(item) for item in cast("list[Any]", value)]
+    return value

@@ -1,0 +1,297 @@
+"""Resources that no stack has: what a rule refuses of them, and what it lets pass."""
+
+from rehearsal.program import UNKNOWN, Resource
+from tests.unit.policy.judged import BUDGET, container, istio, resource, workload
+
+HEX = "0" * 64
+
+# What no stack has, and no stack may have.
+REFUSED: dict[str, tuple[str, list[Resource], str]] = {
+    "an authoritative binding": (
+        "iam-adds-members",
+        [resource("gcp:projects/iAMBinding:IAMBinding", role="roles/container.admin")],
+        'IAMBinding made: type is "gcp:projects/iAMBinding:IAMBinding": use the IAMMember',
+    ),
+    "an authoritative policy": (
+        "iam-adds-members",
+        [resource("gcp:storage/bucketIAMPolicy:BucketIAMPolicy")],
+        "BucketIAMPolicy made: type is",
+    ),
+    "a repository's binding": (
+        "iam-adds-members",
+        [resource("gcp:artifactregistry/repositoryIamBinding:RepositoryIamBinding")],
+        "use the IAMMember",
+    ),
+    "an autopilot cluster on the default account": (
+        "nodes-have-their-own-account",
+        [
+            resource(
+                "gcp:container/cluster:Cluster",
+                enableAutopilot=True,
+                privateClusterConfig={"enablePrivateEndpoint": True, "enablePrivateNodes": True},
+            )
+        ],
+        "clusterAutoscaling.autoProvisioningDefaults.serviceAccount is not set",
+    ),
+    "a cron job's pod": (
+        "pods-restricted",
+        [workload("CronJob", "batch", hostNetwork=True)],
+        "CronJob pets/tried: spec.jobTemplate.spec.template.spec.hostNetwork is true",
+    ),
+    "an init container": (
+        "images-by-digest",
+        [workload(initContainers=container(image="busybox")), BUDGET],
+        'spec.template.spec.initContainers[0].image is "busybox"',
+    ),
+    "a credential in a ConfigMap": (
+        "no-credential-in-clear",
+        [resource("kubernetes:core/v1:ConfigMap", data={"db.password": "hunter2"})],
+        "ConfigMap made: data.db.password is",
+    ),
+    "a wildcard role": (
+        "rights-are-named",
+        [
+            resource(
+                "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
+                rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "*"]}],
+            )
+        ],
+        'rules[0].verbs is ["get", "*"]: name what is needed',
+    ),
+    "cluster-admin": (
+        "rights-are-named",
+        [
+            resource(
+                "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding",
+                roleRef={"kind": "ClusterRole", "name": "cluster-admin"},
+            )
+        ],
+        'roleRef.name is "cluster-admin"',
+    ),
+    "rights for the default account": (
+        "rights-are-named",
+        [
+            resource(
+                "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding",
+                roleRef={"kind": "Role", "name": "reader"},
+                subjects=[{"kind": "ServiceAccount", "name": "default"}],
+            )
+        ],
+        'subjects[0].name is "default"',
+    ),
+    "no budget": ("workloads-have-a-budget", [workload()], "Deployment pets/tried:"),
+    "no budget for a set": ("workloads-have-a-budget", [workload("StatefulSet")], "StatefulSet"),
+    "a subset without a rule": (
+        "routes-add-up",
+        [
+            istio(
+                "VirtualService",
+                "networking",
+                http=[{"route": [{"destination": {"host": "a", "subset": "v1"}}]}],
+            )
+        ],
+        "a DestinationRule gives a (none)",
+    ),
+}
+
+PRIVATE = {"enablePrivateEndpoint": False, "enablePrivateNodes": True}
+OFFICE = {"cidrBlocks": [{"cidrBlock": "203.0.113.0/24"}]}
+OWN = {"serviceAccount": "nodes@pets.iam.gserviceaccount.com"}
+RULE_WITH_SUBSETS = istio(
+    "DestinationRule",
+    "networking",
+    host="a.pets.svc.cluster.local",
+    subsets=[{"name": "v1"}, {"name": "v2"}],
+)
+ALLOWED: dict[str, tuple[str, list[Resource]]] = {
+    "a member of a predefined role": (
+        "iam-adds-members",
+        [
+            resource(
+                "gcp:projects/iAMMember:IAMMember",
+                role="roles/container.developer",
+                member="user:a@example.com",
+            )
+        ],
+    ),
+    "an account that isn't known yet": (
+        "nodes-have-their-own-account",
+        [resource("gcp:container/nodePool:NodePool", nodeConfig={"serviceAccount": UNKNOWN})],
+    ),
+    "authorized networks": (
+        "control-plane-is-not-public",
+        [
+            resource(
+                "gcp:container/cluster:Cluster",
+                nodeConfig=OWN,
+                privateClusterConfig=PRIVATE,
+                masterAuthorizedNetworksConfig=OFFICE,
+            )
+        ],
+    ),
+    "an image that isn't pushed yet": (
+        "images-by-digest",
+        [workload(containers=container(image=UNKNOWN)), BUDGET],
+    ),
+    "a base of an earlier stage, and nothing at all": (
+        "base-images-by-digest",
+        [
+            resource(
+                "docker:index/image:Image",
+                build={"context": "apps", "dockerfile": "tests/unit/policy/Dockerfile.stages"},
+            )
+        ],
+    ),
+    "a folder of charts": (
+        "charts-by-version",
+        [resource("kubernetes:helm.sh/v3:Release", chart="./charts/base")],
+    ),
+    "a chart by digest": (
+        "charts-by-version",
+        [resource("kubernetes:helm.sh/v3:Release", chart=f"oci://r.example.com/a@sha256:{HEX}")],
+    ),
+    "a pod that binds port 80": (
+        "pods-restricted",
+        [
+            workload(
+                containers=container(
+                    securityContext={
+                        "allowPrivilegeEscalation": False,
+                        "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
+                    }
+                ),
+                securityContext={
+                    "runAsNonRoot": True,
+                    "seccompProfile": {"type": "Localhost", "localhostProfile": "a.json"},
+                },
+                volumes=[{"name": "tmp", "emptyDir": {}}],
+            ),
+            BUDGET,
+        ],
+    ),
+    "an account of its own": ("pods-have-their-own-account", [workload(), BUDGET]),
+    "a job without probes": (
+        "containers-are-looked-after",
+        [workload("Job", "batch", containers=container(readinessProbe=None, livenessProbe=None))],
+    ),
+    "a reference to a Secret": (
+        "no-credential-in-clear",
+        [
+            workload(
+                containers=container(
+                    env=[
+                        {"name": "DOG_API_KEY", "valueFrom": {"secretKeyRef": {"name": "dogs"}}},
+                        {"name": "TOKEN_COUNT", "value": "3"},
+                    ]
+                )
+            ),
+            BUDGET,
+        ],
+    ),
+    "a budget by expressions": (
+        "workloads-have-a-budget",
+        [
+            workload(),
+            resource(
+                "kubernetes:policy/v1:PodDisruptionBudget",
+                metadata={"name": "all", "namespace": "pets"},
+                spec={
+                    "maxUnavailable": "25%",
+                    "selector": {
+                        "matchExpressions": [
+                            {"key": "app", "operator": "In", "values": ["tried"]},
+                            {"key": "app", "operator": "Exists"},
+                            {"key": "app", "operator": "NotIn", "values": ["other"]},
+                            {"key": "job", "operator": "DoesNotExist"},
+                        ]
+                    },
+                },
+            ),
+        ],
+    ),
+    "a budget that isn't known yet": (
+        "workloads-have-a-budget",
+        [workload(), resource("kubernetes:policy/v1:PodDisruptionBudget", spec=UNKNOWN)],
+    ),
+    "a daemon set needs no budget": ("workloads-have-a-budget", [workload("DaemonSet")]),
+    "the ingress gateway's address": (
+        "one-way-in",
+        [
+            resource(
+                "kubernetes:core/v1:Service",
+                metadata={"name": "istio-ingressgateway", "namespace": "istio-ingress"},
+                spec={"type": "LoadBalancer"},
+            )
+        ],
+    ),
+    "named rights": (
+        "rights-are-named",
+        [
+            resource(
+                "kubernetes:rbac.authorization.k8s.io/v1:Role",
+                rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
+            )
+        ],
+    ),
+    "strict on a port": (
+        "mutual-tls-is-strict",
+        [
+            istio(
+                "PeerAuthentication",
+                "security",
+                mtls={"mode": "STRICT"},
+                portLevelMtls={"80": {"mode": "STRICT"}},
+            )
+        ],
+    ),
+    "TLS to a host outside": (
+        "tls-is-not-weakened",
+        [
+            istio(
+                "DestinationRule",
+                "networking",
+                host="a.com",
+                trafficPolicy={"tls": {"mode": "SIMPLE"}},
+            )
+        ],
+    ),
+    "a wildcard within the mesh, and a Gateway's host of any namespace": (
+        "hosts-are-named",
+        [
+            istio("VirtualService", "networking", hosts=["*"], gateways=["mesh"]),
+            istio("Gateway", "networking", servers=[{"hosts": ["*/pets.example.com"]}]),
+        ],
+    ),
+    "nothing, and a denial of everything": (
+        "callers-are-named",
+        [
+            istio("AuthorizationPolicy", "security"),
+            istio("AuthorizationPolicy", "security", action="DENY", rules=[{}]),
+        ],
+    ),
+    "a host's short name, a single target, weights not known yet": (
+        "routes-add-up",
+        [
+            RULE_WITH_SUBSETS,
+            istio(
+                "VirtualService",
+                "networking",
+                http=[
+                    {"route": [{"destination": {"host": "a", "subset": "v1"}}]},
+                    {"route": [{"destination": {"host": "a"}, "weight": UNKNOWN}]},
+                ],
+            ),
+        ],
+    ),
+    "subsets that aren't known yet": (
+        "routes-add-up",
+        [
+            istio("DestinationRule", "networking", host="a", subsets=UNKNOWN),
+            istio(
+                "VirtualService",
+                "networking",
+                tcp=[{"route": [{"destination": {"host": "a", "subset": "v1"}}]}],
+            ),
+        ],
+    ),
+}

@@ -1,0 +1,45 @@
+"""The Pulumi CLI as the make targets call it, with a CLI that writes down what it is asked."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import cli.__main__ as command
+
+RECORDER = """#!/bin/sh
+[ "$1" = version ] && echo v3.272.0 && exit
+echo "$@" >> "$RECORD"
+"""
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "pulumi").write_text(RECORDER)
+    (tmp_path / "pulumi").chmod(0o755)
+    record = tmp_path / "record"
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("RECORD", str(record))
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "file:///nowhere")
+    return record
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["cli", *arguments])
+    return command.main()
+
+
+@pytest.mark.parametrize("name", ["preview", "up"])
+def test_what_is_applied_is_held_against_the_guard_rails(
+    asked: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    assert run(monkeypatch, name, "--stack", "dev", "--yes") == 0
+    assert asked.read_text().splitlines() == [
+        "stack select dev --create",
+        f"{name} --stack dev --policy-pack policy --yes",
+    ]
+
+
+def test_what_is_removed_is_not(asked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, "destroy", "--stack", "dev") == 0
+    assert asked.read_text().splitlines()[-1] == "destroy --stack dev"
