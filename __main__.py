@@ -7,10 +7,12 @@ import pulumi
 from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, VERSIONS, Service
 from apps.service import MeshService, MeshServiceArgs
 from infra.platform import GkePlatform, GkePlatformArgs, existing_platform
+from istio.certificate import IssuedCertificate, IssuedCertificateArgs
 from istio.egress import ExternalHost, ExternalHostArgs
 from istio.ingress import PublicRoute, PublicRouteArgs
-from istio.install import INGRESS_PRINCIPAL, LOCAL_PORT, IstioMesh, IstioMeshArgs
+from istio.install import INGRESS_PRINCIPAL, IstioMesh, IstioMeshArgs
 from istio.namespace import MeshNamespace, MeshNamespaceArgs
+from istio.rate_limit import RateLimit, RateLimitArgs
 from istio.routing import CALLER_DEADLINE_SECONDS, WeightedRoute, WeightedRouteArgs
 from istio.security import principal
 from observability.stack import NAMESPACE as OBSERVABILITY
@@ -50,6 +52,7 @@ mesh = IstioMesh(
         charts=settings.istio_charts,
         platform=platform.helm_platform,
         ingress_service_type=settings.ingress_service_type,
+        ingress_https=bool(settings.gateway_secret),
         min_replicas=settings.min_replicas,
         max_replicas=settings.max_replicas,
         trace_collector=collector_host(OBSERVABILITY) if traced else "",
@@ -153,6 +156,26 @@ WeightedRoute(
     ),
     in_cluster,
 )
+guards: list[pulumi.Resource] = []
+if settings.ingress_tls == "certManager":
+    certificate = IssuedCertificate(
+        "ingress",
+        IssuedCertificateArgs(
+            hosts=settings.ingress_hosts,
+            issuer=settings.ingress_issuer,
+            secret=settings.gateway_secret,
+            needs=[mesh.ingress_ready],
+        ),
+        in_cluster,
+    )
+    guards.append(certificate.ready)
+if settings.ingress_requests_per_second:
+    limit = RateLimit(
+        "rate-limit",
+        RateLimitArgs(settings.ingress_requests_per_second, [mesh.ingress_ready]),
+        in_cluster,
+    )
+    guards.append(limit.ready)
 public = PublicRoute(
     "petmesh",
     PublicRouteArgs(
@@ -160,8 +183,10 @@ public = PublicRoute(
         prefix="/pet/",
         host=petservice.host,
         port=PETSERVICE.port,
-        local_port=LOCAL_PORT if mesh.port_forward else None,
-        needs=[mesh.ingress_ready, *petservice.ready],
+        https=settings.ingress_tls != "none",
+        tls_secret=settings.gateway_secret,
+        forwarded=settings.ingress_service_type == "ClusterIP",
+        needs=[mesh.ingress_ready, *petservice.ready, *guards],
     ),
     in_cluster,
 )

@@ -25,6 +25,7 @@ CHARTS = ("base", "istiod", "gateway")
 TAKEN_NAMESPACES = ("default", "istio-system", "istio-ingress", "observability")
 
 DNS_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+DNS_SUBDOMAIN = rf"{DNS_LABEL}(\.{DNS_LABEL})*"
 DNS_NAME = rf"({DNS_LABEL}\.)+[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?"
 HOST = r"[a-z0-9]+([.-][a-z0-9]+)*(:[0-9]+)?"
 REPOSITORY = rf"{HOST}(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
@@ -178,6 +179,18 @@ class Settings(BaseModel):
         description="a list of 1 to 16 different DNS names such as pets.example.com, none a "
         "wildcard or an address",
     )
+    ingress_tls: Literal["none", "secret", "certManager"] = Field(
+        description="none, secret or certManager"
+    )
+    ingress_tls_secret: Annotated[str, _matches(DNS_SUBDOMAIN)] = Field(
+        max_length=253, description="the name of a Secret, of a-z, 0-9, - and ."
+    )
+    ingress_issuer: Annotated[str, _matches(f"({DNS_SUBDOMAIN})?")] = Field(
+        max_length=253, description="the name of a ClusterIssuer, of a-z, 0-9, - and ."
+    )
+    ingress_requests_per_second: Whole = Field(
+        ge=0, le=100_000, description="a whole number from 0 to 100000"
+    )
     namespace: Annotated[str, _matches(DNS_LABEL), AfterValidator(_free_namespace)] = Field(
         description="a namespace's name, not default, istio-system, istio-ingress, "
         "observability or kube-*"
@@ -212,6 +225,11 @@ class Settings(BaseModel):
     def region(self) -> str:
         """The region of `location`: a zone's name without its last part."""
         return "-".join(self.location.split("-")[:2])
+
+    @property
+    def gateway_secret(self) -> str:
+        """The Secret with the certificate that the gateway shows; empty where it shows none."""
+        return self.ingress_tls_secret if self.ingress_tls in ("secret", "certManager") else ""
 
     @property
     def given_images(self) -> Mapping[tuple[str, str], str]:
@@ -249,6 +267,7 @@ def load(built: Mapping[str, Sequence[str]]) -> Settings:
         raise ConfigError("\n".join(dict.fromkeys(lines))) from None
     problems = [
         *_platform_problems(settings),
+        *_ingress_problems(settings),
         *_contradictions(settings, built),
         *_image_problems(settings, built),
         *_observability_problems(settings),
@@ -278,6 +297,17 @@ def _shown(value: str) -> str:
 def _platform_problems(settings: Settings) -> Iterator[str]:
     if settings.platform == "gke" and not settings.google_project:
         yield "gcp:project is not set: run pulumi config set gcp:project YOUR_PROJECT_ID"
+
+
+def _ingress_problems(settings: Settings) -> Iterator[str]:
+    issued = settings.ingress_tls == "certManager"
+    if issued and not settings.ingress_issuer:
+        yield 'ingressIssuer = "": must be set while ingressTls is certManager'
+    if settings.ingress_issuer and not issued:
+        yield (
+            f"ingressIssuer = {settings.ingress_issuer}: must be empty while ingressTls is "
+            f"{settings.ingress_tls}"
+        )
 
 
 def known_versions(settings: Settings, built: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

@@ -15,7 +15,10 @@ INGRESS_SELECTOR = {"app": INGRESS_GATEWAY, "istio": INGRESS_GATEWAY.removeprefi
 INGRESS_PRINCIPAL = principal(INGRESS_NAMESPACE, INGRESS_GATEWAY)
 INJECTION_LABEL = {"istio-injection": "enabled"}
 HTTP_PORT = 80
-LOCAL_PORT = 8080
+HTTPS_PORT = 443
+# The local ends of a port-forward to them.
+LOCAL_HTTP_PORT = 8080
+LOCAL_HTTPS_PORT = 8443
 TRACE_PROVIDER = "opentelemetry"
 OTLP_PORT = 4317
 # A wrong Istio object is refused when it is applied, not found out when traffic fails.
@@ -32,6 +35,7 @@ class IstioMeshArgs:
         charts: An https:// chart repository, an oci:// registry path, or a folder of charts.
         platform: The charts' value `global.platform`, such as gke; empty for none.
         ingress_service_type: The ingress gateway's service type, LoadBalancer or ClusterIP.
+        ingress_https: Whether the ingress gateway is reached on 443 too.
         min_replicas: Fewest pods of istiod and of the ingress gateway.
         max_replicas: Most pods of istiod and of the ingress gateway.
         trace_collector: The Service that takes traces by OTLP over gRPC; empty for no tracing.
@@ -41,6 +45,7 @@ class IstioMeshArgs:
     charts: str
     platform: str
     ingress_service_type: str
+    ingress_https: bool
     min_replicas: int
     max_replicas: int
     trace_collector: str = ""
@@ -54,8 +59,8 @@ class IstioMesh(pulumi.ComponentResource):
         ingress_ready: The ingress gateway and its Service.
         ingress_address: The address of the ingress gateway's load balancer, empty until it has one;
             none for a ClusterIP.
-        port_forward: The command that makes a ClusterIP gateway reachable at `LOCAL_PORT`; none for
-            a LoadBalancer.
+        port_forward: The command that makes a ClusterIP gateway reachable at `LOCAL_HTTP_PORT` and
+            `LOCAL_HTTPS_PORT`; none for a LoadBalancer.
     """
 
     def __init__(
@@ -96,7 +101,10 @@ class IstioMesh(pulumi.ComponentResource):
             spec={
                 "type": args.ingress_service_type,
                 "selector": INGRESS_SELECTOR,
-                "ports": [{"name": "http", "port": HTTP_PORT, "target_port": HTTP_PORT}],
+                "ports": [
+                    {"name": name, "port": port, "target_port": port}
+                    for name, port, _ in _ports(args)
+                ],
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[gateway]),
         )
@@ -108,7 +116,8 @@ class IstioMesh(pulumi.ComponentResource):
         else:
             self.port_forward = (
                 f"kubectl --namespace {INGRESS_NAMESPACE} port-forward "
-                f"service/{INGRESS_GATEWAY} {LOCAL_PORT}:{HTTP_PORT}"
+                f"service/{INGRESS_GATEWAY} "
+                + " ".join(f"{local}:{port}" for _, port, local in _ports(args))
             )
             self.ingress_address = None
         self.register_outputs({"ingress_address": self.ingress_address})
@@ -168,6 +177,12 @@ def _gateway_values(args: IstioMeshArgs) -> Mapping[str, object]:
         "autoscaling": {"minReplicas": args.min_replicas, "maxReplicas": args.max_replicas},
         "podDisruptionBudget": {"maxUnavailable": 1} if args.min_replicas > 1 else {},
     }
+
+
+def _ports(args: IstioMeshArgs) -> Sequence[tuple[str, int, int]]:
+    """The gateway's ports: name, number, and the local end of a port-forward."""
+    http = ("http", HTTP_PORT, LOCAL_HTTP_PORT)
+    return (http, ("https", HTTPS_PORT, LOCAL_HTTPS_PORT)) if args.ingress_https else (http,)
 
 
 def _address(points: Sequence[kubernetes.core.v1.outputs.LoadBalancerIngress] | None) -> str:

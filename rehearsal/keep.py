@@ -51,17 +51,14 @@ class _Kept:
         self._session = session
         self._given = dict(session.overrides)
         self._report = report
+        self._told: Origin | None = None
 
     async def start(self) -> None:
         self._report.progress(f"starting stack {self._session.stack}")
         await self._session.start()
         runtime = self._session.runtime
-        curl, url = _curl(runtime.origin), runtime.url + PATH
         self._warn()
-        self._report.line(f"Running: {url}", "bold green")
-        self._report.line(f"  {curl} {url}")
-        self._report.line(f"  {curl} -H '{TESTER_HEADER}: {TESTER_VALUE}' {url}")
-        self._report.line(f"  {curl} -b {TESTER_COOKIE}={TESTER_VALUE} {url}")
+        self._tell_address()
         self._report.line(f"Weights: {self._weights()}. Logs: {runtime.folder}")
         self._report.line(
             f"To change it: type a weight, KEY=VALUE or stack NAME, or edit {self._file().name}, "
@@ -101,6 +98,16 @@ class _Kept:
             f"weights {self._weights()}; {len(change.started)} pods started, "
             f"{len(change.stopped)} stopped"
         )
+        if self._session.runtime.origin != self._told:
+            self._tell_address()
+
+    def _tell_address(self) -> None:
+        self._told = self._session.runtime.origin
+        curl, url = _curl(self._told), self._told.url + PATH
+        self._report.line(f"Running: {url}", "bold green")
+        self._report.line(f"  {curl} {url}")
+        self._report.line(f"  {curl} -H '{TESTER_HEADER}: {TESTER_VALUE}' {url}")
+        self._report.line(f"  {curl} -b {TESTER_COOKIE}={TESTER_VALUE} {url}")
 
     def _warn(self) -> None:
         for finding in findings(self._session.runtime.mesh):
@@ -128,7 +135,8 @@ class _Kept:
 def _curl(origin: Origin) -> str:
     """The command that reaches the ingress; names under .localhost lead here by themselves."""
     here = "" if origin.host.endswith(".localhost") else f" --connect-to ::{LOOPBACK}"
-    return f"curl{here}"
+    trust = f" --cacert {origin.trust}" if origin.trust else ""
+    return f"curl{here}{trust}"
 
 
 def _typed_lines() -> "asyncio.Queue[str]":

@@ -90,7 +90,8 @@ class Load:
         lines = [f"GET {path} HTTP/1.1", f"Host: {origin.authority}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self._request = "\r\n".join([*lines, "", ""]).encode()
-        self._port = origin.port
+        self._origin = origin
+        self._tls = origin.tls()
         self._judge = judge
         self._concurrency = concurrency
         self._reached = asyncio.Event()
@@ -139,7 +140,7 @@ class Load:
                 try:
                     async with asyncio.timeout(_TIMEOUT_SECONDS):
                         if connection is None:
-                            connection = await asyncio.open_connection(LOOPBACK, self._port)
+                            connection = await self._connect()
                         connection[1].write(self._request)
                         status, body, stays_open = await read_answer(connection[0])
                     version = self._judge(status, body)
@@ -154,6 +155,12 @@ class Load:
         finally:
             if connection is not None:
                 connection[1].close()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        name = self._origin.host if self._tls else None
+        return await asyncio.open_connection(
+            LOOPBACK, self._origin.port, ssl=self._tls, server_hostname=name
+        )
 
     def _record(self, phase: Phase, version: str, wrong: str, seconds: float) -> None:
         phase.latencies.append(seconds)

@@ -1,6 +1,7 @@
 """Local certificate authorities, for the mesh's identities and for stand-ins of the outside."""
 
 import datetime as dt
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,11 +44,13 @@ class Authority:
             uri.replace("://", "-").replace("/", "-"), uri, x509.UniformResourceIdentifier(uri)
         )
 
-    def issue_host(self, host: str) -> Leaf:
-        """Issue a server's certificate for a DNS name."""
-        return self._issue(host, host, x509.DNSName(host))
+    def issue_host(self, *hosts: str) -> Leaf:
+        """Issue a server's certificate for DNS names."""
+        others = hashlib.sha256(" ".join(hosts).encode()).hexdigest()[:8]
+        file = hosts[0][:200] if len(hosts) == 1 else f"{hosts[0][:200]}-{others}"
+        return self._issue(file, hosts[0], *map(x509.DNSName, hosts))
 
-    def _issue(self, file: str, subject: str, name: x509.GeneralName) -> Leaf:
+    def _issue(self, file: str, subject: str, *names: x509.GeneralName) -> Leaf:
         key = ec.generate_private_key(ec.SECP256R1())
         common = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject[:64])])
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
@@ -56,7 +59,7 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(sign_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-            .add_extension(x509.SubjectAlternativeName([name]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         leaf = Leaf(self._folder / f"{file}.pem", self._folder / f"{file}.key")

@@ -22,6 +22,7 @@ REPLACED = (
     ("redirection to the sidecar", "HTTP_PROXY: the sidecar is the process's forward proxy"),
     ("istiod", "its translation and its certificate authority are the rehearsal's"),
     ("cluster DNS", "the sidecar knows the names"),
+    ("the ingress's certificate", "one of a local authority, for the same names"),
     ("outside hosts", "stand-ins on 127.0.0.1 with certificates of a local authority"),
 )
 

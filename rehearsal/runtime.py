@@ -15,15 +15,16 @@ from typing import Any
 import aiohttp
 
 from rehearsal.envoy.admin import Admin, Stats
-from rehearsal.envoy.names import selects, spiffe
+from rehearsal.envoy.names import spiffe
 from rehearsal.envoy.process import EnvoyProcess, envoy_path
 from rehearsal.envoy.proxy import ingress_files, sidecar_files
+from rehearsal.envoy.routes import gateway_servers
 from rehearsal.envoy.topology import LOOPBACK, Identity, Ingress, Pod, Topology
 from rehearsal.metrics import VersionMetrics, version_metrics
 from rehearsal.objects.fields import RefusedError
-from rehearsal.objects.mesh import GatewayProxy, Mesh, Workload
+from rehearsal.objects.mesh import Mesh, Workload
 from rehearsal.origin import Origin
-from rehearsal.pki import Authority
+from rehearsal.pki import Authority, Leaf
 from rehearsal.ports import Ports, is_free
 from rehearsal.processes import ProcessError, Processes, Running, kill
 from rehearsal.stackconfig import ROOT
@@ -77,6 +78,9 @@ class Runtime:
         self._sockets = Path(tempfile.mkdtemp(prefix="petmesh-"))
         self._authority = Authority("rehearsal: mesh", folder / "pki" / "mesh")
         self._outside = Authority("rehearsal: outside", folder / "pki" / "outside")
+        self._public = Authority("rehearsal: ingress", folder / "pki" / "ingress")
+        self._certificates: dict[tuple[str, ...], Leaf] = {}
+        self._public_ports: dict[int, int] = {}
         self.stand_ins = StandIns(self._outside, self._ports)
         self._identities: dict[str, Identity] = {}
         self._pods: dict[str, _LivePod] = {}
@@ -121,6 +125,7 @@ class Runtime:
             trust=self._authority.certificate,
             outside_trust=self._outside.certificate,
             outside=dict(self.stand_ins.addresses),
+            certificates=self._certify(mesh),
         )
         started = await together(
             *(self._start_pod(mesh, topology, pod, template) for pod, template in new)
@@ -198,15 +203,32 @@ class Runtime:
 
     @property
     def port(self) -> int:
-        """The ingress's port on this machine."""
-        if self._ingress is None:
-            raise RuntimeError("the runtime was not started")
-        return next(iter(self._ingress[0].ports.values()))
+        """The port on this machine where the ingress answers."""
+        return self.origin.port
 
     @property
     def origin(self) -> Origin:
         """The ingress by the first name that it answers to."""
-        return Origin(_public_host(self.mesh), self.port)
+        ingress = self._live_ingress
+        main = _served(self.mesh, ingress.labels)[0]
+        servers = gateway_servers(self.mesh, ingress.labels, main)
+        trust = self._public.certificate if any(s.tls.mode for s in servers) else None
+        return Origin(_public_host(self.mesh), ingress.ports[main], trust)
+
+    @property
+    def redirecting(self) -> Origin | None:
+        """Where the ingress redirects to HTTPS; None where it doesn't."""
+        ingress = self._live_ingress
+        for server in gateway_servers(self.mesh, ingress.labels):
+            if server.tls.https_redirect:
+                return Origin(self.origin.host, ingress.ports[server.port.number])
+        return None
+
+    @property
+    def _live_ingress(self) -> Ingress:
+        if self._ingress is None:
+            raise RuntimeError("the runtime was not started")
+        return self._ingress[0]
 
     @property
     def url(self) -> str:
@@ -329,14 +351,12 @@ class Runtime:
                 "the rehearsal runs exactly one ingress"
             )
         gateway = mesh.gateway_proxies[0]
-        first = self._ports.take() if self._port is None else self._port
-        ports = [first, *(self._ports.take() for _ in _served(mesh, gateway)[1:])]
         ingress = Ingress(
             name=gateway.name,
             namespace=gateway.namespace,
             labels=gateway.labels,
             identity=self._identity(mesh, gateway.namespace, gateway.service_account),
-            ports=dict(zip(_served(mesh, gateway), ports, strict=True)),
+            ports=self._open(mesh, gateway.labels),
         )
         folder, socket = self._place(ingress.name)
         envoy = EnvoyProcess(ingress_files(mesh, topology, ingress, folder, socket), folder, socket)
@@ -344,6 +364,38 @@ class Runtime:
         await envoy.start(self._processes)
         self._ingress = (ingress, envoy)
         return envoy
+
+    def _open(self, mesh: Mesh, labels: Mapping[str, str]) -> dict[int, int]:
+        """A port of this machine for each that gateways open; the same one each time."""
+        served = _served(mesh, labels)
+        for number in served:
+            if number not in self._public_ports:
+                asked = None if self._public_ports else self._port
+                self._public_ports[number] = self._ports.take() if asked is None else asked
+        return {number: self._public_ports[number] for number in served}
+
+    def _certify(self, mesh: Mesh) -> dict[str, Leaf]:
+        """A certificate in the place of each Secret that a gateway takes one from.
+
+        It is for the names that cert-manager is to certify, or, where another is to fill the
+        Secret, for the server's hosts.
+        """
+        certified: dict[str, Leaf] = {}
+        for proxy in mesh.gateway_proxies:
+            issued = {
+                each.spec.secret_name: each.spec.dns_names
+                for each in mesh.certificates
+                if each.metadata.namespace == proxy.namespace
+            }
+            for server in gateway_servers(mesh, proxy.labels):
+                secret = server.tls.credential_name
+                hosts = tuple(host.rpartition("/")[2] for host in server.hosts)
+                names = issued.get(secret, hosts)
+                if secret and names not in self._certificates:
+                    self._certificates[names] = self._public.issue_host(*names)
+                if secret:
+                    certified[secret] = self._certificates[names]
+        return certified
 
     async def _wait_process(self, live: "_LivePod") -> None:
         """Wait until the declared readiness probe succeeds, or at least the port is open."""
@@ -379,6 +431,8 @@ class Runtime:
                 applied.append(live.sidecar.apply(files))
         if self._ingress and self._ingress[1] not in fresh:
             ingress, envoy = self._ingress
+            ingress = replace(ingress, ports=self._open(mesh, ingress.labels))
+            self._ingress = (ingress, envoy)
             files = ingress_files(mesh, topology, ingress, *self._place(ingress.name))
             names.append(ingress.name)
             applied.append(envoy.apply(files))
@@ -434,15 +488,14 @@ def _is_used(folder: Path) -> bool:
     return True
 
 
-def _served(mesh: Mesh, gateway: GatewayProxy) -> list[int]:
-    """The ports that gateways open on a proxy; where none does, 80, which then answers 404."""
-    ports = {
-        server.port.number
-        for declared in mesh.gateways
-        if selects(declared.spec.selector, gateway.labels)
-        for server in declared.spec.servers
-    }
-    return sorted(ports) or [80]
+def _served(mesh: Mesh, labels: Mapping[str, str]) -> list[int]:
+    """The ports that gateways open on a proxy, those that just redirect last.
+
+    Where no gateway opens one it is 80, which then answers 404.
+    """
+    servers = gateway_servers(mesh, labels)
+    ports = sorted((s.tls.https_redirect, s.port.number) for s in servers)
+    return list(dict.fromkeys(number for _, number in ports)) or [80]
 
 
 def _public_host(mesh: Mesh) -> str:

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from rehearsal.envoy.names import HCM, Json, inbound_cluster_name, typed
+from rehearsal.envoy.names import HCM, Json, inbound_cluster_name, selects, typed
 from rehearsal.envoy.peers import mode
 from rehearsal.envoy.rbac import authorization_filters
-from rehearsal.envoy.routes import OUTBOUND
-from rehearsal.envoy.tls import mutual_tls_server
+from rehearsal.envoy.routes import OUTBOUND, gateway_servers
+from rehearsal.envoy.tls import gateway_tls, mutual_tls_server
 from rehearsal.envoy.topology import LOOPBACK, Ingress, Pod, Topology
+from rehearsal.objects.fields import RefusedError
 from rehearsal.objects.mesh import Mesh
 
 _ROUTER = {
@@ -65,8 +66,10 @@ def inbound_listener(mesh: Mesh, topology: Topology, pod: Pod, port: int) -> Jso
     }
 
 
-def gateway_listener(mesh: Mesh, ingress: Ingress, port: int, routes: Path) -> Json:
-    """A port of the ingress."""
+def gateway_listener(
+    mesh: Mesh, topology: Topology, ingress: Ingress, port: int, routes: Path
+) -> Json:
+    """A port of the ingress: plain, or with TLS for the hosts that its server names."""
     manager = (
         _manager(mesh, f"ingress_{port}")
         | _routes_from(f"http.{port}", routes)
@@ -75,11 +78,40 @@ def gateway_listener(mesh: Mesh, ingress: Ingress, port: int, routes: Path) -> J
             "forward_client_cert_details": "SANITIZE_SET",
             "http_filters": [
                 *authorization_filters(mesh, ingress.namespace, ingress.labels),
+                *_rate_limits(mesh, ingress),
                 _ROUTER,
             ],
         }
     )
-    return _listener(f"ingress_{port}", ingress.ports[port], [_chain(manager)])
+    name, here = f"ingress_{port}", ingress.ports[port]
+    secure = [s for s in gateway_servers(mesh, ingress.labels, port) if s.tls.mode]
+    if not secure:
+        return _listener(name, here, [_chain(manager)])
+    if len(secure) > 1:
+        raise RefusedError(
+            f"{len(secure)} servers end TLS at port {port}: the rehearsal knows what to do with one"
+        )
+    [server] = secure
+    socket = gateway_tls(
+        topology.certificates[server.tls.credential_name],
+        _MINIMUM[server.tls.min_protocol_version],
+    )
+    hosts = [host.rpartition("/")[2] for host in server.hosts]
+    chain = _chain(manager) | {"transport_socket": socket}
+    if "*" not in hosts:
+        chain["filter_chain_match"] = {"server_names": hosts}
+    return _listener(name, here, [chain]) | {"listener_filters": [_TLS_INSPECTOR]}
+
+
+def _rate_limits(mesh: Mesh, ingress: Ingress) -> list[Json]:
+    """The filters that are put before the router; their values are in Envoy's form already."""
+    return [
+        patch.patch.value.model_dump(by_alias=True, mode="json", exclude_unset=True)
+        for declared in mesh.envoy_filters
+        if declared.metadata.namespace == ingress.namespace
+        and selects(declared.spec.workload_selector.labels, ingress.labels)
+        for patch in declared.spec.config_patches
+    ]
 
 
 def _manager(mesh: Mesh, stat_prefix: str) -> Json:

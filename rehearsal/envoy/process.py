@@ -152,10 +152,11 @@ class EnvoyProcess:
             routes_file(self._folder, name): (ROUTES_TYPE, (route,))
             for name, route in files.routes.items()
         }
+        # In the order in which they are written: a listener must find the file of its routes.
         return {
             clusters_file(self._folder): (CLUSTER_TYPE, files.clusters),
-            listeners_file(self._folder): (LISTENER_TYPE, files.listeners),
             **routes,
+            listeners_file(self._folder): (LISTENER_TYPE, files.listeners),
         }
 
     def _stat(self, file: Path) -> str:

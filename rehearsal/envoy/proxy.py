@@ -96,7 +96,7 @@ def ingress_files(
         _bootstrap(ingress.name, ingress.name, folder, socket),
         tuple(outbound_clusters(mesh, topology, ingress.identity)),
         tuple(
-            gateway_listener(mesh, ingress, port, routes_file(folder, f"http.{port}"))
+            gateway_listener(mesh, topology, ingress, port, routes_file(folder, f"http.{port}"))
             for port in ingress.ports
         ),
         {routes["name"]: routes for routes in routes},

@@ -1,6 +1,6 @@
 """Routes: virtual hosts of a sidecar's outbound proxy and of the ingress."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 
 from rehearsal.envoy.match import is_catch_all, route_match
@@ -17,6 +17,7 @@ from rehearsal.envoy.topology import Ingress
 from rehearsal.objects.istio import (
     Destination,
     Gateway,
+    GatewayServer,
     HttpMatch,
     HttpRoute,
     Retries,
@@ -74,6 +75,7 @@ def outbound_routes(mesh: Mesh, namespace: str) -> Json:
 def gateway_routes(mesh: Mesh, ingress: Ingress, port: int) -> Json:
     """The routes of one port of a gateway: what is exposed there; anything else gets 404."""
     by_host: dict[str, list[Json]] = {}
+    redirected: set[str] = set()
     for gateway in mesh.gateways:
         if not selects(gateway.spec.selector, ingress.labels):
             continue
@@ -86,6 +88,8 @@ def gateway_routes(mesh: Mesh, ingress: Ingress, port: int) -> Json:
                 routes = _routes(mesh, virtual_service, port)
                 for host in _shared_hosts(server.hosts, virtual_service):
                     by_host.setdefault(host, []).extend(routes)
+                    if server.tls.https_redirect:
+                        redirected.add(host)
     hosts = [
         _virtual_host(
             host,
@@ -99,11 +103,25 @@ def gateway_routes(mesh: Mesh, ingress: Ingress, port: int) -> Json:
             ],
             plain=True,
         )
+        | ({"require_tls": "ALL"} if host in redirected else {})
         for host, routes in by_host.items()
     ]
     if not hosts:
         hosts = [{"name": f"blackhole:{port}", "domains": ["*"]}]
     return _route_configuration(f"http.{port}", hosts) | {"ignore_port_in_host_matching": True}
+
+
+def gateway_servers(
+    mesh: Mesh, labels: Mapping[str, str], port: int | None = None
+) -> list[GatewayServer]:
+    """The servers of a gateway pod with these labels, at one port or at all."""
+    return [
+        server
+        for gateway in mesh.gateways
+        if selects(gateway.spec.selector, labels)
+        for server in gateway.spec.servers
+        if port in (None, server.port.number)
+    ]
 
 
 def _route_configuration(name: str, hosts: list[Json]) -> Json:
@@ -220,7 +238,16 @@ def _route(
     policy = retry_policy(route.retries or mesh.config.default_http_retry_policy)
     if policy:
         action["retry_policy"] = policy
-    return {"name": name, "match": route_match(match), "route": action}
+    translated: Json = {"name": name, "match": route_match(match), "route": action}
+    if route.headers:
+        translated["response_headers_to_add"] = [
+            {
+                "header": {"key": key, "value": value},
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            }
+            for key, value in route.headers.response.set.items()
+        ]
+    return translated
 
 
 def _cluster(mesh: Mesh, destination: Destination, namespace: str, listened: int) -> str:

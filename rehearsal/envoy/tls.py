@@ -6,6 +6,7 @@ from pathlib import Path
 from rehearsal.envoy.names import Json, typed
 from rehearsal.envoy.topology import Identity
 from rehearsal.objects.istio import ClientTls
+from rehearsal.pki import Leaf
 
 _TLS = "envoy.extensions.transport_sockets.tls.v3"
 
@@ -48,6 +49,19 @@ def mutual_tls_server(
     )
 
 
+def gateway_tls(certificate: Leaf, minimum: str) -> Json:
+    """The end of a client's TLS at a gateway, with istiod's choice of protocols."""
+    return _socket(
+        "DownstreamTlsContext",
+        require_client_certificate=False,
+        common_tls_context={
+            "alpn_protocols": ["h2", "http/1.1"],
+            "tls_params": _versions(minimum),
+            "tls_certificates": [_certificate(certificate)],
+        },
+    )
+
+
 def originated_tls(tls: ClientTls, trust: Path) -> Json:
     """TLS that a sidecar starts for its pod's plain request, with the server's name checked."""
     validation: Json = {"trusted_ca": {"filename": str(trust)}}
@@ -72,7 +86,7 @@ def _versions(minimum: str) -> Json:
     }
 
 
-def _certificate(identity: Identity) -> Json:
+def _certificate(identity: Identity | Leaf) -> Json:
     return {
         "certificate_chain": {"filename": str(identity.certificate)},
         "private_key": {"filename": str(identity.key)},

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rehearsal.pki import Leaf
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -58,9 +60,11 @@ class Topology:
         trust: the certificate authority's certificate that workloads trust.
         outside: the port of the stand-in of an outside host, by host.
         outside_trust: the authority that sidecars trust for outside hosts.
+        certificates: what the gateway shows, by the name of the Secret that holds it.
     """
 
     pods: tuple[Pod, ...]
     trust: Path
     outside_trust: Path
     outside: Mapping[str, int] = field(default_factory=dict[str, int])
+    certificates: Mapping[str, Leaf] = field(default_factory=dict[str, Leaf])

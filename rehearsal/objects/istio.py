@@ -74,6 +74,18 @@ class Percent(Fields):
     value: float
 
 
+class HeaderChanges(Fields):
+    """Headers that are set, in place of any of the same name."""
+
+    set: dict[str, str] = Field(default_factory=dict[str, str])
+
+
+class Headers(Fields):
+    """What a route does to an answer's headers."""
+
+    response: HeaderChanges
+
+
 class HttpRoute(Fields):
     """One route of a virtual service."""
 
@@ -84,6 +96,7 @@ class HttpRoute(Fields):
     mirror_percentage: Percent | None = None
     timeout: Seconds | None = None
     retries: Retries | None = None
+    headers: Headers | None = None
 
 
 class VirtualServiceSpec(Fields):
@@ -257,8 +270,17 @@ class GatewayPort(Fields):
 
     number: int
     name: str
-    protocol: Annotated[str, only("HTTP", because="the rehearsal's ingress is plain HTTP")]
+    protocol: Literal["HTTP", "HTTPS"]
     target_port: Annotated[Any, LeftOut("the ingress listens on a port of this machine")] = None
+
+
+class ServerTls(Fields):
+    """A redirect to HTTPS, or the end of TLS with a certificate from a Secret."""
+
+    https_redirect: bool = False
+    mode: Annotated[str, only("SIMPLE", because="clients of the ingress show no certificate")] = ""
+    credential_name: str = ""
+    min_protocol_version: Literal["TLS_AUTO", "TLSV1_2", "TLSV1_3"] = "TLS_AUTO"
 
 
 class GatewayServer(Fields):
@@ -267,6 +289,16 @@ class GatewayServer(Fields):
     port: GatewayPort
     hosts: tuple[str, ...]
     name: str = ""
+    tls: ServerTls = ServerTls()
+
+    @model_validator(mode="after")
+    def _fits_protocol(self) -> "GatewayServer":
+        ends_tls = bool(self.tls.mode and self.tls.credential_name)
+        if self.port.protocol == "HTTPS" and (not ends_tls or self.tls.https_redirect):
+            raise ValueError("for HTTPS, tls must have mode and credentialName, and no redirect")
+        if self.port.protocol == "HTTP" and (self.tls.mode or self.tls.credential_name):
+            raise ValueError("for HTTP, tls can have httpsRedirect alone")
+        return self
 
 
 class GatewaySpec(Fields):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from rehearsal.objects import helm, istio, kubernetes
+from rehearsal.objects import cert_manager, envoy_filter, helm, istio, kubernetes
 from rehearsal.objects.fields import Fields, Metadata, Omission, RefusedError, group, read_marks
 from rehearsal.program import Declaration, Resource
 
@@ -23,6 +23,8 @@ _MODELS: Mapping[str, type[Fields]] = {
     "networking.istio.io/v1:DestinationRule": istio.DestinationRule,
     "networking.istio.io/v1:ServiceEntry": istio.ServiceEntry,
     "networking.istio.io/v1:Gateway": istio.Gateway,
+    "networking.istio.io/v1alpha3:EnvoyFilter": envoy_filter.EnvoyFilter,
+    "cert-manager.io/v1:Certificate": cert_manager.Certificate,
     "security.istio.io/v1:PeerAuthentication": istio.PeerAuthentication,
     "security.istio.io/v1:AuthorizationPolicy": istio.AuthorizationPolicy,
     "telemetry.istio.io/v1:Telemetry": istio.Telemetry,
@@ -91,6 +93,8 @@ class Mesh:
     destination_rules: tuple[istio.DestinationRule, ...]
     service_entries: tuple[istio.ServiceEntry, ...]
     gateways: tuple[istio.Gateway, ...]
+    envoy_filters: tuple[envoy_filter.EnvoyFilter, ...]
+    certificates: tuple[cert_manager.Certificate, ...]
     peer_authentications: tuple[istio.PeerAuthentication, ...]
     authorization_policies: tuple[istio.AuthorizationPolicy, ...]
     omissions: tuple[Omission, ...]
@@ -140,6 +144,8 @@ class _Gatherer:
             destination_rules=self._all(istio.DestinationRule),
             service_entries=self._all(istio.ServiceEntry),
             gateways=self._all(istio.Gateway),
+            envoy_filters=self._all(envoy_filter.EnvoyFilter),
+            certificates=self._all(cert_manager.Certificate),
             peer_authentications=self._all(istio.PeerAuthentication),
             authorization_policies=self._all(istio.AuthorizationPolicy),
             omissions=group(self._omissions),

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from rehearsal.envoy.topology import LOOPBACK
+from rehearsal.origin import Origin
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Answer:
 
     status: int
     text: str
+    headers: Mapping[str, str]
 
     @property
     def json(self) -> Any:  # noqa: ANN401 (data)
@@ -29,20 +32,38 @@ class Answer:
 
 
 async def ask(
-    url: str, headers: Mapping[str, str] | None = None, proxy: str | None = None
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    proxy: str | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Answer | None:
-    """GET a URL, by a forward proxy where one is given; None where the connection fails.
+    """GET a URL and follow no redirect; None where the connection fails.
 
     Every name leads to this machine: nothing is asked outside of it.
+
+    Args:
+        url: what is asked for.
+        headers: of the request.
+        proxy: a forward proxy.
+        tls: what is checked of a server of an https:// URL; None is what this machine trusts.
     """
     timeout = aiohttp.ClientTimeout(total=10)
     connector = aiohttp.TCPConnector(resolver=_Loopback())
     async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
         try:
-            async with session.get(url, headers=headers, proxy=proxy) as response:
-                return Answer(response.status, await response.text())
+            async with session.get(
+                url, headers=headers, proxy=proxy, ssl=tls or True, allow_redirects=False
+            ) as response:
+                return Answer(response.status, await response.text(), response.headers)
         except (OSError, aiohttp.ClientError):
             return None
+
+
+async def ask_ingress(
+    origin: Origin, path: str, headers: Mapping[str, str] | None = None
+) -> Answer | None:
+    """GET a path of the ingress, over TLS where it has it; None where the connection fails."""
+    return await ask(origin.url + path, headers, tls=origin.tls())
 
 
 class _Loopback(AbstractResolver):

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from rehearsal.program import ProgramError
-from rehearsal.scenes import canary, egress, faults, public_route, testers
+from rehearsal.scenes import canary, egress, faults, public_route, rate_limit, testers
 from rehearsal.scenes.scene import Scene
 from rehearsal.scenes.stage import Stage, canary_version, learn_answers
 from rehearsal.session import Session
@@ -30,6 +30,8 @@ async def play(
         )
     stage = Stage(session, await learn_answers(session), progress)
     yield await public_route.play(stage)
+    yield await rate_limit.play(stage)
+    await session.change({rate_limit.KEY: "0"}, lasting=True)
     yield await egress.play(stage)
     yield await canary.play(stage, weights, requests)
     yield await testers.play(stage)

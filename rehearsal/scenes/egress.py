@@ -4,7 +4,7 @@ import json
 from typing import Any, cast
 
 from apps.catalog import PETSERVICE
-from rehearsal.scenes.ask import ask
+from rehearsal.scenes.ask import ask, ask_ingress
 from rehearsal.scenes.scene import Scene
 from rehearsal.scenes.stage import PATH, Stage
 
@@ -22,7 +22,7 @@ async def play(stage: Stage) -> Scene:
     data: dict[str, Any] = {}
     for state, enabled in (("closed", "false"), ("open", "true")):
         differences, _ = await session.change({"dogApiEnabled": enabled})
-        answer = await ask(session.runtime.url + PATH)
+        answer = await ask_ingress(session.runtime.origin, PATH)
         held = answer.json.get("dogAPIResponse") if answer and answer.json else None
         other = await ask("http://example.com/", proxy=stage.sidecar(PETSERVICE))
         changed = ", ".join(f"{each.change} {each.kind}" for each in differences)

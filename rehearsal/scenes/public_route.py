@@ -4,12 +4,13 @@ import json
 
 from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, Service
 from rehearsal.envoy.topology import LOOPBACK
-from rehearsal.scenes.ask import Answer, ask
+from rehearsal.scenes.ask import Answer, ask, ask_ingress
 from rehearsal.scenes.scene import Scene
 from rehearsal.scenes.stage import PATH, Stage
 
 _MEANING: dict[int | None, str] = {
     200: "200",
+    301: "301: to HTTPS",
     403: "403: authorization policy",
     404: "404: no such host or route",
     None: "no connection: mutual TLS only",
@@ -19,21 +20,35 @@ _MEANING: dict[int | None, str] = {
 async def play(stage: Stage) -> Scene:
     """Ask for what is public, for what isn't, and from where nothing may be asked."""
     stage.progress("asking through the ingress")
-    url = stage.session.runtime.url
+    runtime = stage.session.runtime
+    origin = runtime.origin
     plain = f"http://{LOOPBACK}:{stage.pod(PETDETAILS).inbound_port}{PATH}/details"
     named = {"Host": stage.details_host}
-    first = await ask(url + PATH)
+    first = await ask_ingress(origin, PATH)
     asked: list[tuple[str, str, Answer | None, int | None]] = [
         ("anyone", f"GET {PATH}", first, 200),
-        ("anyone", "GET /", await ask(url + "/"), 404),
-        ("anyone", "GET /healthz/live", await ask(url + "/healthz/live"), 404),
-        ("anyone", f"GET {PATH}/details", await ask(f"{url}{PATH}/details"), 403),
-        ("anyone", f"the same by Host {PETDETAILS.name}…", await _named(url, named), 404),
-        ("anyone", f"GET {PATH}/medicalhistory", await ask(f"{url}{PATH}/medicalhistory"), 403),
+        ("anyone", "GET /", await ask_ingress(origin, "/"), 404),
+        ("anyone", "GET /healthz/live", await ask_ingress(origin, "/healthz/live"), 404),
+        ("anyone", f"GET {PATH}/details", await ask_ingress(origin, f"{PATH}/details"), 403),
+        (
+            "anyone",
+            f"the same by Host {PETDETAILS.name}…",
+            await ask_ingress(origin, f"{PATH}/details", named),
+            404,
+        ),
+        (
+            "anyone",
+            f"GET {PATH}/medicalhistory",
+            await ask_ingress(origin, f"{PATH}/medicalhistory"),
+            403,
+        ),
         (PETSERVICE.name, PETDETAILS.name, await _inside(stage, PETSERVICE), 200),
         (PETMEDICALHISTORY.name, PETDETAILS.name, await _inside(stage, PETMEDICALHISTORY), 403),
         ("plain HTTP in the mesh", PETDETAILS.name, await ask(plain), None),
     ]
+    if redirecting := runtime.redirecting:
+        answer = await ask_ingress(redirecting, PATH)
+        asked.insert(1, ("plain HTTP", f"GET {PATH}", answer, 301))
     problems = [
         f"{who}: {what}: {answer.status if answer else 'no connection'}, not {wanted}"
         for who, what, answer, wanted in asked
@@ -42,7 +57,7 @@ async def play(stage: Stage) -> Scene:
     statuses = [answer.status if answer else None for _, _, answer, _ in asked]
     return Scene(
         key="publicRoute",
-        title=f"One public route: {url}{PATH}",
+        title=f"One public route: {origin.url}{PATH}",
         columns=("who asks", "for", "gets"),
         rows=tuple(
             (who, what, _MEANING.get(status, str(status)))
@@ -58,10 +73,6 @@ async def play(stage: Stage) -> Scene:
         },
         problems=tuple(problems),
     )
-
-
-async def _named(url: str, headers: dict[str, str]) -> Answer | None:
-    return await ask(f"{url}{PATH}/details", headers)
 
 
 async def _inside(stage: Stage, caller: Service) -> Answer | None:

@@ -29,6 +29,7 @@ def local_otherwise() -> Declaration:
         images=f'["petservice/v1={GIVEN}"]',
         istioCharts="oci://charts.example.com/istio/",
         istioVersion="1.32.0",
+        ingressRequestsPerSecond="200",
         namespace="dev-pets",
         minReplicas="3",
         maxReplicas="7",

@@ -16,9 +16,11 @@ import yaml
 
 # Go modules that carry CRDs, by what the API groups of these end in.
 ISTIO_API = "istio.io/api@v1.31.1"
+CERT_MANAGER_API = "github.com/cert-manager/cert-manager@v1.18.2"
 OPERATOR_API = "github.com/prometheus-operator/prometheus-operator@v0.93.1"
 CRDS = {
     "istio.io": (ISTIO_API, ["kubernetes/customresourcedefinitions.gen.yaml"]),
+    "cert-manager.io": (CERT_MANAGER_API, ["deploy/crds/crd-certificates.yaml"]),
     "monitoring.coreos.com": (
         OPERATOR_API,
         [

@@ -215,6 +215,7 @@ def mesh(ingress_service_type: str) -> IstioMesh:
             charts="oci://charts.example.com",
             platform="",
             ingress_service_type=ingress_service_type,
+            ingress_https=False,
             min_replicas=1,
             max_replicas=2,
         ),

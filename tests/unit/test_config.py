@@ -28,6 +28,7 @@ PATH = "a path that starts with /"
 VERSION = "a version of petdetailsservice such as v1"
 REGISTRY = "a registry without scheme or tag, such as localhost:5001"
 ISTIO = "a release of Istio from 1.22 on, such as 1.31.1"
+TLS = "none, secret"
 HOSTS = "a list of 1 to 16 different DNS names such as pets.example.com"
 GIVEN = "registry.example.com/pets:v1"
 
@@ -158,6 +159,19 @@ REFUSED = [
             json.dumps([f"pets{number}.example.com" for number in range(17)]),
         )
     ),
+    *(("ingressTls", value, TLS) for value in ("", "true", "Secret", "letsencrypt")),
+    *(
+        ("ingressTlsSecret", value, "the name of a Secret")
+        for value in ("", "my_tls", "My-tls", "-tls", "ingress/tls", "t" * 254)
+    ),
+    *(
+        ("ingressIssuer", value, "the name of a ClusterIssuer")
+        for value in ("letsencrypt/prod", "Corporate", "i" * 254)
+    ),
+    *(
+        ("ingressRequestsPerSecond", value, "a whole number from 0 to 100000")
+        for value in ("-1", "100001", "0.5", "none", "")
+    ),
     ("namespace", "default", NAMESPACE),
     ("namespace", "istio-system", NAMESPACE),
     ("namespace", "kube-system", NAMESPACE),
@@ -205,6 +219,18 @@ CONTRADICTORY = [
     ({"stableVersion": "v2"}, "canaryVersion = v2: must differ from stableVersion"),
     ({"stableVersion": "v9"}, "stableVersion = v9: must be one of v1, v2"),
     ({"canaryVersion": "v9"}, "canaryVersion = v9: must be one of v1, v2"),
+    (
+        {"ingressTls": "certManager"},
+        'ingressIssuer = "": must be set while ingressTls is certManager',
+    ),
+    (
+        {"ingressIssuer": "corporate"},
+        "ingressIssuer = corporate: must be empty while ingressTls is none",
+    ),
+    (
+        {"ingressTls": "secret", "ingressIssuer": "corporate"},
+        "ingressIssuer = corporate: must be empty while ingressTls is secret",
+    ),
     ({"minNodes": "5"}, "maxNodes = 4: must be at least minNodes = 5"),
     ({"minReplicas": "3"}, "maxReplicas = 2: must be at least minReplicas = 3"),
     ({"grafana": "true"}, "grafana = true: needs metrics = prometheus"),
@@ -402,6 +428,9 @@ def test_a_key_without_a_value_says_what_it_must_be() -> None:
             "oci://ghcr.io/istio/release/charts",
         ),
         ("ingressHosts", '["a.b", "xn--bcher-kva.example"]', ("a.b", "xn--bcher-kva.example")),
+        ("ingressTlsSecret", "pets.example.com", "pets.example.com"),
+        ("ingressRequestsPerSecond", "0", 0),
+        ("ingressRequestsPerSecond", "100000", 100_000),
         ("namespace", "p" * 63, "p" * 63),
         ("minReplicas", "2", 2),
         ("maxReplicas", "100", 100),

@@ -117,6 +117,7 @@ def test_istios_objects_come_after_the_crds_and_the_webhook_that_checks_them() -
     assert {each.inputs["kind"] for each in custom} == {
         "AuthorizationPolicy",
         "DestinationRule",
+        "EnvoyFilter",
         "Gateway",
         "PeerAuthentication",
         "ServiceEntry",

@@ -11,7 +11,12 @@ from tests.unit.declared import gke_otherwise, in_cluster, local, local_otherwis
 from tests.unit.schemas import SchemaError, check, strict
 
 STACKS = {
-    "local": lambda: local(dogApiEnabled="true", canaryMirrorPercent="10"),
+    "local": lambda: local(
+        dogApiEnabled="true",
+        canaryMirrorPercent="10",
+        ingressTls="secret",
+        ingressRequestsPerSecond="5",
+    ),
     "local, otherwise": local_otherwise,
     "gke": gke_otherwise,
 }
@@ -26,6 +31,7 @@ KUBERNETES_KINDS = {
 ISTIO_KINDS = {
     "AuthorizationPolicy",
     "DestinationRule",
+    "EnvoyFilter",
     "Gateway",
     "PeerAuthentication",
     "ServiceEntry",
@@ -56,6 +62,14 @@ def test_every_istio_object_fits_its_crd(name: str) -> None:
     assert {each["kind"] for each in objects} == ISTIO_KINDS
     for each in objects:
         check(each)
+
+
+def test_the_certificate_fits_cert_managers_crd() -> None:
+    stack = local(ingressTls="certManager", ingressIssuer="corporate")
+    certificate = manifest(stack, "Certificate", "ingress-tls").inputs
+    check(certificate)
+    with pytest.raises(SchemaError):
+        check({**certificate, "spec": {**certificate["spec"], "dnsName": ["pets.example.com"]}})
 
 
 @pytest.mark.parametrize(
@@ -97,6 +111,7 @@ RULE = ("DestinationRule", "petdetailsservice")
         (("PeerAuthentication", "default"), ("spec", "mtls", "mode"), "STRICTLY"),
         (("AuthorizationPolicy", "petservice"), ("spec", "selectors"), {}),
         (("Gateway", "petmesh"), ("spec", "servers", 0, "port", "nummer"), 80),
+        (("Gateway", "petmesh"), ("spec", "servers", 0, "tls"), {"mode": "SIMPEL"}),
     ],
 )
 def test_istios_schema_refuses_what_is_misspelt(

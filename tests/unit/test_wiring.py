@@ -11,6 +11,9 @@ from tests.unit.declared import gke, in_cluster, local
 
 STACKS = {
     "local": lambda: local(dogApiEnabled="true"),
+    "with tls": lambda: local(
+        ingressTls="certManager", ingressIssuer="corporate", ingressRequestsPerSecond="5"
+    ),
     "gke": gke,
 }
 # What stands at the top of the stack: the components, and the provider of a cluster that exists.
@@ -18,9 +21,11 @@ TOP = {
     "petmesh:apps:MeshService",
     "petmesh:infra:GkePlatform",
     "petmesh:istio:ExternalHost",
+    "petmesh:istio:IssuedCertificate",
     "petmesh:istio:IstioMesh",
     "petmesh:istio:MeshNamespace",
     "petmesh:istio:PublicRoute",
+    "petmesh:istio:RateLimit",
     "petmesh:istio:WeightedRoute",
     "petmesh:observability:Observability",
     "pulumi:providers:kubernetes",

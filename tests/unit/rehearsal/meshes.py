@@ -8,6 +8,7 @@ from typing import Any
 
 from rehearsal.envoy.topology import Identity, Ingress, Pod, Topology
 from rehearsal.objects.mesh import Mesh, gather
+from rehearsal.pki import Leaf
 from rehearsal.program import Declaration, Resource
 from tests.unit.declared import local, manifest
 
@@ -77,11 +78,12 @@ TOPOLOGY = Topology(
     trust=Path("/pki/mesh.pem"),
     outside_trust=Path("/pki/outside.pem"),
     outside={DOG_API: 9999},
+    certificates={"ingress-tls": Leaf(Path("/pki/ingress.pem"), Path("/pki/ingress.key"))},
 )
 INGRESS = Ingress(
     name="istio-ingressgateway",
     namespace="istio-ingress",
     labels={"app": "istio-ingressgateway", "istio": "ingressgateway"},
     identity=identity("istio-ingressgateway", "istio-ingress"),
-    ports={80: 8080},
+    ports={80: 8080, 443: 8443},
 )

@@ -32,6 +32,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         leaf = authority.issue_identity(identity.uri)
         files[str(identity.certificate)] = str(leaf.certificate)
         files[str(identity.key)] = str(leaf.key)
+    leaf = authority.issue_host("pets.localhost", "pets.example.com")
+    for declared in TOPOLOGY.certificates.values():
+        files[str(declared.certificate)] = str(leaf.certificate)
+        files[str(declared.key)] = str(leaf.key)
     return files
 
 
@@ -55,7 +59,9 @@ def static(files: ProxyFiles) -> Any:  # noqa: ANN401 (data)
 def test_envoy_accepts_every_kind_of_proxy(
     tmp_path: Path, certificates: dict[str, str], proxy: str, *, bare: bool
 ) -> None:
-    of: Mesh = mesh(canaryWeight="25", dogApiEnabled="true")
+    of: Mesh = mesh(
+        canaryWeight="25", dogApiEnabled="true", ingressTls="secret", ingressRequestsPerSecond="5"
+    )
     of = without_resilience(of) if bare else of
     place = (tmp_path, tmp_path / "admin.sock")
     if proxy == INGRESS.name:
