@@ -42,7 +42,7 @@ if settings.platform == "gke":
 else:
     platform = existing_platform(settings.kube_context, settings.image_registry)
 in_cluster = pulumi.ResourceOptions(provider=platform.provider)
-traced = settings.tracing == "jaeger"
+collector = collector_host(OBSERVABILITY) if settings.tracing == "jaeger" else ""
 
 # The mesh, closed towards the outside.
 mesh = IstioMesh(
@@ -55,7 +55,7 @@ mesh = IstioMesh(
         ingress_https=bool(settings.gateway_secret),
         min_replicas=settings.min_replicas,
         max_replicas=settings.max_replicas,
-        trace_collector=collector_host(OBSERVABILITY) if traced else "",
+        trace_collector=collector,
     ),
     in_cluster,
 )
@@ -88,6 +88,9 @@ def deploy(
     environment: Mapping[str, str] | None = None,
 ) -> MeshService:
     """One service: all that this checkout builds of it, unless other versions are named."""
+    traces: Mapping[str, str] = {}
+    if collector:
+        traces = service_environment(collector, service.name, settings.namespace)
     return MeshService(
         service.name,
         MeshServiceArgs(
@@ -102,10 +105,7 @@ def deploy(
             min_replicas=settings.min_replicas,
             max_replicas=settings.max_replicas,
             needs=[mesh.ready, *pets.ready],
-            environment={
-                **(environment or {}),
-                **(service_environment(OBSERVABILITY) if traced else {}),
-            },
+            environment={**(environment or {}), **traces},
         ),
         in_cluster,
     )

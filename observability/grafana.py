@@ -40,7 +40,11 @@ class GrafanaArgs:
 
 
 class Grafana(pulumi.ComponentResource):
-    """Grafana, which keeps nothing: its data source and dashboard come from here alone."""
+    """Grafana, which keeps nothing: its data source and dashboard come from here alone.
+
+    Attributes:
+        ready: What needs its Secret depends on.
+    """
 
     def __init__(
         self, name: str, args: GrafanaArgs, opts: pulumi.ResourceOptions | None = None
@@ -59,7 +63,7 @@ class Grafana(pulumi.ComponentResource):
             data={"canary.json": dashboard.as_json(args.services)},
             opts=place.options,
         )
-        release(GRAFANA, _values(), replace(place, needs=[*place.needs, dashboards]))
+        self.ready = release(GRAFANA, _values(), replace(place, needs=[*place.needs, dashboards]))
         self.register_outputs({})
 
 

@@ -231,6 +231,8 @@ def _weights() -> Mapping[str, object]:
                         {
                             "name": ASKED_WEIGHT.removeprefix("kube_customresource_"),
                             "help": "Percent of the requests that a version is to get",
+                            # A VirtualService without such a route is no error to log.
+                            "errorLogV": 5,
                             "each": {
                                 "type": "Gauge",
                                 "gauge": {
@@ -239,7 +241,6 @@ def _weights() -> Mapping[str, object]:
                                         "destination_version": ["destination", "subset"]
                                     },
                                     "valueFrom": ["weight"],
-                                    "nilIsZero": True,
                                 },
                             },
                         }

@@ -113,8 +113,9 @@ class Observability(pulumi.ComponentResource):
                 self._child,
             )
             self._forward("jaeger", tracing.JAEGER_APP, tracing.UI_PORT)
+        secrets: list[pulumi.Resource] = []
         if args.grafana:
-            grafana.Grafana(
+            shown = grafana.Grafana(
                 "grafana",
                 grafana.GrafanaArgs(
                     namespace=NAMESPACE,
@@ -124,6 +125,7 @@ class Observability(pulumi.ComponentResource):
                 ),
                 self._child,
             )
+            secrets.append(shown.ready)
             self._forward("grafana", grafana.APP, grafana.SERVICE_PORT, grafana.LOCAL_PORT)
         if args.kiali:
             kiali.Kiali(
@@ -132,7 +134,7 @@ class Observability(pulumi.ComponentResource):
                     namespace=NAMESPACE,
                     grafana=args.grafana,
                     tracing=args.tracing == "jaeger",
-                    needs=needs,
+                    needs=[*needs, *secrets],
                 ),
                 self._child,
             )

@@ -32,17 +32,24 @@ def collector_host(namespace: str) -> str:
     return f"{COLLECTOR.name}.{namespace}.svc.cluster.local"
 
 
-def service_environment(namespace: str) -> Mapping[str, str]:
+def service_environment(collector: str, service: str, namespace: str) -> Mapping[str, str]:
     """What tells a service to send its traces to the collector: OpenTelemetry's own variables.
 
-    The mesh decides what is sampled: a service adds spans to the traces of its callers' proxies,
-    and begins none.
+    The mesh decides what is sampled: a service adds spans to the traces that its sidecar tells it
+    of, under its sidecar's name, and begins none.
+
+    Args:
+        collector: The collector's host.
+        service: The service's name, also its pods' label `app`.
+        namespace: Its namespace.
 
     Source:
-        https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+        https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ and
+        TracingServiceName in https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/
     """
     return {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{collector_host(namespace)}:{OTLP_HTTP_PORT}",
+        "OTEL_SERVICE_NAME": f"{service}.{namespace}",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{collector}:{OTLP_HTTP_PORT}",
         "OTEL_TRACES_SAMPLER": "parentbased_always_off",
     }
 

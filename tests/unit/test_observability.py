@@ -156,6 +156,11 @@ def test_grafana_starts_with_its_dashboards() -> None:
     assert values(stack, GRAFANA.name)["dashboardsConfigMaps"] == {"petmesh": "grafana-dashboards"}
 
 
+def test_kiali_starts_once_grafanas_secret_is_there() -> None:
+    stack = everything()
+    assert is_after(stack, stack.one(RELEASE, KIALI.name), stack.one(RELEASE, GRAFANA.name))
+
+
 def test_a_change_of_weight_touches_nothing_that_watches_it() -> None:
     def watching(stack: Declaration) -> dict[str, Any]:
         return {
@@ -320,6 +325,7 @@ def test_services_add_to_the_traces_of_the_mesh(service: str) -> None:
 
     assert environment() == {}
     assert environment(tracing="jaeger") == {
+        "OTEL_SERVICE_NAME": f"{service.rpartition('-')[0]}.pets",
         "OTEL_EXPORTER_OTLP_ENDPOINT": (
             "http://opentelemetry-collector.observability.svc.cluster.local:4318"
         ),
