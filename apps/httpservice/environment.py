@@ -87,6 +87,24 @@ class Environment:
         """Give an `http://` address."""
         return _url(name, self._variables.get(name, default))
 
+    def wants_traces(self) -> bool:
+        """Tell whether OpenTelemetry's variables name somewhere to send traces to.
+
+        See https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/.
+        OTLP over HTTP is the one protocol there is.
+        """
+        variables = self._variables
+        if variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+            return False
+        if self.choice("OTEL_TRACES_EXPORTER", "otlp", ("otlp", "none")) == "none":
+            return False
+        endpoints = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+        if not any(variables.get(name) for name in endpoints):
+            return False
+        for name in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
+            self.choice(name, "http/protobuf", ("http/protobuf",))
+        return True
+
     def proxy_for(self, url: Url) -> Url | None:
         """Give the forward proxy that requests to `url` go through, by HTTP_PROXY and NO_PROXY.
 

@@ -1,5 +1,7 @@
 """A request as a handler gets it, and the response it gives back."""
 
+from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import NamedTuple
@@ -21,6 +23,8 @@ class Request:
         is_http_1_0: whether keep-alive must be confirmed by a header.
         started: `time.perf_counter()` when the last byte had come.
         size: bytes of its target and header lines together.
+        context: what a coroutine that answers it runs in; None for the server's own.
+        ended: called with the response once it is written.
     """
 
     method: bytes
@@ -30,6 +34,8 @@ class Request:
     is_http_1_0: bool
     started: float
     size: int
+    context: Context | None = None
+    ended: "Callable[[Response], None] | None" = None
 
 
 class Response(NamedTuple):

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import uvloop
 
@@ -17,6 +17,9 @@ from httpservice.environment import Environment, SettingError
 from httpservice.log import LEVELS, Log
 from httpservice.server import Limits, Server
 from httpservice.service import Service
+
+if TYPE_CHECKING:
+    from httpservice.tracing import Traces
 
 _VERSION = re.compile(r"[A-Za-z0-9._-]{1,63}")
 _LOG_SECONDS = 1.0
@@ -49,13 +52,14 @@ def run(name: str, default_port: int, build: Callable[[Environment], Callable[[]
     try:
         settings = _read(environment, default_port)
         make = build(environment)
+        traces = _traces(environment, name, settings.version)
     except SettingError as refusal:
         print(f"{name}: {refusal}", file=sys.stderr)
         return 2
     _allow_many_connections()
     log = Log(settings.log_level, {"service": name, "version": settings.version})
     try:
-        uvloop.run(_serve(settings, make, log))
+        uvloop.run(_serve(settings, make, log, traces))
     except OSError as failure:
         number = failure.errno or 0
         reason = os.strerror(number) if number > 0 else failure.strerror or failure
@@ -63,6 +67,8 @@ def run(name: str, default_port: int, build: Callable[[Environment], Callable[[]
         print(f"{name}: {where}: can't listen: {reason}", file=sys.stderr)
         return 1
     finally:
+        if traces is not None:
+            traces.close()
         log.close(_LOG_SECONDS)
     return 0
 
@@ -88,6 +94,14 @@ def _read(environment: Environment, default_port: int) -> _Settings:
     )
 
 
+def _traces(environment: Environment, name: str, version: str) -> "Traces | None":
+    if not environment.wants_traces():
+        return None
+    from httpservice.tracing import Traces  # noqa: PLC0415 - costs time and memory; few want it
+
+    return Traces(name, version)
+
+
 def _allow_many_connections() -> None:
     """Lift the soft limit on open files, which many systems set at 1024, to the hard one."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -95,14 +109,17 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def _serve(settings: _Settings, make: Callable[[], Service], log: Log) -> None:
+async def _serve(
+    settings: _Settings, make: Callable[[], Service], log: Log, traces: "Traces | None"
+) -> None:
     loop = asyncio.get_running_loop()
     stop: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.put_nowait, number)
     service = make()
     limits = Limits(in_flight=settings.in_flight, connections=settings.connections)
-    server = Server(service.handle, log, limits)
+    handler = service.handle if traces is None else traces.attach(service, log)
+    server = Server(handler, log, limits)
     port = await server.listen(settings.host, settings.port)
     gc.collect()
     gc.freeze()

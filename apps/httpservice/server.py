@@ -359,7 +359,9 @@ class Connection(asyncio.Protocol):
             self._task = server.loop.create_task(self._run(request, _shed()))
         else:
             self.deadline = math.inf
-            self._task = server.loop.create_task(self._run(request, answer))
+            self._task = server.loop.create_task(
+                self._run(request, answer), context=request.context
+            )
             server.tasks.add(self._task)
 
     async def _run(self, request: Request, answer: Coroutine[Any, Any, Response]) -> None:
@@ -404,6 +406,8 @@ class Connection(asyncio.Protocol):
                 self.deadline = now + server.limits.idle_seconds
                 self._write(response, connection, without_body=request.method == b"HEAD")
         server.log.request(request, response)
+        if request.ended is not None:
+            request.ended(response)
 
     def _write(self, response: Response, connection: bytes, *, without_body: bool = False) -> None:
         if self._transport is None:

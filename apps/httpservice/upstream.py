@@ -5,6 +5,7 @@ import errno
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 import httptools
@@ -50,10 +51,18 @@ class Upstream:
         timeout: seconds for a whole exchange: name, connection, answer.
         proxy: forward proxy to send absolute-form requests to, if any.
         user_agent: names the caller.
+
+    Attributes:
+        url: its address.
+        observe: is told of each request's path, header lines and outcome to come, and gives the
+            header lines to send.
     """
 
     def __init__(self, url: Url, *, timeout: float, proxy: Url | None, user_agent: str) -> None:
         self.loop = asyncio.get_running_loop()
+        self.url = url
+        self.observe: Callable[[bytes, bytes, asyncio.Future[Answer | Failure]], bytes] | None
+        self.observe = None
         self.timeout = timeout
         self.idle: deque[Connection] = deque()
         peer = proxy or url
@@ -83,6 +92,8 @@ class Upstream:
         """
         target = self._base + path if path else self._whole
         outcome: asyncio.Future[Answer | Failure] = self.loop.create_future()
+        if self.observe is not None:
+            headers = self.observe(path, headers, outcome)
         exchange = Exchange(b"GET %b%b%b\r\n" % (target, self._head, headers), outcome)
         self._watch(exchange)
         idle = self.idle

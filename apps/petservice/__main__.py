@@ -25,13 +25,9 @@ def build(environment: Environment) -> Callable[[], Service]:
         return Upstream(url, timeout=timeout, proxy=proxies[url], user_agent="petservice")
 
     def make() -> Service:
-        pets = Pets(
-            upstream(details),
-            upstream(history),
-            upstream(dog_api) if dog_api else None,
-            str(dog_api),
-        )
-        return Service("", pets.answer)
+        asked = [upstream(url) for url in (details, history, dog_api) if url]
+        pets = Pets(asked[0], asked[1], asked[2] if dog_api else None, str(dog_api))
+        return Service("", pets.answer, asked)
 
     return make
 

@@ -83,6 +83,7 @@ async def run_schemathesis(target: Attacked, examples: int) -> None:
         "--no-color",
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        cwd=target.errors.parent,
         env={name: value for name, value in os.environ.items() if "proxy" not in name.lower()},
     )
     output, _ = await process.communicate()
