@@ -25,6 +25,7 @@ from rehearsal.processes import ProcessError, Processes, Running, last_lines
 _READY_SECONDS = 20.0
 _FORCE_SECONDS = 10.0
 _POLL_SECONDS = 0.01
+_LOG_FLUSH_MILLISECONDS = 500
 _SOURCES = r"cluster_manager\.cds|listener_manager\.lds|http\..+\.rds\..+"
 _VERSIONS = rf"^({_SOURCES})\.(version_text|update_rejected)$"
 
@@ -47,6 +48,7 @@ def envoy_path() -> Path:
 def bootstrap_command(bootstrap: Path, *more: str) -> list[str]:
     """The command that runs Envoy, one worker thread, independent of any other Envoy."""
     options = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]
+    options += ["--file-flush-interval-msec", str(_LOG_FLUSH_MILLISECONDS)]
     return [str(envoy_path()), "-c", str(bootstrap), *options, *more]
 
 

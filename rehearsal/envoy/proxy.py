@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from rehearsal.envoy.access_log import logged
 from rehearsal.envoy.clusters import inbound_cluster, outbound_clusters
 from rehearsal.envoy.listeners import gateway_listener, inbound_listener, outbound_listener
 from rehearsal.envoy.names import Json, selects, typed
@@ -54,6 +55,11 @@ def routes_file(folder: Path, name: str) -> Path:
     return folder / "rds" / name / "routes.json"
 
 
+def access_log_file(folder: Path) -> Path:
+    """Where the proxy logs requests."""
+    return folder / "access.log"
+
+
 def sidecar_files(
     mesh: Mesh, topology: Topology, pod: Pod, folder: Path, socket: Path
 ) -> ProxyFiles:
@@ -81,7 +87,7 @@ def sidecar_files(
         pod.name,
         _bootstrap(pod.name, pod.workload, folder, socket),
         tuple(clusters),
-        tuple(listeners),
+        tuple(logged(each, mesh, access_log_file(folder)) for each in listeners),
         {routes["name"]: routes},
     )
 
@@ -91,14 +97,15 @@ def ingress_files(
 ) -> ProxyFiles:
     """The files of the gateway's proxy."""
     routes = [gateway_routes(mesh, ingress, port) for port in ingress.ports]
+    listeners = [
+        gateway_listener(mesh, topology, ingress, port, routes_file(folder, f"http.{port}"))
+        for port in ingress.ports
+    ]
     return ProxyFiles(
         ingress.name,
         _bootstrap(ingress.name, ingress.name, folder, socket),
         tuple(outbound_clusters(mesh, topology, ingress.identity)),
-        tuple(
-            gateway_listener(mesh, topology, ingress, port, routes_file(folder, f"http.{port}"))
-            for port in ingress.ports
-        ),
+        tuple(logged(each, mesh, access_log_file(folder)) for each in listeners),
         {routes["name"]: routes for routes in routes},
     )
 

@@ -9,7 +9,7 @@ from rehearsal.objects.istio import Retries
 
 CONTROL_PLANE = LeftOut("there is no control plane here: the rehearsal translates in its place")
 GATEWAY_POD = LeftOut("the ingress is one process of this machine")
-LOGS = LeftOut("proxies write their logs to the rehearsal's folder")
+LOGS = LeftOut("proxies log as JSON into the rehearsal's folder")
 
 
 class OutboundTrafficPolicy(Fields):

@@ -392,11 +392,30 @@ class AuthorizationPolicy(Fields):
     spec: AuthorizationPolicySpec
 
 
+class LogProvider(Fields):
+    """Who writes an access log."""
+
+    name: Annotated[str, only("envoy", because="no other log is collected here")]
+
+
+class LogFilter(Fields):
+    """Which requests are logged."""
+
+    expression: str
+
+
+class AccessLogging(Fields):
+    """One access log."""
+
+    providers: tuple[LogProvider, ...] = ()
+    disabled: bool = False
+    filter: LogFilter | None = None
+
+
 class TelemetrySpec(Fields):
     """What proxies tell."""
 
-    selector: Selector | None = None
-    access_logging: Annotated[Any, LeftOut("no log is collected here")] = None
+    access_logging: tuple[AccessLogging, ...] = ()
     tracing: Annotated[Any, LeftOut("no tracing back end is started")] = None
 
 

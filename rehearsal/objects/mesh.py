@@ -10,6 +10,7 @@ from rehearsal.objects.fields import Fields, Metadata, Omission, RefusedError, g
 from rehearsal.program import Declaration, Resource
 
 CLUSTER_DOMAIN = "cluster.local"
+ROOT_NAMESPACE = "istio-system"
 
 T = TypeVar("T", bound=Fields)
 
@@ -97,6 +98,7 @@ class Mesh:
     certificates: tuple[cert_manager.Certificate, ...]
     peer_authentications: tuple[istio.PeerAuthentication, ...]
     authorization_policies: tuple[istio.AuthorizationPolicy, ...]
+    access_logging: tuple[istio.AccessLogging, ...]
     omissions: tuple[Omission, ...]
 
     def service_host(self, service: kubernetes.Service) -> str:
@@ -132,6 +134,7 @@ class _Gatherer:
         if not self._istiod and not self._problems:
             self._problems.append("no istiod is declared: there is no mesh to rehearse")
         self._check_injection()
+        self._check_telemetry()
         services = self._services_in_mesh()
         if self._problems:
             raise RefusedError("\n".join(self._problems))
@@ -148,6 +151,7 @@ class _Gatherer:
             certificates=self._all(cert_manager.Certificate),
             peer_authentications=self._all(istio.PeerAuthentication),
             authorization_policies=self._all(istio.AuthorizationPolicy),
+            access_logging=self._access_logging(),
             omissions=group(self._omissions),
         )
 
@@ -251,6 +255,20 @@ class _Gatherer:
                 )
             )
         return tuple(workloads)
+
+    def _access_logging(self) -> tuple[istio.AccessLogging, ...]:
+        return tuple(
+            log for telemetry in self._all(istio.Telemetry) for log in telemetry.spec.access_logging
+        )
+
+    def _check_telemetry(self) -> None:
+        for telemetry in self._all(istio.Telemetry):
+            name, namespace = telemetry.metadata.name, telemetry.metadata.namespace
+            if namespace != ROOT_NAMESPACE:
+                self._problems.append(
+                    f"Telemetry {namespace}/{name}: metadata.namespace = {namespace}: only "
+                    f"{ROOT_NAMESPACE} can be rehearsed, whose Telemetry holds for every proxy"
+                )
 
     def _without_telemetry(
         self, container: kubernetes.Container, deployment: str

@@ -60,7 +60,11 @@ def test_envoy_accepts_every_kind_of_proxy(
     tmp_path: Path, certificates: dict[str, str], proxy: str, *, bare: bool
 ) -> None:
     of: Mesh = mesh(
-        canaryWeight="25", dogApiEnabled="true", ingressTls="secret", ingressRequestsPerSecond="5"
+        accessLogs="errors",
+        canaryWeight="25",
+        dogApiEnabled="true",
+        ingressTls="secret",
+        ingressRequestsPerSecond="5",
     )
     of = without_resilience(of) if bare else of
     place = (tmp_path, tmp_path / "admin.sock")
