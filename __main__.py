@@ -6,11 +6,20 @@ import pulumi
 
 from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, VERSIONS, Service
 from apps.service import MeshService, MeshServiceArgs
+from infra.load_balancer import PROXIES, LoadBalancer, LoadBalancerArgs
 from infra.platform import GkePlatform, GkePlatformArgs, existing_platform
 from istio.certificate import IssuedCertificate, IssuedCertificateArgs
 from istio.egress import ExternalHost, ExternalHostArgs
 from istio.ingress import PublicRoute, PublicRouteArgs
-from istio.install import INGRESS_PRINCIPAL, IstioMesh, IstioMeshArgs
+from istio.install import (
+    HTTP_PORT,
+    INGRESS_GATEWAY,
+    INGRESS_HEALTH,
+    INGRESS_NAMESPACE,
+    INGRESS_PRINCIPAL,
+    IstioMesh,
+    IstioMeshArgs,
+)
 from istio.namespace import MeshNamespace, MeshNamespaceArgs
 from istio.rate_limit import RateLimit, RateLimitArgs
 from istio.routing import CALLER_DEADLINE_SECONDS, WeightedRoute, WeightedRouteArgs
@@ -37,6 +46,7 @@ if settings.platform == "gke":
             min_nodes=settings.min_nodes,
             max_nodes=settings.max_nodes,
             deletion_protection=settings.deletion_protection,
+            load_balancer=settings.google_balanced,
         ),
     ).platform
 else:
@@ -53,6 +63,7 @@ mesh = IstioMesh(
         platform=platform.helm_platform,
         ingress_service_type=settings.ingress_service_type,
         ingress_https=bool(settings.gateway_secret),
+        ingress_proxies=PROXIES if settings.google_balanced else 0,
         min_replicas=settings.min_replicas,
         max_replicas=settings.max_replicas,
         trace_collector=collector,
@@ -185,11 +196,28 @@ public = PublicRoute(
         port=PETSERVICE.port,
         https=settings.ingress_tls != "none",
         tls_secret=settings.gateway_secret,
-        forwarded=settings.ingress_service_type == "ClusterIP",
+        forwarded=bool(mesh.port_forward) and not settings.google_balanced,
         needs=[mesh.ingress_ready, *petservice.ready, *guards],
     ),
     in_cluster,
 )
+balancer = None
+if settings.google_balanced:
+    health_port, health_path = INGRESS_HEALTH
+    balancer = LoadBalancer(
+        "edge",
+        LoadBalancerArgs(
+            name=settings.cluster_name,
+            hosts=settings.ingress_hosts,
+            namespace=INGRESS_NAMESPACE,
+            service=INGRESS_GATEWAY,
+            port=HTTP_PORT,
+            health_port=health_port,
+            health_path=health_path,
+            needs=[mesh.ingress_ready],
+        ),
+        in_cluster,
+    )
 if settings.dog_api_enabled:
     ExternalHost(
         "dog-api",
@@ -200,7 +228,8 @@ if settings.dog_api_enabled:
     )
 
 pulumi.export("url", public.url)
-pulumi.export("ingressAddress", mesh.ingress_address)
+pulumi.export("ingressAddress", balancer.address if balancer else mesh.ingress_address)
+pulumi.export("dnsRecords", balancer.dns_records if balancer else None)
 pulumi.export("portForward", mesh.port_forward)
 pulumi.export("clusterName", platform.cluster_name)
 pulumi.export("kubeconfig", platform.kubeconfig)

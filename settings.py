@@ -29,6 +29,8 @@ DNS_SUBDOMAIN = rf"{DNS_LABEL}(\.{DNS_LABEL})*"
 DNS_NAME = rf"({DNS_LABEL}\.)+[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?"
 HOST = r"[a-z0-9]+([.-][a-z0-9]+)*(:[0-9]+)?"
 REPOSITORY = rf"{HOST}(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+# Nobody owns a name under these: https://www.iana.org/assignments/special-use-domain-names
+SPECIAL_USE = (".localhost", ".local", ".internal", ".test", ".example", ".invalid")
 TAG_OR_DIGEST = r"(:[\w][\w.-]{0,127})?@sha256:[0-9a-f]{64}|:[\w][\w.-]{0,127}"
 
 
@@ -179,8 +181,8 @@ class Settings(BaseModel):
         description="a list of 1 to 16 different DNS names such as pets.example.com, none a "
         "wildcard or an address",
     )
-    ingress_tls: Literal["none", "secret", "certManager"] = Field(
-        description="none, secret or certManager"
+    ingress_tls: Literal["none", "secret", "certManager", "googleManaged"] = Field(
+        description="none, secret, certManager or googleManaged"
     )
     ingress_tls_secret: Annotated[str, _matches(DNS_SUBDOMAIN)] = Field(
         max_length=253, description="the name of a Secret, of a-z, 0-9, - and ."
@@ -230,6 +232,11 @@ class Settings(BaseModel):
     def gateway_secret(self) -> str:
         """The Secret with the certificate that the gateway shows; empty where it shows none."""
         return self.ingress_tls_secret if self.ingress_tls in ("secret", "certManager") else ""
+
+    @property
+    def google_balanced(self) -> bool:
+        """Whether Google's load balancer stands before the ingress."""
+        return self.ingress_tls == "googleManaged"
 
     @property
     def given_images(self) -> Mapping[tuple[str, str], str]:
@@ -308,6 +315,21 @@ def _ingress_problems(settings: Settings) -> Iterator[str]:
             f"ingressIssuer = {settings.ingress_issuer}: must be empty while ingressTls is "
             f"{settings.ingress_tls}"
         )
+    if not settings.google_balanced:
+        return
+    if settings.platform != "gke":
+        yield "ingressTls = googleManaged: must be another while platform is existing"
+    if settings.ingress_service_type != "ClusterIP":
+        yield (
+            f"ingressServiceType = {settings.ingress_service_type}: must be ClusterIP while "
+            "ingressTls is googleManaged, whose load balancer is before the ingress"
+        )
+    for host in settings.ingress_hosts:
+        if host.endswith(SPECIAL_USE):
+            yield (
+                f"ingressHosts = {host}: must be a public DNS name while ingressTls is "
+                "googleManaged"
+            )
 
 
 def known_versions(settings: Settings, built: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

@@ -12,6 +12,12 @@ from infra.network import PODS, SERVICES
 CONTROL_PLANE = "172.16.0.0/28"
 ISTIOD_WEBHOOK_PORT = 15017
 
+# Where Google's load balancers ask pods and check their health from, and the ingress gateway's
+# ports for both. GKE itself opens the first port alone.
+# https://cloud.google.com/load-balancing/docs/health-check-concepts#ip-ranges
+LOAD_BALANCERS = ("35.191.0.0/16", "130.211.0.0/22")
+GATEWAY_PORTS = (80, 15021)
+
 
 @dataclass(frozen=True)
 class GkeClusterArgs:
@@ -30,6 +36,8 @@ class GkeClusterArgs:
         min_nodes: Fewest nodes in each zone.
         max_nodes: Most nodes in each zone.
         deletion_protection: Whether Google Cloud refuses to delete it.
+        load_balancer: Whether GKE runs Google's load balancer before the ingress gateway, by the
+            Kubernetes Gateway API.
     """
 
     project: str
@@ -43,6 +51,7 @@ class GkeClusterArgs:
     min_nodes: int
     max_nodes: int
     deletion_protection: bool
+    load_balancer: bool
 
 
 class GkeCluster(pulumi.ComponentResource):
@@ -103,6 +112,8 @@ class GkeCluster(pulumi.ComponentResource):
                 "enable_components": ["SYSTEM_COMPONENTS"],
                 "managed_prometheus": {"enabled": True},
             },
+            # Once on it stays: what GKE made of the Gateway has to be removed by it.
+            gateway_api_config={"channel": "CHANNEL_STANDARD"} if args.load_balancer else None,
             deletion_protection=args.deletion_protection,
             # A GKE cluster can't be created without a pool: this one is deleted right away, but
             # until then it must not run as the project's default service account either.
@@ -154,6 +165,18 @@ class GkeCluster(pulumi.ComponentResource):
             allows=[{"protocol": "tcp", "ports": [str(ISTIOD_WEBHOOK_PORT)]}],
             opts=pulumi.ResourceOptions(parent=self),
         )
+        if args.load_balancer:
+            gcp.compute.Firewall(
+                f"{name}-load-balancer",
+                name=f"{args.cluster_name}-load-balancer",
+                description="Google's load balancer asks the ingress gateway, and for its health",
+                network=args.network_id,
+                direction="INGRESS",
+                source_ranges=LOAD_BALANCERS,
+                target_service_accounts=[args.node_email],
+                allows=[{"protocol": "tcp", "ports": [str(port) for port in GATEWAY_PORTS]}],
+                opts=pulumi.ResourceOptions(parent=self),
+            )
         self.cluster_name = cluster.name
         self.kubeconfig = pulumi.Output.secret(
             pulumi.Output.all(

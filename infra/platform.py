@@ -47,6 +47,7 @@ class GkePlatformArgs:
         min_nodes: Fewest nodes in each zone.
         max_nodes: Most nodes in each zone.
         deletion_protection: Whether Google Cloud refuses to delete the cluster.
+        load_balancer: Whether Google's load balancer is to stand before the ingress gateway.
     """
 
     project: str
@@ -59,6 +60,7 @@ class GkePlatformArgs:
     min_nodes: int
     max_nodes: int
     deletion_protection: bool
+    load_balancer: bool
 
 
 class GkePlatform(pulumi.ComponentResource):
@@ -96,6 +98,7 @@ class GkePlatform(pulumi.ComponentResource):
                 min_nodes=args.min_nodes,
                 max_nodes=args.max_nodes,
                 deletion_protection=args.deletion_protection,
+                load_balancer=args.load_balancer,
             ),
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[*services.enabled, network.ready, *nodes.grants]

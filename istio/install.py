@@ -1,5 +1,6 @@
 """Istio from its own Helm charts: base (the CRDs), istiod, and the ingress gateway."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ INGRESS_NAMESPACE = "istio-ingress"
 INGRESS_GATEWAY = "istio-ingressgateway"
 INGRESS_SELECTOR = {"app": INGRESS_GATEWAY, "istio": INGRESS_GATEWAY.removeprefix("istio-")}
 INGRESS_PRINCIPAL = principal(INGRESS_NAMESPACE, INGRESS_GATEWAY)
+# Where the gateway's pods tell whether they take requests.
+INGRESS_HEALTH = (15021, "/healthz/ready")
 INJECTION_LABEL = {"istio-injection": "enabled"}
 HTTP_PORT = 80
 HTTPS_PORT = 443
@@ -36,6 +39,8 @@ class IstioMeshArgs:
         platform: The charts' value `global.platform`, such as gke; empty for none.
         ingress_service_type: The ingress gateway's service type, LoadBalancer or ClusterIP.
         ingress_https: Whether the ingress gateway is reached on 443 too.
+        ingress_proxies: How many addresses a load balancer before the ingress gateway adds to
+            X-Forwarded-For, so that the client's is the one before them; 0 where there is none.
         min_replicas: Fewest pods of istiod and of the ingress gateway.
         max_replicas: Most pods of istiod and of the ingress gateway.
         trace_collector: The Service that takes traces by OTLP over gRPC; empty for no tracing.
@@ -46,6 +51,7 @@ class IstioMeshArgs:
     platform: str
     ingress_service_type: str
     ingress_https: bool
+    ingress_proxies: int
     min_replicas: int
     max_replicas: int
     trace_collector: str = ""
@@ -176,6 +182,18 @@ def _gateway_values(args: IstioMeshArgs) -> Mapping[str, object]:
         "imagePullPolicy": "IfNotPresent",
         "autoscaling": {"minReplicas": args.min_replicas, "maxReplicas": args.max_replicas},
         "podDisruptionBudget": {"maxUnavailable": 1} if args.min_replicas > 1 else {},
+        **({"podAnnotations": _topology(args.ingress_proxies)} if args.ingress_proxies else {}),
+    }
+
+
+def _topology(proxies: int) -> Mapping[str, str]:
+    """What the gateway believes of X-Forwarded-For.
+
+    Source:
+        https://istio.io/latest/docs/ops/configuration/traffic-management/network-topologies/
+    """
+    return {
+        "proxy.istio.io/config": json.dumps({"gatewayTopology": {"numTrustedProxies": proxies}})
     }
 
 

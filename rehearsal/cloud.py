@@ -147,6 +147,26 @@ def _repository(name: str, inputs: Mapping[str, Any], project: str) -> Propertie
     }
 
 
+def _global_address(name: str, inputs: Mapping[str, Any], project: str) -> Properties:
+    called = str(inputs.get("name") or name)
+    path = f"projects/{project}/global/addresses/{called}"
+    return {"id": path, "name": called, "address": "203.0.113.90"}
+
+
+def _dns_authorization(name: str, inputs: Mapping[str, Any], project: str) -> Properties:
+    called = str(inputs.get("name") or name)
+    domain = str(inputs.get("domain") or "")
+    record = {
+        "name": f"_acme-challenge.{domain}.",
+        "type": "CNAME",
+        "data": f"{_digest(f'{project} {domain}')[:36]}.0.authorize.certificatemanager.goog.",
+    }
+    return {
+        "id": f"projects/{project}/locations/global/dnsAuthorizations/{called}",
+        "dnsResourceRecords": [record],
+    }
+
+
 def _image(name: str, inputs: Mapping[str, Any], project: str) -> Properties:
     del project
     image = str(inputs.get("imageName") or name)
@@ -164,5 +184,7 @@ _OUTPUTS: dict[str, Callable[[str, Mapping[str, Any], str], Properties]] = {
     "gcp:container/cluster:Cluster": _cluster,
     "gcp:serviceaccount/account:Account": _service_account,
     "gcp:artifactregistry/repository:Repository": _repository,
+    "gcp:compute/globalAddress:GlobalAddress": _global_address,
+    "gcp:certificatemanager/dnsAuthorization:DnsAuthorization": _dns_authorization,
     "docker:index/image:Image": _image,
 }

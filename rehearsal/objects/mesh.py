@@ -32,6 +32,7 @@ _MODELS: Mapping[str, type[Fields]] = {
 }
 _NO_METRICS = "no metrics back end is started: Envoy's own statistics are read"
 _NO_TRACES = "no tracing back end is started"
+_BALANCED = "Google's load balancer is not here: the ingress is asked itself, in plain HTTP"
 _LEFT_OUT_KINDS = {
     "core/v1:ConfigMap": "no file is mounted here",
     "monitoring.coreos.com/v1:PodMonitor": _NO_METRICS,
@@ -40,6 +41,10 @@ _LEFT_OUT_KINDS = {
     "monitoring.googleapis.com/v1:PodMonitoring": _NO_METRICS,
     "monitoring.googleapis.com/v1:Rules": _NO_METRICS,
     "policy/v1:PodDisruptionBudget": "there are no nodes here",
+    "gateway.networking.k8s.io/v1:Gateway": _BALANCED,
+    "gateway.networking.k8s.io/v1:HTTPRoute": _BALANCED,
+    "networking.gke.io/v1:GCPGatewayPolicy": _BALANCED,
+    "networking.gke.io/v1:HealthCheckPolicy": _BALANCED,
     "networking.k8s.io/v1:NetworkPolicy": "processes of one machine share its loopback network",
 }
 _LEFT_OUT_CHARTS = {

@@ -54,6 +54,15 @@ def gke_otherwise() -> Declaration:
     )
 
 
+def google_managed() -> Declaration:
+    """A stack whose certificates Google manages, at its load balancer before the ingress."""
+    return gke(
+        ingressTls="googleManaged",
+        ingressServiceType="ClusterIP",
+        ingressHosts='["pets.example.com", "pets.example.org"]',
+    )
+
+
 def with_v3() -> Declaration:
     """A release of a version that this checkout can't build."""
     return local(

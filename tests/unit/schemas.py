@@ -16,10 +16,18 @@ import yaml
 
 # Go modules that carry CRDs, by what the API groups of these end in.
 ISTIO_API = "istio.io/api@v1.31.1"
+GATEWAY_API = "sigs.k8s.io/gateway-api@v1.3.0"
 CERT_MANAGER_API = "github.com/cert-manager/cert-manager@v1.18.2"
 OPERATOR_API = "github.com/prometheus-operator/prometheus-operator@v0.93.1"
 CRDS = {
     "istio.io": (ISTIO_API, ["kubernetes/customresourcedefinitions.gen.yaml"]),
+    "gateway.networking.k8s.io": (
+        GATEWAY_API,
+        [
+            f"config/crd/standard/gateway.networking.k8s.io_{kinds}.yaml"
+            for kinds in ("gateways", "httproutes")
+        ],
+    ),
     "cert-manager.io": (CERT_MANAGER_API, ["deploy/crds/crd-certificates.yaml"]),
     "monitoring.coreos.com": (
         OPERATOR_API,
@@ -39,6 +47,7 @@ OBJECT = {
             "name": {"type": "string"},
             "namespace": {"type": "string"},
             "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+            "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
         },
         "additionalProperties": False,
         "required": ["name"],

@@ -171,6 +171,7 @@ def cluster(*authorized_networks: str) -> GkeCluster:
             min_nodes=1,
             max_nodes=3,
             deletion_protection=True,
+            load_balancer=False,
         ),
     )
 
@@ -216,6 +217,7 @@ def mesh(ingress_service_type: str) -> IstioMesh:
             platform="",
             ingress_service_type=ingress_service_type,
             ingress_https=False,
+            ingress_proxies=0,
             min_replicas=1,
             max_replicas=2,
         ),

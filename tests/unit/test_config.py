@@ -28,7 +28,7 @@ PATH = "a path that starts with /"
 VERSION = "a version of petdetailsservice such as v1"
 REGISTRY = "a registry without scheme or tag, such as localhost:5001"
 ISTIO = "a release of Istio from 1.22 on, such as 1.31.1"
-TLS = "none, secret"
+TLS = "none, secret, certManager or googleManaged"
 HOSTS = "a list of 1 to 16 different DNS names such as pets.example.com"
 GIVEN = "registry.example.com/pets:v1"
 
@@ -231,6 +231,10 @@ CONTRADICTORY = [
         {"ingressTls": "secret", "ingressIssuer": "corporate"},
         "ingressIssuer = corporate: must be empty while ingressTls is secret",
     ),
+    (
+        {"ingressTls": "googleManaged", "ingressHosts": '["pets.example.com"]'},
+        "ingressTls = googleManaged: must be another while platform is existing",
+    ),
     ({"minNodes": "5"}, "maxNodes = 4: must be at least minNodes = 5"),
     ({"minReplicas": "3"}, "maxReplicas = 2: must be at least minReplicas = 3"),
     ({"grafana": "true"}, "grafana = true: needs metrics = prometheus"),
@@ -315,6 +319,21 @@ def test_a_name_inside_the_cluster_is_no_dog_api() -> None:
     assert refusal(dogApiHost="petservice.pets") == [
         "dogApiHost = petservice.pets: must be outside the cluster"
     ]
+
+
+@pytest.mark.parametrize("host", ["pets.localhost", "pets.internal", "pets.example", "a.test"])
+def test_google_certifies_no_name_that_nobody_owns(host: str) -> None:
+    managed = {"ingressTls": "googleManaged", "ingressServiceType": "ClusterIP"}
+    hosts = json.dumps(["pets.example.com", host])
+    assert refusal("dev", **{GOOGLE_PROJECT: "pets-1"}, **managed, ingressHosts=hosts) == [
+        f"ingressHosts = {host}: must be a public DNS name while ingressTls is googleManaged"
+    ]
+
+
+def test_googles_load_balancer_is_the_only_one() -> None:
+    managed = {"ingressTls": "googleManaged", "ingressHosts": '["pets.example.com"]'}
+    [line] = refusal("dev", **{GOOGLE_PROJECT: "pets-1"}, **managed)
+    assert line.startswith("ingressServiceType = LoadBalancer: must be ClusterIP while ingressTls")
 
 
 def test_a_google_cloud_project_that_is_none_is_refused() -> None:

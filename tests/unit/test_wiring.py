@@ -7,7 +7,7 @@ import pytest
 
 from rehearsal.program import Declaration, declare
 from settings import ROOT
-from tests.unit.declared import gke, in_cluster, local
+from tests.unit.declared import gke, google_managed, in_cluster, local
 
 STACKS = {
     "local": lambda: local(dogApiEnabled="true"),
@@ -15,11 +15,13 @@ STACKS = {
         ingressTls="certManager", ingressIssuer="corporate", ingressRequestsPerSecond="5"
     ),
     "gke": gke,
+    "gke with Google's load balancer": google_managed,
 }
 # What stands at the top of the stack: the components, and the provider of a cluster that exists.
 TOP = {
     "petmesh:apps:MeshService",
     "petmesh:infra:GkePlatform",
+    "petmesh:infra:LoadBalancer",
     "petmesh:istio:ExternalHost",
     "petmesh:istio:IssuedCertificate",
     "petmesh:istio:IstioMesh",

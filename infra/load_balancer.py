@@ -1,0 +1,199 @@
+"""Google's load balancer before the ingress gateway, with certificates that Google manages."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_gcp as gcp
+from pulumi_kubernetes.apiextensions import CustomResource
+
+API = "certificatemanager.googleapis.com"
+GATEWAY_API = "gateway.networking.k8s.io/v1"
+GKE_API = "networking.gke.io/v1"
+GATEWAY_CLASS = "gke-l7-global-external-managed"
+MINIMUM_TLS = "TLS_1_2"
+
+# It adds two addresses to X-Forwarded-For: the client's, then its own.
+# https://cloud.google.com/load-balancing/docs/https#x-forwarded-for_header
+PROXIES = 2
+_TO_HTTPS = {"scheme": "https", "statusCode": 301}
+
+
+@dataclass(frozen=True)
+class LoadBalancerArgs:
+    """What is balanced, and under which names.
+
+    Attributes:
+        name: What its address, certificates and policy are named after: the cluster's name.
+        hosts: The DNS names that are certified and answered to; any other is 404.
+        namespace: The gateway's namespace.
+        service: The gateway's Service, which takes plain HTTP.
+        port: The Service's port.
+        health_port: The pods' port that tells whether they take requests.
+        health_path: The path that tells it.
+        needs: What has to be there first: the Service, and with it the cluster and its APIs.
+    """
+
+    name: str
+    hosts: Sequence[str]
+    namespace: str
+    service: str
+    port: int
+    health_port: int
+    health_path: str
+    needs: Sequence[pulumi.Resource]
+
+
+class LoadBalancer(pulumi.ComponentResource):
+    """A global external Application Load Balancer that ends TLS and redirects HTTP.
+
+    Certificates that Google manages can't be had out of Certificate Manager, so the gateway can't
+    show them: this load balancer does, and asks the gateway's pods directly, over the VPC. It is
+    declared by the Kubernetes Gateway API, whose controller GKE runs. Each host has a certificate
+    of its own, so that one whose DNS record isn't there yet keeps no other waiting, and that none
+    is replaced when another comes or goes.
+
+    Attributes:
+        address: Its address.
+        dns_records: The records that the hosts' DNS zones must hold: those by which Google sees
+            whose they are, and those that lead to the address.
+
+    Source:
+        https://cloud.google.com/kubernetes-engine/docs/how-to/secure-gateway
+        https://cloud.google.com/kubernetes-engine/docs/how-to/configure-gateway-resources
+        https://cloud.google.com/certificate-manager/docs/domain-authorization#dns-auth
+    """
+
+    def __init__(
+        self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("petmesh:infra:LoadBalancer", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self, depends_on=args.needs)
+        address = gcp.compute.GlobalAddress(f"{name}-address", name=args.name, opts=child)
+        policy = gcp.compute.SSLPolicy(
+            f"{name}-tls", name=args.name, min_tls_version=MINIMUM_TLS, profile="MODERN", opts=child
+        )
+        api = gcp.projects.Service(f"{name}-api", service=API, disable_on_destroy=False, opts=child)
+        certified = pulumi.ResourceOptions(parent=self, depends_on=[api, *args.needs])
+        certificates = gcp.certificatemanager.CertificateMap(
+            f"{name}-certificates", name=args.name, opts=certified
+        )
+        shown: list[pulumi.Resource] = []
+        proofs: list[pulumi.Output[Mapping[str, str]]] = []
+        for host in args.hosts:
+            called = f"{args.name}-{hashlib.sha256(host.encode()).hexdigest()[:8]}"
+            proof = gcp.certificatemanager.DnsAuthorization(
+                f"{name}-{host}-proof", name=called, domain=host, opts=certified
+            )
+            certificate = gcp.certificatemanager.Certificate(
+                f"{name}-{host}-certificate",
+                name=called,
+                managed={"domains": [host], "dns_authorizations": [proof.id]},
+                opts=child,
+            )
+            entry = gcp.certificatemanager.CertificateMapEntry(
+                f"{name}-{host}-entry",
+                name=called,
+                map=certificates.name,
+                hostname=host,
+                certificates=[certificate.id],
+                opts=child,
+            )
+            shown.append(entry)
+            proofs.append(proof.dns_resource_records.apply(_proof))
+        gateway = CustomResource(
+            f"{name}-gateway",
+            api_version=GATEWAY_API,
+            kind="Gateway",
+            metadata={
+                "name": "public",
+                "namespace": args.namespace,
+                "annotations": {"networking.gke.io/certmap": certificates.name},
+            },
+            spec={
+                "gatewayClassName": GATEWAY_CLASS,
+                "addresses": [{"type": "NamedAddress", "value": address.name}],
+                "listeners": [
+                    {
+                        "name": protocol.lower(),
+                        "protocol": protocol,
+                        "port": port,
+                        "allowedRoutes": {"namespaces": {"from": "Same"}},
+                    }
+                    for protocol, port in (("HTTP", 80), ("HTTPS", 443))
+                ],
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*shown, *args.needs]),
+        )
+        behind = pulumi.ResourceOptions(parent=self, depends_on=[gateway])
+        CustomResource(
+            f"{name}-tls-policy",
+            api_version=GKE_API,
+            kind="GCPGatewayPolicy",
+            metadata={"name": "public", "namespace": args.namespace},
+            spec={
+                "default": {"sslPolicy": policy.name},
+                "targetRef": {
+                    "group": GATEWAY_API.partition("/")[0],
+                    "kind": "Gateway",
+                    "name": "public",
+                },
+            },
+            opts=behind,
+        )
+        CustomResource(
+            f"{name}-health",
+            api_version=GKE_API,
+            kind="HealthCheckPolicy",
+            metadata={"name": "public", "namespace": args.namespace},
+            spec={
+                "default": {
+                    "config": {
+                        "type": "HTTP",
+                        "httpHealthCheck": {
+                            "portSpecification": "USE_FIXED_PORT",
+                            "port": args.health_port,
+                            "requestPath": args.health_path,
+                        },
+                    }
+                },
+                "targetRef": {"group": "", "kind": "Service", "name": args.service},
+            },
+            opts=behind,
+        )
+        redirect = {"type": "RequestRedirect", "requestRedirect": _TO_HTTPS}
+        for listener, rule in (
+            ("http", {"filters": [redirect]}),
+            ("https", {"backendRefs": [{"name": args.service, "port": args.port}]}),
+        ):
+            CustomResource(
+                f"{name}-{listener}",
+                api_version=GATEWAY_API,
+                kind="HTTPRoute",
+                metadata={"name": f"public-{listener}", "namespace": args.namespace},
+                spec={
+                    "parentRefs": [{"name": "public", "sectionName": listener}],
+                    "hostnames": list(args.hosts),
+                    "rules": [rule],
+                },
+                opts=behind,
+            )
+        self.address = address.address
+        leading = [
+            address.address.apply(lambda data, host=host: _record(f"{host}.", "A", data))
+            for host in args.hosts
+        ]
+        self.dns_records = pulumi.Output.all(*proofs, *leading)
+        self.register_outputs({"address": self.address, "dns_records": self.dns_records})
+
+
+def _proof(
+    records: Sequence[gcp.certificatemanager.outputs.DnsAuthorizationDnsResourceRecord],
+) -> Mapping[str, str]:
+    [record] = records
+    return _record(record.name or "", record.type or "", record.data or "")
+
+
+def _record(name: str, type_: str, data: str) -> Mapping[str, str]:
+    return {"name": name, "type": type_, "data": data}
