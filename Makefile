@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 STACK ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit fuzz lint format types bench preview policy up destroy ramp promote rollback
+.PHONY: help setup demo test unit fuzz lint format types bench preview policy pr-report up destroy ramp promote rollback
 .PHONY: ramp-status ramp-demo bench-rollback bench-ramps install-cli env e2e lock clean
 
 help: ## list the targets
@@ -53,6 +53,9 @@ preview: setup ## what an up would change: by the Pulumi CLI, or in process wher
 
 policy: setup ## hold a stack against the guard-rails, in process: STACK, CONFIG="key=value …"
 	@$(BIN)/python -m rehearsal policy --stack $(STACK) $(foreach pair,$(CONFIG),--config '$(pair)')
+
+pr-report: setup ## what this checkout changes against BASE, as Markdown: STACKS, OUTPUT, REQUESTS
+	@$(BIN)/python -m rehearsal.pullrequest --base $(or $(BASE),main) --stacks $(or $(STACKS),dev) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(REQUESTS),--requests $(REQUESTS)) $(foreach pair,$(CONFIG),--config '$(pair)')
 
 up: setup ## apply a stack: STACK, ARGS for the Pulumi CLI
 	@$(BIN)/python -m cli up --stack $(STACK) $(ARGS)

@@ -16,6 +16,7 @@ from rehearsal.findings import findings
 from rehearsal.guardrails import violations
 from rehearsal.keep import keep
 from rehearsal.objects.fields import RefusedError
+from rehearsal.placeholders import with_placeholders
 from rehearsal.preview import print_preview
 from rehearsal.processes import ProcessError
 from rehearsal.program import ProgramError, declare
@@ -23,7 +24,7 @@ from rehearsal.report import Report, document, write_json
 from rehearsal.runtime import PortInUseError, Runtime, new_folder
 from rehearsal.scenes import demo
 from rehearsal.scenes.scene import Scene
-from rehearsal.session import Session, with_placeholders
+from rehearsal.session import Session
 
 FAILED, MISTAKEN, INTERRUPTED = 1, 2, 130
 KEPT_PORT = 8080
@@ -118,7 +119,7 @@ def _add_stack(parser: argparse.ArgumentParser, *, top: bool) -> None:
     parser.add_argument(
         "--config",
         action="append",
-        type=_config,
+        type=config_pair,
         default=[] if top else missing,
         metavar="KEY=VALUE",
         help="a config value that wins over the stack's; may be given again",
@@ -153,7 +154,8 @@ def _port(text: str) -> int:
     return port
 
 
-def _config(text: str) -> tuple[str, str]:
+def config_pair(text: str) -> tuple[str, str]:
+    """A config key and its value, as `--config` takes them."""
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"{text}: must be KEY=VALUE, as canaryWeight=25")

@@ -5,26 +5,9 @@ from collections.abc import Mapping
 
 from rehearsal.difference import Difference, compare
 from rehearsal.objects.mesh import gather
-from rehearsal.program import Declaration, ProgramError, declare
+from rehearsal.placeholders import with_placeholders
+from rehearsal.program import Declaration, declare
 from rehearsal.runtime import Change, Runtime
-from rehearsal.stackconfig import StackConfigError, stack_config
-
-# What only a stack's owner knows; any value will do where nothing is created with it.
-PLACEHOLDERS = {"gcp:project": "rehearsal"}
-
-
-def with_placeholders(stack: str, overrides: Mapping[str, str]) -> dict[str, str]:
-    """The overrides, and placeholders for what only a stack's owner knows.
-
-    Raises:
-        ProgramError: the stack has no configuration file, or it can't be read.
-    """
-    try:
-        config, _ = stack_config(stack, overrides)
-    except StackConfigError as error:
-        raise ProgramError(str(error)) from error
-    missing = {key: value for key, value in PLACEHOLDERS.items() if not config.get(key)}
-    return {**missing, **overrides}
 
 
 class Session:

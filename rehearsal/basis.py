@@ -1,0 +1,142 @@
+"""What the base of a pull request declares: its own code, run from a worktree of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from rehearsal.placeholders import with_placeholders
+from rehearsal.program import ProgramError, Resource, declare
+from rehearsal.stackconfig import ROOT
+
+# What a comparison needs of a resource.
+_KEPT = ("type", "name", "urn", "parent", "custom", "inputs", "secret_inputs", "read_id")
+_SECONDS = 300
+
+
+class BaseError(Exception):
+    """The base can't be had or refuses; the text says why, in one line."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """A commit that work is compared with.
+
+    Attributes:
+        name: what it was asked for, such as main.
+        commit: the newest commit that both sides have.
+        root: a worktree of it.
+    """
+
+    name: str
+    commit: str
+    root: Path
+
+
+@contextmanager
+def base_of(name: str, root: Path = ROOT) -> Generator[Base]:
+    """The commit at which a checkout left a branch, in a worktree that goes again.
+
+    Args:
+        name: a branch, a tag or a commit; a branch that is only known as origin's will do.
+        root: the checkout.
+
+    Raises:
+        BaseError: git knows no such commit, or none that both sides have.
+    """
+    commit = ""
+    # What starts with a dash would be an option to git, not a name.
+    for known_as in () if name.startswith("-") else (name, f"origin/{name}"):
+        if _git(root, "rev-parse", "--verify", f"{known_as}^{{commit}}"):
+            commit = _git(root, "merge-base", known_as, "HEAD")
+            break
+    if not commit:
+        raise BaseError(f"BASE = {name}: must be a branch, tag or commit that this checkout left")
+    with tempfile.TemporaryDirectory(prefix="petmesh-base-") as folder:
+        worktree = Path(folder) / "base"
+        if not _git(root, "worktree", "add", "--detach", str(worktree), commit, says_nothing=True):
+            raise BaseError(f"BASE = {name}: git can't check out {commit[:7]}")
+        try:
+            yield Base(name, commit, worktree)
+        finally:
+            _git(root, "worktree", "remove", "--force", str(worktree))
+
+
+def resources_of(base: Base, stack: str) -> tuple[Resource, ...]:
+    """What the base declares for a stack; nothing where it doesn't have the stack.
+
+    Its program runs with this checkout's rehearsal in the engine's place, so that a change of the
+    rehearsal isn't taken for one of the stack.
+
+    Raises:
+        BaseError: its program refuses.
+    """
+    if not (base.root / f"Pulumi.{stack}.yaml").is_file():
+        return ()
+    command = [sys.executable, "-m", "rehearsal.basis", stack, str(base.root)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=base.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BaseError(f"{base.name} takes more than {_SECONDS} s to declare {stack}") from error
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise BaseError(f"{base.name} can't declare {stack}: {why}")
+    return tuple(_resource(each) for each in json.loads(done.stdout))
+
+
+def changed_files(base: Base, root: Path = ROOT) -> list[str]:
+    """Files of the checkout that are not as in the base, untracked ones too, sorted."""
+    tracked = _git(root, "diff", "--name-only", "--no-renames", base.commit, "--")
+    untracked = _git(root, "ls-files", "--others", "--exclude-standard")
+    return sorted({*tracked.splitlines(), *untracked.splitlines()})
+
+
+def _git(root: Path, *arguments: str, says_nothing: bool = False) -> str:
+    """What git says; empty where it refuses."""
+    done = subprocess.run(
+        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
+    )
+    said = "done" if says_nothing else done.stdout.strip()
+    return "" if done.returncode else said
+
+
+def _resource(fields: Mapping[str, Any]) -> Resource:
+    secret: list[str] = fields["secret_inputs"]
+    others = {field: fields[field] for field in _KEPT if field != "secret_inputs"}
+    return Resource(**others, secret_inputs=frozenset(secret), outputs={})
+
+
+def _dump(stack: str, root: Path) -> Sequence[Mapping[str, Any]]:
+    """The resources of another checkout; its modules are found there alone."""
+    sys.path[:] = [str(root), *(each for each in sys.path if Path(each).resolve() != ROOT)]
+    resources = declare(stack, with_placeholders(stack, {}, root), root=root).resources
+    return [{field: getattr(resource, field) for field in _KEPT} for resource in resources]
+
+
+def _main(stack: str, root: str) -> int:
+    try:
+        resources = _dump(stack, Path(root))
+    except ProgramError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return 1
+    json.dump(resources, sys.stdout, default=lambda each: sorted(cast("frozenset[str]", each)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))

@@ -1,0 +1,144 @@
+"""`python -m rehearsal.pullrequest`: what a change of this checkout comes to, as short Markdown."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from policy.pack import RULES
+from rehearsal.basis import Base, BaseError, base_of, changed_files, resources_of
+from rehearsal.cli import config_pair
+from rehearsal.difference import differences
+from rehearsal.guardrails import violations
+from rehearsal.objects.fields import RefusedError
+from rehearsal.placeholders import with_placeholders
+from rehearsal.processes import ProcessError
+from rehearsal.program import ProgramError, declare
+from rehearsal.review import Review, Split, markdown
+from rehearsal.runtime import Runtime, new_folder
+from rehearsal.scenes import canary
+from rehearsal.scenes.stage import Stage, learn_answers
+from rehearsal.session import Session
+from rehearsal.sources import built_anew
+
+FAILED, MISTAKEN = 1, 2
+REQUESTS = 2000
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the report; returns 0, 1 where something of it must be mended, 2 for a mistake."""
+    options = _parser().parse_args(arguments)
+    try:
+        with base_of(options.base) as base:
+            overrides = dict(options.config)
+            reviews = [_review(each, base, overrides, options.requests) for each in options.stacks]
+            text = markdown(reviews, base.name, base.commit)
+    except BaseError as error:
+        print(f"pr-report: {error}", file=sys.stderr)
+        return MISTAKEN
+    if options.output == "-":
+        sys.stdout.write(text)
+    else:
+        Path(options.output).write_text(text, encoding="utf-8")
+    return FAILED if any(review.problems for review in reviews) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pr-report", description=__doc__)
+    parser.add_argument("--base", default="main", help="what to compare with (default: main)")
+    parser.add_argument(
+        "--stacks", nargs="+", default=["dev"], metavar="STACK", help="which (default: dev)"
+    )
+    parser.add_argument(
+        "--config",
+        action="append",
+        type=config_pair,
+        default=[],
+        metavar="KEY=VALUE",
+        help="a config value that wins over the stacks' here, not at the base; may be given again",
+    )
+    parser.add_argument(
+        "--output", default="-", metavar="FILE", help="where to write it (default: stdout)"
+    )
+    parser.add_argument(
+        "--requests",
+        type=_count,
+        default=REQUESTS,
+        metavar="N",
+        help=f"requests that measure the canary's share; 0 for none (default: {REQUESTS})",
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    count = int(text) if text.isascii() and text.isdigit() else -1
+    if count and not 100 <= count <= 1_000_000:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"{text}: must be 0 or a whole number from 100 to 1000000")
+    return count
+
+
+def _review(stack: str, base: Base, overrides: Mapping[str, str], requests: int) -> Review:
+    _progress(f"{stack}: declaring it, here and at {base.commit[:7]}")
+    try:
+        declaration = declare(stack, with_placeholders(stack, overrides))
+    except ProgramError as error:
+        return Review(stack=stack, problems=tuple(str(error).splitlines()))
+    except Exception as error:  # noqa: BLE001 (whatever the program under review raises)
+        return Review(stack=stack, problems=(f"{type(error).__name__}: {error}",))
+    problems = [str(violation) for violation in violations(declaration)]
+    try:
+        before = resources_of(base, stack)
+    except BaseError as error:
+        before = None
+        problems.append(str(error))
+    split = None
+    if requests and declaration.config.get("petmesh:canaryVersion"):
+        _progress(f"{stack}: rehearsing its canary with {requests:,} requests")
+        split = asyncio.run(_rehearse(stack, overrides, requests))
+        problems.extend(split.problems)
+    resources = declaration.resources
+    return Review(
+        stack=stack,
+        declared=sum(resource.custom for resource in resources),
+        rules=len(RULES),
+        compared=before is not None,
+        differences=() if before is None else differences(before, resources),
+        built=built_anew(resources, changed_files(base)) if before else {},
+        split=split,
+        problems=tuple(problems),
+    )
+
+
+async def _rehearse(stack: str, overrides: Mapping[str, str], requests: int) -> Split:
+    """The canary's share of a stack as it is configured, measured through real Envoy."""
+    runtime = Runtime(new_folder())
+    try:
+        session = Session(runtime, stack, overrides)
+        await session.start()
+        stage = Stage(session, await learn_answers(session), _progress)
+        weight = int(session.declaration.outputs["weights"][stage.canary])
+        scene = await canary.play(stage, [weight], requests)
+        (step,) = scene.data["steps"]
+        answered = sum(step["answers"].values()) or 1
+        return Split(
+            workload=stage.workload,
+            weight=weight,
+            share=step["share"],
+            interval=(step["interval"][0] / answered, step["interval"][1] / answered),
+            requests=step["requests"],
+            failures=step["failures"],
+            problems=scene.problems,
+        )
+    except (ProgramError, RefusedError, ProcessError, OSError) as error:
+        return Split(problems=tuple(f"rehearsal: {line}" for line in str(error).splitlines()))
+    finally:
+        await runtime.stop()
+
+
+def _progress(text: str) -> None:
+    print(f"… {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

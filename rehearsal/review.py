@@ -1,0 +1,145 @@
+"""A change's review as Markdown: what is declared, what differs, the guard-rails, the split.
+
+Everything that a change can put into it stands in a code block that it can't end, so that nobody
+is mentioned and nothing is linked or loaded by it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rehearsal.difference import Difference
+
+# A comment's mark, by which a later report takes its place.
+MARK = "<!-- petmesh: pull request preview -->"
+# What a reader takes in, and what one comment of GitHub's takes: 65,536 characters.
+LINES, NAMES, LIMIT = 40, 8, 60_000
+_FENCE = "```"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """What the rehearsal measured of a canary.
+
+    Attributes:
+        workload: the canary's Deployment; empty where nothing was measured.
+        weight: asked for, in percent.
+        share: measured, from 0 to 1.
+        interval: within which the share must lie, with 99.9% confidence.
+        requests: that were sent meanwhile.
+        failures: how many of them failed.
+        problems: what wasn't as it must be.
+    """
+
+    workload: str = ""
+    weight: int = 0
+    share: float = 0.0
+    interval: tuple[float, float] = (0.0, 0.0)
+    requests: int = 0
+    failures: int = 0
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """What a change comes to in one stack.
+
+    Attributes:
+        stack: its name.
+        declared: how many resources it declares, components left aside.
+        rules: how many guard-rails it was held against.
+        compared: whether the base could be asked.
+        differences: from the base.
+        built: the images that are built anew from changed files, with those files.
+        split: the rehearsed canary; none where the stack has none.
+        problems: what must be mended.
+    """
+
+    stack: str
+    declared: int = 0
+    rules: int = 0
+    compared: bool = False
+    differences: tuple[Difference, ...] = ()
+    built: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    split: Split | None = None
+    problems: tuple[str, ...] = ()
+
+
+def markdown(reviews: Iterable[Review], base: str, commit: str) -> str:
+    """The reviews of a change's stacks.
+
+    Args:
+        reviews: one for each stack.
+        base: the branch that they are compared with.
+        commit: its newest commit that the change has too.
+    """
+    parts = [MARK]
+    for review in reviews:
+        parts += [f"### Preview of `{_inline(review.stack)}`, in process", ""]
+        parts += _stack(review, f"`{_inline(base)}` ({commit[:7]})")
+    text = "\n".join(parts)
+    if len(text) > LIMIT:
+        cut = text[:LIMIT].rpartition("\n")[0]
+        # An odd number of fences leaves one open.
+        text = f"{cut}\n{_FENCE if cut.count(_FENCE) % 2 else ''}\n\nCut: too long for a comment."
+    return text.rstrip() + "\n"
+
+
+def _stack(review: Review, base: str) -> list[str]:
+    lines: list[str] = []
+    if review.declared:
+        changes = len(review.differences)
+        told = f"{changes or 'none'} changed against {base}" if review.compared else "not compared"
+        lines += [f"{review.declared} resources declared, {told}.", ""]
+    if changed := [*_grouped(review.differences), *_built(review.built)]:
+        lines += _block(changed, "diff")
+    if review.problems:
+        lines += ["**To be mended:**", "", *_block(review.problems, "text")]
+    elif review.rules:
+        lines += [f"Guard-rails: {review.rules} rules, nothing to mend.", ""]
+    if review.split and review.split.workload:
+        lines += [_split(review.split), ""]
+    return lines
+
+
+def _grouped(differences: Sequence[Difference]) -> list[str]:
+    """A line for each change, and one for all that come or go of one kind."""
+    lines = [str(each) for each in differences if each.change == "~"]
+    for sign in ("+", "-"):
+        names: dict[str, list[str]] = {}
+        for each in differences:
+            if each.change == sign:
+                names.setdefault(each.kind, []).append(each.name)
+        for kind, found in names.items():
+            count = f"{len(found)} " if len(found) > 1 else ""
+            more = f" and {len(found) - NAMES} more" if len(found) > NAMES else ""
+            lines.append(f"{sign} {count}{kind} {', '.join(found[:NAMES])}{more}")
+    return lines
+
+
+def _built(built: Mapping[str, Sequence[str]]) -> list[str]:
+    return [
+        f"~ Image {name}: built anew from {files[0]}"
+        + (f" and {len(files) - 1} more files" if len(files) > 1 else "")
+        for name, files in built.items()
+    ]
+
+
+def _split(split: Split) -> str:
+    lowest, highest = split.interval
+    return (
+        f"Rehearsed through Envoy: `{_inline(split.workload)}` is to get {split.weight}%, and got "
+        f"{split.share:.1%} of {split.requests:,} requests (99.9% interval {lowest:.1%} to "
+        f"{highest:.1%}), {split.failures} failures."
+    )
+
+
+def _block(lines: Sequence[str], language: str) -> list[str]:
+    """Lines in a code block, whatever they hold."""
+    shown = [_inline(line) for line in lines[:LINES]]
+    more = [f"and {len(lines) - LINES} more"] if len(lines) > LINES else []
+    return [f"{_FENCE}{language}", *shown, *more, _FENCE, ""]
+
+
+def _inline(text: str) -> str:
+    """Text on one line that can't end a code block."""
+    return " ".join(text.split()).replace("`", "'")

@@ -1,0 +1,86 @@
+"""What the base of a change declares, from a repository made for it."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rehearsal.basis import BaseError, base_of, changed_files, resources_of
+from rehearsal.difference import differences
+from rehearsal.program import declare
+
+MAIN = """
+import pulumi_kubernetes as k
+from parts import WORD
+k.core.v1.ConfigMap("words", metadata={"name": "words"}, data={"word": WORD})
+"""
+
+
+def git(root: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
+    subprocess.run(["git", "-C", str(root), *identity, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A branch that changed the module that its program imports, and never had a stack two."""
+    (tmp_path / "Pulumi.yaml").write_text("name: tiny\nruntime: python\n")
+    (tmp_path / "Pulumi.one.yaml").write_text("config: {}\n")
+    (tmp_path / "__main__.py").write_text(MAIN)
+    (tmp_path / ".gitignore").write_text("__pycache__/\n")
+    (tmp_path / "parts.py").write_text("WORD = 'old'\n")
+    git(tmp_path, "init", "--initial-branch=main")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--message=base")
+    git(tmp_path, "switch", "--create=work")
+    (tmp_path / "parts.py").write_text("WORD = 'new'\n")
+    git(tmp_path, "commit", "--all", "--message=work")
+    (tmp_path / "Pulumi.two.yaml").write_text("config: {}\n")
+    return tmp_path
+
+
+def test_the_base_declares_by_its_own_code(checkout: Path) -> None:
+    here = declare("one", root=checkout).resources
+    with base_of("main", checkout) as base:
+        (change,) = differences(resources_of(base, "one"), here)
+        assert resources_of(base, "two") == ()
+        assert changed_files(base, checkout) == ["Pulumi.two.yaml", "parts.py"]
+        assert base.root.exists()
+    assert str(change) == "~ ConfigMap words: data.word old -> new"
+    assert not base.root.exists()
+    listed = ["git", "-C", str(checkout), "worktree", "list"]
+    assert len(subprocess.check_output(listed, text=True).splitlines()) == 1
+
+
+def test_the_base_is_where_the_branches_parted(checkout: Path) -> None:
+    git(checkout, "stash", "--include-untracked")
+    git(checkout, "switch", "main")
+    (checkout / "parts.py").write_text("WORD = 'newer'\n")
+    git(checkout, "commit", "--all", "--message=later")
+    git(checkout, "switch", "work")
+    with base_of("main", checkout) as base:
+        assert (base.root / "parts.py").read_text() == "WORD = 'old'\n"
+
+
+def test_a_branch_may_be_known_as_origins_alone(checkout: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    git(checkout, "clone", "--branch=work", str(checkout), str(clone))
+    with base_of("main", clone) as base:
+        assert base.name == "main"
+
+
+@pytest.mark.parametrize("name", ["nowhere", "--all", "", "main..work"])
+def test_a_base_that_git_doesnt_know_is_named(checkout: Path, name: str) -> None:
+    with pytest.raises(BaseError, match=r"^BASE = .*: must be a branch") as refused:  # noqa: SIM117
+        with base_of(name, checkout):
+            pass
+    assert name in str(refused.value)
+
+
+def test_a_base_that_refuses_says_why_in_one_line(checkout: Path) -> None:
+    (checkout / "parts.py").write_text("raise ValueError('no words\\nat all')\n")
+    git(checkout, "commit", "--all", "--message=broken")
+    with base_of("HEAD", checkout) as base, pytest.raises(BaseError) as refused:
+        resources_of(base, "one")
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith("HEAD can't declare one: ")

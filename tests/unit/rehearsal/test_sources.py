@@ -1,0 +1,35 @@
+"""Which images a change of files builds anew."""
+
+import pytest
+
+from rehearsal.sources import built_anew
+from tests.unit.declared import local
+
+SHARED = [
+    "petdetailsservice-v1-image",
+    "petdetailsservice-v2-image",
+    "petmedicalhistoryservice-v1-image",
+    "petservice-v1-image",
+]
+
+
+@pytest.mark.parametrize(
+    ("file", "images"),
+    [
+        ("apps/petservice/api.py", ["petservice-v1-image"]),
+        ("apps/petservice/Dockerfile", ["petservice-v1-image"]),
+        ("apps/petdetailsservice/data.py", SHARED[:2]),
+        ("apps/httpservice/server.py", SHARED),
+        ("apps/requirements.txt", SHARED),
+        ("apps/httpservice/testing.py", []),
+        ("apps/petservice/tests/test_api.py", []),
+        ("apps/petservice/README.md", []),
+        ("apps/workload.py", []),
+        ("elsewhere/petservice/api.py", []),
+        ("README.md", []),
+    ],
+)
+def test_an_image_is_built_anew_from_what_its_context_lets_in(file: str, images: list[str]) -> None:
+    built = built_anew(local().resources, [file, "Makefile"])
+    assert sorted(built) == images
+    assert all(files == [file] for files in built.values())
