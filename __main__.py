@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, VERSIONS, Service
+from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, VERSIONS, Service, callers
 from apps.service import MeshService, MeshServiceArgs
 from infra.load_balancer import PROXIES, LoadBalancer, LoadBalancerArgs
 from infra.platform import GkePlatform, GkePlatformArgs, existing_platform
@@ -17,13 +17,14 @@ from istio.install import (
     INGRESS_HEALTH,
     INGRESS_NAMESPACE,
     INGRESS_PRINCIPAL,
+    INGRESS_SELECTOR,
     IstioMesh,
     IstioMeshArgs,
 )
 from istio.namespace import MeshNamespace, MeshNamespaceArgs
 from istio.rate_limit import RateLimit, RateLimitArgs
 from istio.routing import CALLER_DEADLINE_SECONDS, WeightedRoute, WeightedRouteArgs
-from istio.security import principal
+from istio.security import NothingElse, PublicMethods, PublicMethodsArgs, principal
 from observability.stack import NAMESPACE as OBSERVABILITY
 from observability.stack import Observability, ObservabilityArgs
 from observability.tracing import collector_host, service_environment
@@ -92,11 +93,11 @@ observability = Observability(
 # The services: every version that runs, each called by those alone that need it.
 def deploy(
     service: Service,
-    caller: str,
     *,
     running: Sequence[str] = (),
     subsets: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    reached: Sequence[str] = (),
 ) -> MeshService:
     """One service: all that this checkout builds of it, unless other versions are named."""
     traces: Mapping[str, str] = {}
@@ -109,7 +110,8 @@ def deploy(
             namespace=settings.namespace,
             running=running or service.versions,
             subsets=subsets or service.versions,
-            callers=[caller],
+            callers=[principal(settings.namespace, each.name) for each in callers(service)]
+            or [INGRESS_PRINCIPAL],
             registry=platform.image_registry,
             image_platform=settings.image_platform,
             given_images=settings.given_images,
@@ -117,28 +119,33 @@ def deploy(
             max_replicas=settings.max_replicas,
             needs=[mesh.ready, *pets.ready],
             environment={**(environment or {}), **traces},
+            reached=[*reached, *([f"{OBSERVABILITY}/{collector}"] if collector else [])],
         ),
         in_cluster,
     )
 
 
-front = principal(settings.namespace, PETSERVICE.name)
 details = deploy(
     PETDETAILS,
-    front,
     running=settings.live_versions,
     subsets=known_versions(settings, VERSIONS),
 )
-history = deploy(PETMEDICALHISTORY, front)
+history = deploy(PETMEDICALHISTORY)
 petservice = deploy(
     PETSERVICE,
-    INGRESS_PRINCIPAL,
     environment={
         "PETDETAILS_URL": f"http://{PETDETAILS.name}:{PETDETAILS.port}",
         "PETMEDICALHISTORY_URL": f"http://{PETMEDICALHISTORY.name}:{PETMEDICALHISTORY.port}",
         "UPSTREAM_TIMEOUT_SECONDS": CALLER_DEADLINE_SECONDS,
         "DOG_API_URL": f"http://{settings.dog_api_host}{settings.dog_api_path}",
     },
+    reached=[f"./{settings.dog_api_host}"] if settings.dog_api_enabled else [],
+)
+nothing_else = NothingElse(
+    "pets-allow-nothing",
+    settings.namespace,
+    [details.policy, history.policy, petservice.policy],
+    in_cluster,
 )
 
 # The routes: the canary's weight, what is public, and what is reached outside.
@@ -167,7 +174,21 @@ WeightedRoute(
     ),
     in_cluster,
 )
-guards: list[pulumi.Resource] = []
+public_methods = PublicMethods(
+    "ingress-methods",
+    PublicMethodsArgs(
+        gateway=INGRESS_GATEWAY,
+        namespace=INGRESS_NAMESPACE,
+        selector=INGRESS_SELECTOR,
+        methods=PETSERVICE.methods,
+        needs=[mesh.ingress_ready],
+    ),
+    in_cluster,
+)
+ingress_only = NothingElse(
+    "ingress-allow-nothing", INGRESS_NAMESPACE, [public_methods.policy], in_cluster
+)
+guards: list[pulumi.Resource] = [nothing_else.policy, ingress_only.policy]
 if settings.ingress_tls == "certManager":
     certificate = IssuedCertificate(
         "ingress",

@@ -17,6 +17,7 @@ class Service:
         path: What its callers may ask for, as an Istio path template.
         methods: The HTTP methods that they may use.
         versions: The versions that this checkout can build.
+        calls: The services that it calls; nobody else calls these.
     """
 
     name: str
@@ -24,17 +25,29 @@ class Service:
     path: str
     methods: tuple[str, ...] = ("GET",)
     versions: tuple[str, ...] = ("v1",)
+    calls: tuple["Service", ...] = ()
 
 
 def _versions(service: str) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (FOLDER / service / "versions").glob("*.json")))
 
 
-PETSERVICE = Service("petservice", 9080, "/pet/{*}", methods=("GET", "HEAD"))
 PETDETAILS = Service(
     "petdetailsservice", 9081, "/pet/{*}/details", versions=_versions("petdetailsservice")
 )
 PETMEDICALHISTORY = Service("petmedicalhistoryservice", 9082, "/pet/{*}/medicalhistory")
+PETSERVICE = Service(
+    "petservice",
+    9080,
+    "/pet/{*}",
+    methods=("GET", "HEAD"),
+    calls=(PETDETAILS, PETMEDICALHISTORY),
+)
 
 SERVICES = (PETSERVICE, PETDETAILS, PETMEDICALHISTORY)
 VERSIONS: Mapping[str, tuple[str, ...]] = {service.name: service.versions for service in SERVICES}
+
+
+def callers(service: Service) -> tuple[Service, ...]:
+    """The services that call one; none where the ingress does."""
+    return tuple(each for each in SERVICES if service in each.calls)

@@ -11,6 +11,7 @@ from apps.image import ServiceImage, ServiceImageArgs
 from apps.workload import PORT_NAME, Workload, WorkloadArgs
 from istio.destinations import Destination, DestinationArgs
 from istio.security import Callers, CallersArgs
+from istio.view import View, ViewArgs
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class MeshServiceArgs:
         max_replicas: Most pods of each version.
         needs: What has to be there before its objects and its pods.
         environment: Environment variables of every version.
+        reached: Hosts besides those of the services that it calls, as namespace/name.
     """
 
     service: Service
@@ -44,6 +46,7 @@ class MeshServiceArgs:
     max_replicas: int
     needs: Sequence[pulumi.Resource]
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    reached: Sequence[str] = ()
 
 
 class MeshService(pulumi.ComponentResource):
@@ -53,6 +56,7 @@ class MeshService(pulumi.ComponentResource):
         host: The service's name in the whole cluster.
         images: The image reference of each version that runs.
         ready: What a route to the service depends on: its subsets, and the pods in them.
+        policy: What lets its callers in.
     """
 
     def __init__(
@@ -61,7 +65,7 @@ class MeshService(pulumi.ComponentResource):
         super().__init__("petmesh:apps:MeshService", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         service = args.service
-        policy = Callers(
+        self.policy: pulumi.Resource = Callers(
             f"{name}-callers",
             CallersArgs(
                 service=service.name,
@@ -78,6 +82,13 @@ class MeshService(pulumi.ComponentResource):
             DestinationArgs(service.name, args.namespace, args.subsets, args.needs),
             opts=child,
         )
+        # Its own host too: only with it do its DestinationRule's limits hold for the calls it gets.
+        known = (f"./{each.name}.{args.namespace}.svc.cluster.local" for each in _known(service))
+        view = View(
+            f"{name}-view",
+            ViewArgs(args.namespace, [*known, *args.reached], args.needs, service.name),
+            opts=child,
+        ).sidecar
         after_namespace = pulumi.ResourceOptions(parent=self, depends_on=args.needs)
         account = kubernetes.core.v1.ServiceAccount(
             f"{name}-account",
@@ -124,10 +135,14 @@ class MeshService(pulumi.ComponentResource):
                     min_replicas=args.min_replicas,
                     max_replicas=args.max_replicas,
                     environment=args.environment,
-                    needs=[*args.needs, account, policy],
+                    needs=[*args.needs, account, self.policy, view],
                 ),
                 opts=child,
             )
             self.images[version] = image.reference
             self.ready.append(workload.deployment)
         self.register_outputs({"images": self.images})
+
+
+def _known(service: Service) -> Sequence[Service]:
+    return (service, *service.calls)

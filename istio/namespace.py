@@ -1,4 +1,4 @@
-"""A namespace of the mesh: its pods are injected, and take mutual TLS only."""
+"""A namespace of the mesh: its pods are injected, take mutual TLS only, and see little of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from istio.apis import SECURITY
-from istio.install import INJECTION_LABEL
+from istio.install import INJECTION_LABEL, SYSTEM_NAMESPACE
+from istio.view import View, ViewArgs
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class MeshNamespaceArgs:
 
 class MeshNamespace(pulumi.ComponentResource):
     """A namespace labelled for injection, with STRICT mutual TLS.
+
+    A proxy without a View of its own sees this namespace and istiod's.
 
     Attributes:
         ready: What has to be there before a pod is created in it.
@@ -48,5 +51,10 @@ class MeshNamespace(pulumi.ComponentResource):
             spec={"mtls": {"mode": "STRICT"}},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),
         )
-        self.ready: list[pulumi.Resource] = [namespace, peers]
+        view = View(
+            f"{name}-view",
+            ViewArgs(args.namespace, ["./*", f"{SYSTEM_NAMESPACE}/*"], needs=[namespace]),
+            opts=pulumi.ResourceOptions(parent=self),
+        ).sidecar
+        self.ready: list[pulumi.Resource] = [namespace, peers, view]
         self.register_outputs({})

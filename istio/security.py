@@ -1,6 +1,6 @@
 """Who may call a service, for what: by the caller's identity in mutual TLS."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -64,6 +64,80 @@ class Callers(pulumi.ComponentResource):
                 ],
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+        )
+        self.register_outputs({})
+
+
+@dataclass(frozen=True)
+class PublicMethodsArgs:
+    """What anybody may ask a gateway for.
+
+    Attributes:
+        gateway: The gateway's name.
+        namespace: Its namespace.
+        selector: Its pods' labels.
+        methods: The HTTP methods; which hosts and paths lead anywhere, its routes say.
+        needs: What has to be there first: the gateway's namespace and istiod.
+    """
+
+    gateway: str
+    namespace: str
+    selector: Mapping[str, str]
+    methods: Sequence[str]
+    needs: Sequence[pulumi.Resource]
+
+
+class PublicMethods(pulumi.ComponentResource):
+    """An AuthorizationPolicy of a gateway: any other method gets 403 before a route is looked for.
+
+    Attributes:
+        policy: The AuthorizationPolicy.
+    """
+
+    def __init__(
+        self, name: str, args: PublicMethodsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("petmesh:istio:PublicMethods", name, None, opts)
+        self.policy = CustomResource(
+            name,
+            api_version=SECURITY,
+            kind="AuthorizationPolicy",
+            metadata={"name": args.gateway, "namespace": args.namespace},
+            spec={
+                "selector": {"matchLabels": dict(args.selector)},
+                "action": "ALLOW",
+                "rules": [{"to": [{"operation": {"methods": list(args.methods)}}]}],
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+        )
+        self.register_outputs({})
+
+
+class NothingElse(pulumi.ComponentResource):
+    """A namespace's AuthorizationPolicy without a rule: what no other one allows gets 403.
+
+    It comes after all that allow something, and goes before them, so that at no moment what is
+    allowed is refused.
+
+    Attributes:
+        policy: The AuthorizationPolicy.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        namespace: str,
+        allowed: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("petmesh:istio:NothingElse", name, None, opts)
+        self.policy = CustomResource(
+            name,
+            api_version=SECURITY,
+            kind="AuthorizationPolicy",
+            metadata={"name": "allow-nothing", "namespace": namespace},
+            spec={},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=allowed),
         )
         self.register_outputs({})
 

@@ -202,6 +202,11 @@ class Runtime:
         return self._mesh
 
     @property
+    def trust(self) -> Path:
+        """The certificate of the authority that the mesh's workloads trust."""
+        return self._authority.certificate
+
+    @property
     def port(self) -> int:
         """The port on this machine where the ingress answers."""
         return self.origin.port

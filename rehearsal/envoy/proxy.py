@@ -11,6 +11,7 @@ from rehearsal.envoy.listeners import gateway_listener, inbound_listener, outbou
 from rehearsal.envoy.names import Json, selects, typed
 from rehearsal.envoy.routes import gateway_routes, outbound_routes
 from rehearsal.envoy.topology import Ingress, Pod, Topology
+from rehearsal.envoy.view import seen_by
 from rehearsal.objects.mesh import Mesh
 
 CLUSTER_TYPE = "envoy.config.cluster.v3.Cluster"
@@ -72,16 +73,17 @@ def sidecar_files(
         folder: where the proxy's files are.
         socket: where it is administered.
     """
-    clusters = outbound_clusters(mesh, topology, pod.identity)
+    view = seen_by(mesh, pod.namespace, pod.labels)
+    clusters = outbound_clusters(view, topology, pod.identity)
     listeners: list[Json] = []
     for service in mesh.services:
         if service.metadata.namespace != pod.namespace:
             continue
         if selects(service.spec.selector, pod.labels):
             for port in service.spec.ports:
-                clusters.append(inbound_cluster(mesh, pod, service, port.port))
+                clusters.append(inbound_cluster(view, pod, service, port.port))
                 listeners.append(inbound_listener(mesh, topology, pod, port.port))
-    routes = outbound_routes(mesh, pod.namespace)
+    routes = outbound_routes(view, pod.namespace)
     listeners.append(outbound_listener(mesh, pod, routes_file(folder, routes["name"])))
     return ProxyFiles(
         pod.name,

@@ -335,6 +335,49 @@ class PeerAuthentication(Fields):
     spec: PeerAuthenticationSpec
 
 
+class SidecarSelector(Fields):
+    """A selector of pods by labels."""
+
+    labels: dict[str, str] = Field(default_factory=dict[str, str])
+
+
+class SidecarEgress(Fields):
+    """Hosts that are seen, each as namespace/name."""
+
+    hosts: Annotated[tuple[str, ...], not_empty()]
+
+    @model_validator(mode="after")
+    def _includes(self) -> "SidecarEgress":
+        for host in self.hosts:
+            namespace, slash, name = host.partition("/")
+            if not slash or namespace.startswith("~") or "*" in name.removeprefix("*"):
+                raise ValueError(f"{host}: the rehearsal knows namespace/name, ./name and */name")
+        return self
+
+
+class SidecarOutbound(Fields):
+    """What happens to a call to a host that isn't seen."""
+
+    mode: Annotated[
+        str, only("REGISTRY_ONLY", because="nothing here may reach the outside of this machine")
+    ]
+
+
+class SidecarSpec(Fields):
+    """What the proxies of the selected pods see."""
+
+    workload_selector: SidecarSelector | None = None
+    egress: Annotated[tuple[SidecarEgress, ...], not_empty()]
+    outbound_traffic_policy: SidecarOutbound | None = None
+
+
+class Sidecar(Fields):
+    """A sidecar: the view of some proxies."""
+
+    metadata: Metadata
+    spec: SidecarSpec
+
+
 class Source(Fields):
     """Who calls; every list that is set must match."""
 

@@ -24,6 +24,7 @@ _MODELS: Mapping[str, type[Fields]] = {
     "networking.istio.io/v1:DestinationRule": istio.DestinationRule,
     "networking.istio.io/v1:ServiceEntry": istio.ServiceEntry,
     "networking.istio.io/v1:Gateway": istio.Gateway,
+    "networking.istio.io/v1:Sidecar": istio.Sidecar,
     "networking.istio.io/v1alpha3:EnvoyFilter": envoy_filter.EnvoyFilter,
     "cert-manager.io/v1:Certificate": cert_manager.Certificate,
     "security.istio.io/v1:PeerAuthentication": istio.PeerAuthentication,
@@ -104,6 +105,7 @@ class Mesh:
     peer_authentications: tuple[istio.PeerAuthentication, ...]
     authorization_policies: tuple[istio.AuthorizationPolicy, ...]
     access_logging: tuple[istio.AccessLogging, ...]
+    sidecars: tuple[istio.Sidecar, ...]
     omissions: tuple[Omission, ...]
 
     def service_host(self, service: kubernetes.Service) -> str:
@@ -157,6 +159,7 @@ class _Gatherer:
             peer_authentications=self._all(istio.PeerAuthentication),
             authorization_policies=self._all(istio.AuthorizationPolicy),
             access_logging=self._access_logging(),
+            sidecars=self._all(istio.Sidecar),
             omissions=group(self._omissions),
         )
 

@@ -36,8 +36,9 @@ async def ask(
     headers: Mapping[str, str] | None = None,
     proxy: str | None = None,
     tls: ssl.SSLContext | None = None,
+    method: str = "GET",
 ) -> Answer | None:
-    """GET a URL and follow no redirect; None where the connection fails.
+    """Ask for a URL and follow no redirect; None where the connection fails.
 
     Every name leads to this machine: nothing is asked outside of it.
 
@@ -46,13 +47,14 @@ async def ask(
         headers: of the request.
         proxy: a forward proxy.
         tls: what is checked of a server of an https:// URL; None is what this machine trusts.
+        method: the HTTP method.
     """
     timeout = aiohttp.ClientTimeout(total=10)
     connector = aiohttp.TCPConnector(resolver=_Loopback())
     async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
         try:
-            async with session.get(
-                url, headers=headers, proxy=proxy, ssl=tls or True, allow_redirects=False
+            async with session.request(
+                method, url, headers=headers, proxy=proxy, ssl=tls or True, allow_redirects=False
             ) as response:
                 return Answer(response.status, await response.text(), response.headers)
         except (OSError, aiohttp.ClientError):
@@ -60,10 +62,10 @@ async def ask(
 
 
 async def ask_ingress(
-    origin: Origin, path: str, headers: Mapping[str, str] | None = None
+    origin: Origin, path: str, headers: Mapping[str, str] | None = None, method: str = "GET"
 ) -> Answer | None:
-    """GET a path of the ingress, over TLS where it has it; None where the connection fails."""
-    return await ask(origin.url + path, headers, tls=origin.tls())
+    """Ask the ingress for a path, over TLS where it has it; None where the connection fails."""
+    return await ask(origin.url + path, headers, tls=origin.tls(), method=method)
 
 
 class _Loopback(AbstractResolver):

@@ -13,6 +13,7 @@ _MEANING: dict[int | None, str] = {
     301: "301: to HTTPS",
     403: "403: authorization policy",
     404: "404: no such host or route",
+    502: "502: not in its view",
     None: "no connection: mutual TLS only",
 }
 
@@ -27,6 +28,7 @@ async def play(stage: Stage) -> Scene:
     first = await ask_ingress(origin, PATH)
     asked: list[tuple[str, str, Answer | None, int | None]] = [
         ("anyone", f"GET {PATH}", first, 200),
+        ("anyone", f"POST {PATH}", await ask_ingress(origin, PATH, method="POST"), 403),
         ("anyone", "GET /", await ask_ingress(origin, "/"), 404),
         ("anyone", "GET /healthz/live", await ask_ingress(origin, "/healthz/live"), 404),
         ("anyone", f"GET {PATH}/details", await ask_ingress(origin, f"{PATH}/details"), 403),
@@ -43,7 +45,19 @@ async def play(stage: Stage) -> Scene:
             403,
         ),
         (PETSERVICE.name, PETDETAILS.name, await _inside(stage, PETSERVICE), 200),
-        (PETMEDICALHISTORY.name, PETDETAILS.name, await _inside(stage, PETMEDICALHISTORY), 403),
+        (
+            PETSERVICE.name,
+            f"POST to {PETDETAILS.name}",
+            await _inside(stage, PETSERVICE, "POST"),
+            403,
+        ),
+        (PETMEDICALHISTORY.name, PETDETAILS.name, await _inside(stage, PETMEDICALHISTORY), 502),
+        (
+            PETMEDICALHISTORY.name,
+            "the same around its sidecar",
+            await stage.around_proxy(PETMEDICALHISTORY, PETDETAILS, f"{PATH}/details"),
+            403,
+        ),
         ("plain HTTP in the mesh", PETDETAILS.name, await ask(plain), None),
     ]
     if redirecting := runtime.redirecting:
@@ -75,7 +89,7 @@ async def play(stage: Stage) -> Scene:
     )
 
 
-async def _inside(stage: Stage, caller: Service) -> Answer | None:
+async def _inside(stage: Stage, caller: Service, method: str = "GET") -> Answer | None:
     """Ask petdetailsservice as a service does: by its short name, through the caller's sidecar."""
     url = f"http://{PETDETAILS.name}:{PETDETAILS.port}{PATH}/details"
-    return await ask(url, proxy=stage.sidecar(caller))
+    return await ask(url, proxy=stage.sidecar(caller), method=method)

@@ -1,6 +1,7 @@
 """What every scene plays on."""
 
 import json
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,7 +12,7 @@ from rehearsal.envoy.topology import LOOPBACK, Pod
 from rehearsal.load import FAILED, Judge
 from rehearsal.metrics import VersionMetrics
 from rehearsal.program import ProgramError
-from rehearsal.scenes.ask import ask
+from rehearsal.scenes.ask import Answer, ask
 from rehearsal.session import Session
 
 PATH = "/pet/123"
@@ -60,6 +61,18 @@ class Stage:
     def sidecar(self, service: Service) -> str:
         """The sidecar of a service's pod, as a forward proxy."""
         return f"http://{LOOPBACK}:{self.pod(service).outbound_port}"
+
+    async def around_proxy(
+        self, caller: Service, called: Service, path: str, method: str = "GET"
+    ) -> Answer | None:
+        """Call a pod with a caller's own identity, but not through the caller's sidecar."""
+        identity = self.pod(caller).identity
+        tls = ssl.create_default_context(cafile=self.session.runtime.trust)
+        # The certificate holds an identity, and no name of a host.
+        tls.check_hostname = False
+        tls.load_cert_chain(identity.certificate, identity.key)
+        url = f"https://{LOOPBACK}:{self.pod(called).inbound_port}{path}"
+        return await ask(url, tls=tls, method=method)
 
     async def counted(self) -> dict[str, VersionMetrics]:
         """What Envoy counted for each version of petdetailsservice so far."""

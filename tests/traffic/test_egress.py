@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from apps.catalog import PETMEDICALHISTORY, PETSERVICE
+from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE
 from rehearsal.envoy.topology import LOOPBACK
 from rehearsal.scenes import egress
 from rehearsal.scenes.ask import ask
@@ -48,10 +48,19 @@ def test_any_other_host_is_blocked_with_502(live: Live, state: str) -> None:
 def test_the_opened_host_is_reached_over_tls_by_its_own_name(live: Live) -> None:
     live.run(live.session.change({"dogApiEnabled": "true"}))
     live.session.runtime.stand_ins.requests.clear()
-    answer = live.run(ask(f"http://{HOST}/v1/x", proxy=live.stage.sidecar(PETMEDICALHISTORY)))
+    answer = live.run(ask(f"http://{HOST}/v1/x", proxy=live.stage.sidecar(PETSERVICE)))
     assert answer is not None
     assert answer.json == ANSWER
     assert live.session.runtime.stand_ins.requests == [f"GET https://{HOST}/v1/x"]
+    live.run(live.session.change({}))
+
+
+def test_the_opened_host_is_open_to_petservice_alone(live: Live) -> None:
+    live.run(live.session.change({"dogApiEnabled": "true"}))
+    for service in (PETDETAILS, PETMEDICALHISTORY):
+        answer = live.run(ask(f"http://{HOST}/v1/x", proxy=live.stage.sidecar(service)))
+        assert answer is not None
+        assert answer.status == 502
     live.run(live.session.change({}))
 
 

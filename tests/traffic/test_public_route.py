@@ -86,16 +86,57 @@ def test_the_hosts_case_and_port_do_not_matter(live: Live, host: str) -> None:
         (PETSERVICE, HISTORY, 200),
         (PETSERVICE, PETS, 403),
         (PETSERVICE, DETAILS.replace("/details", "/secrets"), 403),
-        (PETDETAILS, HISTORY, 403),
-        (PETDETAILS, PETS, 403),
-        (PETMEDICALHISTORY, DETAILS, 403),
-        (PETMEDICALHISTORY, PETS, 403),
+        (PETSERVICE, DETAILS.replace("/7/", "/7/8/"), 403),
+        (PETSERVICE, DETAILS.replace("/pet/7/details", "/healthz/live"), 403),
+        (PETDETAILS, HISTORY, 502),
+        (PETDETAILS, PETS, 502),
+        (PETDETAILS, DETAILS, 403),
+        (PETMEDICALHISTORY, DETAILS, 502),
+        (PETMEDICALHISTORY, PETS, 502),
+        (PETMEDICALHISTORY, HISTORY, 403),
     ],
 )
 def test_each_service_is_called_only_by_those_that_may(
     live: Live, caller: Service, url: str, status: int
 ) -> None:
     answer = live.run(ask(url, proxy=live.stage.sidecar(caller)))
+    assert answer is not None
+    assert answer.status == status
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
+def test_petservice_may_only_get(live: Live, method: str) -> None:
+    answer = live.run(ask(DETAILS, proxy=live.stage.sidecar(PETSERVICE), method=method))
+    assert answer is not None
+    assert answer.status == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [("GET", 200), ("HEAD", 200), ("POST", 403), ("PUT", 403), ("DELETE", 403), ("PATCH", 403)],
+)
+def test_the_ingress_lets_two_methods_in(live: Live, method: str, status: int) -> None:
+    answer = live.run(ask(live.session.runtime.url + "/pet/123", method=method))
+    assert answer is not None
+    assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    ("caller", "called", "path", "status"),
+    [
+        (PETSERVICE, PETDETAILS, "/pet/7/details", 200),
+        (PETSERVICE, PETMEDICALHISTORY, "/pet/7/medicalhistory", 200),
+        (PETSERVICE, PETSERVICE, "/pet/7", 403),
+        (PETDETAILS, PETMEDICALHISTORY, "/pet/7/medicalhistory", 403),
+        (PETDETAILS, PETSERVICE, "/pet/7", 403),
+        (PETMEDICALHISTORY, PETDETAILS, "/pet/7/details", 403),
+        (PETMEDICALHISTORY, PETSERVICE, "/pet/7", 403),
+    ],
+)
+def test_a_caller_that_goes_around_its_sidecar_may_no_more_than_its_identity(
+    live: Live, caller: Service, called: Service, path: str, status: int
+) -> None:
+    answer = live.run(live.stage.around_proxy(caller, called, path))
     assert answer is not None
     assert answer.status == status
 

@@ -112,6 +112,16 @@ def manifests(declaration: Declaration, kind: str) -> dict[str, Resource]:
     }
 
 
+def in_namespace(declaration: Declaration, kind: str, namespace: str) -> dict[str, Any]:
+    """The resources of one Kubernetes kind in a namespace, by their name there."""
+    return {
+        resource.inputs["metadata"]["name"]: resource
+        for resource in in_cluster(declaration)
+        if resource.inputs.get("kind") == kind
+        and resource.inputs["metadata"].get("namespace") == namespace
+    }
+
+
 def manifest(declaration: Declaration, kind: str, name: str) -> Resource:
     """The one resource of a Kubernetes kind and name."""
     return manifests(declaration, kind)[name]

@@ -35,6 +35,7 @@ ISTIO_KINDS = {
     "Gateway",
     "PeerAuthentication",
     "ServiceEntry",
+    "Sidecar",
     "Telemetry",
     "VirtualService",
 }
@@ -110,6 +111,8 @@ RULE = ("DestinationRule", "petdetailsservice")
         (("ServiceEntry", "dog-api"), ("spec", "resolution"), "DNZ"),
         (("PeerAuthentication", "default"), ("spec", "mtls", "mode"), "STRICTLY"),
         (("AuthorizationPolicy", "petservice"), ("spec", "selectors"), {}),
+        (("Sidecar", "petservice"), ("spec", "egress", 0, "host"), ["./*"]),
+        (("Sidecar", "petservice"), ("spec", "outboundTrafficPolicy", "mode"), "REGISTRY"),
         (("Gateway", "petmesh"), ("spec", "servers", 0, "port", "nummer"), 80),
         (("Gateway", "petmesh"), ("spec", "servers", 0, "tls"), {"mode": "SIMPEL"}),
     ],

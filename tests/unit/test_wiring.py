@@ -26,6 +26,8 @@ TOP = {
     "petmesh:istio:IssuedCertificate",
     "petmesh:istio:IstioMesh",
     "petmesh:istio:MeshNamespace",
+    "petmesh:istio:NothingElse",
+    "petmesh:istio:PublicMethods",
     "petmesh:istio:PublicRoute",
     "petmesh:istio:RateLimit",
     "petmesh:istio:WeightedRoute",

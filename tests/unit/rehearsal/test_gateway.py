@@ -46,8 +46,9 @@ def test_a_port_that_redirects_is_plain() -> None:
 
 
 def test_the_limit_stands_right_before_the_router() -> None:
-    assert filters(mesh()) == ["envoy.filters.http.router"]
+    assert filters(mesh()) == ["envoy.filters.http.rbac.allow", "envoy.filters.http.router"]
     assert filters(mesh(ingressRequestsPerSecond="5")) == [
+        "envoy.filters.http.rbac.allow",
         "envoy.filters.http.local_ratelimit",
         "envoy.filters.http.router",
     ]
@@ -55,7 +56,7 @@ def test_the_limit_stands_right_before_the_router() -> None:
 
 def test_the_limit_is_in_envoys_form_as_it_is_declared() -> None:
     [chain] = listener(mesh(ingressRequestsPerSecond="5"), 80)["filter_chains"]
-    limit = chain["filters"][0]["typed_config"]["http_filters"][0]["typed_config"]
+    limit = chain["filters"][0]["typed_config"]["http_filters"][1]["typed_config"]
     assert limit["@type"].endswith(".LocalRateLimit")
     bucket = {"max_tokens": 5, "tokens_per_fill": 5, "fill_interval": "1s"}
     assert limit["token_bucket"] == bucket
@@ -72,7 +73,8 @@ def others(inputs: Any) -> None:  # noqa: ANN401 (data)
 @pytest.mark.parametrize("change", [elsewhere, others])
 def test_a_filter_for_other_pods_is_not_the_ingresss(change: Change) -> None:
     assert filters(changed(*LIMIT, change, ingressRequestsPerSecond="5")) == [
-        "envoy.filters.http.router"
+        "envoy.filters.http.rbac.allow",
+        "envoy.filters.http.router",
     ]
 
 

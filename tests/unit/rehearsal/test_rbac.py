@@ -85,7 +85,7 @@ def test_without_rules_nothing_is_allowed() -> None:
 
     of = changed("AuthorizationPolicy", "petdetailsservice", none)
     (one,) = authorization_filters(of, "pets", LABELS)
-    (policy,) = one["typed_config"]["rules"]["policies"].values()
+    policy = one["typed_config"]["rules"]["policies"]["ns[pets]-policy[petdetailsservice]-rule[0]"]
     assert policy == {"permissions": [{"not_rule": ANY}], "principals": [{"not_id": ANY}]}
 
 
@@ -101,6 +101,7 @@ def test_a_denial_comes_before_what_is_allowed() -> None:
 def test_a_policy_holds_for_the_pods_it_selects_alone() -> None:
     (one,) = authorization_filters(mesh(), "pets", LABELS)
     assert list(one["typed_config"]["rules"]["policies"]) == [
-        "ns[pets]-policy[petdetailsservice]-rule[0]"
+        "ns[pets]-policy[petdetailsservice]-rule[0]",
+        "ns[pets]-policy[allow-nothing]-rule[0]",
     ]
     assert authorization_filters(mesh(), "elsewhere", LABELS) == []
