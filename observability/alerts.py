@@ -11,7 +11,8 @@ MOST_FAILURES = 0.01
 MOST_P99_MILLISECONDS = 500
 # Tries a second: below that a single failure is already a large share.
 FEWEST_TRIES = 0.1
-_VERSION = "destination_workload_namespace, destination_workload, destination_version"
+# The workload's name holds the version; who can't reach a pod doesn't know the latter alone.
+_VERSION = "destination_workload_namespace, destination_workload"
 _NAME = "{{ $labels.destination_workload }} in {{ $labels.destination_workload_namespace }}"
 _RUNBOOK = (
     "If it is the canary, take it back: make rollback STACK=<stack>, or pulumi config set "
@@ -21,7 +22,7 @@ _RUNBOOK = (
 
 
 def rule_groups(namespace: str) -> list[Mapping[str, object]]:
-    """The alerts of the services of a namespace, by workload and version.
+    """The alerts of the services of a namespace, by workload, which is one version each.
 
     Each looks at what the namespace's proxies count: tries, retried and mirrored ones too. Their
     form is that of PrometheusRule and of Google Cloud's Rules alike.

@@ -18,7 +18,8 @@ _SOURCE = {"type": "prometheus", "uid": DATA_SOURCE}
 _LABELS = 'destination_workload_namespace="$namespace",destination_service_name="$service"'
 # Grafana's: at least four scrapes, so that a rate never lacks one.
 _WINDOW = "$__rate_interval"
-_VERSION = "destination_version"
+# The workload's name holds the version; who can't reach a pod doesn't know the latter alone.
+_VERSION = "destination_workload"
 _LEGEND = f"{{{{{_VERSION}}}}}"
 _PANEL_WIDTH = 12
 _PANEL_HEIGHT = 8
@@ -65,7 +66,7 @@ def _quantile(quantile: float) -> Query:
 
 _TRIES = _by_version(metrics.requests(_LABELS, _WINDOW, "rate"))
 _FAILURES = _by_version(metrics.failures(_LABELS, _WINDOW, "rate"))
-_ASKED = f"sum by ({_VERSION}) ({ASKED_WEIGHT}{{{_LABELS}}}) / 100"
+_ASKED = f"sum by (destination_version) ({ASKED_WEIGHT}{{{_LABELS}}}) / 100"
 # What callers asked for, without the tries that retries and mirroring add.
 _CALLS = f'rate(istio_requests_total{{reporter="source",{_LABELS}}}[{_WINDOW}])'
 _SHARE = f"{_by_version(_CALLS)} / scalar(sum({_CALLS}))"
@@ -75,7 +76,7 @@ PANELS = (
         "Share of the requests",
         "What each version gets of the callers' requests, and what the route asks for.",
         "percentunit",
-        (Query(_SHARE, f"{_LEGEND} measured"), Query(_ASKED, f"{_LEGEND} asked")),
+        (Query(_SHARE, f"{_LEGEND} measured"), Query(_ASKED, "{{destination_version}} asked")),
     ),
     Panel(
         "Tries per second",

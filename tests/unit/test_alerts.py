@@ -16,7 +16,6 @@ WORKLOAD = (
 LABELS = {
     "destination_workload_namespace": "pets",
     "destination_workload": "details-v2",
-    "destination_version": "v2",
 }
 SCRAPES = 100
 
@@ -24,7 +23,9 @@ SCRAPES = 100
 def counter(
     per_scrape: float, code: str = "200", reporter: str = "destination", flags: str = "-"
 ) -> dict[str, str]:
-    labels = f'{WORKLOAD},reporter="{reporter}",response_code="{code}",response_flags="{flags}"'
+    # A caller that reached no pod doesn't know its version.
+    workload = WORKLOAD if "UF" not in flags else WORKLOAD.replace('"v2"', '"unknown"')
+    labels = f'{workload},reporter="{reporter}",response_code="{code}",response_flags="{flags}"'
     return {
         "series": f"istio_requests_total{{{labels}}}",
         "values": f"0+{per_scrape}x{SCRAPES}",

@@ -13,6 +13,7 @@ from observability.prometheus import ASKED_WEIGHT
 from tests.unit.declared import local, manifest
 from tests.unit.promtool import check_rules, play
 
+WORKLOAD = 'destination_workload="details-{}"'
 VALUES = {"$namespace": "pets", "$service": "details", "$__rate_interval": "1m"}
 
 
@@ -45,7 +46,7 @@ def series(
 ) -> dict[str, str]:
     labels = (
         f'destination_workload_namespace="pets",destination_service_name="details",'
-        f'destination_version="{version}",reporter="{reporter}",response_code="{code}",'
+        f'destination_workload="details-{version}",destination_version="{version}",reporter="{reporter}",response_code="{code}",'
         'response_flags="-"'
     )
     return {"series": f"istio_requests_total{{{labels}}}", "values": f"0+{per_scrape}x20"}
@@ -60,16 +61,16 @@ def weight(version: str, percent: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("title", "number", "v1", "v2"),
+    ("title", "number", "label", "figures"),
     [
-        ("Share of the requests", 0, 0.75, 0.25),
-        ("Share of the requests", 1, 0.7, 0.3),
-        ("Tries per second", 0, 2, 1),
-        ("Success", 0, 1, 0.8),
+        ("Share of the requests", 0, WORKLOAD, (0.75, 0.25)),
+        ("Share of the requests", 1, 'destination_version="{}"', (0.7, 0.3)),
+        ("Tries per second", 0, WORKLOAD, (2, 1)),
+        ("Success", 0, WORKLOAD, (1, 0.8)),
     ],
 )
 def test_both_versions_are_side_by_side(
-    tmp_path: Path, title: str, number: int, v1: float, v2: float
+    tmp_path: Path, title: str, number: int, label: str, figures: tuple[float, float]
 ) -> None:
     given = [
         *(series("v1", 30), series("v2", 12), series("v2", 3, code="500")),
@@ -77,8 +78,8 @@ def test_both_versions_are_side_by_side(
         *(weight("v1", 70), weight("v2", 30)),
     ]
     samples = [
-        {"labels": f'{{destination_version="{version}"}}', "value": value}
-        for version, value in (("v1", v1), ("v2", v2))
+        {"labels": f"{{{label.format(version)}}}", "value": value}
+        for version, value in zip(("v1", "v2"), figures, strict=True)
     ]
     test = {"expr": expression(title, number), "eval_time": "4m", "exp_samples": samples}
     play(tmp_path, [], [{"interval": "15s", "input_series": given, "promql_expr_test": [test]}])
