@@ -1,7 +1,7 @@
 """A target in a cluster: a Pulumi stack, and what Prometheus knows of it."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -9,7 +9,7 @@ from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType
 
 from canary.engine import Detached, is_left_behind, reason_of
-from canary.figures import Observation
+from canary.figures import Figures, Observation, put_down
 from canary.prometheus import Prometheus
 from canary.target import Release, TargetError
 from settings import CANARY_SERVICE
@@ -137,12 +137,17 @@ class ClusterTarget:
     async def observe(self, release: Release, seconds: float) -> Observation:
         """What Prometheus knows of the last so many seconds."""
         namespace = await self._namespace()
-        stable, canary = await asyncio.gather(
-            *(
-                self._prometheus.figures(f"{CANARY_SERVICE}-{version}", namespace, version, seconds)
-                for version in (release.stable, release.canary)
-            )
+
+        def figures(version: str) -> Awaitable[Figures]:
+            workload = f"{CANARY_SERVICE}-{version}"
+            return self._prometheus.figures(workload, namespace, version, seconds)
+
+        stable, canary, lost = await asyncio.gather(
+            figures(release.stable),
+            figures(release.canary),
+            self._prometheus.lost(CANARY_SERVICE, namespace, seconds),
         )
+        stable, canary = put_down(stable, canary, lost, release.weight)
         return Observation(seconds=seconds, stable=stable, canary=canary)
 
     async def close(self) -> None:

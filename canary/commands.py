@@ -15,7 +15,7 @@ from canary.figures import Observation
 from canary.journal import JournalError, Record, latest
 from canary.machine import FINAL, Phase
 from canary.outcome import FAILED, PROMOTED, ROLLED_BACK, exit_status, last_line, standing
-from canary.places import held_stack, journal_folder, open_cluster
+from canary.places import held_stack, journal_folder, lock_folder, open_cluster
 from canary.plan import PROMOTION
 from canary.ramping import end, is_half_promoted, is_of
 from canary.report import write_report
@@ -30,7 +30,7 @@ _POLL_SECONDS = 0.1
 async def status(options: argparse.Namespace) -> int:
     """Print who gets which requests, how both do, and where a ramp stands."""
     folder = journal_folder(options)
-    runs = control.is_held(folder)
+    runs = control.is_held(lock_folder(options))
     found: dict[str, Any] = {"stack": options.stack, "running": runs}
     lines: list[str] = []
     live: Release | None = None
@@ -136,13 +136,12 @@ def _left_by(record: Record) -> Release:
 
 
 async def rollback(options: argparse.Namespace) -> int:
-    """Set weight 0: by the process that runs the ramp, or here."""
-    folder = journal_folder(options)
-    if control.is_held(folder):
-        await _asked(folder, options, RollBack())
-        record = await _ended(folder)
-        if record is not None:
-            print(last_line(record.opening, record.state))
+    """Set weight 0: by the process that runs the ramp, or here where it ends before it did."""
+    folder, lock = journal_folder(options), lock_folder(options)
+    if control.is_held(lock) and await _asked(lock, options, RollBack()):
+        record = await _ended(folder, lock)
+        if record is not None and record.state.phase in (*FINAL, Phase.STUCK):
+            _tell(options, last_line(record.opening, record.state), record)
             status = exit_status(record.state)
             return 0 if status == ROLLED_BACK else status or FAILED
     with held_stack(folder, options):
@@ -158,8 +157,8 @@ async def _roll_back_here(options: argparse.Namespace, target: Target, folder: P
     try:
         record = latest(folder)
         if record and record.state.phase not in FINAL and _fits(record, live):
-            state = await end(options, target, record, folder)
-            print(last_line(record.opening, state))
+            state = await end(options, target, record, lock_folder(options))
+            _tell(options, last_line(record.opening, state))
             return 0 if exit_status(state) == ROLLED_BACK else exit_status(state)
     except JournalError as error:
         warning = f"canary: going back by what is live, without the journal: {error}"
@@ -167,7 +166,7 @@ async def _roll_back_here(options: argparse.Namespace, target: Target, folder: P
     if not live.canary:
         raise TargetError(f"stack {options.stack}: there is no canary to roll back: {live}")
     await target.apply(Release(live.stable, live.canary))
-    print(f"rolled back: {live.canary} is at weight 0, {live.stable} gets every request")
+    _tell(options, f"rolled back: {live.canary} is at weight 0, {live.stable} gets every request")
     return 0
 
 
@@ -178,7 +177,7 @@ def _fits(record: Record, live: Release) -> bool:
 async def promote(options: argparse.Namespace) -> int:
     """Make the canary the stable version, or open the gate before that."""
     folder = journal_folder(options)
-    if control.is_held(folder):
+    if control.is_held(lock_folder(options)):
         return await _approve(options, PROMOTION)
     with held_stack(folder, options):
         record = latest(folder)
@@ -199,7 +198,7 @@ async def promote(options: argparse.Namespace) -> int:
                     "run ramp, or promote --now"
                 )
             await target.promote(live)
-            print(f"promoted: {live.canary} is the stable version and gets every request")
+            _tell(options, f"promoted: {live.canary} is the stable version and gets every request")
         finally:
             await target.close()
     return PROMOTED
@@ -238,27 +237,43 @@ async def report(options: argparse.Namespace) -> int:
         raise TargetError(f"stack {options.stack}: there is no journal of a ramp")
     path = record.path.with_suffix(".html")
     write_report(record, path)
-    print(path)
+    print(json.dumps({"report": str(path)}) if options.json else path)
     return 0
+
+
+def _tell(options: argparse.Namespace, text: str, record: Record | None = None) -> None:
+    """Print how it ended or stands; with --json as JSON, with the ramp as `status` has it."""
+    if not options.json:
+        print(text)
+        return
+    ramp = {"ramp": _ramp(record)} if record else {}
+    print(json.dumps({"stack": options.stack, "text": text, **ramp}))
 
 
 async def _ask_and_tell(options: argparse.Namespace, event: Event) -> int:
     folder = journal_folder(options)
-    await _asked(folder, options, event)
+    if not await _asked(lock_folder(options), options, event):
+        raise TargetError(
+            f"stack {options.stack}: no process runs a ramp of it; "
+            "ramp --resume goes on with one that was left"
+        )
     record = latest(folder)
     if record is not None:
-        print(standing(record.opening, record.state))
+        _tell(options, standing(record.opening, record.state), record)
     return 0
 
 
-async def _asked(folder: Path, options: argparse.Namespace, event: Event) -> None:
-    """Put a request to the process that runs the ramp, and wait until it was taken."""
+async def _asked(lock: Path, options: argparse.Namespace, event: Event) -> bool:
+    """Put a request to the process that runs the ramp; whether it took it before it ended."""
     try:
-        request = control.send(folder, options.stack, event)
-    except control.IdleError as error:
-        raise TargetError(f"{error}; ramp --resume goes on with one that was left") from error
+        request = control.send(lock, options.stack, event)
+    except control.IdleError:
+        return False
     deadline = time.monotonic() + _TAKEN_SECONDS
     while request.exists():
+        if not control.is_held(lock):
+            request.unlink(missing_ok=True)
+            return False
         if time.monotonic() > deadline:
             request.unlink(missing_ok=True)
             raise TargetError(
@@ -267,12 +282,13 @@ async def _asked(folder: Path, options: argparse.Namespace, event: Event) -> Non
             )
         await asyncio.sleep(_POLL_SECONDS)
     await asyncio.sleep(_POLL_SECONDS)
+    return True
 
 
-async def _ended(folder: Path) -> Record | None:
+async def _ended(folder: Path, lock: Path) -> Record | None:
     """The ramp once it ended, or its process did; None where its journal can't be read then."""
     while True:
-        runs = control.is_held(folder)
+        runs = control.is_held(lock)
         try:
             record = latest(folder)
         except JournalError:

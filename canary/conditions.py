@@ -6,7 +6,13 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from canary.bounds import failing, least_difference
 from canary.figures import Figures, Observation
+
+# Five answers beyond it.
+_TAIL_REQUESTS = 500
+# The routing of single requests is random, but never halves the share of hundreds.
+_LEAST_OF_SHARE = 0.5
 
 
 class Outcome(StrEnum):
@@ -28,18 +34,24 @@ class Verdict:
 class Conditions(BaseModel):
     """When a canary is good enough. None switches a condition off.
 
+    A success rate below what is asked for fails once it can't be chance any more; until then it is
+    not enough data. Chance is measured one-sided, at 99%.
+
     Attributes:
         min_requests: the canary's requests in the window before a verdict counts.
+        min_failures: so many failed requests count before that, where they can't be chance.
         success_rate: lowest success rate of the canary, in percent.
         success_drop: by how many percentage points it may be lower than the stable version's.
-        p50_ms, p99_ms: longest latency of the canary, in milliseconds.
+        p50_ms, p99_ms: longest latency of the canary, in milliseconds. A p99 of fewer than 500
+            answers is noise, and is left out.
         p50_ratio, p99_ratio: how many times as long as the stable version's it may be ...
         latency_margin_ms: ... but a difference up to so many milliseconds is never too much.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    min_requests: int = Field(default=100, ge=1)
+    min_requests: int = Field(default=500, ge=1)
+    min_failures: int | None = Field(default=10, ge=1)
     success_rate: float | None = Field(default=99.0, ge=0, le=100)
     success_drop: float | None = Field(default=1.0, ge=0, le=100)
     p50_ms: float | None = Field(default=None, gt=0)
@@ -49,7 +61,12 @@ class Conditions(BaseModel):
     latency_margin_ms: float = Field(default=10.0, ge=0)
 
 
-def judge(observation: Observation, conditions: Conditions, baseline: Figures | None) -> Verdict:
+def judge(
+    observation: Observation,
+    conditions: Conditions,
+    baseline: Figures | None,
+    due: float = 0.0,
+) -> Verdict:
     """The verdict on a canary.
 
     Args:
@@ -57,28 +74,51 @@ def judge(observation: Observation, conditions: Conditions, baseline: Figures | 
         conditions: what the canary must hold to.
         baseline: the stable version's figures from when it last had enough requests; it stands in
             where the stable version has too few in the window, as at weight 100.
+        due: how many requests the canary should have got in the window; 0 where that isn't known.
     """
     canary = observation.canary
-    if canary.requests < conditions.min_requests:
-        return Verdict(
-            Outcome.NOT_ENOUGH_DATA,
-            f"{canary.requests:.0f} of the {conditions.min_requests} requests that a verdict needs",
-        )
-    if _without_latency(canary, conditions):
-        return Verdict(Outcome.NOT_ENOUGH_DATA, "no latency is known yet")
     stable, earlier = observation.stable, ""
     if stable.requests < conditions.min_requests:
         stable, earlier = baseline, " earlier"
-    problems = [
-        *_success_problems(canary, stable, earlier, conditions),
-        *_latency_problems(canary, stable, earlier, conditions),
-    ]
-    if problems:
-        return Verdict(Outcome.FAIL, "; ".join(problems))
-    if stable is None and _is_relative(conditions):
-        return Verdict(Outcome.NOT_ENOUGH_DATA, "no figures of the stable version are known yet")
+    success = _success(canary, stable, earlier, conditions)
+    if canary.requests < conditions.min_requests:
+        obvious = conditions.min_failures is not None and canary.errors >= conditions.min_failures
+        certain = obvious and success.outcome is Outcome.FAIL
+        return success if certain else _too_few(canary, conditions, due)
+    slow = "; ".join(_latency_problems(canary, stable, earlier, conditions))
+    if success.outcome is Outcome.FAIL or slow:
+        return Verdict(Outcome.FAIL, "; ".join(filter(None, (success.reason, slow))))
+    if success.outcome is Outcome.NOT_ENOUGH_DATA:
+        return success
+    if missing := _missing(canary, stable, conditions):
+        return Verdict(Outcome.NOT_ENOUGH_DATA, missing)
     beside = f", stable{earlier} {_summary(stable)}" if stable else ""
-    return Verdict(Outcome.PASS, f"{canary.requests:.0f} requests: {_summary(canary)}{beside}")
+    tail = "" if _knows_tail(canary, conditions) else f"; p99 needs {_TAIL_REQUESTS} answers"
+    return Verdict(
+        Outcome.PASS, f"{canary.requests:.0f} requests: {_summary(canary)}{beside}{tail}"
+    )
+
+
+def _too_few(canary: Figures, conditions: Conditions, due: float) -> Verdict:
+    """No verdict for want of requests, unless far more of them should have reached the canary."""
+    if due >= conditions.min_requests and canary.requests < due * _LEAST_OF_SHARE:
+        text = f"{canary.requests:.0f} requests reached it of about {due:.0f} that are its share"
+        return Verdict(Outcome.FAIL, text)
+    failed = f", {canary.errors:.0f} failed" if canary.errors else ""
+    return Verdict(
+        Outcome.NOT_ENOUGH_DATA,
+        f"{canary.requests:.0f} of the {conditions.min_requests} requests that a verdict needs"
+        f"{failed}",
+    )
+
+
+def _missing(canary: Figures, stable: Figures | None, conditions: Conditions) -> str:
+    """What a condition needs and nobody knows yet; empty for nothing."""
+    if _without_latency(canary, conditions):
+        return "no latency is known yet"
+    if stable is None and _is_relative(conditions):
+        return "no figures of the stable version are known yet"
+    return ""
 
 
 def _is_relative(conditions: Conditions) -> bool:
@@ -97,21 +137,31 @@ def _without_latency(canary: Figures, conditions: Conditions) -> bool:
     return missing and canary.errors < canary.requests
 
 
-def _success_problems(
+def _success(
     canary: Figures, stable: Figures | None, earlier: str, conditions: Conditions
-) -> Iterator[str]:
-    rate = canary.success_rate or 0.0
-    wanted = conditions.success_rate
-    figures = f"{rate:.2f}% ({canary.errors:.0f} of {canary.requests:.0f} failed)"
+) -> Verdict:
+    """The verdict on the success rate alone."""
+    rate = canary.success_rate
+    if rate is None:
+        return Verdict(Outcome.PASS, "")
+    seen = (canary.errors, canary.requests)
+    figures = f"success {rate:.2f}% ({canary.errors:.0f} of {canary.requests:.0f} failed)"
+    broken: list[tuple[bool, str]] = []
+    wanted, drop = conditions.success_rate, conditions.success_drop
     if wanted is not None and rate < wanted:
-        yield f"success {figures}, at least {wanted:g}% is asked for"
-    elif stable and stable.success_rate is not None and conditions.success_drop is not None:
-        lowest = stable.success_rate - conditions.success_drop
-        if rate < lowest:
-            yield (
-                f"success {figures}, more than {conditions.success_drop:g} points below "
-                f"stable's{earlier} {stable.success_rate:.2f}%"
-            )
+        certain = 100 - failing(*seen)[0] < wanted
+        broken.append((certain, f"at least {wanted:g}% is asked for"))
+    if stable and stable.success_rate is not None and drop is not None:
+        beside = f"{drop:g} points below stable's{earlier} {stable.success_rate:.2f}%"
+        if rate < stable.success_rate - drop:
+            certain = least_difference(seen, (stable.errors, stable.requests)) > drop
+            broken.append((certain, f"more than {beside}"))
+    if not broken:
+        return Verdict(Outcome.PASS, "")
+    certain = [text for sure, text in broken if sure]
+    if certain:
+        return Verdict(Outcome.FAIL, f"{figures}, {certain[0]}")
+    return Verdict(Outcome.NOT_ENOUGH_DATA, f"{figures}, {broken[0][1]}: it may be chance")
 
 
 def _latency_problems(
@@ -121,7 +171,7 @@ def _latency_problems(
         ("p50", canary.p50, stable and stable.p50, conditions.p50_ms, conditions.p50_ratio),
         ("p99", canary.p99, stable and stable.p99, conditions.p99_ms, conditions.p99_ratio),
     ):
-        if own is None:
+        if own is None or (name == "p99" and not _knows_tail(canary, conditions)):
             continue
         if limit is not None and own > limit:
             yield f"{name} {own:.3g} ms, at most {limit:g} ms is asked for"
@@ -130,6 +180,12 @@ def _latency_problems(
             if own > longest:
                 beside = f"beside stable's{earlier} {other:.3g} ms"
                 yield f"{name} {own:.3g} ms, at most {longest:.3g} ms is asked for {beside}"
+
+
+def _knows_tail(canary: Figures, conditions: Conditions) -> bool:
+    """Whether there are answers enough for a p99, where one is asked for."""
+    asked = conditions.p99_ms or conditions.p99_ratio
+    return not asked or canary.requests >= _TAIL_REQUESTS
 
 
 def _summary(figures: Figures) -> str:

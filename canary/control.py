@@ -26,10 +26,15 @@ class IdleError(Exception):
 
 
 @contextmanager
-def held(folder: Path, stack: str) -> Generator[None]:
+def held(folder: Path, stack: str, journal: Path | None = None) -> Generator[None]:
     """Be the one process that ramps a stack.
 
     The kernel gives the lock back when the process ends, however it ends.
+
+    Args:
+        folder: where the lock is, and where requests are put.
+        stack: whose it is, for people.
+        journal: the folder of the ramp's journals, for `journal_of`.
 
     Raises:
         BusyError: another process is.
@@ -41,7 +46,8 @@ def held(folder: Path, stack: str) -> Generator[None]:
         # It is only for people: a full disk keeps nobody from going back.
         with suppress(OSError):
             os.ftruncate(file.fileno(), 0)
-            os.write(file.fileno(), str(os.getpid()).encode())
+            text = f"{os.getpid()}\n{journal.resolve() if journal else ''}"
+            os.write(file.fileno(), text.encode())
         for late in _requests(folder):
             late.unlink(missing_ok=True)
         yield
@@ -57,6 +63,15 @@ def is_held(folder: Path) -> bool:
     except FileNotFoundError:
         pass
     return False
+
+
+def journal_of(folder: Path) -> Path | None:
+    """The folder of the journals of the process that runs a ramp; None where there is none."""
+    with suppress(OSError):
+        if is_held(folder):
+            _, _, journal = (folder / "lock").read_text(encoding="utf-8").partition("\n")
+            return Path(journal) if journal else None
+    return None
 
 
 def send(folder: Path, stack: str, event: Event) -> Path:
@@ -100,4 +115,4 @@ def _requests(folder: Path) -> list[Path]:
 
 
 def _owner(folder: Path) -> str:
-    return (folder / "lock").read_text(encoding="utf-8") or "another"
+    return (folder / "lock").read_text(encoding="utf-8").partition("\n")[0] or "another"

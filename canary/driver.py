@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from canary.conditions import judge
+from canary.conditions import Outcome, Verdict, judge
 from canary.control import take
 from canary.events import Done, Event, Failed, Judged, MetricsFailed, RollBack
-from canary.figures import Figures
+from canary.figures import Figures, Observation
 from canary.journal import Entry, Journal, JournalError, Opening, now
 from canary.machine import (
     ACTING,
@@ -85,6 +85,7 @@ class Driver:
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._since = 0.0
         self._answered = 0.0
+        self._failed_at = 0.0
         self._blind = False
         self._work: asyncio.Task[Event] | None = None
 
@@ -178,7 +179,9 @@ class Driver:
         if transition.action is not None:
             self._action = transition.action
             if self._work is not None and transition.state.phase is Phase.ROLLING_BACK:
-                self._target.interrupt()
+                # What can't be interrupted is waited for.
+                with suppress(Exception):
+                    self._target.interrupt()
         if begins_a_hold(before.phase, transition.state.phase):
             self._since = self._answered = _now()
         for listener in tuple(self._listeners):
@@ -191,8 +194,13 @@ class Driver:
         state = transition.state
         if state.phase in FINAL or state.phase in (Phase.ROLLING_BACK, Phase.STUCK):
             return transition
-        back = advance(self._plan, state, RollBack(reason=reason))
-        return back if back.action else transition
+        event = RollBack(reason=reason)
+        back = advance(self._plan, state, event)
+        if not back.action:
+            return transition
+        with suppress(JournalError):
+            self._journal.write(event, back)
+        return back
 
     async def _carry_out(self, action: Action, state: State) -> Event:
         if state.attempts:
@@ -215,9 +223,7 @@ class Driver:
         timeout = min(_OBSERVE_SECONDS, max(1.0, self._patience_left()))
         try:
             async with asyncio.timeout(timeout):
-                observation = await self._target.observe(
-                    self._opening.release(), min(held, self._plan.window)
-                )
+                observation, verdict = await self._look(held)
         except TargetError as error:
             return self._no_metrics(str(error))
         except TimeoutError:
@@ -226,12 +232,37 @@ class Driver:
             return self._no_metrics(_unexpected(error))
         self._blind = False
         self._answered = _now()
-        verdict = judge(observation, self._plan.conditions, self._baseline)
+        if verdict.outcome is Outcome.FAIL:
+            self._failed_at = _now()
         if observation.stable.requests >= self._plan.conditions.min_requests:
             self._baseline = observation.stable
         return Judged(
             outcome=verdict.outcome, reason=verdict.reason, held=held, observation=observation
         )
+
+    async def _look(self, held: float) -> tuple[Observation, Verdict]:
+        """The figures, and the verdict on them.
+
+        After a failure only what came since is looked at: no request counts in two failures. While
+        it waits for somebody a ramp has time: where a window holds too few requests, it looks back
+        to where the step began. A source that knows of no request at all then may be broken.
+        """
+        back = held if not self._state.failures else min(held, _now() - self._failed_at)
+        window = min(back, self._plan.window)
+        observation, verdict = await self._judged(window, held)
+        if verdict.outcome is not Outcome.NOT_ENOUGH_DATA or self._state.phase is Phase.WATCHING:
+            return observation, verdict
+        if not observation.stable.requests + observation.canary.requests:
+            raise TargetError(f"no request to either version is known in {window:.0f} s")
+        return await self._judged(back, held) if back > window else (observation, verdict)
+
+    async def _judged(self, seconds: float, held: float) -> tuple[Observation, Verdict]:
+        state = self._state
+        split = self._opening.release(state.weight, state.mirror)
+        observation = await self._target.observe(split, seconds)
+        # At the beginning of a step a source has but part of its window.
+        due = split.due(observation) if held >= self._plan.window else 0.0
+        return observation, judge(observation, self._plan.conditions, self._baseline, due)
 
     def _no_metrics(self, reason: str) -> MetricsFailed:
         self._blind = True

@@ -26,6 +26,11 @@ class Figures(BaseModel):
         """Percent of the requests that succeeded; None without requests."""
         return 100 * (1 - self.errors / self.requests) if self.requests else None
 
+    def and_lost(self, requests: float) -> "Figures":
+        """With further requests, none of which reached it."""
+        more = {"requests": self.requests + requests, "errors": self.errors + requests}
+        return self.model_copy(update=more)
+
 
 class Observation(BaseModel):
     """Both versions over the same window, which ends now and is `seconds` long."""
@@ -41,3 +46,25 @@ class Observation(BaseModel):
         """The percent of the requests that the canary got; None without requests."""
         total = self.stable.requests + self.canary.requests
         return 100 * self.canary.requests / total if total else None
+
+
+def put_down(stable: Figures, canary: Figures, lost: float, weight: int) -> tuple[Figures, Figures]:
+    """Put requests that reached neither version down to the one whose share they are.
+
+    The canary is short of its share by what never reached it; the rest is the stable version's. At
+    weight 0 testers alone are sent to the canary: while the stable version answers, they are its.
+
+    Args:
+        stable: what is known to be the stable version's.
+        canary: what is known to be the canary's.
+        lost: how many requests name no version.
+        weight: the canary's percent of the requests, 0 to 100.
+
+    Returns:
+        The stable version's figures, and the canary's.
+    """
+    due = (stable.requests + canary.requests + lost) * weight / 100 - canary.requests
+    if not weight:
+        due = lost if stable.requests else 0.0
+    own = min(lost, max(0.0, due))
+    return stable.and_lost(lost - own), canary.and_lost(own)

@@ -102,6 +102,7 @@ class Journal:
     def __init__(self, path: Path, file: int) -> None:
         self.path = path
         self._file = file
+        self._unwritten: list[dict[str, Any]] = []
 
     @classmethod
     def create(cls, folder: Path, opening: Opening) -> "Journal":
@@ -129,17 +130,32 @@ class Journal:
         return cls(record.path, file)
 
     def write(self, event: Event, transition: Transition) -> Entry:
-        """Add an event and what follows from it."""
+        """Add an event and what follows from it.
+
+        A line that can't be written is kept and tried again before the next one: a journal ends
+        early where it must, but it misses nothing in between.
+
+        Raises:
+            JournalError: it couldn't be written.
+        """
         entry = Entry(now(), event, transition.state, transition.action)
-        try:
-            self._append(entry_json(entry))
-        except OSError as error:
-            raise JournalError(f"{self.path}: {error.strerror}") from error
+        self._unwritten.append(entry_json(entry))
+        self._flush()
         return entry
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, after another try to write what couldn't be written."""
+        with suppress(JournalError):
+            self._flush()
         os.close(self._file)
+
+    def _flush(self) -> None:
+        try:
+            while self._unwritten:
+                self._append(self._unwritten[0])
+                del self._unwritten[0]
+        except OSError as error:
+            raise JournalError(f"{self.path}: {error.strerror}") from error
 
     def _append(self, line: dict[str, Any]) -> None:
         """Write a whole line, or nothing."""

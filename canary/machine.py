@@ -200,13 +200,21 @@ def _go_on(plan: Plan, state: State, event: Judged, *, passed: bool) -> Transiti
     if state.phase is not Phase.WATCHING:
         return _still(state)
     stage = plan.stages[state.stage]
-    # Testers may be few: what they see is their verdict, unless the figures say it is bad.
-    enough = passed or (stage.kind is Kind.TESTERS and not state.failures)
+    # Testers may be few: what they see is their verdict, unless the figures look bad.
+    few = stage.kind is Kind.TESTERS and not state.failures and _looks_good(plan, event)
+    enough = passed or few
     if enough and event.held >= stage.hold:
         return _enter(plan, state, state.stage + 1)
     if event.held >= stage.hold + plan.wait:
         return _back(state, f"no pass within {event.held:.0f} s at {stage}: {event.reason}")
     return _still(state)
+
+
+def _looks_good(plan: Plan, event: Judged) -> bool:
+    """Whether few figures, too few for a verdict, aren't worse than what is asked for."""
+    rate = event.observation.canary.success_rate
+    wanted = plan.conditions.success_rate
+    return rate is None or rate >= (0 if wanted is None else wanted)
 
 
 def _blind(plan: Plan, state: State, event: MetricsFailed) -> Transition:

@@ -12,6 +12,7 @@ from canary.plan import PROMOTION, OnInterrupt, Plan
 from canary.target import UsageError
 
 MISTAKEN = 2
+WEBHOOK_VARIABLE = "CANARY_WEBHOOK"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DEFAULTS = Plan()
 _OFF = "off"
@@ -138,11 +139,12 @@ def _add_ramp(command: argparse.ArgumentParser) -> None:
     choices = [each.value for each in OnInterrupt]
     add("--on-interrupt", choices=choices, help="what Ctrl-C does (default: rollback)")
     for name, field in Conditions.model_fields.items():
-        parse = _whole if name == "min_requests" else _number_or_off
+        parse = _COUNTS.get(name, _number_or_off)
         default = _OFF if field.default is None else f"{field.default:g}"
         option = f"--{name.replace('_', '-')}"
         add(option, type=parse, metavar="NUMBER", help=f"condition (default: {default})")
-    add("--webhook", metavar="URL", help="is told of every change of phase, as JSON")
+    webhook = f"is told of every change of phase, as JSON (default: {WEBHOOK_VARIABLE})"
+    add("--webhook", metavar="URL", help=webhook)
     add("--report", type=Path, metavar="FILE", help="the HTML report (default: by the journal)")
     config = "rehearsal: a config value that wins over the stack's"
     add("--config", action="append", type=_pair, default=[], metavar="KEY=VALUE", help=config)
@@ -179,8 +181,15 @@ def _number_or_off(text: str) -> float | str:
     return float(text)
 
 
+def _whole_or_off(text: str) -> int | str:
+    return text if text == _OFF else _whole(text)
+
+
 def _pair(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"{text}: must be KEY=VALUE")
     return key, value
+
+
+_COUNTS = {"min_requests": _whole, "min_failures": _whole_or_off}

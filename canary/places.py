@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 from collections.abc import AsyncGenerator, Generator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from rehearsal.session import Session
 
 STATE = Path(__file__).parents[1] / ".state" / "canary"
+# https://specifications.freedesktop.org/basedir-spec/latest/
+_HOME = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+LOCKS = Path(_HOME) / "petmesh" / "locks"
+_STACK = re.compile(r"([A-Za-z0-9_.-]{1,100}/){0,2}[A-Za-z0-9_.-]{1,100}")
 
 
 @dataclass
@@ -41,7 +46,17 @@ class Place:
 
 
 def journal_folder(options: argparse.Namespace) -> Path:
-    """Where a stack's journals are; rehearsals have a folder of their own."""
+    """Where a stack's journals are; a ramp that runs knows, rehearsals have a folder of their own.
+
+    Raises:
+        UsageError: --stack is no stack's name, or --journal no folder.
+    """
+    if not _STACK.fullmatch(options.stack) or ".." in options.stack:
+        raise UsageError(f"--stack = {options.stack}: must be a stack's name, such as dev")
+    return control.journal_of(lock_folder(options)) or _own_folder(options)
+
+
+def _own_folder(options: argparse.Namespace) -> Path:
     if options.journal:
         if options.journal.exists() and not options.journal.is_dir():
             raise UsageError(f"--journal = {options.journal}: must be a folder")
@@ -50,21 +65,31 @@ def journal_folder(options: argparse.Namespace) -> Path:
     return STATE / (f"rehearsal-{options.stack}" if rehearsal else options.stack)
 
 
+def lock_folder(options: argparse.Namespace) -> Path:
+    """Where the lock of a stack is: one for each backend and stack, for every checkout of a user.
+
+    A rehearsal's mesh is its process' own: its lock keeps its journals apart.
+    """
+    if options.target == "rehearsal":
+        return _own_folder(options)
+    given = state_environment().get("PULUMI_BACKEND_URL")
+    backend = given or os.environ.get("PULUMI_BACKEND_URL", "")
+    key = hashlib.sha256(f"{backend}\n{options.stack}".encode()).hexdigest()[:16]
+    return LOCKS / key
+
+
 @contextmanager
 def held_stack(folder: Path, options: argparse.Namespace) -> Generator[None]:
-    """Be the one process that ramps a stack, whichever folder its journals are in.
+    """Be the one process that ramps a stack, and the one that writes journals into a folder.
 
     Raises:
         BusyError: another process is.
     """
+    lock = lock_folder(options)
     with ExitStack() as locks:
-        locks.enter_context(control.held(folder, options.stack))
-        if options.target == "cluster":
-            backend = state_environment().get("PULUMI_BACKEND_URL") or os.environ.get(
-                "PULUMI_BACKEND_URL", ""
-            )
-            key = hashlib.sha256(f"{backend}\n{options.stack}".encode()).hexdigest()[:16]
-            locks.enter_context(control.held(STATE / "locks" / key, options.stack))
+        locks.enter_context(control.held(lock, options.stack, folder))
+        if lock != folder:
+            locks.enter_context(control.held(folder, options.stack))
         yield
 
 
@@ -99,6 +124,9 @@ async def opened(options: argparse.Namespace) -> AsyncGenerator[Place]:
         TargetError: it can't be opened.
     """
     if options.target == "cluster":
+        for option in ("config", "fault"):
+            if getattr(options, option):
+                raise UsageError(f"--{option}: a rehearsal alone takes it: give --target rehearsal")
         target = open_cluster(options)
         try:
             yield Place(target)

@@ -61,7 +61,8 @@ class Plan(BaseModel):
         hold: how long each step lasts at least, in seconds.
         interval: seconds from one evaluation to the next.
         window: the longest stretch that an evaluation looks back, in seconds. It never reaches
-            back beyond the beginning of the step.
+            back beyond the beginning of the step or the evaluation that failed last; where the
+            ramp waits or is paused and has too few requests, it reaches back to either of them.
         failures: how many failed evaluations in a row end the ramp.
         patience: how long the metrics source may be in error, in seconds.
         wait: how much longer than its hold a step may wait for enough data and a pass, in seconds.
@@ -81,7 +82,7 @@ class Plan(BaseModel):
     steps: tuple[int, ...] = (10, 25, 50, 100)
     hold: float = Field(default=60.0, ge=0)
     interval: float = Field(default=10.0, gt=0)
-    window: float = Field(default=60.0, gt=0)
+    window: float = Field(default=120.0, gt=0)
     failures: int = Field(default=2, ge=1)
     patience: float = Field(default=60.0, ge=0)
     wait: float = Field(default=300.0, ge=0)

@@ -20,50 +20,53 @@ TOKEN_VARIABLE = "PROMETHEUS_TOKEN"  # noqa: S105 (a name)
 _TIMEOUT_SECONDS = 5.0
 _UNAUTHORIZED = (401, 403)
 
-_VERSION = (
-    'destination_workload="$workload",destination_workload_namespace="$namespace",'
-    'destination_version="$version"'
-)
+# By the workload, whose name holds the version: who can't reach a pod doesn't know its version.
+_WORKLOAD = 'destination_workload="$workload",destination_workload_namespace="$namespace"'
+_HOST = r"$service([.]$namespace([.].*)?)?(:[0-9]+)?"
 
 
 class Queries(BaseModel):
-    """PromQL of one version's figures.
+    """PromQL of one version's figures, and of what reached no version.
 
     $workload, $namespace, $version, $window (as 60s) and, for the latency, $quantile (as 0.99) are
-    replaced. An empty result is 0 requests.
+    replaced; in lost it is $service, $namespace and $window. An empty result is 0 requests.
 
     Attributes:
         requests: how many there were in the window.
         errors: how many of them failed.
         latency: a quantile in milliseconds.
+        lost: how many requests for the service found no pod of any version.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    requests: str = f"sum({metrics.requests(_VERSION, '$window')})"
-    errors: str = f"sum({metrics.failures(_VERSION, '$window')})"
+    requests: str = f"sum({metrics.requests(_WORKLOAD, '$window')})"
+    errors: str = f"sum({metrics.failures(_WORKLOAD, '$window')})"
     latency: str = (
-        f"histogram_quantile($quantile, sum by (le) ({metrics.durations(_VERSION, '$window')}))"
+        f"histogram_quantile($quantile, sum by (le) ({metrics.durations(_WORKLOAD, '$window')}))"
     )
+
+    lost: str = f"sum({metrics.nowhere(_HOST, '$window')})"
 
     @model_validator(mode="after")
     def _known_names(self) -> Self:
-        known = {"workload", "namespace", "version", "window"}
-        for name, more in (
-            ("requests", set[str]()),
-            ("errors", set[str]()),
-            ("latency", {"quantile"}),
+        version = {"workload", "namespace", "version", "window"}
+        for name, known in (
+            ("requests", version),
+            ("errors", version),
+            ("latency", {*version, "quantile"}),
+            ("lost", {"service", "namespace", "window"}),
         ):
             template = Template(getattr(self, name))
-            unknown = set(template.get_identifiers()) - known - more
+            unknown = set(template.get_identifiers()) - known
             if unknown or not template.is_valid():
-                names = ", ".join(f"${each}" for each in sorted(known | more))
+                names = ", ".join(f"${each}" for each in sorted(known))
                 raise ValueError(f"{name}: may hold no $ but in {names}; write $$ for a $")
         return self
 
 
 def read_queries(path: Path) -> Queries:
-    """Queries of a YAML file with the keys requests, errors and latency, by default Istio's.
+    """Queries of a YAML file with the keys requests, errors, latency and lost, by default Istio's.
 
     Raises:
         UsageError: the file can't be read or holds something else.
@@ -112,7 +115,7 @@ class Prometheus:
             "workload": workload,
             "namespace": namespace,
             "version": version,
-            "window": f"{max(1, round(seconds))}s",
+            "window": _window(seconds),
         }
 
         def filled(query: str, **more: str) -> str:
@@ -126,6 +129,17 @@ class Prometheus:
         )
         counted = requests or 0.0
         return Figures(requests=counted, errors=min(counted, errors or 0.0), p50=p50, p99=p99)
+
+    async def lost(self, service: str, namespace: str, seconds: float) -> float:
+        """How many requests for a service found no pod of any version in the last so many seconds.
+
+        Raises:
+            TargetError: Prometheus doesn't answer or refuses the query.
+        """
+        query = Template(self._queries.lost).substitute(
+            service=service, namespace=namespace, window=_window(seconds)
+        )
+        return await self._value(query) or 0.0
 
     async def close(self) -> None:
         """Close the connections."""
@@ -170,3 +184,7 @@ class Prometheus:
             text = fields.get("error") or "no answer of its API"
             raise TargetError(f"Prometheus at {self._address}: {text}")
         return fields
+
+
+def _window(seconds: float) -> str:
+    return f"{max(1, round(seconds))}s"

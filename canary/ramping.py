@@ -2,10 +2,12 @@
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -14,9 +16,9 @@ from canary.driver import Course, Driver, Listener, observe_baseline
 from canary.events import Event, Interrupt, Restarted, Resume, RollBack
 from canary.journal import Journal, JournalError, Opening, Record, latest, now, read
 from canary.machine import FINAL, State, Transition, advance, begin
-from canary.options import is_planned, plan_of
+from canary.options import WEBHOOK_VARIABLE, is_planned, plan_of
 from canary.outcome import exit_status, last_line, standing
-from canary.places import Place, held_stack, journal_folder, opened
+from canary.places import Place, held_stack, journal_folder, lock_folder, opened
 from canary.progress import JsonLines, LiveView, PlainLines, say
 from canary.report import write_report
 from canary.target import Release, Target, TargetError, UsageError
@@ -32,8 +34,7 @@ async def ramp(options: argparse.Namespace) -> int:
     """Ramp, or go on with a ramp; returns the exit status."""
     if options.resume and is_planned(options):
         raise UsageError("--resume goes on with the ramp's own plan: give no steps or conditions")
-    if options.webhook and not options.webhook.startswith(("http://", "https://")):
-        raise UsageError(f"--webhook = {options.webhook}: must be an http:// or https:// address")
+    url = _webhook_url(options)
     _check_report(options.report)
     plan = plan_of(options)
     folder = journal_folder(options)
@@ -62,14 +63,16 @@ async def ramp(options: argparse.Namespace) -> int:
                 opening = opening.model_copy(update={"baseline": baseline})
                 journal = Journal.create(folder, opening)
                 course = Course(opening, journal, begin(plan), baseline)
-            return await _drive(course, place, folder, options)
+            ended = await _drive(course, place, options, url)
+    # Nobody waits for what follows: the stack is free.
+    return await _told(ended, options)
 
 
-async def end(options: argparse.Namespace, target: Target, record: Record, folder: Path) -> State:
-    """Roll back a ramp that no process runs."""
+async def end(options: argparse.Namespace, target: Target, record: Record, lock: Path) -> State:
+    """Roll back a ramp that no process runs; `lock` is where requests to this one are put."""
     live = await target.release()
     course = taken_up(record, live, [RollBack(half_promoted=True)])
-    driver = Driver(course, target, folder, [_lines(options, course.opening)])
+    driver = Driver(course, target, lock, [_lines(options, course.opening)])
     try:
         with _interrupting(driver):
             return await driver.run()
@@ -140,21 +143,41 @@ def check_start(live: Release, stack: str) -> None:
         )
 
 
-async def _drive(course: Course, place: Place, folder: Path, options: argparse.Namespace) -> int:
-    opening = course.opening
-    webhook = Webhook(options.webhook, opening) if options.webhook else None
+@dataclass(frozen=True)
+class _Ended:
+    """A ramp that this process drove to its end."""
+
+    course: Course
+    state: State
+    webhook: Webhook | None
+    load: str
+
+
+async def _drive(course: Course, place: Place, options: argparse.Namespace, url: str) -> _Ended:
+    webhook = Webhook(url, course.opening) if url else None
     try:
         with ExitStack() as stack:
-            shown = _shown(options, opening, stack)
+            shown = _shown(options, course.opening, stack)
             listeners: list[Listener] = [shown, webhook] if webhook else [shown]
-            driver = Driver(course, place.target, folder, listeners)
+            driver = Driver(course, place.target, lock_folder(options), listeners)
             stack.enter_context(_interrupting(driver))
             state = await driver.run()
     finally:
         course.journal.close()
-    report = options.report or course.journal.path.with_suffix(".html")
+    load = ""
+    if place.load:
+        sent = sum(phase.requests for phase in place.load.phases)
+        failed = sum(phase.failed for phase in place.load.phases)
+        load = f"load: {sent:,} requests, {failed} failed"
+    return _Ended(course, state, webhook, load)
+
+
+async def _told(ended: _Ended, options: argparse.Namespace) -> int:
+    """Report how a ramp ended; returns the exit status, which no trouble in here changes."""
+    path, webhook = ended.course.journal.path, ended.webhook
+    report = options.report or path.with_suffix(".html")
     try:
-        write_report(read(course.journal.path), report)
+        write_report(read(path), report)
     except Exception as error:  # noqa: BLE001 (how the ramp ended is told all the same)
         say(f"canary: no report was written: {error}".replace("\n", "; "), sys.stderr)
     if webhook:
@@ -165,13 +188,20 @@ async def _drive(course: Course, place: Place, folder: Path, options: argparse.N
         if webhook.dropped:
             say(f"canary: {webhook.dropped} messages to the webhook were lost", sys.stderr)
     out = sys.stderr if options.json else sys.stdout
-    if place.load:
-        sent = sum(phase.requests for phase in place.load.phases)
-        failed = sum(phase.failed for phase in place.load.phases)
-        say(f"load: {sent:,} requests, {failed} failed", out)
-    say(f"journal: {course.journal.path}\nreport: {report}", out)
-    say(last_line(opening, state), out)
-    return exit_status(state)
+    if ended.load:
+        say(ended.load, out)
+    say(f"journal: {path}\nreport: {report}", out)
+    say(last_line(ended.course.opening, ended.state), out)
+    return exit_status(ended.state)
+
+
+def _webhook_url(options: argparse.Namespace) -> str:
+    """The webhook's address, which may hold a secret: no message shows it."""
+    url = options.webhook or os.environ.get(WEBHOOK_VARIABLE, "")
+    if url and not url.startswith(("http://", "https://")):
+        name = "--webhook" if options.webhook else WEBHOOK_VARIABLE
+        raise UsageError(f"{name}: must be an http:// or https:// address")
+    return url
 
 
 def _check_report(path: Path | None) -> None:

@@ -16,6 +16,7 @@ from rehearsal.session import Session
 from settings import CANARY_SERVICE, PROJECT
 
 _KEPT = 1000
+_CHANGE_SECONDS = 60.0
 # A window may begin this much earlier than asked for: at the reading that began a step.
 _TOLERANCE_SECONDS = 0.25
 
@@ -64,12 +65,15 @@ class RehearsalTarget:
         """
         back = Release(release.stable, release.canary)
         try:
-            if self._way_back is None or self._way_back[0] != back:
-                self._way_back = back, gather(await self._session.declare(_config(back)))
-            if release == back:
-                await self._session.runtime.apply(self._way_back[1])
-            else:
-                await self._session.change(_config(release), lasting=True)
+            async with asyncio.timeout(_CHANGE_SECONDS):
+                if self._way_back is None or self._way_back[0] != back:
+                    self._way_back = back, gather(await self._session.declare(_config(back)))
+                if release == back:
+                    await self._session.runtime.apply(self._way_back[1])
+                else:
+                    await self._session.change(_config(release), lasting=True)
+        except TimeoutError as error:
+            raise TargetError(f"not in force within {_CHANGE_SECONDS:.0f} s") from error
         except (ProgramError, RefusedError, ProcessError) as error:
             raise TargetError(str(error).replace("\n", "; ")) from error
         self._live = release
@@ -79,7 +83,10 @@ class RehearsalTarget:
         """The same with the canary as the stable version; the old version's pods go last."""
         promoted = Release(release.canary, "")
         try:
-            await self._session.change(_config(promoted), lasting=True)
+            async with asyncio.timeout(_CHANGE_SECONDS):
+                await self._session.change(_config(promoted), lasting=True)
+        except TimeoutError as error:
+            raise TargetError(f"not promoted within {_CHANGE_SECONDS:.0f} s") from error
         except (ProgramError, RefusedError, ProcessError) as error:
             raise TargetError(str(error).replace("\n", "; ")) from error
         self._live = promoted

@@ -36,6 +36,12 @@ class Release:
         mirrored = f", {self.mirror}% mirrored" if self.mirror else ""
         return f"{self.stable} {100 - self.weight}%, {self.canary} {self.weight}%{mirrored}"
 
+    def due(self, seen: Observation) -> float:
+        """How many of the requests that were seen, copies too, are the canary's share."""
+        if self.weight:
+            return (seen.stable.requests + seen.canary.requests) * self.weight / 100
+        return seen.stable.requests * self.mirror / 100
+
 
 class Target(Protocol):
     """A stack whose canary can be ramped.

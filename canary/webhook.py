@@ -87,7 +87,7 @@ class Webhook:
             if attempt:
                 await asyncio.sleep(_BACKOFF_SECONDS * 2 ** (attempt - 1))
             try:
-                async with session.post(self._url, json=message) as response:
+                async with session.post(self._url, json=message, allow_redirects=False) as response:
                     if response.status < _ACCEPTED:
                         return True
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError):

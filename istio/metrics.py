@@ -8,15 +8,18 @@ Source:
 """
 
 ARRIVED = 'reporter="destination"'
-LOST = 'reporter="source",response_flags=~"UF.*|UH"'
+LOST = 'reporter="source",response_flags=~"(.*,)?(UF|UH)(,.*)?"'
 FAILED = 'response_code=~"5..|0"'
+NOWHERE = 'reporter="source",destination_workload="unknown"'
 
 
 def requests(labels: str, window: str, change: str = "increase") -> str:
     """The tries of a window, one series for each combination of labels.
 
     Args:
-        labels: Label matchers that pick the series, separated by commas.
+        labels: Label matchers that pick the series, separated by commas. Where a pod can't be
+            reached its caller knows its workload and namespace, but not its version: matched by
+            `destination_version`, such tries are missed.
         window: A PromQL duration such as 5m.
         change: What is taken of each counter: increase, or rate for a figure per second.
     """
@@ -26,6 +29,24 @@ def requests(labels: str, window: str, change: str = "increase") -> str:
 def failures(labels: str, window: str, change: str = "increase") -> str:
     """The tries of a window that failed; arguments as for `requests`."""
     return _either(change, f"{ARRIVED},{labels},{FAILED}", f"{LOST},{labels}", window)
+
+
+def nowhere(host: str, window: str, change: str = "increase") -> str:
+    """The requests of a window for which there was no pod at all, so that they name no workload.
+
+    Where every pod of a version is gone, or a route names a subset that isn't there, the caller's
+    sidecar knows the service alone: by its host, or by the Host header where it found no cluster.
+
+    Args:
+        host: A regular expression for `destination_service`.
+        window: A PromQL duration such as 5m.
+        change: What is taken of each counter.
+
+    Source:
+        populatePeerInfo in
+        https://github.com/istio/proxy/blob/master/source/extensions/filters/http/istio_stats/istio_stats.cc
+    """
+    return f'{change}(istio_requests_total{{{NOWHERE},destination_service=~"{host}"}}[{window}])'
 
 
 def durations(labels: str, window: str, change: str = "increase") -> str:

@@ -27,6 +27,8 @@ class FakeTarget:
     broken_changes: int = 0
     error: type[Exception] = TargetError
     slowness: float = 0.0
+    stable: Figures = GOOD
+    windows: list[float] = field(default_factory=list[float])
     changes: list[Release] = field(default_factory=list[Release])
     interrupted: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -48,9 +50,10 @@ class FakeTarget:
         self.interrupted.set()
 
     async def observe(self, release: Release, seconds: float) -> Observation:  # noqa: ARG002
+        self.windows.append(seconds)
         if self.broken_metrics:
             raise self.error("metrics refused")
-        return Observation(seconds=seconds, stable=GOOD, canary=self.canary)
+        return Observation(seconds=seconds, stable=self.stable, canary=self.canary)
 
     async def close(self) -> None:
         pass

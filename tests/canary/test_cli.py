@@ -51,9 +51,13 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--on-interrupt", "ignore"], "argument --on-interrupt: invalid choice"),
         (["--resume", "--steps", "100"], "--resume goes on with the ramp's own plan"),
         (["--resume"], "stack local: no ramp was left to go on with"),
-        (["--webhook", "hooks.example.com"], "--webhook = hooks.example.com: must be an http://"),
+        (["--webhook", "hooks.example.com"], "--webhook: must be an http:// or https:// address"),
         (["--fault", "x"], "argument --fault: x: must be KEY=VALUE"),
         (["--stack", "nope"], "nope"),
+        (["--stack", "../../x"], "--stack = ../../x: must be a stack's name, such as dev"),
+        (["--target", "cluster", "--fault", "A=1"], "--fault: a rehearsal alone takes it"),
+        (["--target", "cluster", "--config", "A=1"], "--config: a rehearsal alone takes it"),
+        (["--min-failures", "few"], "argument --min-failures: few: must be a whole number"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_is_allowed(

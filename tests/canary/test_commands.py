@@ -13,6 +13,7 @@ import pytest
 
 from canary import commands, control, places, ramping
 from canary.__main__ import main
+from canary.figures import Figures
 from canary.journal import latest, now
 from canary.machine import Phase
 from canary.places import Place
@@ -20,6 +21,7 @@ from canary.plan import Plan
 from canary.target import Release
 from tests.canary.fakes import BAD, GOOD, QUICK, FakeTarget, start
 
+SLOW = Figures(requests=1000, p50=50, p99=200)
 PLAN = ["--hold", "40ms", "--interval", "20ms", "--failures", "2"]
 
 
@@ -28,6 +30,7 @@ def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
     """The stack that every command finds."""
     found = FakeTarget()
     monkeypatch.setattr(places, "STATE", tmp_path / "state")
+    monkeypatch.setattr(places, "LOCKS", tmp_path / "locks")
 
     def open_cluster(_: argparse.Namespace) -> FakeTarget:
         return found
@@ -317,7 +320,8 @@ def test_promote_opens_no_other_gate_than_the_promotions(
         task.cancel()
 
     asyncio.run(waiting())
-    with control.held(tmp_path, "local"):
+    options = argparse.Namespace(target="cluster", stack="local")
+    with places.held_stack(tmp_path, options):
         assert run(tmp_path, "promote") == 1
     assert "the ramp waits at 10" in capsys.readouterr().err
 
@@ -355,3 +359,107 @@ def test_blue_green_is_compared_with_the_figures_from_before_though_it_was_kille
     assert record.entries == ()
     assert record.baseline() == GOOD
     assert target.live == Release("v2", "")
+
+
+def test_a_rollback_that_meets_a_ramp_about_to_end_is_done_here(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_at_10(tmp_path, target)
+    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+    free = threading.Event()
+
+    def end_without_taking() -> None:
+        with places.held_stack(tmp_path, options):
+            free.set()
+            while not list(places.lock_folder(options).glob("request-*.json")):
+                time.sleep(0.01)
+
+    ending = threading.Thread(target=end_without_taking)
+    ending.start()
+    assert free.wait(5)
+    assert run(tmp_path, "rollback") == 0
+    ending.join()
+    assert target.live == Release("v1", "v2")
+    assert "rolled back: v2 is at weight 0" in capsys.readouterr().out
+
+
+def test_every_command_finds_the_journal_of_the_ramp_that_runs(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_at_10(tmp_path / "ramp", target)
+    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+    with places.held_stack(tmp_path / "ramp", options):
+        assert main(["status"]) == 0
+    told = capsys.readouterr().out
+    assert "ramp: v2 is watching at weight 10" in told
+    assert "  a process drives it" in told
+
+
+def test_commands_answer_in_json_where_that_is_asked_for(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target.live = Release("v1", "v2", 50)
+    assert run(tmp_path, "promote", "--now", "--json") == 0
+    text = "promoted: v2 is the stable version and gets every request"
+    assert json.loads(capsys.readouterr().out) == {"stack": "local", "text": text}
+    target.live = Release("v1", "v2", 50)
+    assert run(tmp_path, "rollback", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["text"].startswith("rolled back: v2 is at weight 0")
+
+
+def test_a_webhook_that_breaks_changes_no_exit_status_and_its_secret_is_shown_nowhere(
+    tmp_path: Path,
+    target: FakeTarget,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CANARY_WEBHOOK", "http://127.0.0.1:1/secret")
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("it broke")
+
+    monkeypatch.setattr(ramping.Webhook, "close", broken)
+    target.canary = BAD
+    assert run(tmp_path, "ramp", *PLAN) == 3
+    captured = capsys.readouterr()
+    assert "canary: the webhook failed: it broke" in captured.err
+    assert captured.out.splitlines()[-1].startswith("rolled back: v2 is at weight 0")
+    assert "secret" not in captured.err + captured.out
+    monkeypatch.setenv("CANARY_WEBHOOK", "hooks.example.com/secret")
+    assert run(tmp_path, "ramp", *PLAN) == 2
+    assert capsys.readouterr().err == (
+        "canary: CANARY_WEBHOOK: must be an http:// or https:// address\n"
+    )
+
+
+def test_the_stack_is_free_while_the_webhook_is_still_told(
+    tmp_path: Path, target: FakeTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[bool] = []
+    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+
+    async def close(*_: object) -> None:
+        held.append(control.is_held(places.lock_folder(options)))
+
+    monkeypatch.setattr(ramping.Webhook, "close", close)
+    target.canary = BAD
+    assert run(tmp_path, "ramp", *PLAN, "--webhook", "http://127.0.0.1:1") == 3
+    assert held == [False]
+
+
+def test_a_blue_green_ramp_that_was_killed_is_driven_to_its_end(
+    tmp_path: Path, target: FakeTarget
+) -> None:
+    assert run(tmp_path, "ramp", *PLAN, "--blue-green") == 0
+    [path] = tmp_path.glob("*.jsonl")
+    whole = path.read_bytes().splitlines(keepends=True)
+    # Killed once it was watched at 100, where the stable version gets nothing to compare with.
+    path.write_bytes(b"".join(whole[:3]))
+    assert phase(tmp_path) is Phase.WATCHING
+    target.live, target.stable = Release("v1", "v2", 100), Figures()
+    assert run(tmp_path, "ramp", "--resume") == 0
+    assert target.live == Release("v2", "")
+    path.write_bytes(b"".join(whole[:3]))
+    target.live, target.canary = Release("v1", "v2", 100), SLOW
+    assert run(tmp_path, "ramp", "--resume") == 3
+    assert target.live == Release("v1", "v2")

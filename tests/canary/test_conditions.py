@@ -26,10 +26,46 @@ def test_a_canary_like_the_stable_version_passes_with_both_versions_figures() ->
     )
 
 
-def test_too_few_requests_are_no_verdict_even_if_all_fail() -> None:
-    few = verdict(Figures(requests=99, errors=99))
+def test_too_few_requests_are_no_verdict_though_some_fail() -> None:
+    few = verdict(Figures(requests=99, errors=9))
     assert few.outcome is Outcome.NOT_ENOUGH_DATA
-    assert few.reason == "99 of the 100 requests that a verdict needs"
+    assert few.reason == "99 of the 100 requests that a verdict needs, 9 failed"
+
+
+def test_so_many_failures_that_they_cannot_be_chance_need_no_further_requests() -> None:
+    failed = verdict(Figures(requests=60, errors=10))
+    assert failed.outcome is Outcome.FAIL
+    assert failed.reason.startswith("success 83.33% (10 of 60 failed), at least 99% is asked for")
+    patient = STRICT.model_copy(update={"min_failures": None})
+    none = verdict(Figures(requests=60, errors=60), conditions=patient)
+    assert none.outcome is Outcome.NOT_ENOUGH_DATA
+    # Ten of 60 are no fewer than one in two that may fail.
+    lax = Conditions(min_requests=100, success_rate=50, success_drop=None)
+    assert verdict(Figures(requests=60, errors=10), conditions=lax).outcome is not Outcome.FAIL
+
+
+def test_a_rate_that_may_be_chance_neither_passes_nor_fails() -> None:
+    unlucky = verdict(Figures(requests=100, errors=2, p50=5, p99=20))
+    assert unlucky.outcome is Outcome.NOT_ENOUGH_DATA
+    assert unlucky.reason == (
+        "success 98.00% (2 of 100 failed), at least 99% is asked for: it may be chance"
+    )
+    assert verdict(Figures(requests=10000, errors=200, p50=5, p99=20)).outcome is Outcome.FAIL
+
+
+def test_a_canary_that_most_of_its_share_does_not_reach_fails() -> None:
+    observation = Observation(seconds=60, stable=STABLE, canary=Figures(requests=4, p50=5))
+    lost = judge(observation, STRICT, None, due=1000)
+    assert lost == Verdict(Outcome.FAIL, "4 requests reached it of about 1000 that are its share")
+    for due in (0, 99):
+        assert judge(observation, STRICT, None, due).outcome is Outcome.NOT_ENOUGH_DATA
+
+
+def test_a_p99_of_few_answers_is_left_out_and_the_line_says_so() -> None:
+    passed = verdict(Figures(requests=499, p50=5, p99=900))
+    assert passed.outcome is Outcome.PASS
+    assert passed.reason.endswith("; p99 needs 500 answers")
+    assert verdict(Figures(requests=500, p50=5, p99=900)).outcome is Outcome.FAIL
 
 
 @pytest.mark.parametrize(
@@ -40,8 +76,8 @@ def test_too_few_requests_are_no_verdict_even_if_all_fail() -> None:
             "success 98.00% (20 of 1000 failed), at least 99% is asked for",
         ),
         (
-            Figures(requests=1000, errors=8, p50=5, p99=20),
-            "success 99.20% (8 of 1000 failed), more than 0.5 points below stable's 99.90%",
+            Figures(requests=10000, errors=90, p50=5, p99=20),
+            "success 99.10% (90 of 10000 failed), more than 0.5 points below stable's 99.90%",
         ),
         (
             Figures(requests=1000, errors=0, p50=5, p99=31),

@@ -2,16 +2,23 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from canary import control
+from canary.driver import Driver
 from canary.events import Interrupt, Pause, Resume, RollBack
+from canary.figures import Figures
 from canary.journal import Entry, JournalError, latest, read
 from canary.machine import Phase
 from canary.plan import OnInterrupt
 from canary.target import Release
+from cli.pulumi_cli import ROOT
 from tests.canary.fakes import BAD, QUICK, FakeTarget, start, take_over
 
 
@@ -263,3 +270,159 @@ def test_going_back_interrupts_a_change_that_is_under_way(tmp_path: Path) -> Non
         assert target.live.weight == 0
 
     asyncio.run(run())
+
+
+def test_no_request_counts_in_two_failures(tmp_path: Path) -> None:
+    target = FakeTarget(canary=BAD)
+    plan = QUICK.model_copy(update={"interval": 0.1, "failures": 3})
+    assert asyncio.run(start(tmp_path, target, plan).run()).phase is Phase.ROLLED_BACK
+    assert target.windows == pytest.approx([0.1, 0.1, 0.1], abs=0.05)
+
+
+WAITS = QUICK.model_copy(update={"gates": (25,), "window": 0.05, "patience": 0.3})
+
+
+async def until_waiting(driver: Driver) -> None:
+    async with asyncio.timeout(5):
+        while driver.state.phase is not Phase.WAITING:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def test_where_it_waits_with_few_requests_it_looks_back_through_the_whole_step(
+    tmp_path: Path,
+) -> None:
+    target = FakeTarget()
+
+    async def run() -> None:
+        driver = start(tmp_path, target, WAITS)
+        task = asyncio.create_task(driver.run())
+        await until_waiting(driver)
+        target.canary = Figures(requests=9, errors=9)
+        await asyncio.sleep(0.5)
+        assert driver.state.phase is Phase.WAITING
+        assert max(target.windows) > 0.4
+        # One more than the failures that a verdict needs.
+        target.canary = Figures(requests=11, errors=11)
+        async with asyncio.timeout(5):
+            assert (await task).phase is Phase.ROLLED_BACK
+
+    asyncio.run(run())
+
+
+def test_where_it_waits_a_source_that_knows_of_no_request_is_borne_for_the_patience(
+    tmp_path: Path,
+) -> None:
+    target = FakeTarget()
+
+    async def run() -> None:
+        driver = start(tmp_path, target, WAITS)
+        task = asyncio.create_task(driver.run())
+        await until_waiting(driver)
+        target.stable = target.canary = Figures()
+        async with asyncio.timeout(5):
+            state = await task
+        assert state.phase is Phase.ROLLED_BACK
+        assert "no request to either version is known" in state.reason
+
+    asyncio.run(run())
+
+
+def test_a_canary_that_its_share_does_not_reach_goes_back(tmp_path: Path) -> None:
+    target = FakeTarget(canary=Figures(), stable=Figures(requests=9000, p50=5, p99=20))
+    plan = QUICK.model_copy(update={"window": 0.1})
+    state = asyncio.run(start(tmp_path, target, plan).run())
+    assert state.phase is Phase.ROLLED_BACK
+    assert state.reason == "0 requests reached it of about 900 that are its share"
+
+
+class Stubborn(FakeTarget):
+    """A target that can't be interrupted."""
+
+    def interrupt(self) -> None:
+        raise OSError
+
+
+def test_an_interrupt_that_fails_is_no_reason_not_to_go_back(tmp_path: Path) -> None:
+    target = Stubborn(slowness=0.2)
+
+    async def run() -> None:
+        driver = start(tmp_path, target)
+        task = asyncio.create_task(driver.run())
+        await asyncio.sleep(0.05)
+        driver.post(RollBack())
+        assert (await task).phase is Phase.ROLLED_BACK
+        assert target.live.weight == 0
+
+    asyncio.run(run())
+
+
+def test_what_a_full_disk_kept_out_of_the_journal_is_in_it_as_soon_as_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = FakeTarget(slowness=0.05)
+    sync = os.fsync
+
+    def full(_: int) -> None:
+        monkeypatch.setattr("os.fsync", sync)
+        raise OSError(28, "No space left on device")
+
+    async def run() -> None:
+        task = asyncio.create_task(start(tmp_path, target).run())
+        await wait_for_weight(target, 10)
+        monkeypatch.setattr("os.fsync", full)
+        assert (await task).phase is Phase.ROLLED_BACK
+
+    asyncio.run(run())
+    record = latest(tmp_path)
+    assert record is not None
+    assert record.state.phase is Phase.ROLLED_BACK
+    assert record.state.reason.endswith("No space left on device")
+
+
+KILLED = """
+import asyncio, json, sys
+from pathlib import Path
+from canary.target import Release
+from tests.canary.fakes import FakeTarget, QUICK, start
+
+class Kept(FakeTarget):
+    async def _change(self, release):
+        await super()._change(release)
+        new = Path(sys.argv[1], "live.new")
+        new.write_text(json.dumps([release.stable, release.canary, release.weight]))
+        new.rename(Path(sys.argv[1], "live"))
+
+plan = QUICK.model_copy(update={"steps": tuple(range(1, 101)), "hold": 0.0, "interval": 0.01})
+print("begun", flush=True)
+asyncio.run(start(Path(sys.argv[1]), Kept(), plan).run())
+"""
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.2, 0.45])
+def test_a_process_that_is_killed_leaves_a_journal_to_go_on_from(
+    tmp_path: Path, seconds: float
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"begun\n"
+    time.sleep(seconds)
+    process.kill()
+    process.wait(10)
+    process.stdout.close()
+    record = latest(tmp_path)
+    if record is None:
+        return
+    kept = tmp_path / "live"
+    stable, canary, weight = json.loads(kept.read_text() if kept.exists() else '["v1", "v2", 0]')
+    target = FakeTarget(live=Release(stable, canary, weight))
+    # What is live is what the journal says, or what it says is under way.
+    under_way = record.state.weight if record.state.stage < 0 else record.state.stage + 1
+    assert target.live.weight in (record.state.weight, under_way)
+    assert asyncio.run(take_over(tmp_path, target, record).run()).phase is Phase.PROMOTED
+    weights = [each.weight for each in target.changes]
+    assert weights[:-1] == sorted(weights[:-1])

@@ -31,7 +31,7 @@ def test_a_line_is_written_whole_though_the_system_takes_it_in_parts(
     assert [entry.event for entry in read(journal.path).entries] == [Done()]
 
 
-def test_what_a_full_disk_took_of_a_line_is_taken_away(
+def test_what_a_full_disk_took_of_a_line_is_written_with_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal, transition = new(tmp_path)
@@ -48,7 +48,7 @@ def test_what_a_full_disk_took_of_a_line_is_taken_away(
         with pytest.raises(JournalError, match="No space left"):
             journal.write(Pause(), transition)
     journal.write(Done(), transition)
-    assert [entry.event for entry in read(journal.path).entries] == [Done()]
+    assert [entry.event for entry in read(journal.path).entries] == [Pause(), Done()]
 
 
 @pytest.mark.parametrize("last", [b"\0\0\0\0\n", b'{"at": "now"}\n', b'{"at": "no'])

@@ -43,8 +43,8 @@ SEEN = Observation(
 )
 
 
-def judged(outcome: Outcome, held: float) -> Judged:
-    return Judged(outcome=outcome, reason="figures", held=held, observation=SEEN)
+def judged(outcome: Outcome, held: float, seen: Observation = SEEN) -> Judged:
+    return Judged(outcome=outcome, reason="figures", held=held, observation=seen)
 
 
 @dataclass
@@ -264,6 +264,16 @@ def test_testers_need_not_be_many() -> None:
     world.carry_out(in_force=True, reported=True)
     world.send(judged(Outcome.NOT_ENOUGH_DATA, 10))
     assert world.action == Action(ActionKind.SPLIT, 10, 0)
+
+
+def test_testers_who_see_failures_are_not_enough_though_they_are_few() -> None:
+    world = World(Plan(testers_hold=10, wait=50))
+    world.carry_out(in_force=True, reported=True)
+    bad = SEEN.model_copy(update={"canary": Figures(requests=8, errors=6)})
+    world.send(judged(Outcome.NOT_ENOUGH_DATA, 10, bad))
+    assert (world.state.phase, world.action) == (Phase.WATCHING, None)
+    world.send(judged(Outcome.NOT_ENOUGH_DATA, 60, bad))
+    assert world.state.phase is Phase.ROLLING_BACK
 
 
 def test_a_gate_holds_the_weight_until_it_and_no_other_is_approved() -> None:

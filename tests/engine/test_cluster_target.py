@@ -156,6 +156,11 @@ class Measured(Prometheus):
         assert seconds > 0
         return self._canary if version == "v2" else GOOD
 
+    async def lost(self, service: str, namespace: str, seconds: float) -> float:
+        assert (service, namespace) == ("petdetailsservice", "pets")
+        assert seconds > 0
+        return 0.0
+
 
 @pytest.mark.parametrize(
     ("canary", "phase", "release"),

@@ -102,4 +102,4 @@ def test_a_failing_canary_is_found_by_mirrored_requests_before_any_caller_meets_
     assert record is not None
     assert plan.stages[state.stage].kind is Kind.MIRROR
     judged = [entry.event for entry in record.entries if isinstance(entry.event, Judged)]
-    assert judged[-1].observation.canary.errors >= 100
+    assert judged[-1].observation.canary.errors >= 10

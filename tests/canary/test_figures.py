@@ -1,0 +1,35 @@
+"""Whose the requests are that reached neither version."""
+
+import pytest
+
+from canary.figures import Figures, Observation, put_down
+from canary.target import Release
+
+
+@pytest.mark.parametrize(
+    ("stable", "canary", "lost", "weight", "own"),
+    [
+        pytest.param(900, 0, 100, 10, 100, id="every pod of the canary is gone"),
+        pytest.param(0, 100, 900, 10, 0, id="every pod of the stable version is gone"),
+        pytest.param(900, 60, 40, 10, 40, id="the canary went away within the window"),
+        pytest.param(0, 0, 500, 100, 500, id="at weight 100 all are the canary's"),
+        pytest.param(900, 5, 3, 0, 3, id="testers"),
+        pytest.param(0, 5, 300, 0, 0, id="the stable version is gone before any weight"),
+        pytest.param(900, 100, 0, 10, 0, id="nothing was lost"),
+    ],
+)
+def test_what_a_version_is_short_of_its_share_never_reached_it(
+    stable: int, canary: int, lost: int, weight: int, own: int
+) -> None:
+    known = Figures(requests=stable, errors=1 if stable else 0), Figures(requests=canary, p50=5)
+    first, second = put_down(*known, lost, weight)
+    assert (second.requests, second.errors, second.p50) == (canary + own, own, 5)
+    assert first.requests + second.requests == stable + canary + lost
+    assert first.errors + second.errors == known[0].errors + lost
+
+
+def test_what_is_due_to_the_canary_is_its_weight_or_its_copies() -> None:
+    seen = Observation(seconds=60, stable=Figures(requests=800), canary=Figures(requests=200))
+    assert Release("v1", "v2", 25).due(seen) == 250
+    assert Release("v1", "v2", 0, 50).due(seen) == 400
+    assert Release("v1", "v2").due(seen) == 0
