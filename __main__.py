@@ -51,7 +51,9 @@ if settings.platform == "gke":
         ),
     ).platform
 else:
-    platform = existing_platform(settings.kube_context, settings.image_registry)
+    platform = existing_platform(
+        settings.kube_context, settings.image_registry, settings.istio_platform
+    )
 in_cluster = pulumi.ResourceOptions(provider=platform.provider)
 collector = collector_host(OBSERVABILITY) if settings.tracing == "jaeger" else ""
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent
 PROJECT = "petmesh"
 CANARY_SERVICE = "petdetailsservice"
 SHOWN_CHARACTERS = 300
-CHARTS = ("base", "istiod", "gateway")
+CHARTS = ("base", "cni", "istiod", "gateway")
 TAKEN_NAMESPACES = ("default", "istio-system", "istio-ingress", "observability")
 
 DNS_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -171,6 +171,9 @@ class Settings(BaseModel):
     istio_charts: Annotated[str, AfterValidator(_charts)] = Field(
         description=f"an https:// or oci:// address or a folder with {', '.join(CHARTS)}"
     )
+    istio_platform: Literal["", "k3d", "k3s", "microk8s", "minikube"] = Field(
+        description="k3d, k3s, microk8s or minikube, or empty for any other cluster"
+    )
     ingress_service_type: Literal["LoadBalancer", "ClusterIP"] = Field(
         description="LoadBalancer or ClusterIP"
     )
@@ -304,6 +307,8 @@ def _shown(value: str) -> str:
 def _platform_problems(settings: Settings) -> Iterator[str]:
     if settings.platform == "gke" and not settings.google_project:
         yield "gcp:project is not set: run pulumi config set gcp:project YOUR_PROJECT_ID"
+    if settings.platform == "gke" and settings.istio_platform:
+        yield f"istioPlatform = {settings.istio_platform}: must be empty while platform is gke"
 
 
 def _ingress_problems(settings: Settings) -> Iterator[str]:

@@ -121,18 +121,19 @@ class GkePlatform(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def existing_platform(context: str, image_registry: str) -> Platform:
+def existing_platform(context: str, image_registry: str, helm_platform: str) -> Platform:
     """The platform of a cluster that exists, reached with the ambient kubeconfig.
 
     Args:
         context: The kube context; empty means the current one.
         image_registry: Where images are pushed to; empty where none is built.
+        helm_platform: What Istio's charts call it; empty for none.
     """
     provider = kubernetes.Provider("kubernetes", context=context or None)
     return Platform(
         provider=provider,
         image_registry=image_registry,
-        helm_platform="",
+        helm_platform=helm_platform,
         cluster_name=context or "current kube context",
         kubeconfig=None,
     )

@@ -9,6 +9,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 
 from istio.apis import SECURITY
 from istio.install import INJECTION_LABEL, SYSTEM_NAMESPACE
+from istio.pod_security import RESTRICTED
 from istio.view import View, ViewArgs
 
 
@@ -26,7 +27,7 @@ class MeshNamespaceArgs:
 
 
 class MeshNamespace(pulumi.ComponentResource):
-    """A namespace labelled for injection, with STRICT mutual TLS.
+    """A namespace labelled for injection, with STRICT mutual TLS and restricted pods.
 
     A proxy without a View of its own sees this namespace and istiod's.
 
@@ -40,7 +41,7 @@ class MeshNamespace(pulumi.ComponentResource):
         super().__init__("petmesh:istio:MeshNamespace", name, None, opts)
         namespace = kubernetes.core.v1.Namespace(
             f"{name}-namespace",
-            metadata={"name": args.namespace, "labels": INJECTION_LABEL},
+            metadata={"name": args.namespace, "labels": {**INJECTION_LABEL, **RESTRICTED}},
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
         )
         peers = CustomResource(

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from istio.install import INGRESS_NAMESPACE
+from istio.pod_security import RESTRICTED
 from istio.telemetry import AccessLogs, MeshTelemetry, MeshTelemetryArgs
 from observability import grafana, kiali, prometheus, tracing
 from observability.managed import ManagedPrometheus, ManagedPrometheusArgs
@@ -15,7 +16,6 @@ from observability.paths import close
 from observability.place import Place
 
 NAMESPACE = "observability"
-RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 Metrics = Literal["none", "prometheus", "managed"]
 Tracing = Literal["none", "jaeger"]
 

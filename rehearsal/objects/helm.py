@@ -75,6 +75,7 @@ class IstiodValues(Fields):
 
     mesh_config: MeshConfig
     pilot: Annotated[Any, CONTROL_PLANE] = None
+    seccomp_profile: Annotated[Any, CONTROL_PLANE] = None
     global_: Annotated[Any, Field(alias="global"), CONTROL_PLANE] = None
     base: Annotated[Any, CONTROL_PLANE] = None
     autoscale_enabled: Annotated[Any, CONTROL_PLANE] = None

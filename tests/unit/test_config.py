@@ -19,7 +19,7 @@ WEIGHT = "a whole number from 0 to 100"
 MEMBERS = "a list of members: user:, group: or serviceAccount: and an email address"
 RANGES = "a list of IPv4 CIDR ranges such as 203.0.113.0/24, not the whole internet"
 IMAGES = "a list of service/version=reference, each reference with a digest or a tag"
-CHARTS = "an https:// or oci:// address or a folder with base, istiod, gateway"
+CHARTS = "an https:// or oci:// address or a folder with base, cni, istiod, gateway"
 NAMESPACE = "not default, istio-system, istio-ingress, observability or kube-*"
 CLUSTER_NAME = "1 to 24 of a-z, 0-9 and -, a letter first and no - last"
 LOCATION = "a zone such as us-central1-a or a region such as us-central1"
@@ -68,6 +68,7 @@ REFUSED = [
     ("authorizedNetworks", '["203.0.113.7"]', RANGES),
     ("authorizedNetworks", '["0.0.0.0/1", "128.0.0.0/1"]', RANGES),
     ("authorizedNetworks", "[" * 100_000, RANGES),
+    ("istioPlatform", "eks", "k3d, k3s, microk8s or minikube, or empty for any other cluster"),
     ("kubeContext", "a b", "the name of a kube context"),
     ("imageRegistry", "-", REGISTRY),
     ("imageRegistry", "a..b", REGISTRY),
@@ -395,6 +396,11 @@ def test_a_missing_google_cloud_project_names_the_command_that_sets_it() -> None
     assert "pulumi config set gcp:project" in line
 
 
+def test_a_gke_cluster_is_no_other_platform() -> None:
+    config = {"gcp:project": "petmesh-test", "istioPlatform": "k3s"}
+    assert refusal("dev", **config) == ["istioPlatform = k3s: must be empty while platform is gke"]
+
+
 def test_a_cluster_that_exists_needs_no_google_cloud_project() -> None:
     assert read("local").platform == "existing"
 
@@ -433,6 +439,7 @@ def test_a_key_without_a_value_says_what_it_must_be() -> None:
         ("maxNodes", "100", 100),
         ("deletionProtection", "false", False),
         ("deletionProtection", "true", True),
+        ("istioPlatform", "k3d", "k3d"),
         ("kubeContext", "kind-pets", "kind-pets"),
         ("imageRegistry", "registry.example.com/team/pets", "registry.example.com/team/pets"),
         (

@@ -21,14 +21,14 @@ from tests.unit.declared import (
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 INGRESS = "istio-ingressgateway"
-CHARTS = {"istio-base": "base", "istiod": "istiod", INGRESS: "gateway"}
+CHARTS = {"istio-base": "base", "istio-cni": "cni", "istiod": "istiod", INGRESS: "gateway"}
 SERVICES = ("petservice", "petdetailsservice", "petmedicalhistoryservice")
 
 
 # Installation
 
 
-def test_istio_is_three_releases() -> None:
+def test_istio_is_four_releases() -> None:
     assert {each.name for each in local().of_type(RELEASE)} == set(CHARTS)
 
 
@@ -86,7 +86,11 @@ def test_no_disruption_budget_stands_over_a_single_pod() -> None:
 
 def test_the_charts_are_told_the_platform() -> None:
     assert release(gke(), "istiod")["values"]["global"]["platform"] == "gke"
+    assert release(gke(), "istio-cni")["values"]["global"]["platform"] == "gke"
     assert "platform" not in release(local(), "istiod")["values"]["global"]
+    assert "global" not in release(local(), "istio-cni")["values"]
+    for name in ("istiod", "istio-cni"):
+        assert release(local(istioPlatform="k3d"), name)["values"]["global"]["platform"] == "k3d"
 
 
 def test_the_ingress_is_a_load_balancer_or_reached_by_a_port_forward() -> None:
@@ -106,7 +110,9 @@ def test_the_ingress_is_a_load_balancer_or_reached_by_a_port_forward() -> None:
 
 def test_each_release_comes_after_the_one_that_it_needs() -> None:
     stack = local()
-    base, istiod, gateway = (stack.one(RELEASE, name) for name in CHARTS)
+    base, cni, istiod, gateway = (stack.one(RELEASE, name) for name in CHARTS)
+    assert is_after(stack, cni, base)
+    assert is_after(stack, istiod, cni)
     assert is_after(stack, istiod, base)
     assert is_after(stack, gateway, istiod)
 
@@ -133,7 +139,7 @@ def test_istios_objects_come_after_the_crds_and_the_webhook_that_checks_them() -
 @pytest.mark.parametrize("namespace", ["pets", "istio-ingress"])
 def test_a_namespace_with_injected_pods_is_labelled(namespace: str) -> None:
     labels = manifest(local(), "Namespace", namespace).inputs["metadata"]["labels"]
-    assert labels == {"istio-injection": "enabled"}
+    assert labels["istio-injection"] == "enabled"
 
 
 def test_pods_come_after_all_that_injects_and_guards_them() -> None:
@@ -142,6 +148,7 @@ def test_pods_come_after_all_that_injects_and_guards_them() -> None:
         service = name.rpartition("-")[0]
         for earlier in (
             stack.one(RELEASE, "istiod"),
+            stack.one(RELEASE, "istio-cni"),
             manifest(stack, "Namespace", "pets"),
             manifest(stack, "PeerAuthentication", "default"),
             manifest(stack, "AuthorizationPolicy", service),

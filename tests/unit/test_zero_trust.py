@@ -3,7 +3,16 @@
 import pytest
 
 from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, SERVICES, callers
-from tests.unit.declared import in_namespace, is_after, local, local_otherwise, manifest, manifests
+from tests.unit.declared import (
+    in_namespace,
+    is_after,
+    local,
+    local_otherwise,
+    manifest,
+    manifests,
+    pod,
+    release,
+)
 
 # Identities, methods and paths
 
@@ -89,3 +98,48 @@ def test_no_pod_starts_with_a_wider_view() -> None:
         service = name.rpartition("-")[0]
         assert is_after(stack, deployment, manifest(stack, "Sidecar", service))
         assert is_after(stack, deployment, manifest(stack, "Sidecar", "default"))
+
+
+# Pods without privileges
+
+
+@pytest.mark.parametrize("namespace", ["pets", "istio-ingress", "istio-system", "observability"])
+def test_every_pod_is_restricted(namespace: str) -> None:
+    stack = local(metrics="prometheus")
+    labels = manifest(stack, "Namespace", namespace).inputs["metadata"]["labels"]
+    prefix = "pod-security.kubernetes.io/"
+    assert {key: value for key, value in labels.items() if key.startswith(prefix)} == {
+        f"{prefix}enforce": "restricted",
+        f"{prefix}enforce-version": "v1.34",
+        f"{prefix}audit": "restricted",
+        f"{prefix}audit-version": "latest",
+        f"{prefix}warn": "restricted",
+        f"{prefix}warn-version": "latest",
+    }
+
+
+def test_no_pod_needs_a_capability_to_redirect_its_traffic() -> None:
+    stack = local()
+    assert release(stack, "istiod")["values"]["pilot"] == {"cni": {"enabled": True}}
+    plugin = release(stack, "istio-cni")
+    assert plugin["namespace"] == "kube-system"
+    assert plugin["values"]["repair"] == {"enabled": True, "repairPods": True}
+
+
+def test_every_pod_and_every_injected_container_has_the_runtimes_seccomp_profile() -> None:
+    stack = local()
+    default = {"type": "RuntimeDefault"}
+    istiod = release(stack, "istiod")["values"]
+    assert istiod["seccompProfile"] == default
+    assert istiod["global"]["proxy"]["seccompProfile"] == default
+    assert release(stack, "istio-cni")["values"]["seccompProfile"] == default
+    gateway = release(stack, "istio-ingressgateway")["values"]["securityContext"]
+    assert gateway["seccompProfile"] == default
+    assert gateway["runAsNonRoot"] is True
+    for name in manifests(stack, "Deployment"):
+        assert pod(stack, name)["securityContext"]["seccompProfile"] == default
+
+
+def test_the_gateway_listens_on_low_ports_without_a_capability() -> None:
+    gateway = release(local(), "istio-ingressgateway")["values"]["securityContext"]
+    assert gateway["sysctls"] == [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]
