@@ -2,12 +2,13 @@
 
 from pulumi_policy import Policy
 
-from policy import cluster, gcp, mesh, pods, supply
+from policy import cluster, gcp, mesh, namespaces, pods, supply
 
 RULES: tuple[Policy, ...] = (
     *gcp.RULES,
     *supply.RULES,
     *pods.RULES,
     *cluster.RULES,
+    *namespaces.RULES,
     *mesh.RULES,
 )

@@ -190,6 +190,26 @@ BROKEN: list[Case] = [
         )
     ),
     *(
+        (
+            "namespaces-allow-nothing",
+            "AuthorizationPolicy",
+            "pets-allow-nothing",
+            field,
+            value,
+            text,
+        )
+        for field, value, text in (
+            (
+                "spec.selector",
+                {"matchLabels": {"app": "petservice"}},
+                'Namespace pets: metadata.labels.istio-injection is "enabled": add an',
+            ),
+            ("spec.action", "AUDIT", "Namespace pets: "),
+            ("spec.rules", [{"to": [{"operation": {"methods": ["GET"]}}]}], "Namespace pets: "),
+            ("metadata.namespace", "elsewhere", "Namespace pets: "),
+        )
+    ),
+    *(
         ("mutual-tls-is-strict", "PeerAuthentication", "default", field, value, text)
         for field, value, text in (
             ("spec.mtls.mode", "PERMISSIVE", 'spec.mtls.mode is "PERMISSIVE": set it to STRICT'),

@@ -87,7 +87,7 @@ def without(stack: Declaration, kind: str, name: str) -> Declaration:
 
 def _is(each: Resource, name: str) -> bool:
     metadata: Mapping[str, Any] = each.inputs.get("metadata") or {}
-    return not each.read_id and (metadata.get("name") or each.name) == name
+    return not each.read_id and name in (metadata.get("name"), each.name)
 
 
 def _with(data: Any, path: str, value: Any) -> Any:  # noqa: ANN401 (data)

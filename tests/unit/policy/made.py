@@ -233,6 +233,17 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
             )
         ],
     ),
+    "a namespace outside of the mesh, and a closed one": (
+        "namespaces-allow-nothing",
+        [
+            resource("kubernetes:core/v1:Namespace", "out", metadata={"name": "out"}),
+            resource(
+                "kubernetes:core/v1:Namespace",
+                metadata={"name": "pets", "labels": {"istio-injection": "enabled"}},
+            ),
+            istio("AuthorizationPolicy", "security"),
+        ],
+    ),
     "strict on a port": (
         "mutual-tls-is-strict",
         [
