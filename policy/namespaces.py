@@ -1,11 +1,20 @@
-"""Namespaces of the mesh: closed until somebody is let in by name."""
+"""Namespaces: restricted pods alone, and in the mesh nobody let in who isn't named."""
 
 from collections.abc import Iterator, Sequence
 
-from policy.rules import Subject, Trouble, stack_rule
-from policy.values import UNKNOWN, at
+from policy.rules import Subject, Trouble, resource_rule, stack_rule
+from policy.values import UNKNOWN, at, entries
 
 _INJECTION = "istio-injection"
+_ENFORCE = "pod-security.kubernetes.io/enforce"
+
+
+def _restricted(subject: Subject) -> Iterator[Trouble]:
+    # A label's name has dots of its own: no path leads to it.
+    labels = entries(subject.properties, "metadata.labels")
+    if subject.kind == "Namespace" and labels.get(_ENFORCE) not in ("restricted", UNKNOWN):
+        mend = "set it to restricted: the API server then holds to it whatever makes a pod"
+        yield Trouble(f"metadata.labels[{_ENFORCE}]", labels.get(_ENFORCE), mend)
 
 
 def _allow_nothing(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
@@ -32,6 +41,11 @@ def _allows_nothing(policy: Subject) -> bool:
 
 
 RULES = (
+    resource_rule(
+        "namespaces-restricted",
+        "A namespace enforces the restricted Pod Security Standard, for charts' pods too.",
+        _restricted,
+    ),
     stack_rule(
         "namespaces-allow-nothing",
         "A namespace of the mesh refuses what no AuthorizationPolicy allows.",

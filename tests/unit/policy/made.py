@@ -4,6 +4,7 @@ from rehearsal.program import UNKNOWN, Resource
 from tests.unit.policy.judged import BUDGET, container, istio, resource, workload
 
 HEX = "0" * 64
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 # What no stack has, and no stack may have.
 REFUSED: dict[str, tuple[str, list[Resource], str]] = {
@@ -78,6 +79,21 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
             )
         ],
         'subjects[0].name is "default"',
+    ),
+    "a namespace that says nothing of its pods": (
+        "namespaces-restricted",
+        [resource("kubernetes:core/v1:Namespace", metadata={"name": "free"})],
+        "Namespace free: metadata.labels[pod-security.kubernetes.io/enforce] is not set: set it",
+    ),
+    "a namespace of baseline pods": (
+        "namespaces-restricted",
+        [
+            resource(
+                "kubernetes:core/v1:Namespace",
+                metadata={"labels": {"pod-security.kubernetes.io/enforce": "baseline"}},
+            )
+        ],
+        'enforce] is "baseline"',
     ),
     "no budget": ("workloads-have-a-budget", [workload()], "Deployment pets/tried:"),
     "no budget for a set": ("workloads-have-a-budget", [workload("StatefulSet")], "StatefulSet"),
@@ -236,13 +252,21 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
     "a namespace outside of the mesh, and a closed one": (
         "namespaces-allow-nothing",
         [
-            resource("kubernetes:core/v1:Namespace", "out", metadata={"name": "out"}),
             resource(
                 "kubernetes:core/v1:Namespace",
-                metadata={"name": "pets", "labels": {"istio-injection": "enabled"}},
+                "out",
+                metadata={"name": "out", "labels": RESTRICTED},
+            ),
+            resource(
+                "kubernetes:core/v1:Namespace",
+                metadata={"name": "pets", "labels": {"istio-injection": "enabled", **RESTRICTED}},
             ),
             istio("AuthorizationPolicy", "security"),
         ],
+    ),
+    "a restricted namespace": (
+        "namespaces-restricted",
+        [resource("kubernetes:core/v1:Namespace", metadata={"labels": RESTRICTED})],
     ),
     "strict on a port": (
         "mutual-tls-is-strict",
