@@ -6,28 +6,30 @@ import pulumi
 
 from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, VERSIONS, Service, callers
 from apps.service import MeshService, MeshServiceArgs
-from infra.load_balancer import PROXIES, LoadBalancer, LoadBalancerArgs
+from infra.load_balancer import PROXIES, SOURCES, LoadBalancer, LoadBalancerArgs
 from infra.platform import GkePlatform, GkePlatformArgs, existing_platform
 from istio.certificate import IssuedCertificate, IssuedCertificateArgs
 from istio.egress import ExternalHost, ExternalHostArgs
 from istio.ingress import PublicRoute, PublicRouteArgs
 from istio.install import (
     HTTP_PORT,
+    INGRESS,
     INGRESS_GATEWAY,
     INGRESS_HEALTH,
     INGRESS_NAMESPACE,
-    INGRESS_PRINCIPAL,
     INGRESS_SELECTOR,
     IstioMesh,
     IstioMeshArgs,
 )
 from istio.namespace import MeshNamespace, MeshNamespaceArgs
+from istio.network import PUBLIC_TLS, NoOtherPaths, Path
 from istio.rate_limit import RateLimit, RateLimitArgs
 from istio.routing import CALLER_DEADLINE_SECONDS, WeightedRoute, WeightedRouteArgs
-from istio.security import NothingElse, PublicMethods, PublicMethodsArgs, principal
+from istio.security import Caller, NothingElse, PublicMethods, PublicMethodsArgs
+from observability.scrapers import scrapers
 from observability.stack import NAMESPACE as OBSERVABILITY
 from observability.stack import Observability, ObservabilityArgs
-from observability.tracing import collector_host, service_environment
+from observability.tracing import OTLP_PORTS, collector_host, service_environment
 from settings import known_versions, load
 
 settings = load(VERSIONS)
@@ -56,6 +58,8 @@ else:
     )
 in_cluster = pulumi.ResourceOptions(provider=platform.provider)
 collector = collector_host(OBSERVABILITY) if settings.tracing == "jaeger" else ""
+to_collector = [Path(OTLP_PORTS, OBSERVABILITY)] if collector else []
+scraping, scraping_istiod = scrapers(settings.metrics, OBSERVABILITY)
 
 # The mesh, closed towards the outside.
 mesh = IstioMesh(
@@ -69,6 +73,14 @@ mesh = IstioMesh(
         ingress_proxies=PROXIES if settings.google_balanced else 0,
         min_replicas=settings.min_replicas,
         max_replicas=settings.max_replicas,
+        proxies=[settings.namespace],
+        ingress_sources=SOURCES if settings.google_balanced else (),
+        ingress_called=[
+            Path([PETSERVICE.port], settings.namespace, {"app": PETSERVICE.name}),
+            *to_collector,
+        ],
+        scrapers=scraping,
+        istiod_scrapers=scraping_istiod,
         trace_collector=collector,
     ),
     in_cluster,
@@ -99,7 +111,7 @@ def deploy(
     running: Sequence[str] = (),
     subsets: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
-    reached: Sequence[str] = (),
+    outside: str = "",
 ) -> MeshService:
     """One service: all that this checkout builds of it, unless other versions are named."""
     traces: Mapping[str, str] = {}
@@ -112,8 +124,11 @@ def deploy(
             namespace=settings.namespace,
             running=running or service.versions,
             subsets=subsets or service.versions,
-            callers=[principal(settings.namespace, each.name) for each in callers(service)]
-            or [INGRESS_PRINCIPAL],
+            callers=[
+                Caller(settings.namespace, each.name, {"app": each.name})
+                for each in callers(service)
+            ]
+            or [INGRESS],
             registry=platform.image_registry,
             image_platform=settings.image_platform,
             given_images=settings.given_images,
@@ -121,7 +136,12 @@ def deploy(
             max_replicas=settings.max_replicas,
             needs=[mesh.ready, *pets.ready],
             environment={**(environment or {}), **traces},
-            reached=[*reached, *([f"{OBSERVABILITY}/{collector}"] if collector else [])],
+            reached=[
+                *([f"./{outside}"] if outside else []),
+                *([f"{OBSERVABILITY}/{collector}"] if collector else []),
+            ],
+            reached_paths=[*([PUBLIC_TLS] if outside else []), *to_collector],
+            scrapers=scraping,
         ),
         in_cluster,
     )
@@ -141,7 +161,13 @@ petservice = deploy(
         "UPSTREAM_TIMEOUT_SECONDS": CALLER_DEADLINE_SECONDS,
         "DOG_API_URL": f"http://{settings.dog_api_host}{settings.dog_api_path}",
     },
-    reached=[f"./{settings.dog_api_host}"] if settings.dog_api_enabled else [],
+    outside=settings.dog_api_host if settings.dog_api_enabled else "",
+)
+no_other_paths = NoOtherPaths(
+    "pets-default-deny",
+    settings.namespace,
+    [details.paths, history.paths, petservice.paths],
+    in_cluster,
 )
 nothing_else = NothingElse(
     "pets-allow-nothing",
@@ -190,7 +216,11 @@ public_methods = PublicMethods(
 ingress_only = NothingElse(
     "ingress-allow-nothing", INGRESS_NAMESPACE, [public_methods.policy], in_cluster
 )
-guards: list[pulumi.Resource] = [nothing_else.policy, ingress_only.policy]
+guards: list[pulumi.Resource] = [
+    no_other_paths.policy,
+    nothing_else.policy,
+    ingress_only.policy,
+]
 if settings.ingress_tls == "certManager":
     certificate = IssuedCertificate(
         "ingress",

@@ -10,7 +10,8 @@ from apps.catalog import Service
 from apps.image import ServiceImage, ServiceImageArgs
 from apps.workload import PORT_NAME, Workload, WorkloadArgs
 from istio.destinations import Destination, DestinationArgs
-from istio.security import Callers, CallersArgs
+from istio.network import XDS, Path, PodPaths, PodPathsArgs
+from istio.security import Caller, Callers, CallersArgs
 from istio.view import View, ViewArgs
 
 
@@ -23,7 +24,7 @@ class MeshServiceArgs:
         namespace: Its namespace, labelled for injection.
         running: The versions that run.
         subsets: The versions that a route can name; those that run are among them.
-        callers: The identities in mutual TLS that may call it.
+        callers: The workloads that may call it.
         registry: Where its images are pushed to.
         image_platform: What they are built for, such as linux/amd64.
         given_images: Images that exist already, by service and version.
@@ -32,13 +33,15 @@ class MeshServiceArgs:
         needs: What has to be there before its objects and its pods.
         environment: Environment variables of every version.
         reached: Hosts besides those of the services that it calls, as namespace/name.
+        reached_paths: The network paths to these.
+        scrapers: The network paths to it of what scrapes its metrics.
     """
 
     service: Service
     namespace: str
     running: Sequence[str]
     subsets: Sequence[str]
-    callers: Sequence[str]
+    callers: Sequence[Caller]
     registry: pulumi.Input[str]
     image_platform: str
     given_images: Mapping[tuple[str, str], str]
@@ -47,6 +50,8 @@ class MeshServiceArgs:
     needs: Sequence[pulumi.Resource]
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     reached: Sequence[str] = ()
+    reached_paths: Sequence[Path] = ()
+    scrapers: Sequence[Path] = ()
 
 
 class MeshService(pulumi.ComponentResource):
@@ -56,7 +61,8 @@ class MeshService(pulumi.ComponentResource):
         host: The service's name in the whole cluster.
         images: The image reference of each version that runs.
         ready: What a route to the service depends on: its subsets, and the pods in them.
-        policy: What lets its callers in.
+        policy: What lets its callers ask it.
+        paths: What opens its network paths.
     """
 
     def __init__(
@@ -70,7 +76,7 @@ class MeshService(pulumi.ComponentResource):
             CallersArgs(
                 service=service.name,
                 namespace=args.namespace,
-                principals=args.callers,
+                callers=args.callers,
                 methods=service.methods,
                 paths=[service.path],
                 needs=args.needs,
@@ -89,6 +95,7 @@ class MeshService(pulumi.ComponentResource):
             ViewArgs(args.namespace, [*known, *args.reached], args.needs, service.name),
             opts=child,
         ).sidecar
+        self.paths: pulumi.Resource = PodPaths(f"{name}-paths", _paths(args), opts=child).policy
         after_namespace = pulumi.ResourceOptions(parent=self, depends_on=args.needs)
         account = kubernetes.core.v1.ServiceAccount(
             f"{name}-account",
@@ -135,7 +142,7 @@ class MeshService(pulumi.ComponentResource):
                     min_replicas=args.min_replicas,
                     max_replicas=args.max_replicas,
                     environment=args.environment,
-                    needs=[*args.needs, account, self.policy, view],
+                    needs=[*args.needs, account, self.policy, self.paths, view],
                 ),
                 opts=child,
             )
@@ -146,3 +153,22 @@ class MeshService(pulumi.ComponentResource):
 
 def _known(service: Service) -> Sequence[Service]:
     return (service, *service.calls)
+
+
+def _paths(args: MeshServiceArgs) -> PodPathsArgs:
+    service = args.service
+    return PodPathsArgs(
+        name=service.name,
+        namespace=args.namespace,
+        labels={"app": service.name},
+        callers=[
+            *(Path([service.port], each.namespace, each.labels) for each in args.callers),
+            *args.scrapers,
+        ],
+        called=[
+            XDS,
+            *(Path([each.port], args.namespace, {"app": each.name}) for each in service.calls),
+            *args.reached_paths,
+        ],
+        needs=args.needs,
+    )

@@ -17,6 +17,9 @@ MINIMUM_TLS = "TLS_1_2"
 # It adds two addresses to X-Forwarded-For: the client's, then its own.
 # https://cloud.google.com/load-balancing/docs/https#x-forwarded-for_header
 PROXIES = 2
+# Where its requests and its health checks come from.
+# https://cloud.google.com/load-balancing/docs/firewall-rules
+SOURCES = ("130.211.0.0/22", "35.191.0.0/16")
 _TO_HTTPS = {"scheme": "https", "statusCode": 301}
 
 

@@ -7,16 +7,27 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from istio.network import (
+    API_SERVER,
+    INJECTION_PORT,
+    ISTIOD,
+    SYSTEM_NAMESPACE,
+    XDS,
+    XDS_PORT,
+    NoOtherPaths,
+    Path,
+    PodPaths,
+    PodPathsArgs,
+)
 from istio.pod_security import RESTRICTED, SECCOMP
-from istio.security import principal
+from istio.security import Caller
 
-SYSTEM_NAMESPACE = "istio-system"
 # GKE requires it: what is critical to a node may run nowhere else there.
 CNI_NAMESPACE = "kube-system"
 INGRESS_NAMESPACE = "istio-ingress"
 INGRESS_GATEWAY = "istio-ingressgateway"
 INGRESS_SELECTOR = {"app": INGRESS_GATEWAY, "istio": INGRESS_GATEWAY.removeprefix("istio-")}
-INGRESS_PRINCIPAL = principal(INGRESS_NAMESPACE, INGRESS_GATEWAY)
+INGRESS = Caller(INGRESS_NAMESPACE, INGRESS_GATEWAY, INGRESS_SELECTOR)
 # Where the gateway's pods tell whether they take requests.
 INGRESS_HEALTH = (15021, "/healthz/ready")
 INJECTION_LABEL = {"istio-injection": "enabled"}
@@ -46,6 +57,11 @@ class IstioMeshArgs:
             X-Forwarded-For, so that the client's is the one before them; 0 where there is none.
         min_replicas: Fewest pods of istiod and of the ingress gateway.
         max_replicas: Most pods of istiod and of the ingress gateway.
+        proxies: The namespaces of the mesh, the ingress gateway's aside.
+        ingress_sources: The CIDR ranges that the ingress gateway is reached from; none means any.
+        ingress_called: The network paths of the ingress gateway to what it calls.
+        scrapers: The network paths to the ingress gateway of what scrapes its metrics.
+        istiod_scrapers: The network paths to istiod of what scrapes its metrics.
         trace_collector: The Service that takes traces by OTLP over gRPC; empty for no tracing.
     """
 
@@ -57,6 +73,11 @@ class IstioMeshArgs:
     ingress_proxies: int
     min_replicas: int
     max_replicas: int
+    proxies: Sequence[str]
+    ingress_called: Sequence[Path]
+    ingress_sources: Sequence[str] = ()
+    scrapers: Sequence[Path] = ()
+    istiod_scrapers: Sequence[Path] = ()
     trace_collector: str = ""
 
 
@@ -95,16 +116,24 @@ class IstioMesh(pulumi.ComponentResource):
             depends_on=[system],
         )
         cni = self._release("istio-cni", "cni", CNI_NAMESPACE, _cni_values(args), depends_on=[base])
+        istiod_paths = self._paths("istiod", SYSTEM_NAMESPACE, ISTIOD, _istiod_paths(args), system)
+        gateway_paths = self._paths(
+            INGRESS_GATEWAY, INGRESS_NAMESPACE, INGRESS_SELECTOR, _gateway_paths(args), ingress
+        )
         # After the plugin, and gone before it: a pod without it can neither start nor end.
         istiod = self._release(
-            "istiod", "istiod", SYSTEM_NAMESPACE, _istiod_values(args), depends_on=[base, cni]
+            "istiod",
+            "istiod",
+            SYSTEM_NAMESPACE,
+            _istiod_values(args),
+            depends_on=[base, cni, istiod_paths],
         )
         gateway = self._release(
             INGRESS_GATEWAY,
             "gateway",
             INGRESS_NAMESPACE,
             _gateway_values(args),
-            depends_on=[ingress, istiod],
+            depends_on=[ingress, istiod, gateway_paths],
         )
         service = kubernetes.core.v1.Service(
             INGRESS_GATEWAY,
@@ -133,6 +162,25 @@ class IstioMesh(pulumi.ComponentResource):
             self.ingress_address = None
         self.register_outputs({"ingress_address": self.ingress_address})
 
+    def _paths(
+        self,
+        name: str,
+        namespace: str,
+        labels: Mapping[str, str],
+        paths: tuple[Sequence[Path], Sequence[Path]],
+        there: pulumi.Resource,
+    ) -> pulumi.Resource:
+        """Open the paths of some pods, from their callers and to what they call; close all else."""
+        callers, called = paths
+        child = pulumi.ResourceOptions(parent=self)
+        opened = PodPaths(
+            f"{name}-paths",
+            PodPathsArgs(name, namespace, labels, callers, called, [there]),
+            opts=child,
+        ).policy
+        NoOtherPaths(f"{namespace}-default-deny", namespace, [opened], opts=child)
+        return opened
+
     def _release(
         self,
         name: str,
@@ -153,6 +201,25 @@ class IstioMesh(pulumi.ComponentResource):
             timeout=TIMEOUT_SECONDS,
             opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
         )
+
+
+def _istiod_paths(args: IstioMeshArgs) -> tuple[Sequence[Path], Sequence[Path]]:
+    callers = [
+        # The API server calls the webhooks from an address of its own.
+        Path([INJECTION_PORT]),
+        *(Path([XDS_PORT], namespace) for namespace in (INGRESS_NAMESPACE, *args.proxies)),
+        *args.istiod_scrapers,
+    ]
+    return callers, [API_SERVER]
+
+
+def _gateway_paths(args: IstioMeshArgs) -> tuple[Sequence[Path], Sequence[Path]]:
+    ports = [port for _, port, _ in _ports(args)]
+    if args.ingress_sources:
+        # A load balancer that checks the pods' health itself.
+        ports.append(INGRESS_HEALTH[0])
+    opened = Path(ports, addresses=args.ingress_sources)
+    return [opened, *args.scrapers], [XDS, *args.ingress_called]
 
 
 def _cni_values(args: IstioMeshArgs) -> Mapping[str, object]:

@@ -10,13 +10,28 @@ from istio.apis import SECURITY
 
 
 @dataclass(frozen=True)
+class Caller:
+    """A workload that calls another.
+
+    Attributes:
+        namespace: Its namespace.
+        service_account: Its ServiceAccount: its identity in mutual TLS.
+        labels: Its pods' labels.
+    """
+
+    namespace: str
+    service_account: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class CallersArgs:
     """Who may ask a service for what.
 
     Attributes:
         service: The service's name, also its pods' label `app`.
         namespace: Its namespace.
-        principals: The callers' identities in mutual TLS.
+        callers: The callers.
         methods: The HTTP methods that they may use.
         paths: The paths that they may ask for, as Istio path templates.
         needs: What has to be there first: the namespace.
@@ -24,7 +39,7 @@ class CallersArgs:
 
     service: str
     namespace: str
-    principals: Sequence[str]
+    callers: Sequence[Caller]
     methods: Sequence[str]
     paths: Sequence[str]
     needs: Sequence[pulumi.Resource]
@@ -51,7 +66,9 @@ class Callers(pulumi.ComponentResource):
                 "action": "ALLOW",
                 "rules": [
                     {
-                        "from": [{"source": {"principals": list(args.principals)}}],
+                        "from": [
+                            {"source": {"principals": [_principal(each) for each in args.callers]}}
+                        ],
                         "to": [
                             {
                                 "operation": {
@@ -142,6 +159,5 @@ class NothingElse(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def principal(namespace: str, service_account: str) -> str:
-    """The identity in mutual TLS of the pods that run as a service account."""
-    return f"cluster.local/ns/{namespace}/sa/{service_account}"
+def _principal(caller: Caller) -> str:
+    return f"cluster.local/ns/{caller.namespace}/sa/{caller.service_account}"

@@ -20,6 +20,8 @@ from observability.place import Place
 COLLECTOR_APP = COLLECTOR.name
 JAEGER_APP = JAEGER.name
 OTLP_HTTP_PORT = 4318
+# The collector's, for proxies and for services.
+OTLP_PORTS = (OTLP_PORT, OTLP_HTTP_PORT)
 UI_PORT = 16686
 QUERY_PORT = 16685
 _HEALTH_PORT = 13133

@@ -1,19 +1,21 @@
-"""What is declared but can't work: names that lead nowhere. Envoy answers 503 or 404 there."""
+"""What is declared but can't work: names that lead nowhere, and paths that are closed."""
 
 from collections.abc import Iterator
 
 from rehearsal.envoy.names import MESH_GATEWAY, full_host, selects
 from rehearsal.objects.istio import VirtualService, WeightedDestination
 from rehearsal.objects.mesh import Mesh
+from rehearsal.paths import closed_paths
 
 
 def findings(mesh: Mesh) -> tuple[str, ...]:
-    """One line for each name that leads nowhere."""
+    """One line for each name that leads nowhere, and for each path that is used but closed."""
     return (
         *_services(mesh),
         *_subsets(mesh),
         *_gateways(mesh),
         *(line for service in mesh.virtual_services for line in _routes(mesh, service)),
+        *closed_paths(mesh),
     )
 
 

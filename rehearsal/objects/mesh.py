@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from rehearsal.objects import cert_manager, envoy_filter, helm, istio, kubernetes
+from rehearsal.objects import cert_manager, envoy_filter, helm, istio, kubernetes, network
 from rehearsal.objects.fields import Fields, Metadata, Omission, RefusedError, group, read_marks
 from rehearsal.program import Declaration, Resource
 
@@ -29,6 +29,7 @@ _MODELS: Mapping[str, type[Fields]] = {
     "cert-manager.io/v1:Certificate": cert_manager.Certificate,
     "security.istio.io/v1:PeerAuthentication": istio.PeerAuthentication,
     "security.istio.io/v1:AuthorizationPolicy": istio.AuthorizationPolicy,
+    "networking.k8s.io/v1:NetworkPolicy": network.NetworkPolicy,
     "telemetry.istio.io/v1:Telemetry": istio.Telemetry,
 }
 _NO_METRICS = "no metrics back end is started: Envoy's own statistics are read"
@@ -46,7 +47,10 @@ _LEFT_OUT_KINDS = {
     "gateway.networking.k8s.io/v1:HTTPRoute": _BALANCED,
     "networking.gke.io/v1:GCPGatewayPolicy": _BALANCED,
     "networking.gke.io/v1:HealthCheckPolicy": _BALANCED,
-    "networking.k8s.io/v1:NetworkPolicy": "processes of one machine share its loopback network",
+}
+_CHECKED: Mapping[type[Fields], str] = {
+    network.NetworkPolicy: "processes of one machine share its loopback network; "
+    "whether one closes a path that the mesh uses is checked on paper",
 }
 _LEFT_OUT_CHARTS = {
     "base": "there is no API server that needs Istio's CRDs",
@@ -106,6 +110,8 @@ class Mesh:
     authorization_policies: tuple[istio.AuthorizationPolicy, ...]
     access_logging: tuple[istio.AccessLogging, ...]
     sidecars: tuple[istio.Sidecar, ...]
+    namespaces: tuple[kubernetes.Namespace, ...]
+    network_policies: tuple[network.NetworkPolicy, ...]
     omissions: tuple[Omission, ...]
 
     def service_host(self, service: kubernetes.Service) -> str:
@@ -160,6 +166,8 @@ class _Gatherer:
             authorization_policies=self._all(istio.AuthorizationPolicy),
             access_logging=self._access_logging(),
             sidecars=self._all(istio.Sidecar),
+            namespaces=self._all(kubernetes.Namespace),
+            network_policies=self._all(network.NetworkPolicy),
             omissions=group(self._omissions),
         )
 
@@ -199,6 +207,8 @@ class _Gatherer:
         for path, metadata in marked:
             for mark, reason in read_marks(metadata, what, path):
                 self._leave_out(f"{kind}: {mark}", reason, label)
+        if model in _CHECKED:
+            self._leave_out(kind, _CHECKED[model], label)
         self._objects[model].append(read)
 
     def _take_release(self, resource: Resource) -> None:

@@ -19,7 +19,7 @@ from infra.kubeconfig import kubeconfig
 from infra.registry import ImageRepository, ImageRepositoryArgs
 from istio.install import IstioMesh, IstioMeshArgs
 from istio.routing import WeightedRoute, WeightedRouteArgs
-from istio.security import Callers, CallersArgs, principal
+from istio.security import Caller, Callers, CallersArgs
 
 T = TypeVar("T")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -220,6 +220,8 @@ def mesh(ingress_service_type: str) -> IstioMesh:
             ingress_proxies=0,
             min_replicas=1,
             max_replicas=2,
+            proxies=["pets"],
+            ingress_called=[],
         ),
     )
 
@@ -253,7 +255,7 @@ def test_the_weights_are_told_once_the_route_is_in_force() -> None:
 
 def test_every_caller_of_a_service_is_in_its_policy() -> None:
     cloud = Cloud()
-    callers = [principal("pets", "front"), principal("jobs", "nightly")]
+    callers = [Caller("pets", "front", {}), Caller("jobs", "nightly", {})]
     args = CallersArgs("details", "pets", callers, ["GET"], ["/pet/{*}"], ())
     cloud.run(lambda: Callers("details-callers", args).policy.urn)
     [rule] = cloud.inputs("AuthorizationPolicy", "details-callers")["spec"]["rules"]

@@ -360,5 +360,5 @@ def test_the_namespace_is_configs() -> None:
         for each in in_cluster(stack)
         if each.inputs.get("metadata", {}).get("namespace", "istio-system") not in system
     ]
-    assert len(in_mesh) == 34
+    assert len(in_mesh) == 38
     assert set(in_mesh) == {"dev-pets"}

@@ -24,6 +24,7 @@ KUBERNETES_KINDS = {
     "Deployment",
     "HorizontalPodAutoscaler",
     "Namespace",
+    "NetworkPolicy",
     "PodDisruptionBudget",
     "Service",
     "ServiceAccount",

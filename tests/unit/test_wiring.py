@@ -26,6 +26,7 @@ TOP = {
     "petmesh:istio:IssuedCertificate",
     "petmesh:istio:IstioMesh",
     "petmesh:istio:MeshNamespace",
+    "petmesh:istio:NoOtherPaths",
     "petmesh:istio:NothingElse",
     "petmesh:istio:PublicMethods",
     "petmesh:istio:PublicRoute",

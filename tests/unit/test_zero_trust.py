@@ -1,9 +1,13 @@
 """What may reach what: identities, methods and paths, each proxy's view, each pod's network."""
 
+from typing import Any
+
 import pytest
 
 from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, SERVICES, callers
+from rehearsal.program import Declaration
 from tests.unit.declared import (
+    gke,
     in_namespace,
     is_after,
     local,
@@ -143,3 +147,176 @@ def test_every_pod_and_every_injected_container_has_the_runtimes_seccomp_profile
 def test_the_gateway_listens_on_low_ports_without_a_capability() -> None:
     gateway = release(local(), "istio-ingressgateway")["values"]["securityContext"]
     assert gateway["sysctls"] == [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]
+
+
+# Network paths
+
+ANY: tuple[str, ...] = ("anywhere",)
+ISTIOD = ("pods", "istio-system", "app=istiod")
+SERVICE_PATHS = {
+    "petservice": ("istio-ingress", "app=istio-ingressgateway,istio=ingressgateway"),
+    "petdetailsservice": ("pets", "app=petservice"),
+    "petmedicalhistoryservice": ("pets", "app=petservice"),
+}
+
+
+def network(stack: Declaration, namespace: str, name: str) -> Any:  # noqa: ANN401 (data)
+    return in_namespace(stack, "NetworkPolicy", namespace)[name].inputs["spec"]
+
+
+def ends(rules: list[Any], end: str) -> set[tuple[Any, ...]]:
+    """Every peer of some rules with each of its ports."""
+    return {
+        (*peer, port["protocol"], port["port"])
+        for rule in rules
+        for peer in ([_peer(each) for each in rule[end]] if end in rule else [ANY])
+        for port in rule["ports"]
+    }
+
+
+def _peer(peer: Any) -> tuple[Any, ...]:  # noqa: ANN401 (data)
+    if "ipBlock" in peer:
+        return ("addresses", peer["ipBlock"]["cidr"], *peer["ipBlock"].get("except", ()))
+    [(label, namespace)] = peer["namespaceSelector"]["matchLabels"].items()
+    assert label == "kubernetes.io/metadata.name"
+    pods = peer.get("podSelector", {})
+    labels = [f"{key}={value}" for key, value in sorted(pods.get("matchLabels", {}).items())]
+    values = [value for each in pods.get("matchExpressions", ()) for value in each["values"]]
+    return ("pods", namespace, ",".join([*labels, *values]))
+
+
+DNS = {
+    (*peer, protocol, 53)
+    for peer in (
+        ("pods", "kube-system", "kube-dns,node-local-dns"),
+        ("addresses", "169.254.20.10/32"),
+    )
+    for protocol in ("UDP", "TCP")
+}
+XDS = (*ISTIOD, "TCP", 15012)
+
+
+def calls(stack: Declaration, namespace: str, name: str) -> set[tuple[Any, ...]]:
+    """Whom some pods may call, besides the cluster's DNS and istiod."""
+    called = ends(network(stack, namespace, name)["egress"], "to")
+    assert called >= DNS | {XDS}
+    return called - DNS - {XDS}
+
+
+def answers(stack: Declaration, namespace: str, name: str) -> set[tuple[Any, ...]]:
+    return ends(network(stack, namespace, name)["ingress"], "from")
+
+
+@pytest.mark.parametrize("namespace", ["pets", "istio-ingress", "istio-system"])
+def test_a_path_that_no_policy_opens_is_closed(namespace: str) -> None:
+    closed = network(local(), namespace, "default-deny")
+    assert closed == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+@pytest.mark.parametrize("namespace", ["pets", "istio-ingress", "istio-system"])
+def test_paths_are_opened_before_the_rest_is_closed(namespace: str) -> None:
+    stack = local()
+    policies = in_namespace(stack, "NetworkPolicy", namespace)
+    closed = policies.pop("default-deny")
+    assert policies
+    for policy in policies.values():
+        assert policy.inputs["spec"]["policyTypes"] == ["Ingress", "Egress"]
+        assert is_after(stack, closed, policy)
+
+
+def test_no_pod_starts_before_its_paths() -> None:
+    stack = local()
+    for name, deployment in manifests(stack, "Deployment").items():
+        policy = in_namespace(stack, "NetworkPolicy", "pets")[name.rpartition("-")[0]]
+        assert is_after(stack, deployment, policy)
+    for name, namespace in (("istiod", "istio-system"), ("istio-ingressgateway", "istio-ingress")):
+        installed = stack.one("kubernetes:helm.sh/v3:Release", name)
+        policy = in_namespace(stack, "NetworkPolicy", namespace)[name]
+        assert is_after(stack, installed, policy)
+        [labels] = policy.inputs["spec"]["podSelector"].values()
+        assert labels["app"] == name
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda each: each.name)
+def test_a_service_is_reached_by_its_caller_on_its_port(service: Any) -> None:  # noqa: ANN401
+    caller = ("pods", *SERVICE_PATHS[service.name])
+    assert answers(local(), "pets", service.name) == {(*caller, "TCP", service.port)}
+    policy = network(local(), "pets", service.name)
+    assert policy["podSelector"] == {"matchLabels": {"app": service.name}}
+
+
+def test_petservice_reaches_its_back_ends_and_these_nothing() -> None:
+    stack = local(dogApiEnabled="false")
+    assert calls(stack, "pets", "petservice") == {
+        ("pods", "pets", "app=petdetailsservice", "TCP", 9081),
+        ("pods", "pets", "app=petmedicalhistoryservice", "TCP", 9082),
+    }
+    for service in ("petdetailsservice", "petmedicalhistoryservice"):
+        assert calls(local(dogApiEnabled="true"), "pets", service) == set()
+
+
+def test_the_dog_api_opens_public_tls_to_petservice_and_no_private_address() -> None:
+    opened = calls(local(dogApiEnabled="true"), "pets", "petservice")
+    [(_, cidr, *without, protocol, port)] = opened - calls(local(), "pets", "petservice")
+    assert (cidr, protocol, port) == ("0.0.0.0/0", "TCP", 443)
+    assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"} <= set(without)
+
+
+@pytest.mark.parametrize(("config", "ports"), [({}, {80}), ({"ingressTls": "secret"}, {80, 443})])
+def test_anybody_reaches_the_gateway_on_its_ports_and_it_petservice_alone(
+    config: dict[str, str], ports: set[int]
+) -> None:
+    stack = local(**config)
+    gateway = "istio-ingressgateway"
+    assert answers(stack, "istio-ingress", gateway) == {(*ANY, "TCP", port) for port in ports}
+    assert calls(stack, "istio-ingress", gateway) == {
+        ("pods", "pets", "app=petservice", "TCP", 9080)
+    }
+
+
+def test_googles_load_balancer_alone_reaches_the_gateway_behind_it() -> None:
+    stack = gke(
+        ingressTls="googleManaged",
+        ingressServiceType="ClusterIP",
+        ingressHosts='["pets.example.com"]',
+    )
+    assert answers(stack, "istio-ingress", "istio-ingressgateway") == {
+        ("addresses", cidr, "TCP", port)
+        for cidr in ("130.211.0.0/22", "35.191.0.0/16")
+        for port in (80, 15021)
+    }
+
+
+def test_istiod_is_reached_by_the_api_server_and_the_meshs_proxies() -> None:
+    stack = local_otherwise()
+    assert answers(stack, "istio-system", "istiod") == {
+        (*ANY, "TCP", 15017),
+        ("pods", "istio-ingress", "", "TCP", 15012),
+        ("pods", "dev-pets", "", "TCP", 15012),
+    }
+    called = ends(network(stack, "istio-system", "istiod")["egress"], "to")
+    assert called - DNS == {(*ANY, "TCP", 443), (*ANY, "TCP", 6443)}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "namespace", "port"),
+    [("prometheus", "observability", 15020), ("managed", "gmp-system", 15090)],
+)
+def test_what_scrapes_the_mesh_is_let_in(metrics: str, namespace: str, port: int) -> None:
+    plain, scraped = gke(), gke(metrics=metrics)
+    for where, name, at in (
+        ("pets", "petdetailsservice", port),
+        ("istio-ingress", "istio-ingressgateway", port),
+        ("istio-system", "istiod", 15014),
+    ):
+        more = answers(scraped, where, name) - answers(plain, where, name)
+        assert more == {("pods", namespace, "", "TCP", at)}
+
+
+def test_traces_reach_the_collector() -> None:
+    stack, traced = local(), local(tracing="jaeger")
+    for where, name in (("pets", "petdetailsservice"), ("istio-ingress", "istio-ingressgateway")):
+        assert calls(traced, where, name) - calls(stack, where, name) == {
+            ("pods", "observability", "", "TCP", 4317),
+            ("pods", "observability", "", "TCP", 4318),
+        }

@@ -32,10 +32,11 @@ def test_what_comes_and_goes() -> None:
     assert sorted(f"{each.change} {each.kind}" for each in opened) == [
         "+ DestinationRule",
         "+ ServiceEntry",
+        "~ NetworkPolicy",
         "~ Sidecar",
     ]
     closed = compare(local(dogApiEnabled="true"), local())
-    assert sorted(each.change for each in closed) == ["-", "-", "~"]
+    assert sorted(each.change for each in closed) == ["-", "-", "~", "~"]
 
 
 def test_nothing_differs_from_itself() -> None:

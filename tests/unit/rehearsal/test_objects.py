@@ -185,13 +185,19 @@ def test_every_field_of_the_local_stacks_objects_is_used_or_listed() -> None:
 EVERYTHING = {"metrics": "prometheus", "grafana": "true", "kiali": "true", "tracing": "jaeger"}
 
 
+def test_network_policies_are_told_to_be_checked_on_paper_alone() -> None:
+    of = mesh()
+    [omission] = [each for each in of.omissions if each.what == "NetworkPolicy"]
+    assert "checked on paper" in omission.reason
+    assert len(omission.objects) == len(of.network_policies) > 0
+
+
 def test_what_watches_a_mesh_is_left_out_by_name() -> None:
     watched = mesh(**EVERYTHING)
     added = {each.what for each in watched.omissions} - {each.what for each in mesh().omissions}
     assert {
         "ConfigMap",
         "Environment variable OTEL_EXPORTER_OTLP_ENDPOINT",
-        "NetworkPolicy",
         "PodMonitor",
         "PrometheusRule",
         "Release of chart jaeger",
