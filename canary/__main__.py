@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"canary: {error}".replace("\n", "; "), file=sys.stderr)
         return MISTAKEN if isinstance(error, UsageError) else FAILED
     except (KeyboardInterrupt, asyncio.CancelledError):
-        print("canary: stopped; canary status tells what is in force", file=sys.stderr)
+        print("canary: stopped; python -m canary status tells what is in force", file=sys.stderr)
         return _INTERRUPTED
 
 
