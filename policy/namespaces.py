@@ -1,9 +1,9 @@
-"""Namespaces: restricted pods alone, and in the mesh nobody let in who isn't named."""
+"""Namespaces: restricted pods, closed networks, and in the mesh nobody let in who isn't named."""
 
 from collections.abc import Iterator, Sequence
 
 from policy.rules import Subject, Trouble, resource_rule, stack_rule
-from policy.values import UNKNOWN, at, entries
+from policy.values import UNKNOWN, at, entries, items
 
 _INJECTION = "istio-injection"
 _ENFORCE = "pod-security.kubernetes.io/enforce"
@@ -40,6 +40,29 @@ def _allows_nothing(policy: Subject) -> bool:
     )
 
 
+def _closed(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
+    closed = {
+        each.namespace
+        for each in subjects
+        if (each.api, each.kind) == ("networking.k8s.io", "NetworkPolicy") and _closes(each)
+    }
+    mend = "add a NetworkPolicy to it with podSelector {} and policyTypes [Ingress, Egress]"
+    for each in subjects:
+        if (each.api, each.kind) == ("core", "Namespace") and each.name not in closed:
+            yield each, Trouble("metadata.name", each.name, mend)
+
+
+def _closes(policy: Subject) -> bool:
+    """Whether a policy closes every pod of its namespace, both ways, and lets no caller in."""
+    spec = at(policy.properties, "spec")
+    return spec is UNKNOWN or (
+        not at(spec, "podSelector")
+        and {"Ingress", "Egress"} <= {*(at(spec, "policyTypes") or ())}
+        and not at(spec, "ingress")
+        and all(at(rule, "to") or at(rule, "ports") for _, rule in items(spec, "egress"))
+    )
+
+
 RULES = (
     resource_rule(
         "namespaces-restricted",
@@ -50,5 +73,10 @@ RULES = (
         "namespaces-allow-nothing",
         "A namespace of the mesh refuses what no AuthorizationPolicy allows.",
         _allow_nothing,
+    ),
+    stack_rule(
+        "namespaces-closed",
+        "A namespace's pods reach nobody and are reached by nobody but where a policy opens it.",
+        _closed,
     ),
 )

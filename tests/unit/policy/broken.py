@@ -210,6 +210,20 @@ BROKEN: list[Case] = [
         )
     ),
     *(
+        ("namespaces-closed", "NetworkPolicy", "pets-default-deny", field, value, text)
+        for field, value, text in (
+            (
+                "spec.podSelector",
+                {"matchLabels": {"app": "petservice"}},
+                'Namespace pets: metadata.name is "pets": add a NetworkPolicy to it with',
+            ),
+            ("spec.policyTypes", ["Ingress"], "Namespace pets: "),
+            ("spec.ingress", [{}], "Namespace pets: "),
+            ("spec.egress", [{}], "Namespace pets: "),
+            ("metadata.namespace", "elsewhere", "Namespace pets: "),
+        )
+    ),
+    *(
         ("mutual-tls-is-strict", "PeerAuthentication", "default", field, value, text)
         for field, value, text in (
             ("spec.mtls.mode", "PERMISSIVE", 'spec.mtls.mode is "PERMISSIVE": set it to STRICT'),

@@ -53,6 +53,16 @@ def istio(kind: str, group: str, **spec: Any) -> Resource:  # noqa: ANN401 (data
     return resource(f"kubernetes:{group}.istio.io/v1:{kind}", "tried", metadata=metadata, spec=spec)
 
 
+def closed(namespace: str = "made") -> Resource:
+    """A NetworkPolicy that closes a namespace to and from everything."""
+    return resource(
+        "kubernetes:networking.k8s.io/v1:NetworkPolicy",
+        "closed",
+        metadata={"name": "closed", "namespace": namespace},
+        spec={"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+    )
+
+
 def alone(*resources: Resource) -> Declaration:
     """A declaration of some resources and nothing else."""
     return replace(local(), resources=resources)

@@ -1,7 +1,7 @@
 """Resources that no stack has: what a rule refuses of them, and what it lets pass."""
 
 from rehearsal.program import UNKNOWN, Resource
-from tests.unit.policy.judged import BUDGET, container, istio, resource, workload
+from tests.unit.policy.judged import BUDGET, closed, container, istio, resource, workload
 
 HEX = "0" * 64
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -82,7 +82,7 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
     ),
     "a namespace that says nothing of its pods": (
         "namespaces-restricted",
-        [resource("kubernetes:core/v1:Namespace", metadata={"name": "free"})],
+        [resource("kubernetes:core/v1:Namespace", metadata={"name": "free"}), closed("free")],
         "Namespace free: metadata.labels[pod-security.kubernetes.io/enforce] is not set: set it",
     ),
     "a namespace of baseline pods": (
@@ -91,7 +91,8 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
             resource(
                 "kubernetes:core/v1:Namespace",
                 metadata={"labels": {"pod-security.kubernetes.io/enforce": "baseline"}},
-            )
+            ),
+            closed(),
         ],
         'enforce] is "baseline"',
     ),
@@ -262,11 +263,31 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
                 metadata={"name": "pets", "labels": {"istio-injection": "enabled", **RESTRICTED}},
             ),
             istio("AuthorizationPolicy", "security"),
+            closed("out"),
+            closed("pets"),
+        ],
+    ),
+    "a namespace that is closed but for DNS": (
+        "namespaces-closed",
+        [
+            resource(
+                "kubernetes:core/v1:Namespace",
+                metadata={"name": "observability", "labels": RESTRICTED},
+            ),
+            resource(
+                "kubernetes:networking.k8s.io/v1:NetworkPolicy",
+                metadata={"name": "default", "namespace": "observability"},
+                spec={
+                    "podSelector": {},
+                    "policyTypes": ["Ingress", "Egress"],
+                    "egress": [{"ports": [{"protocol": "UDP", "port": 53}]}],
+                },
+            ),
         ],
     ),
     "a restricted namespace": (
         "namespaces-restricted",
-        [resource("kubernetes:core/v1:Namespace", metadata={"labels": RESTRICTED})],
+        [resource("kubernetes:core/v1:Namespace", metadata={"labels": RESTRICTED}), closed()],
     ),
     "strict on a port": (
         "mutual-tls-is-strict",
