@@ -107,6 +107,15 @@ def test_a_way_out_to_private_addresses_alone_is_none() -> None:
     }
 
 
+def test_a_way_out_less_every_address_is_none() -> None:
+    def lessen(spec: Any) -> None:  # noqa: ANN401 (data)
+        spec["egress"][-1]["to"][0]["ipBlock"]["except"] = ["0.0.0.0/1", "128.0.0.0/1"]
+
+    assert told("petservice", lessen, dogApiEnabled="true") == {
+        (FRONT, "api.thedogapi.com", "443", "egress")
+    }
+
+
 def test_without_a_policy_everything_is_open() -> None:
     def others(spec: Any) -> None:  # noqa: ANN401 (data)
         spec["podSelector"] = {"matchLabels": {"app": "other"}}

@@ -1,10 +1,12 @@
 """What a sidecar is told: what the Sidecar in force for it names."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rehearsal.envoy.clusters import inbound_cluster, outbound_clusters
+from rehearsal.envoy.proxy import sidecar_files
 from rehearsal.envoy.routes import outbound_routes
 from rehearsal.envoy.view import seen_by
 from rehearsal.objects.fields import RefusedError
@@ -70,6 +72,14 @@ def test_what_is_not_seen_has_neither_route_nor_cluster() -> None:
     assert names == [f"{DETAILS}:9081", "block_all"]
     clusters = outbound_clusters(view, TOPOLOGY, BACK.identity)
     assert {cluster["name"].rpartition("|")[2] for cluster in clusters} == {DETAILS}
+
+
+def test_a_sidecars_files_are_of_its_view() -> None:
+    files = sidecar_files(mesh(), TOPOLOGY, BACK, Path("/run"), Path("/run.sock"))
+    clusters = {cluster["name"].rpartition("|")[2] for cluster in files.clusters}
+    assert clusters == {DETAILS, ""}
+    [routes] = files.routes.values()
+    assert [host["name"] for host in routes["virtual_hosts"]] == [f"{DETAILS}:9081", "block_all"]
 
 
 def test_a_seen_route_brings_its_destinations_along() -> None:
