@@ -85,7 +85,13 @@ class MeshService(pulumi.ComponentResource):
         ).policy
         destination = Destination(
             f"{name}-destination",
-            DestinationArgs(service.name, args.namespace, args.subsets, args.needs),
+            DestinationArgs(
+                service.name,
+                args.namespace,
+                args.subsets,
+                args.needs,
+                answers_for_others=bool(service.calls),
+            ),
             opts=child,
         )
         # Its own host too: only with it do its DestinationRule's limits hold for the calls it gets.

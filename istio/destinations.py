@@ -26,6 +26,15 @@ OUTLIER_DETECTION = {
     "maxEjectionPercent": 50,
 }
 
+# A 5xx of a service that calls others may be their fault, or load that it sheds: to leave its pods
+# out for that would give the rest more of it. They are left out where they can't be reached.
+UNREACHED_DETECTION = {
+    **OUTLIER_DETECTION,
+    "consecutive5xxErrors": 0,
+    "splitExternalLocalOriginErrors": True,
+    "consecutiveLocalOriginFailures": 5,
+}
+
 
 @dataclass(frozen=True)
 class DestinationArgs:
@@ -37,12 +46,14 @@ class DestinationArgs:
         versions: Each gets a subset, whether it runs or not: a subset that outlives its pods can be
             named by a route at any moment of a release without being missing.
         needs: What has to be there first: the namespace.
+        answers_for_others: Whether the service calls others, whose failures become its own.
     """
 
     service: str
     namespace: str
     versions: Sequence[str]
     needs: Sequence[pulumi.Resource]
+    answers_for_others: bool = False
 
 
 class Destination(pulumi.ComponentResource):
@@ -67,7 +78,9 @@ class Destination(pulumi.ComponentResource):
                 "host": self.host,
                 "trafficPolicy": {
                     "connectionPool": CONNECTION_POOL,
-                    "outlierDetection": OUTLIER_DETECTION,
+                    "outlierDetection": UNREACHED_DETECTION
+                    if args.answers_for_others
+                    else OUTLIER_DETECTION,
                 },
                 "subsets": [
                     {"name": version, "labels": {"version": version}} for version in args.versions

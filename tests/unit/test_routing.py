@@ -201,7 +201,7 @@ def test_callers_are_limited_and_leave_out_pods_that_fail(service: str) -> None:
     assert seconds(pool["tcp"]["connectTimeout"]) <= 1
     assert pool["http"].keys() >= {"http1MaxPendingRequests", "http2MaxRequests", "maxRetries"}
     outliers = policy["outlierDetection"]
-    assert outliers["consecutive5xxErrors"] == 5
+    assert outliers["consecutive5xxErrors"] == (0 if service == "petservice" else 5)
     assert outliers["maxEjectionPercent"] <= 50, "a fault of all pods would take them all away"
     assert seconds(outliers["baseEjectionTime"]) >= seconds(outliers["interval"])
     assert "tls" not in policy, "mutual TLS is Istio's own choice between sidecars"
@@ -249,3 +249,15 @@ def test_testers_wait_and_try_as_everybody() -> None:
 def test_the_ingress_asks_again_only_for_what_reached_no_pod() -> None:
     retry_on = spec(local(), "VirtualService", "petmesh")["http"][0]["retries"]["retryOn"]
     assert set(retry_on.split(",")) <= {"connect-failure", "refused-stream"}
+
+
+def test_petservice_is_left_out_where_it_cannot_be_reached_not_for_what_it_answers() -> None:
+    policy = spec(local(), "DestinationRule", "petservice")["trafficPolicy"]
+    assert policy["outlierDetection"] == {
+        "consecutive5xxErrors": 0,
+        "splitExternalLocalOriginErrors": True,
+        "consecutiveLocalOriginFailures": 5,
+        "interval": "5s",
+        "baseEjectionTime": "30s",
+        "maxEjectionPercent": 50,
+    }
