@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 STACK ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit fuzz lint format types bench preview policy pr-report up destroy ramp promote rollback
+.PHONY: help setup demo faults test unit fuzz lint format types bench preview policy pr-report up destroy ramp promote rollback
 .PHONY: ramp-status ramp-demo bench-rollback bench-ramps install-cli env e2e lock clean
 
 help: ## list the targets
@@ -24,6 +24,9 @@ $(VENV)/.locked: requirements-uv.txt requirements-dev.txt
 
 demo: setup ## rehearse a stack on this machine with real Envoy: STACK, REQUESTS, KEEP=1, PORT, CONFIG="key=value …"
 	@$(BIN)/python -m rehearsal --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(if $(JSON),--json $(JSON)) $(foreach pair,$(CONFIG),--config $(pair))
+
+faults: setup ## break the stack's services on this machine, row by row: STACK, REQUESTS, JSON, MARKDOWN=file
+	@$(BIN)/python -m rehearsal faults --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN))
 
 test: setup ## every test but e2e: unit, service, traffic through real Envoy
 	@$(BIN)/python -m pytest -m 'not cluster'

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -20,9 +20,9 @@ from rehearsal.placeholders import with_placeholders
 from rehearsal.preview import print_preview
 from rehearsal.processes import ProcessError
 from rehearsal.program import ProgramError, declare
-from rehearsal.report import Report, document, write_json
+from rehearsal.report import Report, document, markdown, write, write_json
 from rehearsal.runtime import PortInUseError, Runtime, new_folder
-from rehearsal.scenes import demo
+from rehearsal.scenes import demo, fault_table
 from rehearsal.scenes.scene import Scene
 from rehearsal.session import Session
 
@@ -48,7 +48,8 @@ def main(arguments: Sequence[str]) -> int:
             return _preview(options)
         if options.command == "policy":
             return _policy(options)
-        return _run(_keep(options) if options.keep else _demo(options))
+        scenes = _faults if options.command == "faults" else _demo
+        return _run(_keep(options) if options.keep else _play(options, scenes))
     except _MISTAKES as error:
         print(f"rehearsal: {error}".replace("\n", "\nrehearsal: "), file=sys.stderr)
         return MISTAKEN
@@ -93,10 +94,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PORT",
         help=f"where the ingress listens (default: any free port; {KEPT_PORT} with --keep)",
     )
-    parser.add_argument(
-        "--json", type=_file, metavar="FILE", help="write all figures there; - for stdout"
-    )
-    commands = parser.add_subparsers(dest="command", metavar="preview|policy")
+    _add_json(parser, default=None)
+    commands = parser.add_subparsers(dest="command", metavar="preview|policy|faults")
     preview = commands.add_parser(
         "preview", help="print the declared resources as a tree, without the Pulumi CLI"
     )
@@ -105,7 +104,32 @@ def _parser() -> argparse.ArgumentParser:
         "policy", help="hold the declared resources against the guard-rails, without the Pulumi CLI"
     )
     _add_stack(policy, top=False)
+    faults = commands.add_parser(
+        "faults", help="break what a stack declares, row by row, and see what callers make of it"
+    )
+    _add_stack(faults, top=False)
+    faults.add_argument(
+        "--requests",
+        type=_count,
+        default="200",
+        metavar="N",
+        help="requests that measure each row (default: 200)",
+    )
+    _add_json(faults, default=argparse.SUPPRESS)
+    faults.add_argument(
+        "--markdown", type=_file, metavar="FILE", help="write the tables there; - for stdout"
+    )
     return parser
+
+
+def _add_json(parser: argparse.ArgumentParser, default: str | None) -> None:
+    parser.add_argument(
+        "--json",
+        type=_file,
+        default=default,
+        metavar="FILE",
+        help="write all figures there; - for stdout",
+    )
 
 
 def _add_stack(parser: argparse.ArgumentParser, *, top: bool) -> None:
@@ -178,8 +202,20 @@ def _weights_of(session: Session) -> str:
     return ", ".join(f"{version} {weight}%" for version, weight in weights.items())
 
 
-async def _demo(options: argparse.Namespace) -> int:
-    report = Report(to_stderr=options.json == "-")
+Scenes = Callable[[argparse.Namespace, Session, Report], AsyncIterator[Scene]]
+
+
+def _demo(options: argparse.Namespace, session: Session, report: Report) -> AsyncIterator[Scene]:
+    return demo.play(session, options.weights, options.requests, report.progress)
+
+
+def _faults(options: argparse.Namespace, session: Session, report: Report) -> AsyncIterator[Scene]:
+    return fault_table.play(session, options.requests, report.progress)
+
+
+async def _play(options: argparse.Namespace, play: Scenes) -> int:
+    written = {"json": options.json, "markdown": vars(options).get("markdown")}
+    report = Report(to_stderr="-" in written.values())
     begun = time.monotonic()
     runtime = Runtime(new_folder(), options.port)
     scenes: list[Scene] = []
@@ -198,8 +234,7 @@ async def _demo(options: argparse.Namespace) -> int:
         report.line(f"Logs: {runtime.folder}", "dim")
         for finding in found:
             report.line(f"! {finding}", "yellow")
-        scenes_to_play = demo.play(session, options.weights, options.requests, report.progress)
-        async for scene in scenes_to_play:
+        async for scene in play(options, session, report):
             runtime.check()
             scenes.append(scene)
             report.scene(scene)
@@ -210,8 +245,10 @@ async def _demo(options: argparse.Namespace) -> int:
     seconds = time.monotonic() - begun
     problems = [problem for scene in scenes for problem in scene.problems]
     report.verdict(problems, seconds)
-    if options.json:
-        write_json(document(options.stack, scenes, mesh.omissions, found, seconds), options.json)
+    if written["json"]:
+        write_json(document(options.stack, scenes, mesh.omissions, found, seconds), written["json"])
+    if written["markdown"]:
+        write(markdown(scenes), written["markdown"])
     return FAILED if problems else 0
 
 

@@ -69,9 +69,12 @@ async def version_metrics(admins: Iterable[Admin], host: str) -> dict[str, Versi
 
     Args:
         admins: of the Envoys.
-        host: the service's name in the whole cluster.
+        host: the service's name in the whole cluster, or an outside host.
+
+    Returns:
+        By subset; what goes to none in particular by the empty name.
     """
-    pattern = rf"^cluster\.outbound\|\d+\|[^|]+\|{re.escape(host)}\.({_COUNTED})$"
+    pattern = rf"^cluster\.outbound\|\d+\|[^|]*\|{re.escape(host)}\.({_COUNTED})$"
     readings: list[Stats] = []
     for admin in admins:
         # Envoy merges its histograms when it is asked, and shows the result to the next who asks.

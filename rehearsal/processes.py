@@ -86,28 +86,49 @@ class Processes:
         self._running.append(running)
         return running
 
-    async def stop(self, *stopped: Running, gently: bool = False) -> None:
-        """Stop processes, by default all that run.
+    async def stop(self, *stopped: Running) -> None:
+        """Have processes stop at once (SIGINT), by default all that run."""
+        ending = list(stopped or self._running)
+        for running in ending:
+            _signal(running, signal.SIGINT)
+        await self._wait(ending, _STOP_SECONDS)
+
+    async def end(self, running: Running, settle_seconds: float, grace_seconds: float) -> bool:
+        """End a process as a cluster ends a deleted pod's container.
+
+        It runs on for a while, is asked to finish what it began (SIGTERM), and is killed where
+        that takes too long.
 
         Args:
-            stopped: which.
-            gently: whether a service is asked to finish what it began (SIGTERM), as a cluster
-                does, instead of to stop at once (SIGINT).
+            running: which.
+            settle_seconds: until it is asked.
+            grace_seconds: until it is killed, the first included.
+
+        Returns:
+            Whether it finished what it began: it ended before it was killed, with status 0.
         """
-        ending = list(stopped or self._running)
-        number = signal.SIGTERM if gently else signal.SIGINT
-        for running in ending:
-            if running.is_running:
-                with contextlib.suppress(ProcessLookupError):
-                    running.process.send_signal(number)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(running.process.wait(), settle_seconds)
+        _signal(running, signal.SIGTERM)
+        await self._wait([running], max(grace_seconds - settle_seconds, 0))
+        return running.process.returncode == 0
+
+    async def _wait(self, ending: Sequence[Running], seconds: float) -> None:
+        """Wait for processes to end, and kill those that take longer."""
         waits = [asyncio.ensure_future(running.process.wait()) for running in ending]
         if waits:
-            _, late = await asyncio.wait(waits, timeout=30.0 if gently else _STOP_SECONDS)
+            _, late = await asyncio.wait(waits, timeout=seconds)
             if late:
                 for running in ending:
                     kill(running)
                 await asyncio.wait(late)
         self._running = [running for running in self._running if running not in ending]
+
+
+def _signal(running: Running, number: signal.Signals) -> None:
+    if running.is_running:
+        with contextlib.suppress(ProcessLookupError):
+            running.process.send_signal(number)
 
 
 def kill(running: Running) -> None:

@@ -118,9 +118,27 @@ def document(
     }
 
 
+def markdown(scenes: Iterable[Scene]) -> str:
+    """The scenes' tables, for a page."""
+    blocks: list[str] = []
+    for scene in scenes:
+        lines = [f"**{scene.title}**", "", _cells(scene.columns), "|---" * len(scene.columns) + "|"]
+        blocks.append("\n".join([*lines, *map(_cells, scene.rows)]))
+        blocks += [*scene.notes, *(f"✗ {problem}" for problem in scene.problems)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _cells(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
 def write_json(content: Mapping[str, Any], file: str) -> None:
     """Write to a file, or to standard output for `-`."""
-    text = json.dumps(content, indent=2) + "\n"
+    write(json.dumps(content, indent=2) + "\n", file)
+
+
+def write(text: str, file: str) -> None:
+    """Write to a file, or to standard output for `-`."""
     if file == "-":
         sys.stdout.write(text)
         return

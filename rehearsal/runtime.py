@@ -20,6 +20,7 @@ from rehearsal.envoy.process import EnvoyProcess, envoy_path
 from rehearsal.envoy.proxy import ingress_files, sidecar_files
 from rehearsal.envoy.routes import gateway_servers
 from rehearsal.envoy.topology import LOOPBACK, Identity, Ingress, Pod, Topology
+from rehearsal.faulty import Conversation, FaultyServer
 from rehearsal.metrics import VersionMetrics, version_metrics
 from rehearsal.objects.fields import RefusedError
 from rehearsal.objects.mesh import Mesh, Workload
@@ -84,8 +85,10 @@ class Runtime:
         self.stand_ins = StandIns(self._outside, self._ports)
         self._identities: dict[str, Identity] = {}
         self._pods: dict[str, _LivePod] = {}
+        self._faulty: dict[str, FaultyServer] = {}
         self._envoys: list[EnvoyProcess] = []
         self._leaving: set[asyncio.Task[None]] = set()
+        self._unfinished: list[str] = []
         self._created: Counter[str] = Counter()
         self._ingress: tuple[Ingress, EnvoyProcess] | None = None
         self._environment: dict[str, Mapping[str, str]] = {}
@@ -176,18 +179,65 @@ class Runtime:
         """Kill a pod's process; its sidecar stays, as when a container crashes."""
         kill(self._pods[pod].process)
 
+    async def impair(self, pod: str, converse: Conversation, body: bytes) -> None:
+        """Have a pod's process answer wrongly from now on; its sidecar stays.
+
+        Args:
+            pod: its name.
+            converse: the fault.
+            body: of a sound answer of the process.
+        """
+        live = self._pods[pod]
+        self.crash(pod)
+        await live.process.process.wait()
+        self._faulty[pod] = FaultyServer(converse, body)
+        await self._faulty[pod].start(live.pod.app_port)
+
+    async def restart(self, pod: str) -> None:
+        """Start a pod's process again where it was, as a kubelet does, and wait until it is ready.
+
+        Raises:
+            ProcessError: it failed.
+        """
+        live = self._pods[pod]
+        self.crash(pod)
+        await live.process.process.wait()
+        await self._mend(pod)
+        live.process = await self._start_process(live.pod, live.template)
+        await self._wait_process(live)
+
     async def replace(self, pod: str) -> Change:
-        """Put a new pod in the place of one, as a cluster does with one that failed."""
+        """Put a new pod in the place of one: the old one is deleted once the new one is ready."""
         live = self._pods.pop(pod)
         change = await self.apply(self.mesh)
         self._retire(live)
         return change
+
+    async def delete(self, pod: str) -> Change:
+        """Delete a pod; a new one takes its place.
+
+        In a cluster nothing orders the end of a pod's process after the news of it. Here the
+        callers' Envoys hear of it late: when the new pod is ready.
+        """
+        self._retire(self._pods.pop(pod))
+        return await self.apply(self.mesh)
+
+    async def ended(self) -> tuple[str, ...]:
+        """Wait until every pod that was taken away has ended.
+
+        Returns:
+            Those of all so far whose process didn't end by itself, with status 0.
+        """
+        await asyncio.gather(*self._leaving)
+        return tuple(self._unfinished)
 
     async def stop(self) -> None:
         """Stop everything."""
         for leaving in self._leaving:
             leaving.cancel()
         await asyncio.gather(*self._leaving, return_exceptions=True)
+        for pod in tuple(self._faulty):
+            await self._mend(pod)
         for envoy in self._envoys:
             await envoy.admin.close()
         await self._processes.stop()
@@ -267,7 +317,8 @@ class Runtime:
         """How each version of a service does, as all its callers' Envoys count it.
 
         Args:
-            host: the service's name in the whole cluster.
+            host: the service's name in the whole cluster, or an outside host. What goes to no
+                version in particular is counted under the empty name.
         """
         return await version_metrics(self._admins(), host)
 
@@ -327,6 +378,11 @@ class Runtime:
         folder, socket = self._place(pod.name)
         envoy = EnvoyProcess(sidecar_files(mesh, topology, pod, folder, socket), folder, socket)
         self._envoys.append(envoy)
+        process = await self._start_process(pod, template)
+        await envoy.start(self._processes)
+        return _LivePod(pod, template, process, envoy)
+
+    async def _start_process(self, pod: Pod, template: "_Template") -> Running:
         container = template.workload.container
         if not (APPS / container.name).is_dir():
             raise ProcessError(
@@ -344,10 +400,8 @@ class Runtime:
             "PORT": str(pod.app_port),
             "HTTP_PROXY": f"http://{LOOPBACK}:{pod.outbound_port}",
         }
-        log = folder / f"{container.name}.log"
-        process = await self._processes.start(pod.name, command, environment, log)
-        await envoy.start(self._processes)
-        return _LivePod(pod, template, process, envoy)
+        log = self._place(pod.name)[0] / f"{container.name}.log"
+        return await self._processes.start(pod.name, command, environment, log)
 
     async def _start_ingress(self, mesh: Mesh, topology: Topology) -> EnvoyProcess:
         if len(mesh.gateway_proxies) != 1:
@@ -450,8 +504,16 @@ class Runtime:
         self._leaving.add(leaving)
         leaving.add_done_callback(self._leaving.discard)
 
+    async def _mend(self, pod: str) -> None:
+        if pod in self._faulty:
+            await self._faulty.pop(pod).stop()
+
     async def _stop_pod(self, live: "_LivePod") -> None:
-        await self._processes.stop(live.process, gently=True)
+        await self._mend(live.pod.name)
+        workload = live.template.workload
+        settle, grace = workload.settle_seconds, workload.grace_seconds
+        if not await self._processes.end(live.process, settle, grace):
+            self._unfinished.append(live.pod.name)
         await live.sidecar.admin.close()
         await self._processes.stop(live.sidecar.running)
 

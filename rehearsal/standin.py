@@ -1,11 +1,13 @@
 """Stand-ins of outside hosts: real TLS on loopback, with a certificate for the host's name."""
 
+import json
 import ssl
 from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
 from rehearsal.envoy.topology import LOOPBACK
+from rehearsal.faulty import Conversation, FaultyServer
 from rehearsal.pki import Authority
 from rehearsal.ports import Ports
 
@@ -21,7 +23,7 @@ class StandIns:
     def __init__(self, authority: Authority, ports: Ports) -> None:
         self.authority = authority
         self._ports = ports
-        self._runners: list[web.AppRunner] = []
+        self._servers: dict[str, web.AppRunner | FaultyServer] = {}
         self.addresses: dict[str, int] = {}
         self.requests: list[str] = []
 
@@ -29,29 +31,47 @@ class StandIns:
         """Start the servers of hosts that have none yet."""
         for host in hosts:
             if host not in self.addresses:
-                self.addresses[host] = await self._serve(host)
+                self.addresses[host] = self._ports.take()
+                await self.mend(host)
+
+    async def impair(self, host: str, converse: Conversation) -> None:
+        """Have a host's server answer wrongly from now on."""
+        await self.silence(host)
+        body = json.dumps(ANSWER).encode()
+        self._servers[host] = server = FaultyServer(converse, body, self._context(host))
+        await server.start(self.addresses[host])
+
+    async def silence(self, host: str) -> None:
+        """Stop a host's server: nobody listens at its address any more."""
+        server = self._servers.pop(host, None)
+        if isinstance(server, FaultyServer):
+            await server.stop()
+        elif server is not None:
+            await server.cleanup()
+
+    async def mend(self, host: str) -> None:
+        """Have a host's server answer as it should."""
+        await self.silence(host)
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", self._answer)
+        self._servers[host] = runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        context = self._context(host)
+        await web.TCPSite(runner, LOOPBACK, self.addresses[host], ssl_context=context).start()
 
     async def stop(self) -> None:
         """Stop every server."""
-        for runner in self._runners:
-            await runner.cleanup()
-        self._runners.clear()
+        for host in tuple(self._servers):
+            await self.silence(host)
         self.addresses.clear()
 
-    async def _serve(self, host: str) -> int:
+    def _context(self, host: str) -> ssl.SSLContext:
         leaf = self.authority.issue_host(host)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(leaf.certificate, leaf.key)
         # Without the right server name there is no answer, as with hosts that share an address.
         context.sni_callback = _require_name(host)
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(application, access_log=None)
-        await runner.setup()
-        port = self._ports.take()
-        await web.TCPSite(runner, LOOPBACK, port, ssl_context=context).start()
-        self._runners.append(runner)
-        return port
+        return context
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.requests.append(f"{request.method} https://{request.host}{request.path_qs}")

@@ -8,7 +8,7 @@ from rehearsal.objects.fields import Fields, LeftOut, Metadata, exactly_one, onl
 
 ISOLATION = LeftOut("processes of this machine, not containers: no isolation, no limits")
 SCHEDULING = LeftOut("there are no nodes here")
-LIFECYCLE = LeftOut("no pod is replaced by a rollout here")
+ROLLOUT = LeftOut("new pods start together, and old ones end once those are ready")
 PROBING = LeftOut("readiness is awaited at the start; after that Envoy alone judges a pod")
 SCALING = LeftOut("minReplicas processes are started and nothing scales")
 
@@ -88,6 +88,24 @@ class Probe(Fields):
     failure_threshold: Annotated[Any, PROBING] = None
 
 
+class Sleep(Fields):
+    """A pause of whole seconds."""
+
+    seconds: int
+
+
+class Handler(Fields):
+    """What is done before a container is told to stop."""
+
+    sleep: Sleep
+
+
+class Lifecycle(Fields):
+    """A container's hooks."""
+
+    pre_stop: Handler
+
+
 class Container(Fields):
     """The container of a pod."""
 
@@ -100,7 +118,7 @@ class Container(Fields):
     readiness_probe: Probe | None = None
     liveness_probe: Annotated[Any, PROBING] = None
     startup_probe: Annotated[Any, PROBING] = None
-    lifecycle: Annotated[Any, LIFECYCLE] = None
+    lifecycle: Lifecycle | None = None
     resources: Annotated[Any, ISOLATION] = None
     security_context: Annotated[Any, ISOLATION] = None
     image_pull_policy: Annotated[Any, ISOLATION] = None
@@ -118,7 +136,7 @@ class PodSpec(Fields):
     security_context: Annotated[Any, ISOLATION] = None
     volumes: Annotated[Any, ISOLATION] = None
     image_pull_secrets: Annotated[Any, ISOLATION] = None
-    termination_grace_period_seconds: Annotated[Any, LIFECYCLE] = None
+    termination_grace_period_seconds: int = 30
     topology_spread_constraints: Annotated[Any, SCHEDULING] = None
     affinity: Annotated[Any, SCHEDULING] = None
     node_selector: Annotated[Any, SCHEDULING] = None
@@ -145,10 +163,10 @@ class DeploymentSpec(Fields):
     selector: Selector
     template: PodTemplate
     replicas: int | None = None
-    strategy: Annotated[Any, LIFECYCLE] = None
-    min_ready_seconds: Annotated[Any, LIFECYCLE] = None
-    progress_deadline_seconds: Annotated[Any, LIFECYCLE] = None
-    revision_history_limit: Annotated[Any, LIFECYCLE] = None
+    strategy: Annotated[Any, ROLLOUT] = None
+    min_ready_seconds: Annotated[Any, ROLLOUT] = None
+    progress_deadline_seconds: Annotated[Any, ROLLOUT] = None
+    revision_history_limit: Annotated[Any, ROLLOUT] = None
 
 
 class Deployment(Fields):

@@ -72,7 +72,13 @@ _LEFT_OUT_PACKAGES = {
 
 @dataclass(frozen=True)
 class Workload:
-    """A deployment: how many pods of which labels and identity run what."""
+    """A deployment: how many pods of which labels and identity run what, and how they end.
+
+    Attributes:
+        replicas: how many pods start.
+        settle_seconds: from a pod's deletion to its process's SIGTERM, which preStop sleeps.
+        grace_seconds: from a pod's deletion to its process's end by force.
+    """
 
     name: str
     namespace: str
@@ -80,6 +86,8 @@ class Workload:
     service_account: str
     replicas: int
     container: kubernetes.Container
+    settle_seconds: int
+    grace_seconds: int
 
 
 @dataclass(frozen=True)
@@ -261,6 +269,7 @@ class _Gatherer:
         for deployment in self._all(kubernetes.Deployment):
             name, namespace = deployment.metadata.name, deployment.metadata.namespace
             template = deployment.spec.template
+            container = template.spec.containers[0]
             own = deployment.spec.replicas
             workloads.append(
                 Workload(
@@ -269,7 +278,11 @@ class _Gatherer:
                     labels=template.metadata.labels,
                     service_account=template.spec.service_account_name,
                     replicas=own if own is not None else scaled.get((namespace, name), 1),
-                    container=self._without_telemetry(template.spec.containers[0], name),
+                    container=self._without_telemetry(container, name),
+                    settle_seconds=(
+                        container.lifecycle.pre_stop.sleep.seconds if container.lifecycle else 0
+                    ),
+                    grace_seconds=template.spec.termination_grace_period_seconds,
                 )
             )
         return tuple(workloads)
