@@ -41,7 +41,7 @@ class FaultyServer:
         Raises:
             OSError: it can't.
         """
-        self._server = await asyncio.start_server(self._talk, LOOPBACK, port, ssl=self._context)
+        self._server = await asyncio.start_server(self._talk, LOOPBACK, port)
 
     async def stop(self) -> None:
         """Stop listening and drop every connection."""
@@ -58,6 +58,10 @@ class FaultyServer:
             talk.add_done_callback(self._talks.discard)
         try:
             with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
+                # Not the server's own TLS, which hides connections until their handshake is over:
+                # those would come into being after `stop`.
+                if self._context is not None:
+                    await writer.start_tls(self._context)
                 await self._converse(self._body, reader, writer)
         finally:
             writer.transport.abort()

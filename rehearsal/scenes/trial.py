@@ -54,7 +54,7 @@ class Outcome:
         phase: while the fault lasted.
         after: once it was over.
         counts: of Envoy, until it was over.
-        lost: requests that failed while it began or ended.
+        lost: requests that failed while it began or ended, the first after its end included.
     """
 
     trial: Trial
@@ -156,6 +156,8 @@ async def try_out(setting: Setting, trial: Trial, begin: Step, end: Step) -> Out
         phase = await load.measure(trial.fault, CONCURRENCY if trial.is_slow else setting.requests)
         counts = (await totals(stage, setting.host)).since(before)
         await end()
+        # One request each may still meet a connection that the fault left behind.
+        await load.measure(BETWEEN, CONCURRENCY)
         after = await load.measure("after", setting.requests)
         lost = sum(each.failed for each in load.phases if each.name == BETWEEN)
     return Outcome(trial, phase, after, counts, lost)
