@@ -5,10 +5,15 @@ BIN := $(VENV)/bin
 # Compiled modules are kept: without them every target compiles Pulumi's SDK anew.
 unexport PYTHONDONTWRITEBYTECODE
 STACK ?= local
+LOCKS := requirements.txt requirements-dev.txt requirements-uv.txt apps/requirements.txt
+SERVICES := petservice petdetailsservice petmedicalhistoryservice
+BASE ?= python:3.13-slim-bookworm
+SBOM_SCANNER := docker/buildkit-syft-scanner:1.12.0@sha256:ae4f3b554449e7e25548e7d8ccc029d17357348e30c6e3df01b92bc93654d6a9
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo faults test unit fuzz lint format types bench preview policy pr-report up destroy ramp promote rollback
-.PHONY: ramp-status ramp-demo bench-rollback bench-ramps install-cli env e2e lock clean
+.PHONY: ramp-status ramp-demo bench-rollback bench-ramps install-cli env e2e lock audit
+.PHONY: base-image sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -101,6 +106,16 @@ lock: setup ## pin the newest allowed versions, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-emit-index-url --custom-compile-command 'make lock' pyproject.toml --group dev apps/requirements.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -c requirements-dev.txt apps/requirements.in -o apps/requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' pyproject.toml -c requirements-dev.txt -o requirements.txt
+
+audit: setup ## known vulnerabilities of all that the lock files name
+	@for lock in $(LOCKS); do echo "$$lock:"; $(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off --requirement $$lock || failed=1; done; test -z "$$failed"
+
+base-image: ## build the images from the present digest of BASE
+	@digest=$$(docker buildx imagetools inspect $(BASE) --format '{{.Manifest.Digest}}') && sed -i "s|^ARG BASE_IMAGE=.*|ARG BASE_IMAGE=$(BASE)@$$digest|" $(SERVICES:%=apps/%/Dockerfile)
+
+sbom: ## what each image holds, as SPDX in build/sbom, by BuildKit
+	@mkdir -p build/sbom
+	@for service in $(SERVICES); do out=$$(mktemp -d) && docker buildx build --quiet --sbom=generator=$(SBOM_SCANNER) --output type=local,dest=$$out --file apps/$$service/Dockerfile apps && cp $$out/sbom.spdx.json build/sbom/$$service.spdx.json; status=$$?; rm -rf $$out; test $$status = 0 || exit 1; done
 
 clean: ## remove what the targets made
 	@rm -rf $(VENV) build .pytest_cache .ruff_cache

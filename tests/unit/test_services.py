@@ -293,3 +293,13 @@ def test_what_watches_pods_goes_before_them(kind: str) -> None:
     for deployment in DEPLOYMENTS:
         watcher = manifest(stack, kind, deployment)
         assert is_after(stack, watcher, manifest(stack, "Deployment", deployment))
+
+
+def test_every_image_is_built_from_the_same_base_by_digest() -> None:
+    files = sorted((ROOT / "apps").glob("*/Dockerfile"))
+    bases = {
+        re.findall(r"^ARG BASE_IMAGE=(.*)$", file.read_text(), re.MULTILINE)[0] for file in files
+    }
+    assert len(files) == 3
+    assert len(bases) == 1
+    assert re.fullmatch(r"python:[\w.-]+@sha256:[0-9a-f]{64}", bases.pop())
