@@ -9,10 +9,16 @@ _INJECTION = "istio-injection"
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
+def _is_namespace(subject: Subject) -> bool:
+    return (subject.api, subject.kind) == ("core", "Namespace")
+
+
 def _restricted(subject: Subject) -> Iterator[Trouble]:
+    if not _is_namespace(subject):
+        return
     # A label's name has dots of its own: no path leads to it.
     labels = entries(subject.properties, "metadata.labels")
-    if subject.kind == "Namespace" and labels.get(_ENFORCE) not in ("restricted", UNKNOWN):
+    if labels.get(_ENFORCE) not in ("restricted", UNKNOWN):
         mend = "set it to restricted: the API server then holds to it whatever makes a pod"
         yield Trouble(f"metadata.labels[{_ENFORCE}]", labels.get(_ENFORCE), mend)
 
@@ -25,9 +31,9 @@ def _allow_nothing(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Troub
         and _allows_nothing(each)
     }
     mend = "add an AuthorizationPolicy with an empty spec to it: what none allows is refused then"
-    for each in subjects:
+    for each in filter(_is_namespace, subjects):
         injected = at(each.properties, f"metadata.labels.{_INJECTION}") == "enabled"
-        if each.kind == "Namespace" and injected and each.name not in closed:
+        if injected and each.name not in closed:
             yield each, Trouble(f"metadata.labels.{_INJECTION}", "enabled", mend)
 
 
@@ -47,8 +53,8 @@ def _closed(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
         if (each.api, each.kind) == ("networking.k8s.io", "NetworkPolicy") and _closes(each)
     }
     mend = "add a NetworkPolicy to it with podSelector {} and policyTypes [Ingress, Egress]"
-    for each in subjects:
-        if (each.api, each.kind) == ("core", "Namespace") and each.name not in closed:
+    for each in filter(_is_namespace, subjects):
+        if each.name not in closed:
             yield each, Trouble("metadata.name", each.name, mend)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pulumi_policy import (
@@ -24,13 +25,19 @@ class Subject:
         type: Its type token, such as `kubernetes:apps/v1:Deployment`.
         urn: Its URN.
         logical_name: Its name in the program.
-        properties: Inputs where one resource is judged, outputs where a whole stack is: plain data.
+        given: Inputs where one resource is judged, outputs where a whole stack is, as the engine
+            hands them over.
     """
 
     type: str
     urn: str
     logical_name: str
-    properties: Any
+    given: Any
+
+    @cached_property
+    def properties(self) -> Any:  # noqa: ANN401 (data)
+        """What is given as plain data; most rules look at the type and need none of it."""
+        return plain(self.given)
 
     @property
     def kind(self) -> str:
@@ -86,7 +93,7 @@ def resource_rule(name: str, description: str, check: ResourceCheck) -> Resource
     """A rule for each resource by itself, judged by its inputs before it is created or changed."""
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        subject = Subject(args.resource_type, args.urn, args.name, plain(args.props))
+        subject = Subject(args.resource_type, args.urn, args.name, args.props)
         for trouble in check(subject):
             report(_message(subject, trouble), None)
 
@@ -104,7 +111,7 @@ def stack_rule(name: str, description: str, check: StackCheck) -> StackValidatio
 
 
 def _subject(resource: PolicyResource) -> Subject:
-    return Subject(resource.resource_type, resource.urn, resource.name, plain(resource.props))
+    return Subject(resource.resource_type, resource.urn, resource.name, resource.props)
 
 
 def _message(subject: Subject, trouble: Trouble) -> str:

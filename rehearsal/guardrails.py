@@ -50,13 +50,12 @@ class Violation:
 def violations(declaration: Declaration, rules: Sequence[Policy] = RULES) -> tuple[Violation, ...]:
     """All that the rules have to say of a declaration."""
     found: list[Violation] = []
+    each = [_alone(resource) for resource in declaration.resources if not resource.read_id]
     whole = [_in_stack(resource) for resource in declaration.resources]
     for rule in rules:
         if isinstance(rule, ResourceValidationPolicy):
-            for resource in declaration.resources:
-                if not resource.read_id:
-                    report = _reporter(rule, found, resource.urn)
-                    rule.validate(_alone(resource), report)  # pyright: ignore[reportUnknownMemberType]
+            for alone in each:
+                rule.validate(alone, _reporter(rule, found, alone.urn))  # pyright: ignore[reportUnknownMemberType]
         elif isinstance(rule, StackValidationPolicy):
             together = StackValidationArgs(whole)
             rule.validate(together, _reporter(rule, found))  # pyright: ignore[reportUnknownMemberType]

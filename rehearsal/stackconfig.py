@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -120,11 +121,17 @@ def _text(node: yaml.Node) -> str:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        return cast("dict[str, Any]", yaml.safe_load(path.read_text(encoding="utf-8")))
+        return _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StackConfigError(f"{path} does not exist") from error
     except yaml.YAMLError as error:
         raise StackConfigError(f"{path.name}: not YAML: {_one_line(error)}") from error
+
+
+@cache
+def _parsed(text: str) -> dict[str, Any]:
+    """What a file says, for reading alone; one program is declared time and again."""
+    return cast("dict[str, Any]", yaml.safe_load(text))
 
 
 def _one_line(error: Exception) -> str:
