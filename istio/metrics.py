@@ -8,9 +8,10 @@ Source:
 """
 
 ARRIVED = 'reporter="destination"'
-LOST = 'reporter="source",response_flags=~"(.*,)?(UF|UH)(,.*)?"'
+CALLED = 'reporter="source"'
+LOST = f'{CALLED},response_flags=~"(.*,)?(UF|UH)(,.*)?"'
 FAILED = 'response_code=~"5..|0"'
-NOWHERE = 'reporter="source",destination_workload="unknown"'
+NOWHERE = f'{CALLED},destination_workload="unknown"'
 
 
 def requests(labels: str, window: str, change: str = "increase") -> str:

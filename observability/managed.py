@@ -30,44 +30,44 @@ class ManagedPrometheusArgs:
 
 
 class ManagedPrometheus(pulumi.ComponentResource):
-    """PodMonitoring of every proxy and of istiod, and Rules.
+    """PodMonitoring of every proxy and of istiod, and ClusterRules.
 
-    The rules are in the services' namespace, since Rules see the series of their namespace alone.
+    Rules of a namespace would see that namespace's series alone, and so nothing of what the ingress
+    counts of the requests that never reached a service.
 
     Source:
         https://cloud.google.com/stackdriver/docs/managed-prometheus/exporters/istio
+        https://cloud.google.com/stackdriver/docs/managed-prometheus/rules-managed
     """
 
     def __init__(
         self, name: str, args: ManagedPrometheusArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:observability:ManagedPrometheus", name, None, opts)
-        self._child = pulumi.ResourceOptions(parent=self, depends_on=args.needs)
+        child = pulumi.ResourceOptions(parent=self, depends_on=args.needs)
         collected: list[tuple[str, str, Mapping[str, object], Mapping[str, object]]] = [
             ("services", args.services, PROXY, {}),
             ("ingress", INGRESS_NAMESPACE, PROXY, {}),
             ("istiod", SYSTEM_NAMESPACE, ISTIOD, {"matchLabels": {"app": "istiod"}}),
         ]
         for what, namespace, endpoint, selector in collected:
-            self._object(
+            CustomResource(
                 f"{name}-{what}",
-                "PodMonitoring",
-                "istiod" if endpoint is ISTIOD else "istio-proxies",
-                namespace,
-                {"selector": selector, "endpoints": [endpoint]},
+                api_version=MONITORING,
+                kind="PodMonitoring",
+                metadata={
+                    "name": "istiod" if endpoint is ISTIOD else "istio-proxies",
+                    "namespace": namespace,
+                },
+                spec={"selector": selector, "endpoints": [endpoint]},
+                opts=child,
             )
-        rules = {"groups": rule_groups(args.services)}
-        self._object(f"{name}-alerts", "Rules", "petmesh", args.services, rules)
-        self.register_outputs({})
-
-    def _object(
-        self, name: str, kind: str, in_cluster: str, namespace: str, spec: Mapping[str, object]
-    ) -> None:
         CustomResource(
-            name,
+            f"{name}-alerts",
             api_version=MONITORING,
-            kind=kind,
-            metadata={"name": in_cluster, "namespace": namespace},
-            spec=spec,
-            opts=self._child,
+            kind="ClusterRules",
+            metadata={"name": f"petmesh-{args.services}"},
+            spec={"groups": rule_groups(args.services)},
+            opts=child,
         )
+        self.register_outputs({})

@@ -17,6 +17,7 @@ LABELS = {
     "destination_workload_namespace": "pets",
     "destination_workload": "details-v2",
 }
+OF_SERVICE = {"destination_service_name": "details"}
 SCRAPES = 100
 
 
@@ -50,9 +51,10 @@ def fires(
     """Assert that an alert fires at a time with a summary, or with none that it doesn't."""
     groups: list[Any] = list(rule_groups("pets"))
     [rule] = [each for each in groups[0]["rules"] if each["alert"] == alert]
+    named = OF_SERVICE if alert == "ServiceUnreached" else LABELS
     expected = [
         {
-            "exp_labels": {**LABELS, **rule["labels"]},
+            "exp_labels": {**named, **rule["labels"]},
             "exp_annotations": {**rule["annotations"], "summary": summary},
         }
     ]
@@ -109,6 +111,42 @@ def test_a_version_that_is_slow_is_told(
     tmp_path: Path, fast: float, at: str, summary: str | None
 ) -> None:
     fires(tmp_path, [counter(1000), *durations(fast)], "VersionSlow", at, summary)
+
+
+def called(
+    per_scrape: float, flags: str = "-", host: str = "details.pets.svc.cluster.local"
+) -> dict[str, str]:
+    """A service's requests as its callers count them: without a pod they know the host alone."""
+    known = "unknown" if flags != "-" else "details-v1"
+    labels = (
+        f'reporter="source",response_flags="{flags}",destination_service="{host}",'
+        f'destination_service_name="{host.partition(".")[0]}",destination_workload="{known}"'
+    )
+    return {"series": f"istio_requests_total{{{labels}}}", "values": f"0+{per_scrape}x{SCRAPES}"}
+
+
+UNREACHED = "details in pets has no pod for 1.1% of its requests; 1% are allowed"
+ALL_UNREACHED = UNREACHED.replace("1.1%", "100%")
+
+
+@pytest.mark.parametrize(
+    ("series", "at", "summary"),
+    [
+        ([called(989), called(11, "UH")], "15m", UNREACHED),
+        ([called(15, "URX,UH")], "15m", ALL_UNREACHED),
+        ([called(15, "NC", "details")], "15m", ALL_UNREACHED),
+        ([called(990), called(10, "UH")], "15m", None),
+        # Not for long enough, too few to tell, somebody else's, and no name of a service.
+        ([called(15, "UH")], "1m", None),
+        ([called(1, "UH")], "15m", None),
+        ([called(15, "UH", "details.other.svc.cluster.local")], "15m", None),
+        ([called(15, "NR")], "15m", None),
+    ],
+)
+def test_a_service_without_a_pod_is_told(
+    tmp_path: Path, series: list[dict[str, str]], at: str, summary: str | None
+) -> None:
+    fires(tmp_path, series, "ServiceUnreached", at, summary)
 
 
 def test_an_alert_is_about_one_namespace(tmp_path: Path) -> None:

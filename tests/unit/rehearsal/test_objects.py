@@ -212,7 +212,7 @@ def test_what_watches_a_mesh_is_left_out_by_name() -> None:
 
 def test_what_googles_prometheus_is_told_is_left_out() -> None:
     omissions = {each.what for each in gather(gke(metrics="managed")).omissions}
-    assert {"PodMonitoring", "Rules"} <= omissions
+    assert {"ClusterRules", "PodMonitoring"} <= omissions
 
 
 def test_a_telemetry_of_one_namespace_is_refused() -> None:
