@@ -9,6 +9,9 @@ LOCKS := requirements.txt requirements-dev.txt requirements-uv.txt apps/requirem
 SERVICES := petservice petdetailsservice petmedicalhistoryservice
 BASE ?= python:3.13-slim-bookworm
 SBOM_SCANNER := docker/buildkit-syft-scanner:1.12.0@sha256:ae4f3b554449e7e25548e7d8ccc029d17357348e30c6e3df01b92bc93654d6a9
+# Each pair as one word of the shell, whatever it holds.
+QUOTE := '
+CONFIGS = $(foreach pair,$(CONFIG),--config '$(subst $(QUOTE),'\'',$(pair))')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo faults test unit fuzz lint format types bench preview policy pr-report up destroy ramp promote rollback
@@ -28,7 +31,7 @@ $(VENV)/.locked: requirements-uv.txt requirements-dev.txt
 	@touch $@
 
 demo: setup ## rehearse a stack on this machine with real Envoy: STACK, REQUESTS, KEEP=1, PORT, CONFIG="key=value …"
-	@$(BIN)/python -m rehearsal --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(if $(JSON),--json $(JSON)) $(foreach pair,$(CONFIG),--config $(pair))
+	@$(BIN)/python -m rehearsal --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(if $(JSON),--json $(JSON)) $(CONFIGS)
 
 faults: setup ## break the stack's services on this machine, row by row: STACK, REQUESTS, JSON, MARKDOWN=file
 	@$(BIN)/python -m rehearsal faults --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN))
@@ -60,10 +63,10 @@ preview: setup ## what an up would change: by the Pulumi CLI, or in process wher
 	@$(BIN)/python -m cli preview --stack $(STACK) $(ARGS)
 
 policy: setup ## hold a stack against the guard-rails, in process: STACK, CONFIG="key=value …"
-	@$(BIN)/python -m rehearsal policy --stack $(STACK) $(foreach pair,$(CONFIG),--config '$(pair)')
+	@$(BIN)/python -m rehearsal policy --stack $(STACK) $(CONFIGS)
 
 pr-report: setup ## what this checkout changes against BASE, as Markdown: STACKS, OUTPUT, REQUESTS
-	@$(BIN)/python -m rehearsal.pullrequest --base $(or $(BASE),main) --stacks $(or $(STACKS),dev) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(REQUESTS),--requests $(REQUESTS)) $(foreach pair,$(CONFIG),--config '$(pair)')
+	@$(BIN)/python -m rehearsal.pullrequest --base $(or $(BASE),main) --stacks $(or $(STACKS),dev) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(REQUESTS),--requests $(REQUESTS)) $(CONFIGS)
 
 up: setup ## apply a stack: STACK, ARGS for the Pulumi CLI
 	@$(BIN)/python -m cli up --stack $(STACK) $(ARGS)

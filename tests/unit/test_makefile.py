@@ -1,0 +1,20 @@
+"""What the make targets hand on, word by word."""
+
+import shlex
+import subprocess
+
+import pytest
+
+from settings import ROOT
+
+PAIRS = ['ingressHosts=["pets.example.com"]', "dogApiPath=/o'clock;$(id)*", "canaryWeight=25"]
+
+
+@pytest.mark.parametrize("target", ["demo", "policy", "pr-report"])
+def test_a_pair_of_config_reaches_the_command_as_it_is(target: str) -> None:
+    config = " ".join(PAIRS).replace("$", "$$")
+    command = ["make", "--dry-run", "--silent", target, f"CONFIG={config}"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    words = shlex.split(told.splitlines()[-1])
+    given = [words[index + 1] for index, word in enumerate(words) if word == "--config"]
+    assert given == PAIRS
