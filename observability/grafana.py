@@ -1,14 +1,14 @@
 """Grafana with the canary's dashboard."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from observability import dashboard, prometheus
 from observability.charts import GRAFANA, RESTRICTED_CONTAINER, release, resources, restricted_pod
-from observability.paths import Path, open_paths
+from observability.paths import beside, opened
 from observability.place import Place
 
 APP = GRAFANA.name
@@ -50,12 +50,12 @@ class Grafana(pulumi.ComponentResource):
         self, name: str, args: GrafanaArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:observability:Grafana", name, None, opts)
-        place = Place(args.namespace, self, args.needs)
-        open_paths(
+        outside = Place(args.namespace, self, args.needs)
+        place = opened(
             APP,
-            place,
-            callers=[Path([POD_PORT], app=app) for app in args.readers],
-            called=[Path([prometheus.PORT], app=prometheus.APP)],
+            outside,
+            callers=[beside(outside, app, POD_PORT) for app in args.readers],
+            called=[beside(outside, prometheus.APP, prometheus.PORT)],
         )
         dashboards = kubernetes.core.v1.ConfigMap(
             f"{name}-dashboards",
@@ -63,7 +63,7 @@ class Grafana(pulumi.ComponentResource):
             data={"canary.json": dashboard.as_json(args.services)},
             opts=place.options,
         )
-        self.ready = release(GRAFANA, _values(), replace(place, needs=[*place.needs, dashboards]))
+        self.ready = release(GRAFANA, _values(), place.after(dashboards))
         self.register_outputs({})
 
 

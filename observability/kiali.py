@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pulumi
 
-from istio.install import SYSTEM_NAMESPACE
+from istio.network import API_SERVER, CONTROL_PLANE_METRICS_PORT, SYSTEM_NAMESPACE, Path
 from observability import dashboard, grafana, prometheus, tracing
 from observability.charts import KIALI, release, resources
-from observability.paths import API_SERVER, Path, open_paths
+from observability.paths import beside, opened
 from observability.place import Place
 
 APP = "kiali"
@@ -39,18 +39,17 @@ class Kiali(pulumi.ComponentResource):
         self, name: str, args: KialiArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:observability:Kiali", name, None, opts)
+        place = Place(args.namespace, self, args.needs)
         called = [
             API_SERVER,
-            Path([prometheus.PORT], app=prometheus.APP),
-            Path([prometheus.ISTIOD_PORT], namespaces=[SYSTEM_NAMESPACE]),
+            beside(place, prometheus.APP, prometheus.PORT),
+            Path([CONTROL_PLANE_METRICS_PORT], SYSTEM_NAMESPACE),
         ]
         if args.grafana:
-            called.append(Path([grafana.POD_PORT], app=grafana.APP))
+            called.append(beside(place, grafana.APP, grafana.POD_PORT))
         if args.tracing:
-            called.append(Path([tracing.QUERY_PORT, tracing.UI_PORT], app=tracing.JAEGER_APP))
-        place = Place(args.namespace, self, args.needs)
-        open_paths(APP, place, called=called)
-        release(KIALI, _values(args), place)
+            called.append(beside(place, tracing.JAEGER_APP, tracing.QUERY_PORT, tracing.UI_PORT))
+        release(KIALI, _values(args), opened(APP, place, called=called))
         self.register_outputs({})
 
 

@@ -1,7 +1,8 @@
 """Where an application's objects go."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import pulumi
 
@@ -24,3 +25,7 @@ class Place:
     def options(self) -> pulumi.ResourceOptions:
         """The options of a resource there."""
         return pulumi.ResourceOptions(parent=self.parent, depends_on=self.needs)
+
+    def after(self, *needs: pulumi.Resource) -> Self:
+        """The same place once more is there."""
+        return replace(self, needs=[*self.needs, *needs])

@@ -7,12 +7,13 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from istio.apis import NETWORKING
-from istio.install import SYSTEM_NAMESPACE
+from istio.network import API_SERVER, CONTROL_PLANE_METRICS_PORT, SYSTEM_NAMESPACE, Path
 from istio.routing import WEIGHTED
 from observability.alerts import rule_groups
 from observability.charts import KUBE_PROMETHEUS_STACK, release, resources
-from observability.paths import API_SERVER, Path, open_paths
+from observability.paths import beside, opened
 from observability.place import Place
+from observability.scrapers import MERGED_PORT
 
 MONITORING = "monitoring.coreos.com/v1"
 APP = "prometheus"
@@ -21,10 +22,6 @@ SERVICE = f"{KUBE_PROMETHEUS_STACK.name}-prometheus"
 OPERATOR_APP = f"{KUBE_PROMETHEUS_STACK.name}-prometheus-operator"
 STATE_APP = "kube-state-metrics"
 STATE_PORT = 8080
-# Istio's own ports, which its sidecars leave out of mutual TLS: the agent's, which merges the
-# proxy's and the application's metrics, and istiod's.
-PROXY_PORT = 15020
-ISTIOD_PORT = 15014
 SCRAPE_INTERVAL = "15s"
 # What a VirtualService asks for, in percent, by the subset's name, which is the version's.
 ASKED_WEIGHT = "kube_customresource_virtualservice_weight"
@@ -62,8 +59,7 @@ class Prometheus(pulumi.ComponentResource):
         self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:observability:Prometheus", name, None, opts)
-        place = Place(args.namespace, self, args.needs)
-        _open_paths(args, place)
+        place = _opened(args, Place(args.namespace, self, args.needs))
         self.ready = release(KUBE_PROMETHEUS_STACK, _values(), place)
         child = pulumi.ResourceOptions(parent=self, depends_on=[self.ready])
         CustomResource(
@@ -98,16 +94,17 @@ class Prometheus(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _open_paths(args: PrometheusArgs, place: Place) -> None:
+def _opened(args: PrometheusArgs, place: Place) -> Place:
     scraped = [
-        Path([PROXY_PORT], namespaces=args.proxies),
-        Path([ISTIOD_PORT], namespaces=[SYSTEM_NAMESPACE]),
-        Path([STATE_PORT], app=STATE_APP),
+        *(Path([MERGED_PORT], namespace) for namespace in args.proxies),
+        Path([CONTROL_PLANE_METRICS_PORT], SYSTEM_NAMESPACE),
+        beside(place, STATE_APP, STATE_PORT),
     ]
-    readers = [Path([PORT], app=app) for app in args.readers]
-    open_paths(APP, place, callers=readers, called=[API_SERVER, *scraped])
-    open_paths(OPERATOR_APP, place, called=[API_SERVER])
-    open_paths(STATE_APP, place, callers=[Path([STATE_PORT], app=APP)], called=[API_SERVER])
+    readers = [beside(place, app, PORT) for app in args.readers]
+    asked = [beside(place, APP, STATE_PORT)]
+    place = opened(APP, place, callers=readers, called=[API_SERVER, *scraped])
+    place = opened(OPERATOR_APP, place, called=[API_SERVER])
+    return opened(STATE_APP, place, callers=asked, called=[API_SERVER])
 
 
 def _metadata(name: str, namespace: str) -> Mapping[str, object]:

@@ -8,12 +8,11 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from istio.install import INGRESS_NAMESPACE
+from istio.network import NoOtherPaths
 from istio.pod_security import RESTRICTED
 from istio.telemetry import AccessLogs, MeshTelemetry, MeshTelemetryArgs
 from observability import grafana, kiali, prometheus, tracing
 from observability.managed import ManagedPrometheus, ManagedPrometheusArgs
-from observability.paths import close
-from observability.place import Place
 
 NAMESPACE = "observability"
 Metrics = Literal["none", "prometheus", "managed"]
@@ -81,7 +80,9 @@ class Observability(pulumi.ComponentResource):
             namespace = kubernetes.core.v1.Namespace(
                 NAMESPACE, metadata={"name": NAMESPACE, "labels": RESTRICTED}, opts=self._child
             )
-            closed = close(Place(NAMESPACE, self, [namespace]))
+            closed = NoOtherPaths(
+                f"{NAMESPACE}-default-deny", NAMESPACE, [namespace], self._child
+            ).policy
             self._place([namespace, closed, *args.needs])
         self.register_outputs({"port_forwards": self.port_forwards})
 

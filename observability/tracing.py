@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 
 from istio.install import OTLP_PORT
+from istio.network import Path
 from observability.charts import (
     COLLECTOR,
     JAEGER,
@@ -14,7 +15,7 @@ from observability.charts import (
     resources,
     restricted_pod,
 )
-from observability.paths import Path, open_paths
+from observability.paths import beside, opened
 from observability.place import Place
 
 COLLECTOR_APP = COLLECTOR.name
@@ -81,22 +82,22 @@ class Tracing(pulumi.ComponentResource):
     ) -> None:
         super().__init__("petmesh:observability:Tracing", name, None, opts)
         place = Place(args.namespace, self, args.needs)
-        open_paths(
+        jaeger = opened(
             JAEGER_APP,
             place,
             callers=[
-                Path([OTLP_PORT], app=COLLECTOR_APP),
-                *(Path([QUERY_PORT, UI_PORT], app=app) for app in args.readers),
+                beside(place, COLLECTOR_APP, OTLP_PORT),
+                *(beside(place, app, QUERY_PORT, UI_PORT) for app in args.readers),
             ],
         )
-        open_paths(
+        collector = opened(
             COLLECTOR_APP,
             place,
-            callers=[Path([OTLP_PORT, OTLP_HTTP_PORT], namespaces=args.senders)],
-            called=[Path([OTLP_PORT], app=JAEGER_APP)],
+            callers=[Path(OTLP_PORTS, namespace) for namespace in args.senders],
+            called=[beside(place, JAEGER_APP, OTLP_PORT)],
         )
-        release(JAEGER, _jaeger_values(), place)
-        release(COLLECTOR, _collector_values(), place)
+        release(JAEGER, _jaeger_values(), jaeger)
+        release(COLLECTOR, _collector_values(), collector)
         self.register_outputs({})
 
 

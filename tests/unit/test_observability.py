@@ -11,6 +11,7 @@ from tests.unit.declared import (
     container,
     gke,
     in_cluster,
+    in_namespace,
     is_after,
     local,
     manifest,
@@ -23,6 +24,18 @@ from tests.unit.schemas import SchemaError, check
 RELEASE = "kubernetes:helm.sh/v3:Release"
 CHARTS = (KUBE_PROMETHEUS_STACK, GRAFANA, KIALI, JAEGER, COLLECTOR)
 NAMESPACE = "observability"
+# Whose paths have to be open before a chart starts pods.
+PODS = {
+    KUBE_PROMETHEUS_STACK: (
+        "prometheus",
+        "kube-prometheus-stack-prometheus-operator",
+        "kube-state-metrics",
+    ),
+    GRAFANA: ("grafana",),
+    KIALI: ("kiali",),
+    JAEGER: ("jaeger",),
+    COLLECTOR: ("opentelemetry-collector",),
+}
 
 
 def everything() -> Declaration:
@@ -144,10 +157,14 @@ def test_what_the_operator_reads_comes_after_its_crds(kind: str) -> None:
 
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
-def test_a_chart_is_installed_once_its_namespace_is_closed(chart: Chart) -> None:
+def test_a_chart_is_installed_once_its_namespace_is_closed_and_its_paths_are_open(
+    chart: Chart,
+) -> None:
     stack = everything()
     installed = stack.one(RELEASE, chart.name)
-    assert is_after(stack, installed, manifest(stack, "NetworkPolicy", "default"))
+    policies = in_namespace(stack, "NetworkPolicy", NAMESPACE)
+    for name in ("default-deny", *PODS[chart]):
+        assert is_after(stack, installed, policies[name])
 
 
 def test_grafana_starts_with_its_dashboards() -> None:
@@ -186,24 +203,29 @@ def ends(policy: Mapping[str, Any], way: str, end: str) -> set[tuple[str, int]]:
     for rule in policy.get(way, []):
         peers: Sequence[Any] = rule.get(end) or [{}]
         for peer in peers:
-            selector = next(iter(peer.values()), {"matchLabels": {"": "any"}})
-            [name] = selector["matchLabels"].values()
-            found |= {(name, port["port"]) for port in rule["ports"]}
+            found |= {(named(peer), port["port"]) for port in rule["ports"]}
     return found
+
+
+def named(peer: Mapping[str, Any]) -> str:
+    if "ipBlock" in peer:
+        return peer["ipBlock"]["cidr"]
+    labels = {
+        **peer.get("namespaceSelector", {}).get("matchLabels", {}),
+        **peer.get("podSelector", {}).get("matchLabels", {}),
+    }
+    namespace = labels.get("kubernetes.io/metadata.name", "any")
+    return labels.get("app.kubernetes.io/name", namespace)
 
 
 def test_no_pod_is_reached_but_by_the_paths_that_are_used() -> None:
     stack = everything()
     policies = {
         name: each.inputs["spec"]
-        for name, each in manifests(stack, "NetworkPolicy").items()
-        if each.inputs["metadata"]["namespace"] == NAMESPACE
+        for name, each in in_namespace(stack, "NetworkPolicy", NAMESPACE).items()
     }
-    default = policies.pop("default")
-    assert default["podSelector"] == {}
-    assert default["policyTypes"] == ["Ingress", "Egress"]
-    assert "ingress" not in default
-    assert ends(default, "egress", "to") == {("any", 53)}
+    default = policies.pop("default-deny")
+    assert default == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     for name, policy in policies.items():
         assert policy["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": name}
     assert {name: ends(each, "ingress", "from") for name, each in policies.items()} == {
@@ -218,7 +240,10 @@ def test_no_pod_is_reached_but_by_the_paths_that_are_used() -> None:
         },
     }
     api_server = {("any", 443), ("any", 6443)}
-    assert {name: ends(each, "egress", "to") for name, each in policies.items()} == {
+    dns = {("kube-system", 53), ("169.254.20.10/32", 53)}
+    called = {name: ends(each, "egress", "to") for name, each in policies.items()}
+    assert all(dns <= each for each in called.values())
+    assert {name: each - dns for name, each in called.items()} == {
         "prometheus": {
             *api_server,
             ("pets", 15020),
