@@ -148,7 +148,8 @@ def test_another_method_is_answered_as_the_shared_part_says(service: str) -> Non
 
 @pytest.mark.parametrize("service", BY_NAME)
 def test_no_status_in_the_code_is_undescribed(service: str) -> None:
-    shared = [FOLDER / "httpservice" / f"{name}.py" for name in ("server", "service")]
+    names = ("connection", "server", "service")
+    shared = [FOLDER / "httpservice" / f"{name}.py" for name in names]
     own = sorted((FOLDER / service).glob("*.py"))
     text = "".join(file.read_text() for file in (*shared, *own))
     valid = {status.value for status in HTTPStatus if status >= HTTPStatus.OK}

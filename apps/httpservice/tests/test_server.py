@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from httpservice.connection import Connection
 from httpservice.message import Request, Response
-from httpservice.server import Connection, Handler
+from httpservice.server import Handler
 from httpservice.testing import QUICK, Reply, get, read_reply, run, send, serving, until
 
 GET = b"GET /a HTTP/1.1\r\nHost: test\r\n\r\n"
