@@ -13,6 +13,8 @@ from canary.machine import FINAL, Phase
 from canary.outcome import last_line, standing
 from canary.plot import Line, Mark, plot
 
+# Of a plot's time: it ends at a multiple of so many seconds, so that each is a whole number.
+_TICKS = 5
 _BLUE, _GREEN, _GREY, _RED = "#2458b3", "#2f8132", "#777777", "#b3261e"
 _STYLE = """
 :root { color-scheme: light }
@@ -24,6 +26,7 @@ svg { width: 100%; font: 12px system-ui, sans-serif; margin: .5rem 0 }
 svg .title { font-weight: 600; font-size: 13px } svg .value { text-anchor: end; fill: #555 }
 svg .time { text-anchor: middle; fill: #555 } svg .grid { stroke: #e4e4e4 }
 svg .mark { stroke: #999; stroke-dasharray: 3 3 }
+svg path:first-of-type { stroke-width: 6; stroke-opacity: .4 }
 table { border-collapse: collapse; width: 100%; font-size: 13px }
 td, th { text-align: left; padding: .25rem .5rem; border-bottom: 1px solid #e4e4e4;
   vertical-align: top } td:first-child { white-space: nowrap }
@@ -63,7 +66,8 @@ def html(record: Record) -> str:
 <p class="end" style="border-color: {colour}">{escape(end)}</p>
 <p>Begun {escape(opening.at)} on the {escape(opening.target)}. Steps: {steps}.<br>
 Conditions: {escape(conditions)}. Evaluated every {opening.plan.interval:g} s;
-{opening.plan.failures} failures in a row end it.</p>
+{opening.plan.failures} failures in a row end it.
+Dashed lines: changes of the phase.</p>
 {plots}
 <h2>Journal</h2>
 <table><tr><th>Time</th><th>Canary</th><th>Phase</th><th>What happened</th></tr>
@@ -75,7 +79,8 @@ Conditions: {escape(conditions)}. Evaluated every {opening.plan.interval:g} s;
 def _plots(record: Record) -> Iterator[str]:
     opening = record.opening
     seconds = _clock(record)
-    end = max((seconds(entry) for entry in record.entries), default=0.0)
+    latest = max((seconds(entry) for entry in record.entries), default=0.0)
+    end = _TICKS * max(1.0, math.ceil(latest / _TICKS))
     judged = [
         (seconds(entry), entry.event.observation)
         for entry in record.entries
