@@ -24,10 +24,26 @@ STACKS: dict[str, Callable[[], Declaration]] = {
     "local": lambda: local(dogApiEnabled="true", canaryWeight="10", canaryMirrorPercent="5"),
     "local otherwise": local_otherwise,
     "a version that is given": with_v3,
-    "watched": lambda: local(metrics="prometheus", grafana="true", kiali="true", tracing="jaeger"),
+    "watched, with TLS": lambda: local(
+        metrics="prometheus",
+        grafana="true",
+        kiali="true",
+        tracing="jaeger",
+        ingressTls="certManager",
+        ingressIssuer="corporate",
+        ingressRequestsPerSecond="5",
+        minReplicas="1",
+    ),
     "gke": gke,
     "gke otherwise": gke_otherwise,
-    "watched by Google": lambda: gke(metrics="managed"),
+    "watched and certified by Google": lambda: gke(
+        metrics="managed",
+        tracing="jaeger",
+        ingressTls="googleManaged",
+        ingressServiceType="ClusterIP",
+        ingressHosts='["pets.example.com"]',
+        canaryVersion="v2",
+    ),
 }
 
 
