@@ -127,7 +127,8 @@ class LoadBalancer(pulumi.ComponentResource):
                     for protocol, port in (("HTTP", 80), ("HTTPS", 443))
                 ],
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*shown, *args.needs]),
+            # What the load balancer uses can't be deleted before it: its policy of TLS neither.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *shown, *args.needs]),
         )
         behind = pulumi.ResourceOptions(parent=self, depends_on=[gateway])
         CustomResource(

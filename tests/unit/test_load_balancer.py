@@ -66,6 +66,8 @@ def test_the_load_balancer_takes_the_address_and_the_certificates() -> None:
     ]
     for entry in stack.of_type(f"{CERTIFICATES}/certificateMapEntry:CertificateMapEntry"):
         assert is_after(stack, gateway, entry)
+    [policy] = stack.of_type("gcp:compute/sSLPolicy:SSLPolicy")
+    assert is_after(stack, gateway, policy)
 
 
 def test_http_is_redirected_and_https_led_to_the_ingress_gateway() -> None:
