@@ -1,6 +1,7 @@
 """A target in a cluster: a Pulumi stack, and what Prometheus knows of it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,6 +16,8 @@ from canary.target import Release, TargetError
 from settings import CANARY_SERVICE
 
 _ROUTE = ("VirtualService", f"{CANARY_SERVICE}-route")
+_LOCK_SECONDS = 60.0
+_LOCK_POLL_SECONDS = 0.5
 _UNCHANGED = (OpType.SAME, OpType.READ, OpType.REFRESH)
 
 
@@ -65,11 +68,15 @@ class ClusterTarget:
     Args:
         stack: selected already.
         prometheus: where the figures come from.
+
+    Attributes:
+        lock_seconds: how long another update of the stack is waited for.
     """
 
     def __init__(self, stack: automation.Stack, prometheus: Prometheus) -> None:
         self._stack = stack
         self._prometheus = prometheus
+        self.lock_seconds = _LOCK_SECONDS
         self._known_namespace = ""
         self._last: Release | None = None
 
@@ -92,7 +99,7 @@ class ClusterTarget:
             state = self._state()
             route = state.route()["urn"]
             if release.weight or release.mirror:
-                self._refuse_foreign(_release(state.route()))
+                self._refuse_foreign(_release(state.route()), release)
             complete = all(state.runs(each) for each in (release.stable, release.canary))
             self._configure(release)
             self._stack.up(target=[route] if complete else None, color="never")
@@ -110,8 +117,7 @@ class ClusterTarget:
 
         def change() -> None:
             live = _release(self._state().route())
-            if live != promoted:
-                self._refuse_foreign(live)
+            self._refuse_foreign(live, promoted)
             old = f"{CANARY_SERVICE}-{release.stable}"
             try:
                 self._configure(promoted)
@@ -154,9 +160,12 @@ class ClusterTarget:
         """Close the connections to Prometheus."""
         await self._prometheus.close()
 
-    def _refuse_foreign(self, live: Release) -> None:
-        """Raise nothing further that isn't as it was seen or set last; going back asks nothing."""
-        if self._last is not None and live != self._last:
+    def _refuse_foreign(self, live: Release, wanted: Release) -> None:
+        """Raise nothing further that isn't as it was seen or set last; going back asks nothing.
+
+        What is wanted may be live: an update that a killed ramp began goes on to its end.
+        """
+        if self._last is not None and live not in (self._last, wanted):
             raise TargetError(
                 f"somebody else changed the weight: it is {live} now, not {self._last}"
             )
@@ -199,16 +208,33 @@ class ClusterTarget:
         return steps
 
     async def _run(self, work: Callable[[], _T]) -> _T:
-        """Let the engine work; a lock that a killed process left is taken away first."""
+        """Let the engine work, once no other update has the stack.
+
+        A lock that a killed process left is taken away. An update that still runs, such as one of
+        a ramp that was killed, is waited for.
+        """
+        command = self._stack.workspace.pulumi_command
+        detached = command if isinstance(command, Detached) else None
+        if detached:
+            detached.interrupted = False
 
         def unlocked() -> _T:
-            try:
-                return work()
-            except automation.ConcurrentUpdateError as error:
-                if not is_left_behind(error):
-                    raise
-                self._stack.cancel()
-                return work()
+            deadline = time.monotonic() + self.lock_seconds
+            cancelled = False
+            while True:
+                try:
+                    return work()
+                except automation.ConcurrentUpdateError as error:
+                    killed = detached is not None and detached.killed
+                    if not cancelled and (killed or is_left_behind(error)):
+                        cancelled = True
+                        self._stack.cancel()
+                        if detached:
+                            detached.killed = False
+                    elif time.monotonic() > deadline or (detached and detached.interrupted):
+                        raise
+                    else:
+                        time.sleep(_LOCK_POLL_SECONDS)
 
         try:
             return await asyncio.to_thread(unlocked)

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +21,8 @@ _LOCK = re.compile(r"created by .*@(?P<host>\S+) \(pid (?P<pid>[0-9]+)\)")
 _LONGEST_REASON = 300
 _SECONDS = 600.0
 _ROUTE_SECONDS = 120.0
+_READ_SECONDS = 60.0
+_CHANGES = ("up", "preview")
 _GRACE_SECONDS = 20.0
 
 
@@ -29,6 +31,10 @@ class Detached(PulumiCommand):
 
     A Ctrl-C in the terminal is the ramp's to answer: it would end an update in the middle. An
     update outlives a ramp that is killed, and leaves the stack whole.
+
+    Attributes:
+        interrupted: whether the change under way was interrupted; no further command of it runs.
+        killed: whether a command had to be killed, which may have left the stack locked.
     """
 
     def __init__(self, found: PulumiCommand) -> None:
@@ -36,18 +42,31 @@ class Detached(PulumiCommand):
         self.version = found.version
         self.seconds = _SECONDS
         self.route_seconds = _ROUTE_SECONDS
+        self.read_seconds = _READ_SECONDS
         self.grace_seconds = _GRACE_SECONDS
+        self.interrupted = False
+        self.killed = False
         self._running: subprocess.Popen[str] | None = None
 
     def interrupt(self) -> None:
-        """Ask the command that runs to end, and kill it where it doesn't."""
-        process = self._running
-        if process is None or process.poll() is not None:
+        """Ask the change under way to end: the command that runs, and those that would follow."""
+        self.interrupted = True
+        if self._running is not None:
+            self._end(self._running)
+
+    def _end(self, process: "subprocess.Popen[str]") -> None:
+        """Ask a command to end, and kill it where it doesn't."""
+        if process.poll() is not None:
             return
         _signal(process, signal.SIGINT)
-        late = threading.Timer(self.grace_seconds, _signal, (process, signal.SIGKILL))
+        late = threading.Timer(self.grace_seconds, self._kill, (process,))
         late.daemon = True
         late.start()
+
+    def _kill(self, process: "subprocess.Popen[str]") -> None:
+        if process.poll() is None:
+            self.killed = True
+            _signal(process, signal.SIGKILL)
 
     def run(
         self,
@@ -57,7 +76,13 @@ class Detached(PulumiCommand):
         on_output: OnOutput | None = None,
         on_error: OnOutput | None = None,
     ) -> CommandResult:
-        """Run a command to its end; its output is given at once then."""
+        """Run a command to its end; its output is given at once then.
+
+        Raises:
+            TargetError: the change was interrupted, or the command took too long.
+        """
+        if self.interrupted:
+            raise TargetError(f"pulumi {args[0]}: interrupted")
         environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
         if os.sep in self.command:
             folder = Path(self.command).parent
@@ -72,13 +97,13 @@ class Detached(PulumiCommand):
             start_new_session=True,
         )
         self._running = process
-        # What has a target is the route alone, which nothing is waited for.
-        routed = any(each.startswith("--target") for each in args)
-        limit = self.route_seconds if routed else self.seconds
+        if self.interrupted:
+            self._end(process)
+        limit = self._limit(args)
         try:
             stdout, stderr = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired as error:
-            self.interrupt()
+            self._end(process)
             process.communicate()
             raise TargetError(f"pulumi {args[0]}: no end within {limit:g} s") from error
         finally:
@@ -91,6 +116,13 @@ class Detached(PulumiCommand):
         if process.returncode:
             raise create_command_error(result)
         return result
+
+    def _limit(self, args: Sequence[str]) -> float:
+        """Seconds: what has a target is the route alone, which nothing is waited for."""
+        if args[0] not in _CHANGES:
+            return self.read_seconds
+        routed = any(each.startswith("--target") for each in args)
+        return self.route_seconds if routed else self.seconds
 
 
 def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:

@@ -1,0 +1,152 @@
+"""A stack in the engine's hands: other updates, what a killed one left, and lost requests."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from pulumi import automation
+from pulumi.automation import CommandResult, PulumiCommand
+
+from canary.cluster import ClusterTarget
+from canary.engine import Detached
+from canary.figures import Figures
+from canary.prometheus import Prometheus
+from canary.target import Release, TargetError
+
+LOCKED = "error: the stack is currently locked by 1 lock(s)."
+
+
+def route(weight: int) -> dict[str, Any]:
+    targets = [
+        {"destination": {"subset": "v1"}, "weight": 100 - weight},
+        {"destination": {"subset": "v2"}, "weight": weight},
+    ]
+    http = [
+        {"name": "testers", "route": [{"destination": {"subset": "v2"}}]},
+        {"name": "weighted", "route": targets},
+    ]
+    return {
+        "urn": "urn:pulumi:local::petmesh::VirtualService::petdetailsservice-route",
+        "type": "kubernetes:networking.istio.io/v1:VirtualService",
+        "inputs": {"metadata": {"namespace": "pets"}, "spec": {"http": http}},
+    }
+
+
+class Stack:
+    """A stack in memory that another update has for some attempts."""
+
+    name = "local"
+
+    def __init__(self, busy: int = 0) -> None:
+        found = cast("PulumiCommand", SimpleNamespace(command="pulumi", version=None))
+        self.command = Detached(found)
+        self.workspace = SimpleNamespace(pulumi_command=self.command)
+        self.busy = busy
+        self.live = self.configured = 0
+        self.finished = 0
+        self.calls: list[str] = []
+        self.breaks_preview = False
+
+    def export_stack(self) -> SimpleNamespace:
+        runs = [
+            {"urn": f"urn::petdetailsservice-{v}-deployment", "type": "x"} for v in ["v1", "v2"]
+        ]
+        return SimpleNamespace(deployment={"resources": [route(self.live), *runs]})
+
+    def set_all_config(self, config: dict[str, Any]) -> None:
+        self.configured = int(config["canaryWeight"].value)
+        self.calls.append(f"config {config['stableVersion'].value} {self.configured}")
+
+    def up(self, **_: object) -> None:
+        if self.busy:
+            self.busy -= 1
+            self.live = self.finished or self.live
+            raise automation.ConcurrentUpdateError(CommandResult("", LOCKED, 255))
+        self.live = self.configured
+
+    def preview(self, **_: object) -> None:
+        if self.breaks_preview:
+            raise automation.CommandError(CommandResult("", "error: no program", 255))
+
+    def cancel(self) -> None:
+        self.calls.append("cancel")
+        self.busy = 0
+
+
+def target_of(stack: Stack, prometheus: Prometheus | None = None) -> ClusterTarget:
+    found = prometheus or Prometheus("http://127.0.0.1:1")
+    return ClusterTarget(cast("automation.Stack", stack), found)
+
+
+def test_an_update_that_a_killed_ramp_began_is_waited_for() -> None:
+    async def run() -> None:
+        stack = Stack(busy=1)
+        target = target_of(stack)
+        await target.release()
+        stack.finished = 25
+        await target.apply(Release("v1", "v2", 25))
+        assert (stack.live, "cancel" in stack.calls) == (25, False)
+
+    asyncio.run(run())
+
+
+def test_another_update_is_not_waited_for_without_end_nor_when_interrupted() -> None:
+    async def run() -> None:
+        stack = Stack(busy=1000)
+        target = target_of(stack)
+        target.lock_seconds = 0
+        with pytest.raises(TargetError, match="another update is under way"):
+            await target.apply(Release("v1", "v2"))
+        target.lock_seconds = 600
+        change = asyncio.create_task(target.apply(Release("v1", "v2")))
+        await asyncio.sleep(0.05)
+        target.interrupt()
+        with pytest.raises(TargetError, match="another update is under way"):
+            await asyncio.wait_for(change, 30)
+
+    asyncio.run(run())
+
+
+def test_what_the_ramp_itself_killed_is_cancelled() -> None:
+    stack = Stack(busy=1000)
+    stack.command.killed = True
+    asyncio.run(target_of(stack).apply(Release("v1", "v2", 10)))
+    assert (stack.live, stack.calls.count("cancel"), stack.command.killed) == (10, 1, False)
+
+
+def test_a_new_change_is_not_held_back_by_the_interrupt_of_an_earlier_one() -> None:
+    stack = Stack()
+    stack.command.interrupt()
+    asyncio.run(target_of(stack).apply(Release("v1", "v2", 10)))
+    assert (stack.live, stack.command.interrupted) == (10, False)
+
+
+def test_a_promotion_whose_preview_fails_leaves_the_config_as_it_was() -> None:
+    stack = Stack()
+    stack.live, stack.breaks_preview = 100, True
+    with pytest.raises(TargetError, match="no program"):
+        asyncio.run(target_of(stack).promote(Release("v1", "v2", 100)))
+    assert stack.calls == ["config v2 0", "config v1 100"]
+
+
+class Lossy(Prometheus):
+    """Both versions answer, and some requests reach neither."""
+
+    async def figures(self, workload: str, namespace: str, version: str, seconds: float) -> Figures:
+        del workload, namespace, seconds
+        return Figures(requests=500 if version == "v1" else 0)
+
+    async def lost(self, service: str, namespace: str, seconds: float) -> float:
+        del seconds
+        assert (service, namespace) == ("petdetailsservice", "pets")
+        return 500.0
+
+
+def test_requests_that_found_no_pod_are_the_failures_of_the_version_that_is_gone() -> None:
+    stack = Stack()
+    stack.live = 50
+    target = target_of(stack, Lossy("http://127.0.0.1:1"))
+    seen = asyncio.run(target.observe(Release("v1", "v2", 50), 60))
+    assert (seen.canary.requests, seen.canary.errors) == (500, 500)
+    assert (seen.stable.requests, seen.stable.errors) == (500, 0)
