@@ -267,6 +267,7 @@ if settings.google_balanced:
             port=HTTP_PORT,
             health_port=health_port,
             health_path=health_path,
+            deletion_protection=settings.deletion_protection,
             needs=[mesh.ingress_ready],
         ),
         in_cluster,

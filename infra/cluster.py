@@ -35,7 +35,7 @@ class GkeClusterArgs:
         machine_type: The nodes' machine type.
         min_nodes: Fewest nodes in each zone.
         max_nodes: Most nodes in each zone.
-        deletion_protection: Whether Google Cloud refuses to delete it.
+        deletion_protection: Whether Google Cloud and the engine refuse to delete it.
         load_balancer: Whether GKE runs Google's load balancer before the ingress gateway, by the
             Kubernetes Gateway API.
     """
@@ -125,6 +125,7 @@ class GkeCluster(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
+                protect=args.deletion_protection,
                 ignore_changes=["nodeConfig"],
                 custom_timeouts=pulumi.CustomTimeouts(create="40m", update="60m", delete="40m"),
             ),

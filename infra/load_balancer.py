@@ -35,6 +35,8 @@ class LoadBalancerArgs:
         port: The Service's port.
         health_port: The pods' port that tells whether they take requests.
         health_path: The path that tells it.
+        deletion_protection: Whether the engine refuses to delete its address, which DNS records
+            of others name and which can't be had again.
         needs: What has to be there first: the Service, and with it the cluster and its APIs.
     """
 
@@ -45,6 +47,7 @@ class LoadBalancerArgs:
     port: int
     health_port: int
     health_path: str
+    deletion_protection: bool
     needs: Sequence[pulumi.Resource]
 
 
@@ -73,7 +76,13 @@ class LoadBalancer(pulumi.ComponentResource):
     ) -> None:
         super().__init__("petmesh:infra:LoadBalancer", name, None, opts)
         child = pulumi.ResourceOptions(parent=self, depends_on=args.needs)
-        address = gcp.compute.GlobalAddress(f"{name}-address", name=args.name, opts=child)
+        address = gcp.compute.GlobalAddress(
+            f"{name}-address",
+            name=args.name,
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=args.needs, protect=args.deletion_protection
+            ),
+        )
         policy = gcp.compute.SSLPolicy(
             f"{name}-tls", name=args.name, min_tls_version=MINIMUM_TLS, profile="MODERN", opts=child
         )

@@ -46,7 +46,7 @@ class GkePlatformArgs:
         machine_type: The nodes' machine type.
         min_nodes: Fewest nodes in each zone.
         max_nodes: Most nodes in each zone.
-        deletion_protection: Whether Google Cloud refuses to delete the cluster.
+        deletion_protection: Whether the cluster and the image repository can't be deleted.
         load_balancer: Whether Google's load balancer is to stand before the ingress gateway.
     """
 
@@ -82,7 +82,11 @@ class GkePlatform(pulumi.ComponentResource):
             "deployers", ClusterAdminsArgs(args.project, args.deployers), opts=child
         )
         repository = ImageRepository(
-            "images", ImageRepositoryArgs(args.cluster_name, args.region, nodes.member), opts=child
+            "images",
+            ImageRepositoryArgs(
+                args.cluster_name, args.region, nodes.member, args.deletion_protection
+            ),
+            opts=child,
         )
         cluster = GkeCluster(
             "gke",

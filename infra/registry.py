@@ -16,11 +16,13 @@ class ImageRepositoryArgs:
         repository_id: The repository's name.
         region: Its region.
         reader: The IAM member that pulls from it: the nodes' service account.
+        deletion_protection: Whether the engine refuses to delete it.
     """
 
     repository_id: str
     region: str
     reader: pulumi.Input[str]
+    deletion_protection: bool
 
 
 class ImageRepository(pulumi.ComponentResource):
@@ -59,7 +61,7 @@ class ImageRepository(pulumi.ComponentResource):
                     "condition": {"tag_state": "UNTAGGED", "older_than": f"{30 * DAY_SECONDS}s"},
                 },
             ],
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.deletion_protection),
         )
         self.grant = gcp.artifactregistry.RepositoryIamMember(
             f"{name}-reader",

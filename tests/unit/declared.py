@@ -54,12 +54,13 @@ def gke_otherwise() -> Declaration:
     )
 
 
-def google_managed() -> Declaration:
+def google_managed(**config: str) -> Declaration:
     """A stack whose certificates Google manages, at its load balancer before the ingress."""
     return gke(
         ingressTls="googleManaged",
         ingressServiceType="ClusterIP",
         ingressHosts='["pets.example.com", "pets.example.org"]',
+        **config,
     )
 
 

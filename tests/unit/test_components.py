@@ -149,7 +149,9 @@ def test_named_deployers_stand_in_for_the_running_account() -> None:
 def test_images_are_pushed_where_the_registry_says() -> None:
     address = "europe-west4-docker.pkg.dev/petmesh-test/pets"
     cloud = Cloud({"gcp:artifactregistry/repository:Repository": {"registryUri": address}})
-    args = ImageRepositoryArgs("pets", "europe-west4", "serviceAccount:nodes@example.com")
+    args = ImageRepositoryArgs(
+        "pets", "europe-west4", "serviceAccount:nodes@example.com", deletion_protection=True
+    )
     assert cloud.run(lambda: ImageRepository("images", args).address) == [address]
 
 

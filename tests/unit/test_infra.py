@@ -13,6 +13,7 @@ from tests.unit.declared import (
     before,
     gke,
     gke_otherwise,
+    google_managed,
     in_cluster,
     is_after,
     local,
@@ -187,9 +188,32 @@ def test_maintenance_has_a_window_on_weekends() -> None:
     assert window["startTime"] < window["endTime"]
 
 
-def test_deletion_protection_is_as_asked() -> None:
-    assert cluster(gke())["deletionProtection"] is True
-    assert cluster(gke_otherwise())["deletionProtection"] is False
+HOLDS_STATE = {
+    "gcp:container/cluster:Cluster",
+    "gcp:artifactregistry/repository:Repository",
+    "gcp:compute/globalAddress:GlobalAddress",
+}
+
+
+def protected(stack: Declaration) -> set[str]:
+    return {each.type for each in stack.resources if each.protect}
+
+
+def test_what_holds_state_is_protected_and_nothing_else() -> None:
+    assert cluster(google_managed())["deletionProtection"] is True
+    assert protected(google_managed()) == HOLDS_STATE
+    assert protected(gke()) == HOLDS_STATE - {"gcp:compute/globalAddress:GlobalAddress"}
+
+
+def test_one_key_takes_every_protection_away_so_that_a_destroy_may_follow() -> None:
+    unprotected = google_managed(deletionProtection="false")
+    assert cluster(unprotected)["deletionProtection"] is False
+    assert not protected(unprotected)
+    assert not protected(gke_otherwise())
+
+
+def test_nothing_is_protected_in_a_cluster_that_exists() -> None:
+    assert not protected(local(deletionProtection="true", dogApiEnabled="true"))
 
 
 def test_the_cluster_and_its_nodes_are_where_and_what_config_says() -> None:
