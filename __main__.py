@@ -9,7 +9,18 @@ from apps.service import MeshService, MeshServiceArgs
 from infra.load_balancer import PROXIES, SOURCES, LoadBalancer, LoadBalancerArgs
 from infra.platform import GkePlatform, GkePlatformArgs, existing_platform
 from istio.certificate import IssuedCertificate, IssuedCertificateArgs
+from istio.charts import Charts
 from istio.egress import ExternalHost, ExternalHostArgs
+from istio.egress_gateway import (
+    EGRESS_HOST,
+    EGRESS_NAMESPACE,
+    EGRESS_PORT,
+    TO_EGRESS_GATEWAY,
+    EgressGateway,
+    EgressGatewayArgs,
+    EgressRoute,
+    EgressRouteArgs,
+)
 from istio.ingress import PublicRoute, PublicRouteArgs
 from istio.install import (
     HTTP_PORT,
@@ -60,20 +71,22 @@ in_cluster = pulumi.ResourceOptions(provider=platform.provider)
 collector = collector_host(OBSERVABILITY) if settings.tracing == "jaeger" else ""
 to_collector = [Path(OTLP_PORTS, OBSERVABILITY)] if collector else []
 scraping, scraping_istiod = scrapers(settings.metrics, OBSERVABILITY)
+charts = Charts(settings.istio_version, settings.istio_charts)
+egress_namespaces = [EGRESS_NAMESPACE] if settings.egress_gateway else []
+asking = Caller(settings.namespace, PETSERVICE.name, {"app": PETSERVICE.name})
 
 # The mesh, closed towards the outside.
 mesh = IstioMesh(
     "istio",
     IstioMeshArgs(
-        version=settings.istio_version,
-        charts=settings.istio_charts,
+        charts=charts,
         platform=platform.helm_platform,
         ingress_service_type=settings.ingress_service_type,
         ingress_https=bool(settings.gateway_secret),
         ingress_proxies=PROXIES if settings.google_balanced else 0,
         min_replicas=settings.min_replicas,
         max_replicas=settings.max_replicas,
-        proxies=[settings.namespace],
+        proxies=[settings.namespace, *egress_namespaces],
         ingress_sources=SOURCES if settings.google_balanced else (),
         ingress_called=[
             Path([PETSERVICE.port], settings.namespace, {"app": PETSERVICE.name}),
@@ -86,6 +99,29 @@ mesh = IstioMesh(
     in_cluster,
 )
 pets = MeshNamespace("pets", MeshNamespaceArgs(settings.namespace, [mesh.ready]), in_cluster)
+egress = None
+if settings.egress_gateway:
+    egress = EgressGateway(
+        "egress",
+        EgressGatewayArgs(
+            charts=charts,
+            min_replicas=settings.min_replicas,
+            max_replicas=settings.max_replicas,
+            callers=[
+                *(
+                    [Path([EGRESS_PORT], asking.namespace, asking.labels)]
+                    if settings.dog_api_enabled
+                    else []
+                ),
+                *scraping,
+            ],
+            called=[*([PUBLIC_TLS] if settings.dog_api_enabled else []), *to_collector],
+            needs=[mesh.ready],
+        ),
+        in_cluster,
+    )
+
+way_out = TO_EGRESS_GATEWAY if egress else PUBLIC_TLS
 
 # What is seen of it.
 observability = Observability(
@@ -98,7 +134,8 @@ observability = Observability(
         sampling_percent=settings.tracing_sampling_percent,
         access_logs=settings.access_logs,
         services=settings.namespace,
-        needs=[mesh.ready, *pets.ready],
+        gateways=[INGRESS_NAMESPACE, *egress_namespaces],
+        needs=[mesh.ready, *pets.ready, *([egress.namespace] if egress else [])],
     ),
     in_cluster,
 )
@@ -111,7 +148,7 @@ def deploy(
     running: Sequence[str] = (),
     subsets: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
-    outside: str = "",
+    outside: Sequence[str] = (),
 ) -> MeshService:
     """One service: all that this checkout builds of it, unless other versions are named."""
     traces: Mapping[str, str] = {}
@@ -136,11 +173,8 @@ def deploy(
             max_replicas=settings.max_replicas,
             needs=[mesh.ready, *pets.ready],
             environment={**(environment or {}), **traces},
-            reached=[
-                *([f"./{outside}"] if outside else []),
-                *([f"{OBSERVABILITY}/{collector}"] if collector else []),
-            ],
-            reached_paths=[*([PUBLIC_TLS] if outside else []), *to_collector],
+            reached=[*outside, *([f"{OBSERVABILITY}/{collector}"] if collector else [])],
+            reached_paths=[*([way_out] if outside else []), *to_collector],
             scrapers=scraping,
         ),
         in_cluster,
@@ -153,6 +187,11 @@ details = deploy(
     subsets=known_versions(settings, VERSIONS),
 )
 history = deploy(PETMEDICALHISTORY)
+outside: list[str] = []
+if settings.dog_api_enabled:
+    outside.append(f"./{settings.dog_api_host}")
+    if egress:
+        outside.append(f"{EGRESS_NAMESPACE}/{EGRESS_HOST}")
 petservice = deploy(
     PETSERVICE,
     environment={
@@ -161,7 +200,7 @@ petservice = deploy(
         "UPSTREAM_TIMEOUT_SECONDS": CALLER_DEADLINE_SECONDS,
         "DOG_API_URL": f"http://{settings.dog_api_host}{settings.dog_api_path}",
     },
-    outside=settings.dog_api_host if settings.dog_api_enabled else "",
+    outside=outside,
 )
 no_other_paths = NoOtherPaths(
     "pets-default-deny",
@@ -272,14 +311,29 @@ if settings.google_balanced:
         ),
         in_cluster,
     )
+let_through: list[pulumi.Resource] = [egress.ready] if egress else []
 if settings.dog_api_enabled:
+    ready = [*pets.ready]
+    if egress:
+        through_gateway = EgressRoute(
+            "dog-api-egress",
+            EgressRouteArgs(
+                host=settings.dog_api_host,
+                caller=asking,
+                methods=["GET"],
+                needs=[*ready, petservice.paths, egress.ready],
+            ),
+            in_cluster,
+        )
+        let_through.append(through_gateway.policy)
+        ready.append(through_gateway.route)
     ExternalHost(
         "dog-api",
-        ExternalHostArgs(
-            host=settings.dog_api_host, namespace=settings.namespace, needs=pets.ready
-        ),
+        ExternalHostArgs(settings.dog_api_host, settings.namespace, ready),
         in_cluster,
     )
+if egress:
+    NothingElse("egress-allow-nothing", EGRESS_NAMESPACE, let_through, in_cluster)
 
 pulumi.export("url", public.url)
 pulumi.export("ingressAddress", balancer.address if balancer else mesh.ingress_address)

@@ -22,7 +22,7 @@ PROJECT = "petmesh"
 CANARY_SERVICE = "petdetailsservice"
 SHOWN_CHARACTERS = 300
 CHARTS = ("base", "cni", "istiod", "gateway")
-TAKEN_NAMESPACES = ("default", "istio-system", "istio-ingress", "observability")
+TAKEN_NAMESPACES = ("default", "istio-system", "istio-ingress", "istio-egress", "observability")
 
 DNS_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 DNS_SUBDOMAIN = rf"{DNS_LABEL}(\.{DNS_LABEL})*"
@@ -197,7 +197,7 @@ class Settings(BaseModel):
         ge=0, le=100_000, description="a whole number from 0 to 100000"
     )
     namespace: Annotated[str, _matches(DNS_LABEL), AfterValidator(_free_namespace)] = Field(
-        description="a namespace's name, not default, istio-system, istio-ingress, "
+        description="a namespace's name, not default, istio-system, istio-ingress, istio-egress, "
         "observability or kube-*"
     )
     min_replicas: Whole = Field(ge=1, le=20, description="a whole number from 1 to 20")
@@ -212,6 +212,7 @@ class Settings(BaseModel):
     dog_api_host: Annotated[str, _matches(DNS_NAME), AfterValidator(_outside_host)] = Field(
         max_length=253, description="a public DNS name such as api.thedogapi.com"
     )
+    egress_gateway: TrueOrFalse = Field(description="true or false")
     metrics: Literal["none", "prometheus", "managed"] = Field(
         description="none, prometheus or managed"
     )

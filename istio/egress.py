@@ -39,6 +39,9 @@ class ExternalHost(pulumi.ComponentResource):
 
     A service calls `http://host/…` on port 80; its sidecar originates TLS to port 443 and checks
     that the certificate is the host's. So the mesh sees the requests, and the wire doesn't.
+
+    Attributes:
+        entry: The ServiceEntry.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class ExternalHost(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
         )
-        CustomResource(
+        self.entry = CustomResource(
             f"{name}-entry",
             api_version=NETWORKING,
             kind="ServiceEntry",

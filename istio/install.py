@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from istio.charts import Charts, gateway_values
 from istio.network import (
     API_SERVER,
     INJECTION_PORT,
@@ -40,7 +41,6 @@ TRACE_PROVIDER = "opentelemetry"
 OTLP_PORT = 4317
 # A wrong Istio object is refused when it is applied, not found out when traffic fails.
 VALIDATION = {"base": {"validationFailurePolicy": "Fail"}}
-TIMEOUT_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,7 @@ class IstioMeshArgs:
     """What is installed.
 
     Attributes:
-        version: The charts' version.
-        charts: An https:// chart repository, an oci:// registry path, or a folder of charts.
+        charts: Where Istio's charts come from.
         platform: The charts' value `global.platform`, such as gke; empty for none.
         ingress_service_type: The ingress gateway's service type, LoadBalancer or ClusterIP.
         ingress_https: Whether the ingress gateway is reached on 443 too.
@@ -65,8 +64,7 @@ class IstioMeshArgs:
         trace_collector: The Service that takes traces by OTLP over gRPC; empty for no tracing.
     """
 
-    version: str
-    charts: str
+    charts: Charts
     platform: str
     ingress_service_type: str
     ingress_https: bool
@@ -189,18 +187,8 @@ class IstioMesh(pulumi.ComponentResource):
         values: Mapping[str, object],
         depends_on: Sequence[pulumi.Resource],
     ) -> kubernetes.helm.v3.Release:
-        charts, in_repository = self._args.charts, self._args.charts.startswith("https://")
-        return kubernetes.helm.v3.Release(
-            name,
-            name=name,
-            namespace=namespace,
-            chart=chart if in_repository else f"{charts}/{chart}",
-            repository_opts={"repo": charts} if in_repository else None,
-            version=self._args.version if "://" in charts else None,
-            values=values,
-            timeout=TIMEOUT_SECONDS,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
-        )
+        opts = pulumi.ResourceOptions(parent=self, depends_on=depends_on)
+        return self._args.charts.release(name, chart, namespace, values, opts)
 
 
 def _istiod_paths(args: IstioMeshArgs) -> tuple[Sequence[Path], Sequence[Path]]:
@@ -268,17 +256,7 @@ def _traces(args: IstioMeshArgs) -> Mapping[str, object]:
 
 def _gateway_values(args: IstioMeshArgs) -> Mapping[str, object]:
     return {
-        # The chart's Service opens its status and TLS ports to the outside too: ours doesn't.
-        "service": {"type": "None"},
-        "imagePullPolicy": "IfNotPresent",
-        "securityContext": {
-            "runAsNonRoot": True,
-            "seccompProfile": SECCOMP,
-            # The chart's own: with it no capability is needed for ports 80 and 443.
-            "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
-        },
-        "autoscaling": {"minReplicas": args.min_replicas, "maxReplicas": args.max_replicas},
-        "podDisruptionBudget": {"maxUnavailable": 1} if args.min_replicas > 1 else {},
+        **gateway_values(args.min_replicas, args.max_replicas),
         **({"podAnnotations": _topology(args.ingress_proxies)} if args.ingress_proxies else {}),
     }
 

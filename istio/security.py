@@ -67,7 +67,7 @@ class Callers(pulumi.ComponentResource):
                 "rules": [
                     {
                         "from": [
-                            {"source": {"principals": [_principal(each) for each in args.callers]}}
+                            {"source": {"principals": [principal(each) for each in args.callers]}}
                         ],
                         "to": [
                             {
@@ -159,5 +159,6 @@ class NothingElse(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _principal(caller: Caller) -> str:
+def principal(caller: Caller) -> str:
+    """A caller's identity as an AuthorizationPolicy names it."""
     return f"cluster.local/ns/{caller.namespace}/sa/{caller.service_account}"

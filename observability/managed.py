@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
-from istio.install import INGRESS_NAMESPACE, SYSTEM_NAMESPACE
+from istio.network import SYSTEM_NAMESPACE
 from observability.alerts import rule_groups
 
 MONITORING = "monitoring.googleapis.com/v1"
@@ -22,10 +22,13 @@ class ManagedPrometheusArgs:
 
     Attributes:
         services: The namespace of the services.
-        needs: What has to be there first: that namespace and the mesh. The cluster brings the CRDs.
+        gateways: The namespaces of the gateways.
+        needs: What has to be there first: these namespaces and the mesh. The cluster brings the
+            CRDs.
     """
 
     services: str
+    gateways: Sequence[str]
     needs: Sequence[pulumi.Resource]
 
 
@@ -47,7 +50,7 @@ class ManagedPrometheus(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self, depends_on=args.needs)
         collected: list[tuple[str, str, Mapping[str, object], Mapping[str, object]]] = [
             ("services", args.services, PROXY, {}),
-            ("ingress", INGRESS_NAMESPACE, PROXY, {}),
+            *((each.removeprefix("istio-"), each, PROXY, {}) for each in args.gateways),
             ("istiod", SYSTEM_NAMESPACE, ISTIOD, {"matchLabels": {"app": "istiod"}}),
         ]
         for what, namespace, endpoint, selector in collected:

@@ -7,7 +7,6 @@ from typing import Literal
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from istio.install import INGRESS_NAMESPACE
 from istio.network import NoOtherPaths
 from istio.pod_security import RESTRICTED
 from istio.telemetry import AccessLogs, MeshTelemetry, MeshTelemetryArgs
@@ -32,7 +31,8 @@ class ObservabilityArgs:
         sampling_percent: The percent of the requests that are traced.
         access_logs: Which requests each proxy logs.
         services: The namespace of the services.
-        needs: What has to be there first: the mesh, and the namespace of the services.
+        gateways: The namespaces of the gateways.
+        needs: What has to be there first: the mesh, and these namespaces.
     """
 
     metrics: Metrics
@@ -42,6 +42,7 @@ class ObservabilityArgs:
     sampling_percent: int
     access_logs: AccessLogs
     services: str
+    gateways: Sequence[str]
     needs: Sequence[pulumi.Resource]
 
 
@@ -74,7 +75,9 @@ class Observability(pulumi.ComponentResource):
         )
         if args.metrics == "managed":
             ManagedPrometheus(
-                "managed-prometheus", ManagedPrometheusArgs(args.services, args.needs), self._child
+                "managed-prometheus",
+                ManagedPrometheusArgs(args.services, args.gateways, args.needs),
+                self._child,
             )
         if args.metrics == "prometheus" or args.tracing == "jaeger":
             namespace = kubernetes.core.v1.Namespace(
@@ -95,7 +98,7 @@ class Observability(pulumi.ComponentResource):
                 prometheus.PrometheusArgs(
                     namespace=NAMESPACE,
                     services=args.services,
-                    proxies=[args.services, INGRESS_NAMESPACE],
+                    proxies=[args.services, *args.gateways],
                     readers=[app for app, is_there in readers.items() if is_there],
                     needs=needs,
                 ),
@@ -107,7 +110,7 @@ class Observability(pulumi.ComponentResource):
                 "tracing",
                 tracing.TracingArgs(
                     namespace=NAMESPACE,
-                    senders=[args.services, INGRESS_NAMESPACE],
+                    senders=[args.services, *args.gateways],
                     readers=[kiali.APP] if args.kiali else [],
                     needs=needs,
                 ),

@@ -22,10 +22,10 @@ def findings(mesh: Mesh) -> tuple[str, ...]:
 def _services(mesh: Mesh) -> Iterator[str]:
     for service in mesh.services:
         pods = [
-            workload
-            for workload in mesh.workloads
-            if workload.namespace == service.metadata.namespace
-            and selects(service.spec.selector, workload.labels)
+            each
+            for each in mesh.called
+            if each.namespace == service.metadata.namespace
+            and selects(service.spec.selector, each.labels)
         ]
         if not pods:
             yield f"Service {service.metadata.name}: no pod has the labels of its selector"
@@ -40,7 +40,7 @@ def _subsets(mesh: Mesh) -> Iterator[str]:
                 continue
             service = next((s for s in mesh.services if mesh.service_host(s) == host), None)
             selector = {**(service.spec.selector if service else {}), **labels}
-            if not any(selects(selector, workload.labels) for workload in mesh.workloads):
+            if not any(selects(selector, each.labels) for each in mesh.called):
                 yield (
                     f"VirtualService {virtual_service.metadata.name}: "
                     f"subset {subset} of {host} has no pods: 503"

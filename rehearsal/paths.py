@@ -5,14 +5,14 @@ whether one that is needed was forgotten: every path that views, routes and auth
 open has to be open in both pods' NetworkPolicies too.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address
 
-from rehearsal.envoy.names import full_host, selects
+from rehearsal.envoy.names import MESH_GATEWAY, full_host, selects
 from rehearsal.envoy.peers import ROOT_NAMESPACE
-from rehearsal.envoy.view import seen_by
+from rehearsal.envoy.view import exported_to, seen_by
 from rehearsal.objects import kubernetes
 from rehearsal.objects.istio import AuthorizationPolicy
 from rehearsal.objects.mesh import GatewayProxy, Mesh, Workload
@@ -53,14 +53,39 @@ def _paths(mesh: Mesh) -> Iterator[tuple[End, End, int]]:
         view = seen_by(mesh, workload.namespace, workload.labels)
         hosts = {view.service_host(service) for service in view.services}
         yield from _calls(mesh, caller, workload, hosts)
-        for entry in view.service_entries:
-            for port in entry.spec.ports:
-                outside = End(entry.spec.hosts[0], address=_OUTSIDE)
-                yield caller, outside, port.target_port or port.number
+        elsewhere = set(_led_elsewhere(view))
+        yield from _ways_out(view, caller, lambda host, away=elsewhere: host not in away)
     for proxy in mesh.gateway_proxies:
         caller = End(proxy.name, proxy.namespace, proxy.labels)
         yield caller, istiod, _XDS_PORT
-        yield from _calls(mesh, caller, proxy, set(_routed(mesh, proxy)))
+        hosts = set(_routed(mesh, proxy))
+        yield from _calls(mesh, caller, proxy, hosts)
+        visible = exported_to(mesh, proxy.namespace)
+        yield from _ways_out(visible, caller, hosts.__contains__)
+
+
+def _led_elsewhere(view: Mesh) -> Iterator[str]:
+    """The hosts whose requests a route of the mesh leads to others."""
+    for route in view.virtual_services:
+        if MESH_GATEWAY in route.spec.gateways:
+            own = route.metadata.namespace
+            destinations = {
+                full_host(weighted.destination.host, own)
+                for http in route.spec.http
+                for weighted in http.route
+            }
+            yield from {full_host(host, own) for host in route.spec.hosts} - destinations
+
+
+def _ways_out(
+    view: Mesh, caller: End, is_called: Callable[[str], bool]
+) -> Iterator[tuple[End, End, int]]:
+    """To the outside hosts of a view that are called themselves, and not by way of another."""
+    for entry in view.service_entries:
+        for host in filter(is_called, entry.spec.hosts):
+            for port in entry.spec.ports:
+                outside = End(host, address=_OUTSIDE)
+                yield caller, outside, port.target_port or port.number
 
 
 def _routed(mesh: Mesh, proxy: GatewayProxy) -> Iterator[str]:
@@ -85,7 +110,7 @@ def _calls(
     for service in mesh.services:
         if mesh.service_host(service) not in hosts:
             continue
-        for called in mesh.workloads:
+        for called in mesh.called:
             if (
                 called.namespace == service.metadata.namespace
                 and selects(service.spec.selector, called.labels)
@@ -96,15 +121,15 @@ def _calls(
                     yield caller, pod, _target(port, called)
 
 
-def _target(port: kubernetes.ServicePort, called: Workload) -> int:
+def _target(port: kubernetes.ServicePort, called: Workload | GatewayProxy) -> int:
     """The pod's port behind a service's."""
-    if isinstance(port.target_port, str):
+    if isinstance(port.target_port, str) and isinstance(called, Workload):
         named = (p for p in called.container.ports if p.name == port.target_port)
         return next((p.container_port for p in named), port.port)
-    return port.target_port or port.port
+    return port.port if isinstance(port.target_port, str) else port.target_port or port.port
 
 
-def _is_allowed(mesh: Mesh, identity: str, namespace: str, called: Workload) -> bool:
+def _is_allowed(mesh: Mesh, identity: str, namespace: str, called: Workload | GatewayProxy) -> bool:
     """Whether some ALLOW policy lets a caller in, for whatever it asks."""
     policies = [
         policy

@@ -17,13 +17,12 @@ import aiohttp
 from rehearsal.envoy.admin import Admin, Stats
 from rehearsal.envoy.names import spiffe
 from rehearsal.envoy.process import EnvoyProcess, envoy_path
-from rehearsal.envoy.proxy import ingress_files, sidecar_files
-from rehearsal.envoy.routes import gateway_servers
-from rehearsal.envoy.topology import LOOPBACK, Identity, Ingress, Pod, Topology
+from rehearsal.envoy.proxy import gateway_files, sidecar_files
+from rehearsal.envoy.routes import HTTP_PORT, gateway_servers
+from rehearsal.envoy.topology import LOOPBACK, GatewayPod, Identity, Pod, Topology
 from rehearsal.faulty import Conversation, FaultyServer
 from rehearsal.metrics import VersionMetrics, version_metrics
-from rehearsal.objects.fields import RefusedError
-from rehearsal.objects.mesh import Mesh, Workload
+from rehearsal.objects.mesh import GatewayProxy, Mesh, Workload
 from rehearsal.origin import Origin
 from rehearsal.pki import Authority, Leaf
 from rehearsal.ports import Ports, is_free
@@ -63,7 +62,7 @@ class Change:
 class Runtime:
     """A mesh of processes on loopback.
 
-    Every pod is a process of a service's source and an Envoy; the gateway is one more Envoy.
+    Every pod is a process of a service's source and an Envoy; a gateway is an Envoy alone.
 
     Args:
         folder: where logs and Envoy's files go.
@@ -81,7 +80,7 @@ class Runtime:
         self._outside = Authority("rehearsal: outside", folder / "pki" / "outside")
         self._public = Authority("rehearsal: ingress", folder / "pki" / "ingress")
         self._certificates: dict[tuple[str, ...], Leaf] = {}
-        self._public_ports: dict[int, int] = {}
+        self._gateway_ports: dict[tuple[str, int], int] = {}
         self.stand_ins = StandIns(self._outside, self._ports)
         self._identities: dict[str, Identity] = {}
         self._pods: dict[str, _LivePod] = {}
@@ -90,7 +89,7 @@ class Runtime:
         self._leaving: set[asyncio.Task[None]] = set()
         self._unfinished: list[str] = []
         self._created: Counter[str] = Counter()
-        self._ingress: tuple[Ingress, EnvoyProcess] | None = None
+        self._gateways: dict[str, _LiveGateway] = {}
         self._environment: dict[str, Mapping[str, str]] = {}
         self._replicas: dict[str, int] = {}
         self._mesh: Mesh | None = None
@@ -123,10 +122,12 @@ class Runtime:
         old = {name: live for name, live in self._pods.items() if name not in kept}
         new = [self._plan_pod(mesh, template) for template in missing]
         pods = (*(self._pods[name].pod for name in kept), *(pod for pod, _ in new))
+        gateways = self._plan_gateways(mesh)
         topology = Topology(
             pods=pods,
             trust=self._authority.certificate,
             outside_trust=self._outside.certificate,
+            gateways=tuple(gateways[each.name] for each in mesh.inner_gateways),
             outside=dict(self.stand_ins.addresses),
             certificates=self._certify(mesh),
         )
@@ -134,14 +135,17 @@ class Runtime:
             *(self._start_pod(mesh, topology, pod, template) for pod, template in new)
         )
         fresh: list[EnvoyProcess] = [live.sidecar for live in started]
-        if self._ingress is None:
-            fresh.append(await self._start_ingress(mesh, topology))
+        for name, gateway in gateways.items():
+            if name not in self._gateways:
+                fresh.append(await self._start_gateway(mesh, topology, gateway))
         await together(
             *(self._wait_process(live) for live in started),
             *(envoy.wait_ready() for envoy in fresh),
         )
         self._pods.update({live.pod.name: live for live in started})
-        files = await self._reconfigure(mesh, topology, fresh)
+        files = await self._reconfigure(mesh, topology, gateways, fresh)
+        for name in self._gateways.keys() - gateways.keys():
+            await self._stop_envoy(self._gateways.pop(name).envoy)
         for name, live in old.items():
             del self._pods[name]
             self._retire(live)
@@ -265,7 +269,7 @@ class Runtime:
     def origin(self) -> Origin:
         """The ingress by the first name that it answers to."""
         ingress = self._live_ingress
-        main = _served(self.mesh, ingress.labels)[0]
+        main = next(iter(ingress.ports))
         servers = gateway_servers(self.mesh, ingress.labels, main)
         trust = self._public.certificate if any(s.tls.mode for s in servers) else None
         return Origin(_public_host(self.mesh), ingress.ports[main], trust)
@@ -280,10 +284,13 @@ class Runtime:
         return None
 
     @property
-    def _live_ingress(self) -> Ingress:
-        if self._ingress is None:
-            raise RuntimeError("the runtime was not started")
-        return self._ingress[0]
+    def inner_gateways(self) -> tuple[GatewayPod, ...]:
+        """The gateways that are called from within the mesh alone."""
+        return tuple(self._gateways[each.name].proxy for each in self.mesh.inner_gateways)
+
+    @property
+    def _live_ingress(self) -> GatewayPod:
+        return self._gateways[self.mesh.ingress.name].proxy
 
     @property
     def url(self) -> str:
@@ -298,9 +305,7 @@ class Runtime:
         """The process id of every process and Envoy that runs."""
         ids = {name: live.process.pid for name, live in self._pods.items()}
         ids |= {f"Envoy of {n}": live.sidecar.running.pid for n, live in self._pods.items()}
-        if self._ingress:
-            ids[self._ingress[0].name] = self._ingress[1].running.pid
-        return ids
+        return ids | {name: live.envoy.running.pid for name, live in self._gateways.items()}
 
     def check(self) -> None:
         """See that every Envoy still runs.
@@ -309,7 +314,7 @@ class Runtime:
             ProcessError: one ended.
         """
         envoys = [live.sidecar for live in self._pods.values()]
-        for envoy in [*envoys, *([self._ingress[1]] if self._ingress else [])]:
+        for envoy in [*envoys, *(live.envoy for live in self._gateways.values())]:
             if not envoy.running.is_running:
                 raise envoy.running.failure()
 
@@ -331,9 +336,18 @@ class Runtime:
         """
         return await self._pods[pod].sidecar.admin.stats(pattern)
 
+    async def gateway_stats(self, gateway: str, pattern: str) -> Stats:
+        """Statistics of a gateway's Envoy.
+
+        Args:
+            gateway: its name.
+            pattern: an RE2 pattern that the statistics' names contain.
+        """
+        return await self._gateways[gateway].envoy.admin.stats(pattern)
+
     def _admins(self) -> list[Admin]:
         admins = [live.sidecar.admin for live in self._pods.values()]
-        return [*admins, self._ingress[1].admin] if self._ingress else admins
+        return [*admins, *(live.envoy.admin for live in self._gateways.values())]
 
     def _compare(self, mesh: Mesh) -> tuple[list[str], list["_Template"]]:
         """The names of the pods that stay, and a template for each pod that is missing."""
@@ -403,35 +417,40 @@ class Runtime:
         log = self._place(pod.name)[0] / f"{container.name}.log"
         return await self._processes.start(pod.name, command, environment, log)
 
-    async def _start_ingress(self, mesh: Mesh, topology: Topology) -> EnvoyProcess:
-        if len(mesh.gateway_proxies) != 1:
-            raise RefusedError(
-                f"{len(mesh.gateway_proxies)} releases of the gateway chart are declared: "
-                "the rehearsal runs exactly one ingress"
+    def _plan_gateways(self, mesh: Mesh) -> dict[str, GatewayPod]:
+        return {
+            each.name: GatewayPod(
+                name=each.name,
+                namespace=each.namespace,
+                labels=each.labels,
+                identity=self._identity(mesh, each.namespace, each.service_account),
+                ports=self._open(mesh, each),
             )
-        gateway = mesh.gateway_proxies[0]
-        ingress = Ingress(
-            name=gateway.name,
-            namespace=gateway.namespace,
-            labels=gateway.labels,
-            identity=self._identity(mesh, gateway.namespace, gateway.service_account),
-            ports=self._open(mesh, gateway.labels),
-        )
-        folder, socket = self._place(ingress.name)
-        envoy = EnvoyProcess(ingress_files(mesh, topology, ingress, folder, socket), folder, socket)
+            for each in (mesh.ingress, *mesh.inner_gateways)
+        }
+
+    async def _start_gateway(
+        self, mesh: Mesh, topology: Topology, proxy: GatewayPod
+    ) -> EnvoyProcess:
+        folder, socket = self._place(proxy.name)
+        envoy = EnvoyProcess(gateway_files(mesh, topology, proxy, folder, socket), folder, socket)
         self._envoys.append(envoy)
         await envoy.start(self._processes)
-        self._ingress = (ingress, envoy)
+        self._gateways[proxy.name] = _LiveGateway(proxy, envoy)
         return envoy
 
-    def _open(self, mesh: Mesh, labels: Mapping[str, str]) -> dict[int, int]:
+    def _open(self, mesh: Mesh, proxy: GatewayProxy) -> dict[int, int]:
         """A port of this machine for each that gateways open; the same one each time."""
-        served = _served(mesh, labels)
+        is_ingress = proxy == mesh.ingress
+        served = _served(mesh, proxy.labels) or ([HTTP_PORT] if is_ingress else [])
         for number in served:
-            if number not in self._public_ports:
-                asked = None if self._public_ports else self._port
-                self._public_ports[number] = self._ports.take() if asked is None else asked
-        return {number: self._public_ports[number] for number in served}
+            if (proxy.name, number) not in self._gateway_ports:
+                asked = None
+                if is_ingress and not any(name == proxy.name for name, _ in self._gateway_ports):
+                    asked = self._port
+                port = self._ports.take() if asked is None else asked
+                self._gateway_ports[proxy.name, number] = port
+        return {number: self._gateway_ports[proxy.name, number] for number in served}
 
     def _certify(self, mesh: Mesh) -> dict[str, Leaf]:
         """A certificate in the place of each Secret that a gateway takes one from.
@@ -477,7 +496,11 @@ class Runtime:
                 await asyncio.sleep(_POLL_SECONDS)
 
     async def _reconfigure(
-        self, mesh: Mesh, topology: Topology, fresh: Iterable[EnvoyProcess]
+        self,
+        mesh: Mesh,
+        topology: Topology,
+        gateways: Mapping[str, GatewayPod],
+        fresh: Iterable[EnvoyProcess],
     ) -> dict[str, tuple[str, ...]]:
         """Have every Envoy that already ran take what is new to it."""
         names: list[str] = []
@@ -488,13 +511,12 @@ class Runtime:
                 files = sidecar_files(mesh, topology, live.pod, *place)
                 names.append(live.pod.name)
                 applied.append(live.sidecar.apply(files))
-        if self._ingress and self._ingress[1] not in fresh:
-            ingress, envoy = self._ingress
-            ingress = replace(ingress, ports=self._open(mesh, ingress.labels))
-            self._ingress = (ingress, envoy)
-            files = ingress_files(mesh, topology, ingress, *self._place(ingress.name))
-            names.append(ingress.name)
-            applied.append(envoy.apply(files))
+        for name, live in self._gateways.items():
+            if live.envoy not in fresh and name in gateways:
+                live.proxy = gateways[name]
+                files = gateway_files(mesh, topology, live.proxy, *self._place(name))
+                names.append(name)
+                applied.append(live.envoy.apply(files))
         changes = await together(*applied)
         return {name: change for name, change in zip(names, changes, strict=True) if change}
 
@@ -514,8 +536,11 @@ class Runtime:
         settle, grace = workload.settle_seconds, workload.grace_seconds
         if not await self._processes.end(live.process, settle, grace):
             self._unfinished.append(live.pod.name)
-        await live.sidecar.admin.close()
-        await self._processes.stop(live.sidecar.running)
+        await self._stop_envoy(live.sidecar)
+
+    async def _stop_envoy(self, envoy: EnvoyProcess) -> None:
+        await envoy.admin.close()
+        await self._processes.stop(envoy.running)
 
     def _place(self, name: str) -> tuple[Path, Path]:
         return self.folder / name, self._sockets / f"{name[-80:]}.sock"
@@ -533,6 +558,12 @@ class _LivePod:
     template: _Template
     process: Running
     sidecar: EnvoyProcess
+
+
+@dataclass
+class _LiveGateway:
+    proxy: GatewayPod
+    envoy: EnvoyProcess
 
 
 def new_folder() -> Path:
@@ -556,21 +587,17 @@ def _is_used(folder: Path) -> bool:
 
 
 def _served(mesh: Mesh, labels: Mapping[str, str]) -> list[int]:
-    """The ports that gateways open on a proxy, those that just redirect last.
-
-    Where no gateway opens one it is 80, which then answers 404.
-    """
+    """The ports that gateways open on a proxy, those that just redirect last."""
     servers = gateway_servers(mesh, labels)
     ports = sorted((s.tls.https_redirect, s.port.number) for s in servers)
-    return list(dict.fromkeys(number for _, number in ports)) or [80]
+    return list(dict.fromkeys(number for _, number in ports))
 
 
 def _public_host(mesh: Mesh) -> str:
-    """The first host of the gateways that isn't a pattern; where there is none, any will do."""
+    """The first host of the ingress that isn't a pattern; where there is none, any will do."""
     hosts = (
         host.rpartition("/")[2]
-        for gateway in mesh.gateways
-        for server in gateway.spec.servers
+        for server in gateway_servers(mesh, mesh.ingress.labels)
         for host in server.hosts
     )
     return next((host for host in hosts if not host.startswith("*")), LOOPBACK)

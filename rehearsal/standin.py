@@ -2,7 +2,7 @@
 
 import json
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from aiohttp import web
 
@@ -26,6 +26,7 @@ class StandIns:
         self._servers: dict[str, web.AppRunner | FaultyServer] = {}
         self.addresses: dict[str, int] = {}
         self.requests: list[str] = []
+        self.headers: list[Mapping[str, str]] = []
 
     async def start(self, hosts: Iterable[str]) -> None:
         """Start the servers of hosts that have none yet."""
@@ -74,6 +75,7 @@ class StandIns:
         return context
 
     async def _answer(self, request: web.Request) -> web.Response:
+        self.headers.append(request.headers)
         self.requests.append(f"{request.method} https://{request.host}{request.path_qs}")
         return web.json_response(ANSWER)
 

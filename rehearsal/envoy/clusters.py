@@ -1,6 +1,7 @@
 """Clusters: where a proxy sends requests, and how it treats those upstreams."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from rehearsal.envoy.names import (
     UNLIMITED,
@@ -15,7 +16,7 @@ from rehearsal.envoy.names import (
 )
 from rehearsal.envoy.peers import accepts_tls
 from rehearsal.envoy.tls import mutual_tls_client, originated_tls
-from rehearsal.envoy.topology import LOOPBACK, Identity, Pod, Topology
+from rehearsal.envoy.topology import LOOPBACK, GatewayPod, Identity, Pod, Topology
 from rehearsal.objects.istio import (
     ClientTls,
     DestinationRule,
@@ -27,7 +28,7 @@ from rehearsal.objects.istio import (
     TcpPool,
     TrafficPolicy,
 )
-from rehearsal.objects.kubernetes import Service
+from rehearsal.objects.kubernetes import Service, ServicePort
 from rehearsal.objects.mesh import Mesh
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -41,20 +42,23 @@ def outbound_clusters(mesh: Mesh, topology: Topology, identity: Identity) -> lis
         rule = _rule(mesh, host)
         for port in service.spec.ports:
             for subset in (None, *(rule.spec.subsets if rule else ())):
-                pods = [pod for pod in topology.pods if _belongs(pod, service, subset)]
+                ends = _ends(topology, service, subset, port)
                 policy, budget = _policy(rule, subset, port.port)
                 cluster = _cluster(
                     cluster_name(host, port.port, subset.name if subset else ""),
-                    [pod.inbound_port for pod in pods],
+                    [end.port for end in ends],
                     mesh.config.connect_timeout,
                     policy,
                     budget,
                 )
                 tls = policy.tls or _automatic(mesh, service)
                 if tls.mode == "ISTIO_MUTUAL":
-                    server_name = sni_name(host, port.port, subset.name if subset else "")
+                    subset_name = subset.name if subset else ""
                     cluster["transport_socket"] = mutual_tls_client(
-                        identity, topology.trust, server_name, {pod.identity.uri for pod in pods}
+                        identity,
+                        topology.trust,
+                        tls.sni or sni_name(host, port.port, subset_name),
+                        tls.subject_alt_names or {end.uri for end in ends},
                     )
                 elif tls.mode == "SIMPLE":
                     _originate(cluster, tls, topology)
@@ -98,7 +102,34 @@ def _rule(mesh: Mesh, host: str) -> DestinationRule | None:
     return None
 
 
-def _belongs(pod: Pod, service: Service, subset: Subset | None) -> bool:
+@dataclass(frozen=True)
+class _End:
+    """A pod's port of this machine, and the pod's identity."""
+
+    port: int
+    uri: str
+
+
+def _ends(
+    topology: Topology, service: Service, subset: Subset | None, port: ServicePort
+) -> list[_End]:
+    pods = [
+        _End(pod.inbound_port, pod.identity.uri)
+        for pod in topology.pods
+        if _belongs(pod, service, subset)
+    ]
+    target = port.target_port or port.port
+    gateways = [
+        _End(here, gateway.identity.uri)
+        for gateway in topology.gateways
+        if _belongs(gateway, service, subset)
+        for number, here in gateway.ports.items()
+        if number == target
+    ]
+    return pods + gateways
+
+
+def _belongs(pod: Pod | GatewayPod, service: Service, subset: Subset | None) -> bool:
     return (
         pod.namespace == service.metadata.namespace
         and selects(service.spec.selector, pod.labels)

@@ -7,7 +7,7 @@ from rehearsal.envoy.peers import mode
 from rehearsal.envoy.rbac import authorization_filters
 from rehearsal.envoy.routes import OUTBOUND, gateway_servers
 from rehearsal.envoy.tls import gateway_tls, mutual_tls_server
-from rehearsal.envoy.topology import LOOPBACK, Ingress, Pod, Topology
+from rehearsal.envoy.topology import LOOPBACK, GatewayPod, Pod, Topology
 from rehearsal.objects.fields import RefusedError
 from rehearsal.objects.mesh import Mesh
 
@@ -67,24 +67,30 @@ def inbound_listener(mesh: Mesh, topology: Topology, pod: Pod, port: int) -> Jso
 
 
 def gateway_listener(
-    mesh: Mesh, topology: Topology, ingress: Ingress, port: int, routes: Path
+    mesh: Mesh, topology: Topology, proxy: GatewayPod, port: int, routes: Path
 ) -> Json:
-    """A port of the ingress: plain, or with TLS for the hosts that its server names."""
+    """A port of a gateway: plain, or with TLS for the hosts that its server names."""
     manager = (
-        _manager(mesh, f"ingress_{port}")
+        _manager(mesh, f"gateway_{port}")
         | _routes_from(f"http.{port}", routes)
         | {
             "use_remote_address": True,
             "forward_client_cert_details": "SANITIZE_SET",
+            "set_current_client_cert_details": {
+                "subject": True,
+                "cert": True,
+                "dns": True,
+                "uri": True,
+            },
             "http_filters": [
-                *authorization_filters(mesh, ingress.namespace, ingress.labels),
-                *_rate_limits(mesh, ingress),
+                *authorization_filters(mesh, proxy.namespace, proxy.labels),
+                *_rate_limits(mesh, proxy),
                 _ROUTER,
             ],
         }
     )
-    name, here = f"ingress_{port}", ingress.ports[port]
-    secure = [s for s in gateway_servers(mesh, ingress.labels, port) if s.tls.mode]
+    name, here = f"gateway_{port}", proxy.ports[port]
+    secure = [s for s in gateway_servers(mesh, proxy.labels, port) if s.tls.mode]
     if not secure:
         return _listener(name, here, [_chain(manager)])
     if len(secure) > 1:
@@ -92,10 +98,13 @@ def gateway_listener(
             f"{len(secure)} servers end TLS at port {port}: the rehearsal knows what to do with one"
         )
     [server] = secure
-    socket = gateway_tls(
-        topology.certificates[server.tls.credential_name],
-        _MINIMUM[server.tls.min_protocol_version],
-    )
+    minimum = _MINIMUM[server.tls.min_protocol_version]
+    if server.tls.mode == "ISTIO_MUTUAL":
+        socket = mutual_tls_server(
+            proxy.identity, topology.trust, mesh.config.trust_domain, minimum
+        )
+    else:
+        socket = gateway_tls(topology.certificates[server.tls.credential_name], minimum)
     hosts = [host.rpartition("/")[2] for host in server.hosts]
     chain = _chain(manager) | {"transport_socket": socket}
     if "*" not in hosts:
@@ -103,13 +112,13 @@ def gateway_listener(
     return _listener(name, here, [chain]) | {"listener_filters": [_TLS_INSPECTOR]}
 
 
-def _rate_limits(mesh: Mesh, ingress: Ingress) -> list[Json]:
+def _rate_limits(mesh: Mesh, proxy: GatewayPod) -> list[Json]:
     """The filters that are put before the router; their values are in Envoy's form already."""
     return [
         patch.patch.value.model_dump(by_alias=True, mode="json", exclude_unset=True)
         for declared in mesh.envoy_filters
-        if declared.metadata.namespace == ingress.namespace
-        and selects(declared.spec.workload_selector.labels, ingress.labels)
+        if declared.metadata.namespace == proxy.namespace
+        and selects(declared.spec.workload_selector.labels, proxy.labels)
         for patch in declared.spec.config_patches
     ]
 

@@ -10,8 +10,8 @@ from rehearsal.envoy.clusters import inbound_cluster, outbound_clusters
 from rehearsal.envoy.listeners import gateway_listener, inbound_listener, outbound_listener
 from rehearsal.envoy.names import Json, selects, typed
 from rehearsal.envoy.routes import gateway_routes, outbound_routes
-from rehearsal.envoy.topology import Ingress, Pod, Topology
-from rehearsal.envoy.view import seen_by
+from rehearsal.envoy.topology import GatewayPod, Pod, Topology
+from rehearsal.envoy.view import exported_to, seen_by
 from rehearsal.objects.mesh import Mesh
 
 CLUSTER_TYPE = "envoy.config.cluster.v3.Cluster"
@@ -94,21 +94,22 @@ def sidecar_files(
     )
 
 
-def ingress_files(
-    mesh: Mesh, topology: Topology, ingress: Ingress, folder: Path, socket: Path
+def gateway_files(
+    mesh: Mesh, topology: Topology, proxy: GatewayPod, folder: Path, socket: Path
 ) -> ProxyFiles:
-    """The files of the gateway's proxy."""
-    routes = [gateway_routes(mesh, ingress, port) for port in ingress.ports]
+    """The files of a gateway's proxy."""
+    view = exported_to(mesh, proxy.namespace)
+    routes = [gateway_routes(view, proxy, port) for port in proxy.ports]
     listeners = [
-        gateway_listener(mesh, topology, ingress, port, routes_file(folder, f"http.{port}"))
-        for port in ingress.ports
+        gateway_listener(view, topology, proxy, port, routes_file(folder, f"http.{port}"))
+        for port in proxy.ports
     ]
     return ProxyFiles(
-        ingress.name,
-        _bootstrap(ingress.name, ingress.name, folder, socket),
-        tuple(outbound_clusters(mesh, topology, ingress.identity)),
+        proxy.name,
+        _bootstrap(proxy.name, proxy.name, folder, socket),
+        tuple(outbound_clusters(view, topology, proxy.identity)),
         tuple(logged(each, mesh, access_log_file(folder)) for each in listeners),
-        {routes["name"]: routes for routes in routes},
+        {each["name"]: each for each in routes},
     )
 
 

@@ -13,7 +13,7 @@ from rehearsal.envoy.names import (
     selects,
     typed,
 )
-from rehearsal.envoy.topology import Ingress
+from rehearsal.envoy.topology import GatewayPod
 from rehearsal.objects.istio import (
     Destination,
     Gateway,
@@ -72,12 +72,12 @@ def outbound_routes(mesh: Mesh, namespace: str) -> Json:
     return _route_configuration(OUTBOUND, hosts)
 
 
-def gateway_routes(mesh: Mesh, ingress: Ingress, port: int) -> Json:
+def gateway_routes(mesh: Mesh, proxy: GatewayPod, port: int) -> Json:
     """The routes of one port of a gateway: what is exposed there; anything else gets 404."""
     by_host: dict[str, list[Json]] = {}
     redirected: set[str] = set()
     for gateway in mesh.gateways:
-        if not selects(gateway.spec.selector, ingress.labels):
+        if not selects(gateway.spec.selector, proxy.labels):
             continue
         for server in gateway.spec.servers:
             if server.port.number != port:
@@ -239,7 +239,9 @@ def _route(
     if policy:
         action["retry_policy"] = policy
     translated: Json = {"name": name, "match": route_match(match), "route": action}
-    if route.headers:
+    if route.headers and route.headers.request:
+        translated["request_headers_to_remove"] = list(route.headers.request.remove)
+    if route.headers and route.headers.response:
         translated["response_headers_to_add"] = [
             {
                 "header": {"key": key, "value": value},

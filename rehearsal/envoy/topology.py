@@ -42,8 +42,8 @@ class Pod:
 
 
 @dataclass(frozen=True)
-class Ingress:
-    """The gateway's proxy; `ports` are those of this machine by the gateway's own."""
+class GatewayPod:
+    """A gateway's proxy; `ports` are those of this machine by the gateway's own."""
 
     name: str
     namespace: str
@@ -58,6 +58,7 @@ class Topology:
 
     Attributes:
         trust: the certificate authority's certificate that workloads trust.
+        gateways: the gateways that are called from within the mesh.
         outside: the port of the stand-in of an outside host, by host.
         outside_trust: the authority that sidecars trust for outside hosts.
         certificates: what the gateway shows, by the name of the Secret that holds it.
@@ -66,5 +67,6 @@ class Topology:
     pods: tuple[Pod, ...]
     trust: Path
     outside_trust: Path
+    gateways: tuple[GatewayPod, ...] = ()
     outside: Mapping[str, int] = field(default_factory=dict[str, int])
     certificates: Mapping[str, Leaf] = field(default_factory=dict[str, Leaf])

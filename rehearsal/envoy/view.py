@@ -2,11 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from rehearsal.envoy.names import full_host, selects
 from rehearsal.envoy.peers import ROOT_NAMESPACE
-from rehearsal.objects.istio import Sidecar
+from rehearsal.objects.istio import DestinationRule, ServiceEntry, Sidecar, VirtualService
 from rehearsal.objects.mesh import Mesh
+
+Exported = TypeVar("Exported", DestinationRule, ServiceEntry, VirtualService)
+
+
+def exported_to(mesh: Mesh, namespace: str) -> Mesh:
+    """The mesh as istiod tells it to a namespace's gateways: without what is exported to others.
+
+    https://istio.io/latest/docs/reference/config/networking/service-entry/#ServiceEntry-export_to
+    """
+    return replace(
+        mesh,
+        service_entries=_exported(mesh.service_entries, namespace),
+        virtual_services=_exported(mesh.virtual_services, namespace),
+        destination_rules=_exported(mesh.destination_rules, namespace),
+    )
 
 
 def seen_by(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Mesh:
@@ -16,6 +32,7 @@ def seen_by(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Mesh:
     that it gets only where the pod sees its own service (`DestinationRule` in
     pilot/pkg/model/sidecar.go). A virtual service that is seen brings its destinations along.
     """
+    mesh = exported_to(mesh, namespace)
     sidecar = _in_force(mesh, namespace, labels)
     if sidecar is None:
         return mesh
@@ -61,6 +78,16 @@ def seen_by(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Mesh:
             for rule in mesh.destination_rules
             if full_host(rule.spec.host, rule.metadata.namespace) in known
         ),
+    )
+
+
+def _exported(declared: tuple[Exported, ...], namespace: str) -> tuple[Exported, ...]:
+    return tuple(
+        each
+        for each in declared
+        if not each.spec.export_to
+        or {"*", namespace} & set(each.spec.export_to)
+        or ("." in each.spec.export_to and each.metadata.namespace == namespace)
     )
 
 

@@ -8,7 +8,7 @@ from rehearsal.objects.fields import Fields, LeftOut, Seconds, only
 from rehearsal.objects.istio import Retries
 
 CONTROL_PLANE = LeftOut("there is no control plane here: the rehearsal translates in its place")
-GATEWAY_POD = LeftOut("the ingress is one process of this machine")
+GATEWAY_POD = LeftOut("a gateway is one process of this machine")
 LOGS = LeftOut("proxies log as JSON into the rehearsal's folder")
 
 

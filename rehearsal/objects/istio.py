@@ -2,12 +2,24 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from rehearsal.objects.fields import Fields, LeftOut, Metadata, Seconds, not_empty, only
 from rehearsal.objects.kubernetes import Selector
 
-VISIBILITY = LeftOut("every proxy sees every object")
+
+def _known_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    for scope in scopes:
+        if scope.startswith("~"):
+            raise ValueError(f"{scope}: the rehearsal knows ., * and names of namespaces")
+    return scopes
+
+
+# Namespaces that see an object: `.` is its own and `*` every one; none said means every one.
+ExportTo = Annotated[
+    tuple[str, ...],
+    AfterValidator(_known_scopes),
+]
 
 
 class StringMatch(Fields):
@@ -80,10 +92,17 @@ class HeaderChanges(Fields):
     set: dict[str, str] = Field(default_factory=dict[str, str])
 
 
-class Headers(Fields):
-    """What a route does to an answer's headers."""
+class HeaderRemovals(Fields):
+    """Headers that are taken away."""
 
-    response: HeaderChanges
+    remove: Annotated[tuple[str, ...], not_empty()]
+
+
+class Headers(Fields):
+    """What a route does to a request's headers and to its answer's."""
+
+    request: HeaderRemovals | None = None
+    response: HeaderChanges | None = None
 
 
 class HttpRoute(Fields):
@@ -105,7 +124,7 @@ class VirtualServiceSpec(Fields):
     hosts: tuple[str, ...]
     gateways: tuple[str, ...] = ("mesh",)
     http: tuple[HttpRoute, ...]
-    export_to: Annotated[Any, VISIBILITY] = None
+    export_to: ExportTo = ()
 
 
 class VirtualService(Fields):
@@ -227,7 +246,7 @@ class DestinationRuleSpec(Fields):
     host: str
     traffic_policy: TrafficPolicy | None = None
     subsets: tuple[Subset, ...] = ()
-    export_to: Annotated[Any, VISIBILITY] = None
+    export_to: ExportTo = ()
 
 
 class DestinationRule(Fields):
@@ -255,7 +274,7 @@ class ServiceEntrySpec(Fields):
     location: Annotated[str, only("MESH_EXTERNAL", because="stand-ins have no sidecar")] = (
         "MESH_EXTERNAL"
     )
-    export_to: Annotated[Any, VISIBILITY] = None
+    export_to: ExportTo = ()
 
 
 class ServiceEntry(Fields):
@@ -271,14 +290,17 @@ class GatewayPort(Fields):
     number: int
     name: str
     protocol: Literal["HTTP", "HTTPS"]
-    target_port: Annotated[Any, LeftOut("the ingress listens on a port of this machine")] = None
+    target_port: Annotated[Any, LeftOut("a gateway listens on a port of this machine")] = None
 
 
 class ServerTls(Fields):
-    """A redirect to HTTPS, or the end of TLS with a certificate from a Secret."""
+    """A redirect to HTTPS, or the end of TLS: with a Secret's certificate, or the mesh's own."""
 
     https_redirect: bool = False
-    mode: Annotated[str, only("SIMPLE", because="clients of the ingress show no certificate")] = ""
+    mode: Annotated[
+        str,
+        only("SIMPLE", "ISTIO_MUTUAL", because="clients from outside show no certificate"),
+    ] = ""
     credential_name: str = ""
     min_protocol_version: Literal["TLS_AUTO", "TLSV1_2", "TLSV1_3"] = "TLS_AUTO"
 
@@ -293,7 +315,10 @@ class GatewayServer(Fields):
 
     @model_validator(mode="after")
     def _fits_protocol(self) -> "GatewayServer":
-        ends_tls = bool(self.tls.mode and self.tls.credential_name)
+        own = self.tls.mode == "ISTIO_MUTUAL"
+        if own and self.tls.credential_name:
+            raise ValueError("for ISTIO_MUTUAL, tls must have no credentialName")
+        ends_tls = own or bool(self.tls.mode and self.tls.credential_name)
         if self.port.protocol == "HTTPS" and (not ends_tls or self.tls.https_redirect):
             raise ValueError("for HTTPS, tls must have mode and credentialName, and no redirect")
         if self.port.protocol == "HTTP" and (self.tls.mode or self.tls.credential_name):

@@ -1,7 +1,7 @@
 """Gathers what a declaration holds for the mesh, and what of it the rehearsal leaves out."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -122,6 +122,32 @@ class Mesh:
     network_policies: tuple[network.NetworkPolicy, ...]
     omissions: tuple[Omission, ...]
 
+    @property
+    def ingress(self) -> GatewayProxy:
+        """The gateway that the outside asks.
+
+        Raises:
+            RefusedError: there is none, or more than one.
+        """
+        found = _asked_from_outside(self.gateway_proxies, self.gateways)
+        if len(found) != 1:
+            raise RefusedError(
+                f"{len(found)} releases of the gateway chart are declared for callers from "
+                "outside: the rehearsal runs exactly one ingress"
+            )
+        return found[0]
+
+    @property
+    def inner_gateways(self) -> tuple[GatewayProxy, ...]:
+        """The gateways that are called from within the mesh alone."""
+        outer = _asked_from_outside(self.gateway_proxies, self.gateways)
+        return tuple(proxy for proxy in self.gateway_proxies if proxy not in outer)
+
+    @property
+    def called(self) -> tuple[Workload | GatewayProxy, ...]:
+        """All whose pods a Service can lead to."""
+        return (*self.workloads, *self.inner_gateways)
+
     def service_host(self, service: kubernetes.Service) -> str:
         """A service's name in the whole cluster."""
         return f"{service.metadata.name}.{service.metadata.namespace}.svc.{CLUSTER_DOMAIN}"
@@ -240,14 +266,15 @@ class _Gatherer:
             self._leave_out(f"Release of chart {chart}: values.{path}", reason, name)
 
     def _services_in_mesh(self) -> tuple[kubernetes.Service, ...]:
-        """All services but the gateway's own, which is how the outside reaches it."""
+        """All services but the ingress's own, which is how the outside reaches it."""
+        outer = _asked_from_outside(self._proxies, self._all(istio.Gateway))
         inside: list[kubernetes.Service] = []
         for service in self._all(kubernetes.Service):
             name, namespace = service.metadata.name, service.metadata.namespace
             if any(
                 proxy.namespace == namespace
                 and service.spec.selector.items() <= proxy.labels.items()
-                for proxy in self._proxies
+                for proxy in outer
             ):
                 reason = "the ingress listens on a port of this machine"
                 self._leave_out("Service of the ingress gateway", reason, f"{namespace}/{name}")
@@ -326,6 +353,24 @@ class _Gatherer:
 
     def _leave_out(self, what: str, reason: str, name: str) -> None:
         self._omissions[what, reason].append(name)
+
+
+def _asked_from_outside(
+    proxies: Sequence[GatewayProxy], gateways: Sequence[istio.Gateway]
+) -> tuple[GatewayProxy, ...]:
+    """The only gateway, or those that callers without an identity of the mesh may connect to."""
+    if len(proxies) == 1:
+        return tuple(proxies)
+    return tuple(
+        proxy
+        for proxy in proxies
+        if any(
+            server.tls.mode != "ISTIO_MUTUAL"
+            for gateway in gateways
+            if gateway.spec.selector.items() <= proxy.labels.items()
+            for server in gateway.spec.servers
+        )
+    )
 
 
 def _gateway_proxy(release: str, namespace: str, values: helm.GatewayValues) -> GatewayProxy:

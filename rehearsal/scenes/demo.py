@@ -3,7 +3,15 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from rehearsal.program import ProgramError
-from rehearsal.scenes import canary, egress, faults, public_route, rate_limit, testers
+from rehearsal.scenes import (
+    canary,
+    egress,
+    egress_gateway,
+    faults,
+    public_route,
+    rate_limit,
+    testers,
+)
 from rehearsal.scenes.scene import Scene
 from rehearsal.scenes.stage import Stage, canary_version, learn_answers
 from rehearsal.session import Session
@@ -33,6 +41,8 @@ async def play(
     yield await rate_limit.play(stage)
     await session.change({rate_limit.KEY: "0"}, lasting=True)
     yield await egress.play(stage)
+    if session.runtime.inner_gateways:
+        yield await egress_gateway.play(stage)
     yield await canary.play(stage, weights, requests)
     yield await testers.play(stage)
     yield await faults.play(stage, max(requests // 2, 200))

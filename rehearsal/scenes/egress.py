@@ -36,6 +36,7 @@ async def play(stage: Stage) -> Scene:
             problems.append(f"egress {state}: example.com isn't blocked")
     if session.runtime.process_ids() != before:
         problems.append("egress: a process was restarted")
+    who = "the egress gateway" if session.runtime.inner_gateways else "petservice's sidecar"
     seen = session.runtime.stand_ins.requests[:1]
     await session.change({})
     return Scene(
@@ -44,7 +45,7 @@ async def play(stage: Stage) -> Scene:
         columns=("egress", "declared", "dogAPIResponse"),
         rows=tuple(rows),
         notes=(
-            "Open, a stand-in on this machine answers, over TLS that petservice's sidecar begins.",
+            f"Open, a stand-in on this machine answers, over TLS that {who} begins.",
             f"The stand-in saw: {seen[0] if seen else 'nothing'}",
             "No process was restarted. Another host, example.com, got 502 both times.",
         ),

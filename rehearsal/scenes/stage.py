@@ -66,13 +66,33 @@ class Stage:
         self, caller: Service, called: Service, path: str, method: str = "GET"
     ) -> Answer | None:
         """Call a pod with a caller's own identity, but not through the caller's sidecar."""
-        identity = self.pod(caller).identity
+        url = f"https://{LOOPBACK}:{self.pod(called).inbound_port}{path}"
+        return await ask(url, tls=self._mutual_tls(caller), method=method)
+
+    async def to_gateway(
+        self, caller: Service | None, host: str, path: str, *, named: str = ""
+    ) -> Answer | None:
+        """Call the gateway to the outside with a caller's own identity, around its sidecar.
+
+        Args:
+            caller: whose identity; None for a caller without one.
+            host: the outside host, for which the gateway is asked.
+            path: what is asked of it.
+            named: the host that the request itself names, where that is another.
+        """
+        [gateway] = self.session.runtime.inner_gateways
+        [port] = gateway.ports.values()
+        url = f"https://{host}:{port}{path}"
+        return await ask(url, {"Host": named or host}, tls=self._mutual_tls(caller))
+
+    def _mutual_tls(self, caller: Service | None) -> ssl.SSLContext:
         tls = ssl.create_default_context(cafile=self.session.runtime.trust)
         # The certificate holds an identity, and no name of a host.
         tls.check_hostname = False
-        tls.load_cert_chain(identity.certificate, identity.key)
-        url = f"https://{LOOPBACK}:{self.pod(called).inbound_port}{path}"
-        return await ask(url, tls=tls, method=method)
+        if caller:
+            identity = self.pod(caller).identity
+            tls.load_cert_chain(identity.certificate, identity.key)
+        return tls
 
     async def counted(self) -> dict[str, VersionMetrics]:
         """What Envoy counted for each version of petdetailsservice so far."""

@@ -17,6 +17,7 @@ from infra.cluster import GkeCluster, GkeClusterArgs
 from infra.iam import ClusterAdmins, ClusterAdminsArgs
 from infra.kubeconfig import kubeconfig
 from infra.registry import ImageRepository, ImageRepositoryArgs
+from istio.charts import Charts
 from istio.install import IstioMesh, IstioMeshArgs
 from istio.routing import WeightedRoute, WeightedRouteArgs
 from istio.security import Caller, Callers, CallersArgs
@@ -214,8 +215,7 @@ def mesh(ingress_service_type: str) -> IstioMesh:
     return IstioMesh(
         "istio",
         IstioMeshArgs(
-            version="1.31.1",
-            charts="oci://charts.example.com",
+            charts=Charts("1.31.1", "oci://charts.example.com"),
             platform="",
             ingress_service_type=ingress_service_type,
             ingress_https=False,

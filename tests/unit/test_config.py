@@ -20,7 +20,7 @@ MEMBERS = "a list of members: user:, group: or serviceAccount: and an email addr
 RANGES = "a list of IPv4 CIDR ranges such as 203.0.113.0/24, not the whole internet"
 IMAGES = "a list of service/version=reference, each reference with a digest or a tag"
 CHARTS = "an https:// or oci:// address or a folder with base, cni, istiod, gateway"
-NAMESPACE = "not default, istio-system, istio-ingress, observability or kube-*"
+NAMESPACE = "not default, istio-system, istio-ingress, istio-egress, observability or kube-*"
 CLUSTER_NAME = "1 to 24 of a-z, 0-9 and -, a letter first and no - last"
 LOCATION = "a zone such as us-central1-a or a region such as us-central1"
 HOST = "a public DNS name such as api.thedogapi.com"
@@ -189,6 +189,9 @@ REFUSED = [
     ("dogApiEnabled", "yes", "true or false"),
     ("dogApiEnabled", "True", "true or false"),
     ("dogApiEnabled", "", "true or false"),
+    ("egressGateway", "yes", "true or false"),
+    ("egressGateway", "", "true or false"),
+    ("namespace", "istio-egress", NAMESPACE),
     ("dogApiHost", "https://api.thedogapi.com", HOST),
     ("dogApiHost", "api.thedogapi.com:443", HOST),
     ("dogApiHost", "*.thedogapi.com", HOST),
@@ -461,6 +464,7 @@ def test_a_key_without_a_value_says_what_it_must_be() -> None:
         ("minReplicas", "2", 2),
         ("maxReplicas", "100", 100),
         ("dogApiEnabled", "true", True),
+        ("egressGateway", "true", True),
         ("dogApiHost", "dog.ceo", "dog.ceo"),
         ("dogApiPath", "/", "/"),
         ("dogApiPath", "/v1/images?limit=1&size=small", "/v1/images?limit=1&size=small"),

@@ -136,6 +136,21 @@ def test_the_dog_api_is_two_objects_more_in_one_services_reach_and_no_pod_is_tou
     assert opened.changed["Sidecar petservice-view"] == {"spec.egress[0].hosts[3]"}
 
 
+def test_an_egress_gateway_comes_between_by_objects_of_its_own_and_no_pod_is_touched() -> None:
+    direct, led = local(dogApiEnabled="true"), local(dogApiEnabled="true", egressGateway="true")
+    put_between = step(direct, led)
+    assert not put_between.removed
+    assert put_between.changed.keys() == {
+        "NetworkPolicy istiod-paths",
+        "NetworkPolicy petservice-paths",
+        "Sidecar petservice-view",
+    }
+    assert "VirtualService dog-api-egress-through-gateway" in put_between.added
+    taken_away = step(led, direct)
+    assert not taken_away.added
+    assert taken_away.removed == put_between.added
+
+
 def test_more_replicas_restart_no_pod() -> None:
     scaled = step(local(), local(minReplicas="2", maxReplicas="4"))
     assert not scaled.added

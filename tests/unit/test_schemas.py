@@ -18,6 +18,9 @@ STACKS = {
         ingressRequestsPerSecond="5",
     ),
     "local, otherwise": local_otherwise,
+    "local, with an egress gateway": lambda: local(
+        dogApiEnabled="true", egressGateway="true", ingressRequestsPerSecond="5"
+    ),
     "gke": gke_otherwise,
 }
 KUBERNETES_KINDS = {

@@ -14,6 +14,9 @@ STACKS = {
     "with tls": lambda: local(
         ingressTls="certManager", ingressIssuer="corporate", ingressRequestsPerSecond="5"
     ),
+    "with an egress gateway": lambda: local(
+        dogApiEnabled="true", egressGateway="true", metrics="prometheus"
+    ),
     "gke": gke,
     "gke with Google's load balancer": google_managed,
 }
@@ -22,6 +25,8 @@ TOP = {
     "petmesh:apps:MeshService",
     "petmesh:infra:GkePlatform",
     "petmesh:infra:LoadBalancer",
+    "petmesh:istio:EgressGateway",
+    "petmesh:istio:EgressRoute",
     "petmesh:istio:ExternalHost",
     "petmesh:istio:IssuedCertificate",
     "petmesh:istio:IstioMesh",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rehearsal.envoy.topology import Identity, Ingress, Pod, Topology
+from rehearsal.envoy.topology import GatewayPod, Identity, Pod, Topology
 from rehearsal.objects.mesh import Mesh, gather
 from rehearsal.pki import Leaf
 from rehearsal.program import Declaration, Resource
@@ -73,14 +73,22 @@ PODS = (
     pod("petdetailsservice", "v2", 3000),
     pod("petmedicalhistoryservice", "v1", 4000),
 )
+EGRESS = GatewayPod(
+    name="istio-egressgateway",
+    namespace="istio-egress",
+    labels={"app": "istio-egressgateway", "istio": "egressgateway"},
+    identity=identity("istio-egressgateway", "istio-egress"),
+    ports={443: 9443},
+)
 TOPOLOGY = Topology(
     pods=PODS,
     trust=Path("/pki/mesh.pem"),
     outside_trust=Path("/pki/outside.pem"),
+    gateways=(EGRESS,),
     outside={DOG_API: 9999},
     certificates={"ingress-tls": Leaf(Path("/pki/ingress.pem"), Path("/pki/ingress.key"))},
 )
-INGRESS = Ingress(
+INGRESS = GatewayPod(
     name="istio-ingressgateway",
     namespace="istio-ingress",
     labels={"app": "istio-ingressgateway", "istio": "ingressgateway"},

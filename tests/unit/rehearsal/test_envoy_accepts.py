@@ -9,12 +9,12 @@ import pytest
 
 from rehearsal.envoy.names import HCM
 from rehearsal.envoy.process import bootstrap_command
-from rehearsal.envoy.proxy import ProxyFiles, ingress_files, sidecar_files
+from rehearsal.envoy.proxy import ProxyFiles, gateway_files, sidecar_files
 from rehearsal.envoy.topology import Identity
 from rehearsal.objects.mesh import Mesh
 from rehearsal.pki import Authority
 from rehearsal.resilience import without_resilience
-from tests.unit.rehearsal.meshes import INGRESS, PODS, TOPOLOGY, mesh
+from tests.unit.rehearsal.meshes import EGRESS, INGRESS, PODS, TOPOLOGY, mesh
 
 pytestmark = pytest.mark.envoy
 
@@ -27,7 +27,11 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         str(TOPOLOGY.trust): str(authority.certificate),
         str(TOPOLOGY.outside_trust): str(authority.certificate),
     }
-    identities: list[Identity] = [*(pod.identity for pod in PODS), INGRESS.identity]
+    identities: list[Identity] = [
+        *(pod.identity for pod in PODS),
+        INGRESS.identity,
+        EGRESS.identity,
+    ]
     for identity in identities:
         leaf = authority.issue_identity(identity.uri)
         files[str(identity.certificate)] = str(leaf.certificate)
@@ -54,7 +58,9 @@ def static(files: ProxyFiles) -> Any:  # noqa: ANN401 (data)
     }
 
 
-@pytest.mark.parametrize("proxy", ["petservice-v1-0", "petdetailsservice-v2-0", INGRESS.name])
+@pytest.mark.parametrize(
+    "proxy", ["petservice-v1-0", "petdetailsservice-v2-0", INGRESS.name, EGRESS.name]
+)
 @pytest.mark.parametrize("bare", [False, True])
 def test_envoy_accepts_every_kind_of_proxy(
     tmp_path: Path, certificates: dict[str, str], proxy: str, *, bare: bool
@@ -63,13 +69,15 @@ def test_envoy_accepts_every_kind_of_proxy(
         accessLogs="errors",
         canaryWeight="25",
         dogApiEnabled="true",
+        egressGateway="true",
         ingressTls="secret",
         ingressRequestsPerSecond="5",
     )
     of = without_resilience(of) if bare else of
     place = (tmp_path, tmp_path / "admin.sock")
-    if proxy == INGRESS.name:
-        files = ingress_files(of, TOPOLOGY, INGRESS, *place)
+    gateways = {each.name: each for each in (INGRESS, EGRESS)}
+    if proxy in gateways:
+        files = gateway_files(of, TOPOLOGY, gateways[proxy], *place)
     else:
         pod = next(pod for pod in PODS if pod.name == proxy)
         files = sidecar_files(of, TOPOLOGY, pod, *place)

@@ -140,7 +140,11 @@ def test_any_other_envoy_filter_is_refused_by_name(change: Change, refusal: str)
         ),
         (
             put("spec", "servers", 1, "tls", "mode", value="MUTUAL"),
-            "tls.mode = MUTUAL: only SIMPLE can be rehearsed",
+            "tls.mode = MUTUAL: only SIMPLE or ISTIO_MUTUAL can be rehearsed",
+        ),
+        (
+            put("spec", "servers", 1, "tls", "mode", value="ISTIO_MUTUAL"),
+            "spec.servers[1]: for ISTIO_MUTUAL, tls must have no credentialName",
         ),
         (
             put("spec", "servers", 1, "tls", "cipherSuites", value=[]),

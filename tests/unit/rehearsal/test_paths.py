@@ -36,6 +36,8 @@ def _parts(line: str) -> tuple[str, ...]:
     [
         {},
         {"dogApiEnabled": "true", "metrics": "prometheus", "kiali": "true", "grafana": "true"},
+        {"dogApiEnabled": "true", "egressGateway": "true", "metrics": "prometheus"},
+        {"egressGateway": "true", "tracing": "jaeger"},
         {"ingressTls": "secret", "tracing": "jaeger", "namespace": "dev-pets"},
     ],
 )
@@ -113,6 +115,30 @@ def test_a_way_out_less_every_address_is_none() -> None:
 
     assert told("petservice", lessen, dogApiEnabled="true") == {
         (FRONT, "api.thedogapi.com", "443", "egress")
+    }
+
+
+EGRESS = "istio-egressgateway"
+LED = {"dogApiEnabled": "true", "egressGateway": "true"}
+
+
+def test_a_gateway_to_the_outside_that_its_caller_cannot_reach() -> None:
+    assert told(EGRESS, lambda spec: spec["ingress"].clear(), **LED) == {
+        (FRONT, EGRESS, "443", "ingress")
+    }
+
+
+def test_a_caller_that_cannot_reach_the_gateway_to_the_outside() -> None:
+    def close(spec: Any) -> None:  # noqa: ANN401 (data)
+        spec["egress"] = [rule for rule in spec["egress"] if rule["ports"][0]["port"] != 443]
+
+    assert told("petservice", close, **LED) == {(FRONT, EGRESS, "443", "egress")}
+
+
+def test_a_gateway_to_the_outside_that_reaches_nothing() -> None:
+    assert told(EGRESS, lambda spec: spec["egress"].clear(), **LED) == {
+        (EGRESS, "istiod", "15012", "egress"),
+        (EGRESS, "api.thedogapi.com", "443", "egress"),
     }
 
 

@@ -8,7 +8,7 @@ import pytest
 from rehearsal.envoy.clusters import inbound_cluster, outbound_clusters
 from rehearsal.envoy.proxy import sidecar_files
 from rehearsal.envoy.routes import outbound_routes
-from rehearsal.envoy.view import seen_by
+from rehearsal.envoy.view import exported_to, seen_by
 from rehearsal.objects.fields import RefusedError
 from rehearsal.objects.mesh import Mesh
 from tests.unit.rehearsal.meshes import DETAILS, DOG_API, PETS, PODS, TOPOLOGY, changed, mesh
@@ -45,9 +45,36 @@ def test_a_pod_without_its_own_has_its_namespaces() -> None:
     assert hosts_seen(of, "other") == {PETS, DETAILS, HISTORY, DOG_API}
 
 
-def test_without_a_sidecar_all_is_seen() -> None:
+@pytest.mark.parametrize(
+    ("export_to", "seers"),
+    [
+        (["."], {"pets"}),
+        (["istio-ingress"], {"istio-ingress"}),
+        ([".", "istio-ingress"], {"pets", "istio-ingress"}),
+        (["*"], {"pets", "istio-ingress", "elsewhere"}),
+        ([], {"pets", "istio-ingress", "elsewhere"}),
+    ],
+)
+def test_what_is_exported_to_others_is_not_seen(export_to: list[str], seers: set[str]) -> None:
+    def export(inputs: Any) -> None:  # noqa: ANN401 (data)
+        inputs["spec"]["exportTo"] = export_to
+
+    of = changed("ServiceEntry", "dog-api", export, dogApiEnabled="true")
+    everywhere = ("pets", "istio-ingress", "elsewhere")
+    assert {each for each in everywhere if DOG_API in hosts(exported_to(of, each))} == seers
+
+
+def test_a_scope_that_is_no_namespace_is_refused() -> None:
+    def hide(inputs: Any) -> None:  # noqa: ANN401 (data)
+        inputs["spec"]["exportTo"] = ["~"]
+
+    with pytest.raises(RefusedError, match=r"exportTo.*the rehearsal knows"):
+        changed("ServiceEntry", "dog-api", hide, dogApiEnabled="true")
+
+
+def test_without_a_sidecar_all_that_is_exported_is_seen() -> None:
     of = mesh(dogApiEnabled="true")
-    assert hosts_seen(of, "other", "elsewhere") == hosts(of)
+    assert hosts_seen(of, "other", "elsewhere") == hosts(of) - {DOG_API}
 
 
 @pytest.mark.parametrize(

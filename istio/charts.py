@@ -1,0 +1,77 @@
+"""Istio's own Helm charts: where they are, how one is released, and what every gateway's says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from istio.pod_security import SECCOMP
+
+TIMEOUT_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Charts:
+    """Where charts come from.
+
+    Attributes:
+        version: Their version.
+        location: An https:// chart repository, an oci:// registry path, or a folder of charts.
+    """
+
+    version: str
+    location: str
+
+    def release(
+        self,
+        name: str,
+        chart: str,
+        namespace: str,
+        values: Mapping[str, object],
+        opts: pulumi.ResourceOptions,
+    ) -> kubernetes.helm.v3.Release:
+        """A chart's release, which waits until what it brings is ready.
+
+        Args:
+            name: Its name, in the cluster too.
+            chart: The chart's name.
+            namespace: Its namespace, which exists.
+            values: The chart's values.
+            opts: Its parent, and what has to be there first.
+        """
+        in_repository = self.location.startswith("https://")
+        return kubernetes.helm.v3.Release(
+            name,
+            name=name,
+            namespace=namespace,
+            chart=chart if in_repository else f"{self.location}/{chart}",
+            repository_opts={"repo": self.location} if in_repository else None,
+            version=self.version if "://" in self.location else None,
+            values=values,
+            timeout=TIMEOUT_SECONDS,
+            opts=opts,
+        )
+
+
+def gateway_values(min_replicas: int, max_replicas: int) -> Mapping[str, object]:
+    """The values of the gateway chart for an ingress and an egress alike.
+
+    Args:
+        min_replicas: Fewest pods, from 1 to 20.
+        max_replicas: Most pods, from `min_replicas` to 100.
+    """
+    return {
+        # The chart's Service opens its status and TLS ports to the outside too: ours doesn't.
+        "service": {"type": "None"},
+        "imagePullPolicy": "IfNotPresent",
+        "securityContext": {
+            "runAsNonRoot": True,
+            "seccompProfile": SECCOMP,
+            # The chart's own: with it no capability is needed for ports 80 and 443.
+            "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
+        },
+        "autoscaling": {"minReplicas": min_replicas, "maxReplicas": max_replicas},
+        # A budget of one pod out of one would block every upgrade of its node.
+        "podDisruptionBudget": {"maxUnavailable": 1} if min_replicas > 1 else {},
+    }
