@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 STACK ?= local
 LOCKS := requirements.txt requirements-dev.txt requirements-uv.txt apps/requirements.txt
 SERVICES := petservice petdetailsservice petmedicalhistoryservice
-BASE ?= python:3.13-slim-bookworm
+BASE_IMAGE ?= python:3.13-slim-bookworm
 SBOM_SCANNER := docker/buildkit-syft-scanner:1.12.0@sha256:ae4f3b554449e7e25548e7d8ccc029d17357348e30c6e3df01b92bc93654d6a9
 # Each pair as one word of the shell, whatever it holds.
 QUOTE := '
@@ -113,8 +113,8 @@ lock: setup ## pin the newest allowed versions, with hashes
 audit: setup ## known vulnerabilities of all that the lock files name
 	@for lock in $(LOCKS); do echo "$$lock:"; $(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off --requirement $$lock || failed=1; done; test -z "$$failed"
 
-base-image: ## build the images from the present digest of BASE
-	@digest=$$(docker buildx imagetools inspect $(BASE) --format '{{.Manifest.Digest}}') && sed -i "s|^ARG BASE_IMAGE=.*|ARG BASE_IMAGE=$(BASE)@$$digest|" $(SERVICES:%=apps/%/Dockerfile)
+base-image: ## build the images from the present digest of BASE_IMAGE
+	@digest=$$(docker buildx imagetools inspect $(BASE_IMAGE) --format '{{.Manifest.Digest}}') && sed -i "s|^ARG BASE_IMAGE=.*|ARG BASE_IMAGE=$(BASE_IMAGE)@$$digest|" $(SERVICES:%=apps/%/Dockerfile)
 
 sbom: ## what each image holds, as SPDX in build/sbom, by BuildKit
 	@mkdir -p build/sbom

@@ -18,3 +18,13 @@ def test_a_pair_of_config_reaches_the_command_as_it_is(target: str) -> None:
     words = shlex.split(told.splitlines()[-1])
     given = [words[index + 1] for index, word in enumerate(words) if word == "--config"]
     assert given == PAIRS
+
+
+@pytest.mark.parametrize(("given", "base"), [((), "main"), (("BASE=v1.2",), "v1.2")])
+def test_a_report_compares_with_main_or_with_what_is_named(
+    given: tuple[str, ...], base: str
+) -> None:
+    command = ["make", "--dry-run", "--silent", "pr-report", *given]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    words = shlex.split(told.splitlines()[-1])
+    assert words[words.index("--base") + 1] == base
