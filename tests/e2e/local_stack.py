@@ -1,10 +1,16 @@
 """The `local` stack in the hands of a test, and what the engine did to it."""
 
+import json
+import os
 import subprocess
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType
+
+_UNCHANGED = (OpType.SAME, OpType.REFRESH, OpType.READ)
 
 
 @dataclass
@@ -62,6 +68,46 @@ class LocalStack:
         self._stack.up(on_event=recorder)
         return recorder.update
 
+    def ramp(self, prometheus: str, *options: str) -> subprocess.CompletedProcess[str]:
+        """Runs `python -m canary ramp` as a user would, with steps of a second."""
+        workspace = self._stack.workspace
+        own_locks = {"XDG_STATE_HOME": f"{workspace.work_dir}/.xdg"}
+        given = ["--stack=local", f"--prometheus={prometheus}", *options]
+        quick = ["--hold=1s", "--interval=1s", "--window=10s"]
+        return subprocess.run(
+            [sys.executable, "-m", "canary", "ramp", *given, *quick],
+            cwd=workspace.work_dir,
+            env={**os.environ, **workspace.env_vars, **own_locks},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def updates(self) -> list[Mapping[str, int]]:
+        """What each update changed so far, the latest last: how many resources, by kind of change.
+
+        What stayed the same isn't counted.
+        """
+        return [
+            {
+                str(op): count
+                for op, count in (each.resource_changes or {}).items()
+                if op not in _UNCHANGED
+            }
+            for each in reversed(self._stack.history())
+            if each.kind == "update"
+        ]
+
+    def applied(self) -> dict[str, object]:
+        """The inputs of each resource in the state, by its URN."""
+        deployment = self._stack.export_stack().deployment or {}
+        return {each["urn"]: each.get("inputs") for each in deployment.get("resources", [])}
+
+    def config(self, key: str) -> str:
+        """A config value; empty where it isn't set."""
+        value = self._stack.get_all_config().get(f"petmesh:{key}")
+        return value.value if value else ""
+
     def refresh(self) -> dict[str, int]:
         """Reads the cluster back; how many resources differ from the state, by kind of change."""
         changes = self._stack.refresh().summary.resource_changes or {}
@@ -96,7 +142,7 @@ class _Recorder:
         self._steps += 1
         if event.resource_pre_event:
             step = event.resource_pre_event.metadata
-            if step.op not in (OpType.SAME, OpType.REFRESH, OpType.READ):
+            if step.op not in _UNCHANGED:
                 name = step.urn.rpartition("::")[2]
                 self.update.changes.append(Change(step.op, step.type, name, self._steps))
         elif event.res_outputs_event:
@@ -116,3 +162,12 @@ def kubectl(*arguments: str) -> str:
 def namespaces() -> set[str]:
     """The names of the cluster's namespaces."""
     return set(kubectl("get", "namespaces", "--output=jsonpath={.items[*].metadata.name}").split())
+
+
+def live_weights() -> dict[str, int]:
+    """Each version's percent of the requests, by the route in the cluster."""
+    route = json.loads(
+        kubectl("get", "virtualservice", "petdetailsservice", "--namespace=pets", "--output=json")
+    )
+    [weighted] = [rule for rule in route["spec"]["http"] if rule["name"] == "weighted"]
+    return {each["destination"]["subset"]: each.get("weight", 0) for each in weighted["route"]}

@@ -6,7 +6,9 @@ The tests are the steps of one release: they build on each other, in this order.
 import pytest
 from pulumi.automation.events import OpType
 
-from tests.e2e.local_stack import LocalStack, kubectl, namespaces
+from canary.outcome import PROMOTED, ROLLED_BACK
+from tests.e2e.local_stack import LocalStack, kubectl, live_weights, namespaces
+from tests.e2e.measured import prometheus
 
 pytestmark = pytest.mark.cluster
 
@@ -82,6 +84,35 @@ def test_going_back_starts_the_old_version_before_it_moves_the_route(
     moved = update.one(OpType.UPDATE, *ROUTE)
     assert started.ended < moved.began
     assert not [each for each in update.changes if each.type.endswith(":DestinationRule")]
+
+
+def test_a_ramp_takes_a_bad_canary_back_by_the_route_alone(local_stack: LocalStack) -> None:
+    applied, before = local_stack.applied(), len(local_stack.updates())
+
+    with prometheus(failing="petdetailsservice-v2") as address:
+        ramp = local_stack.ramp(address, "--steps=25,100", "--failures=1")
+
+    assert ramp.returncode == ROLLED_BACK, ramp.stdout + ramp.stderr
+    assert local_stack.updates()[before:] == [{"update": 1}, {"update": 1}]
+    assert live_weights().get("v2", 0) == 0
+    assert local_stack.config("canaryWeight") == "0"
+    assert local_stack.applied() == applied
+
+
+def test_a_ramp_promotes_a_good_canary_step_by_step(local_stack: LocalStack) -> None:
+    before = len(local_stack.updates())
+
+    with prometheus() as address:
+        ramp = local_stack.ramp(address, "--steps=25,100")
+
+    assert ramp.returncode == PROMOTED, ramp.stdout + ramp.stderr
+    *steps, promotion = local_stack.updates()[before:]
+    assert steps == [{"update": 1}, {"update": 1}]
+    assert promotion.keys() == {"update", "delete"}
+    assert promotion["update"] == 1
+    assert live_weights() == {"v2": 100}
+    assert (local_stack.config("stableVersion"), local_stack.config("canaryVersion")) == ("v2", "")
+    assert not local_stack.up().changes
 
 
 def test_opening_the_egress_restarts_no_pod(local_stack: LocalStack) -> None:
