@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -82,8 +83,9 @@ class ClusterTarget:
 
     async def release(self) -> Release:
         """Who gets which requests, by the route in the stack's state."""
-        state = await self._run(self._state)
-        self._last = _release(state.route())
+        route = (await self._run(self._state)).route()
+        self._known_namespace = _namespace(route)
+        self._last = _release(route)
         return self._last
 
     async def prepare(self) -> None:
@@ -123,6 +125,7 @@ class ClusterTarget:
                 self._configure(promoted)
                 others = [each for each in self._pending() if not _belongs_to_promotion(each, old)]
             except Exception:
+                self._begin()
                 self._configure(live)
                 raise
             if others:
@@ -172,8 +175,7 @@ class ClusterTarget:
 
     async def _namespace(self) -> str:
         if not self._known_namespace:
-            state = await self._run(self._state)
-            self._known_namespace = state.route()["inputs"]["metadata"]["namespace"]
+            self._known_namespace = _namespace((await self._run(self._state)).route())
         return self._known_namespace
 
     def _configure(self, release: Release) -> None:
@@ -207,16 +209,21 @@ class ClusterTarget:
         self._stack.preview(on_event=take, color="never")
         return steps
 
+    def _begin(self) -> None:
+        """Begin a change: no interrupt of one before concerns its commands."""
+        command = self._stack.workspace.pulumi_command
+        if isinstance(command, Detached):
+            command.interrupted = False
+
     async def _run(self, work: Callable[[], _T]) -> _T:
         """Let the engine work, once no other update has the stack.
 
         A lock that a killed process left is taken away. An update that still runs, such as one of
         a ramp that was killed, is waited for.
         """
+        self._begin()
         command = self._stack.workspace.pulumi_command
         detached = command if isinstance(command, Detached) else None
-        if detached:
-            detached.interrupted = False
 
         def unlocked() -> _T:
             deadline = time.monotonic() + self.lock_seconds
@@ -226,11 +233,13 @@ class ClusterTarget:
                     return work()
                 except automation.ConcurrentUpdateError as error:
                     killed = detached is not None and detached.killed
-                    if not cancelled and (killed or is_left_behind(error)):
+                    if not cancelled and is_left_behind(error, killed=killed):
                         cancelled = True
-                        self._stack.cancel()
-                        if detached:
-                            detached.killed = False
+                        # It may be gone by itself meanwhile: Pulumi Cloud's runs out.
+                        with suppress(automation.CommandError):
+                            self._stack.cancel()
+                            if detached:
+                                detached.killed = False
                     elif time.monotonic() > deadline or (detached and detached.interrupted):
                         raise
                     else:
@@ -254,6 +263,10 @@ def _release(route: Mapping[str, Any]) -> Release:
     stable = next(version for version in weights if version != canary)
     mirrored = int(weighted.get("mirrorPercentage", {}).get("value", 0))
     return Release(stable, canary, weights.get(canary, 0), mirrored)
+
+
+def _namespace(route: Mapping[str, Any]) -> str:
+    return route["inputs"]["metadata"]["namespace"]
 
 
 def _belongs_to_promotion(step: _Step, old: str) -> bool:

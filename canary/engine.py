@@ -9,6 +9,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from pulumi import automation
 from pulumi.automation import CommandResult, OnOutput, PulumiCommand
@@ -30,11 +32,13 @@ class Detached(PulumiCommand):
     """A Pulumi CLI in sessions of its own.
 
     A Ctrl-C in the terminal is the ramp's to answer: it would end an update in the middle. An
-    update outlives a ramp that is killed, and leaves the stack whole.
+    update outlives a ramp that is killed, and leaves the stack whole: what it prints goes to files,
+    for a pipe that nobody reads any more would end it.
 
     Attributes:
         interrupted: whether the change under way was interrupted; no further command of it runs.
-        killed: whether a command had to be killed, which may have left the stack locked.
+        killed: whether an update or preview had to be killed, which may have left the stack locked;
+            until another one succeeds or the lock is taken away.
     """
 
     def __init__(self, found: PulumiCommand) -> None:
@@ -59,14 +63,9 @@ class Detached(PulumiCommand):
         if process.poll() is not None:
             return
         _signal(process, signal.SIGINT)
-        late = threading.Timer(self.grace_seconds, self._kill, (process,))
+        late = threading.Timer(self.grace_seconds, _signal, (process, signal.SIGKILL))
         late.daemon = True
         late.start()
-
-    def _kill(self, process: "subprocess.Popen[str]") -> None:
-        if process.poll() is None:
-            self.killed = True
-            _signal(process, signal.SIGKILL)
 
     def run(
         self,
@@ -87,27 +86,25 @@ class Detached(PulumiCommand):
         if os.sep in self.command:
             folder = Path(self.command).parent
             environment["PATH"] = f"{folder}{os.pathsep}{environment['PATH']}"
-        process = subprocess.Popen(
-            [self.command, "--non-interactive", *args],
-            cwd=cwd,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            start_new_session=True,
-        )
-        self._running = process
-        if self.interrupted:
-            self._end(process)
-        limit = self._limit(args)
-        try:
-            stdout, stderr = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired as error:
-            self._end(process)
-            process.communicate()
-            raise TargetError(f"pulumi {args[0]}: no end within {limit:g} s") from error
-        finally:
-            self._running = None
+        with (
+            TemporaryFile("w+", encoding="utf-8", errors="replace") as out,
+            TemporaryFile("w+", encoding="utf-8", errors="replace") as err,
+        ):
+            process = subprocess.Popen(
+                [self.command, "--non-interactive", *args],
+                cwd=cwd,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                text=True,
+                start_new_session=True,
+            )
+            self._running = process
+            if self.interrupted:
+                self._end(process)
+            self._wait(process, args)
+            stdout, stderr = _content(out), _content(err)
         for text, listener in ((stdout, on_output), (stderr, on_error)):
             if listener:
                 for line in text.splitlines():
@@ -117,12 +114,32 @@ class Detached(PulumiCommand):
             raise create_command_error(result)
         return result
 
+    def _wait(self, process: "subprocess.Popen[str]", args: Sequence[str]) -> None:
+        limit = self._limit(args)
+        try:
+            process.wait(limit)
+        except subprocess.TimeoutExpired as error:
+            self._end(process)
+            process.wait()
+            raise TargetError(f"pulumi {args[0]}: no end within {limit:g} s") from error
+        finally:
+            self._running = None
+            if args[0] in _CHANGES and process.returncode == -signal.SIGKILL:
+                self.killed = True
+            elif args[0] in _CHANGES and process.returncode == 0:
+                self.killed = False
+
     def _limit(self, args: Sequence[str]) -> float:
         """Seconds: what has a target is the route alone, which nothing is waited for."""
         if args[0] not in _CHANGES:
             return self.read_seconds
         routed = any(each.startswith("--target") for each in args)
         return self.route_seconds if routed else self.seconds
+
+
+def _content(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
 
 
 def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
@@ -160,20 +177,27 @@ def open_stack(name: str, work_dir: str = str(ROOT)) -> automation.Stack:
 
 def reason_of(error: automation.CommandError) -> str:
     """What the engine said was wrong, in one line."""
-    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line.strip().removeprefix("stderr: ") for line in str(error).splitlines()]
     wrong = [line for line in lines if line.lower().startswith("error:")]
     text = "; ".join(dict.fromkeys(wrong)) or " ".join(lines)
     return text[:_LONGEST_REASON]
 
 
-def is_left_behind(error: automation.ConcurrentUpdateError) -> bool:
-    """Whether the stack is locked only by processes of this machine that have ended.
+def is_left_behind(error: automation.ConcurrentUpdateError, *, killed: bool) -> bool:
+    """Whether nobody works behind a stack's lock any more.
 
-    File and bucket backends lock by a file, which a killed process leaves behind. Its text is in
-    https://github.com/pulumi/pulumi/blob/master/pkg/backend/diy/lock.go.
+    File and bucket backends lock by a file, which a killed process leaves behind, and say whose it
+    is: processes of this machine can be looked for. Their text is in
+    https://github.com/pulumi/pulumi/blob/master/pkg/backend/diy/lock.go. Pulumi Cloud names nobody.
+
+    Args:
+        error: what the engine said.
+        killed: whether this process had to kill an update or preview, and none got the lock since.
     """
     locks = list(_LOCK.finditer(str(error)))
-    return bool(locks) and all(
+    if not locks:
+        return killed
+    return all(
         lock["host"] == socket.gethostname() and not _runs(int(lock["pid"])) for lock in locks
     )
 

@@ -115,6 +115,42 @@ def test_what_the_ramp_itself_killed_is_cancelled() -> None:
     assert (stack.live, stack.calls.count("cancel"), stack.command.killed) == (10, 1, False)
 
 
+def test_a_lock_that_goes_by_itself_before_it_is_cancelled_is_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nothing_to_cancel() -> None:
+        raise automation.CommandError(CommandResult("", "error: no update is in progress", 255))
+
+    stack = Stack(busy=1)
+    stack.command.killed = True
+    monkeypatch.setattr(stack, "cancel", nothing_to_cancel)
+    asyncio.run(target_of(stack).apply(Release("v1", "v2", 10)))
+    assert stack.live == 10
+
+
+def test_a_promotion_that_is_interrupted_leaves_the_config_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stack = Stack()
+    stack.live = 100
+    configure = stack.set_all_config
+
+    def checked(config: dict[str, Any]) -> None:
+        if stack.command.interrupted:
+            raise TargetError("interrupted")
+        configure(config)
+
+    def interrupted(**_: object) -> None:
+        stack.command.interrupt()
+        raise TargetError("interrupted")
+
+    monkeypatch.setattr(stack, "set_all_config", checked)
+    monkeypatch.setattr(stack, "preview", interrupted)
+    with pytest.raises(TargetError, match="interrupted"):
+        asyncio.run(target_of(stack).promote(Release("v1", "v2", 100)))
+    assert stack.calls == ["config v2 0", "config v1 100"]
+
+
 def test_a_new_change_is_not_held_back_by_the_interrupt_of_an_earlier_one() -> None:
     stack = Stack()
     stack.command.interrupt()
@@ -125,7 +161,7 @@ def test_a_new_change_is_not_held_back_by_the_interrupt_of_an_earlier_one() -> N
 def test_a_promotion_whose_preview_fails_leaves_the_config_as_it_was() -> None:
     stack = Stack()
     stack.live, stack.breaks_preview = 100, True
-    with pytest.raises(TargetError, match="no program"):
+    with pytest.raises(TargetError, match=r"^stack local: error: no program$"):
         asyncio.run(target_of(stack).promote(Release("v1", "v2", 100)))
     assert stack.calls == ["config v2 0", "config v1 100"]
 
@@ -150,3 +186,16 @@ def test_requests_that_found_no_pod_are_the_failures_of_the_version_that_is_gone
     seen = asyncio.run(target.observe(Release("v1", "v2", 50), 60))
     assert (seen.canary.requests, seen.canary.errors) == (500, 500)
     assert (seen.stable.requests, seen.stable.errors) == (500, 0)
+
+
+def test_a_look_at_the_figures_runs_no_command_beside_a_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def run() -> None:
+        stack = Stack()
+        target = target_of(stack, Lossy("http://127.0.0.1:1"))
+        await target.release()
+        monkeypatch.setattr(stack, "export_stack", None)
+        await target.observe(Release("v1", "v2", 50), 60)
+
+    asyncio.run(run())

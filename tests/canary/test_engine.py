@@ -1,13 +1,28 @@
 """A command of the engine ends in time, with everything that it started."""
 
+import os
+import signal
+import socket
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from pulumi.automation import PulumiCommand
+from pulumi.automation import CommandError, CommandResult, PulumiCommand
+from pulumi.automation.errors import ConcurrentUpdateError
 
-from canary.engine import Detached
+from canary.engine import Detached, is_left_behind
 from canary.target import TargetError
+from cli.pulumi_cli import ROOT
+
+
+def wait_for(path: Path) -> None:
+    end = time.monotonic() + 10
+    while not path.exists():
+        assert time.monotonic() < end, path
+        time.sleep(0.01)
 
 
 class Found(PulumiCommand):
@@ -44,13 +59,67 @@ def test_an_interrupted_change_runs_no_further_command(tmp_path: Path) -> None:
         command.run(["up"], str(tmp_path), {})
 
 
-def test_a_command_that_is_killed_is_remembered_and_one_that_ends_is_not(tmp_path: Path) -> None:
+def test_an_update_that_had_to_be_killed_is_remembered_until_one_succeeds(tmp_path: Path) -> None:
     script = tmp_path / "pulumi"
-    for trap, killed in (("", False), ("trap '' INT", True)):
-        script.write_text(f"#!/bin/sh\n{trap}\nsleep 60\n")
-        script.chmod(0o700)
-        command = Detached(Found(script))
-        command.read_seconds, command.grace_seconds = 0.2, 0.3
-        with pytest.raises(TargetError, match=r"pulumi stack: no end within 0.2 s"):
-            command.run(["stack", "export"], str(tmp_path), {})
-        assert (command.killed, command.interrupted) == (killed, False)
+    script.touch(0o700)
+    command = Detached(Found(script))
+    command.read_seconds = command.seconds = 0.2
+    command.grace_seconds = 0.1
+    # A read locks nothing. What fails may have met the lock.
+    for text, name, killed in (
+        ("trap '' INT\nsleep 60", "stack", False),
+        ("sleep 60", "up", False),
+        ("trap '' INT\nsleep 60", "up", True),
+        ("exit 1", "up", True),
+        ("exit 0", "stack", True),
+        ("exit 0", "preview", False),
+        ("trap '' INT\nsleep 60", "preview", True),
+    ):
+        script.write_text(f"#!/bin/sh\n{text}\n")
+        with suppress(TargetError, CommandError):
+            command.run([name], str(tmp_path), {})
+        assert (command.killed, command.interrupted) == (killed, False), (text, name)
+
+
+RUN = """
+import sys
+from pathlib import Path
+from canary.engine import Detached
+from tests.canary.test_engine import Found
+folder = Path(sys.argv[1])
+Detached(Found(folder / "pulumi")).run(["up"], str(folder), {})
+"""
+
+
+def test_an_update_outlives_a_ramp_that_is_killed_though_it_prints(tmp_path: Path) -> None:
+    script = tmp_path / "pulumi"
+    script.write_text(
+        "#!/bin/sh\ntouch begun; sleep 0.3; echo one; sleep 0.1; echo two; touch done\n"
+    )
+    script.chmod(0o700)
+    ramp = subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path)], cwd=ROOT)
+    wait_for(tmp_path / "begun")
+    ramp.send_signal(signal.SIGKILL)
+    ramp.wait(10)
+    wait_for(tmp_path / "done")
+
+
+def conflict(*locks: tuple[str, int]) -> ConcurrentUpdateError:
+    """What a file backend says, or Pulumi Cloud where there is no lock to show."""
+    shown = "\n".join(f"created by me@{host} (pid {pid}) at 2026-01-01" for host, pid in locks)
+    text = f"error: the stack is currently locked by {len(locks)} lock(s). {shown}"
+    cloud = "error: [409] Conflict: Another update is currently in progress."
+    return ConcurrentUpdateError(CommandResult(stdout="", stderr=text if locks else cloud, code=1))
+
+
+def test_a_lock_is_left_behind_where_nobody_works_behind_it() -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    host = socket.gethostname()
+    gone, here, elsewhere = (host, ended.pid), (host, os.getpid()), ("elsewhere", ended.pid)
+    assert is_left_behind(conflict(gone), killed=False)
+    # Whoever is named and may work still isn't the one that was killed.
+    for locks in ((here,), (elsewhere,), (gone, here)):
+        assert not is_left_behind(conflict(*locks), killed=True)
+    assert is_left_behind(conflict(), killed=True)
+    assert not is_left_behind(conflict(), killed=False)

@@ -1,10 +1,14 @@
 """A small stack with the project's own route, rendered to files instead of applied to a cluster."""
 
+import os
+import time
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from istio.routing import WeightedRoute, WeightedRouteArgs
 
+time.sleep(float(os.environ.get("PROGRAM_SECONDS", "0")))
 config = pulumi.Config("petmesh")
 stable, canary = config.require("stableVersion"), config.get("canaryVersion") or ""
 provider = kubernetes.Provider("files", render_yaml_to_directory=config.require("folder"))
@@ -18,6 +22,8 @@ workloads = [
     )
     for version in filter(None, (stable, canary))
 ]
+if config.get("extra") == "broken":
+    raise ValueError("extra = broken: the program raises")
 route = WeightedRoute(
     "petdetailsservice",
     WeightedRouteArgs(

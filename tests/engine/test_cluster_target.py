@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from pulumi import automation
 from canary.cluster import ClusterTarget
 from canary.driver import Course, Driver
 from canary.engine import open_stack
+from canary.events import Event, Resume, RollBack
 from canary.figures import Figures
-from canary.journal import Journal, Opening, now
+from canary.journal import Journal, Opening, latest, now
 from canary.machine import Phase, begin
 from canary.prometheus import Prometheus
+from canary.ramping import taken_up
 from canary.target import Release, TargetError
 from cli.pulumi_cli import ROOT, CliError, find
 from tests.canary.fakes import BAD, GOOD, QUICK
@@ -93,6 +96,13 @@ def test_a_ramp_by_the_engine(project: Path) -> None:
         assert await target.release() == Release("v1", "v2", 25, 10)
         assert config_of(project)["petmesh:stableVersion"] == "v1"
 
+        # Nor does a program that raises before anything is promoted.
+        stack.set_config("extra", automation.ConfigValue("broken"))
+        with pytest.raises(TargetError, match="Program failed"):
+            await target.promote(Release("v1", "v2", 25, 10))
+        assert config_of(project)["petmesh:stableVersion"] == "v1"
+        assert config_of(project)["petmesh:canaryWeight"] in ("25", 25)
+
         stack.remove_config("extra")
         await target.apply(Release("v1", "v2"))
         assert await target.release() == Release("v1", "v2")
@@ -128,11 +138,11 @@ def test_a_lock_that_a_killed_process_left_holds_nothing_up(project: Path) -> No
 
     async def run() -> None:
         target = target_of(project)
+        target.lock_seconds = 2
         leave(int(ended.stdout))
         await target.apply(Release("v1", "v2", 10))
         assert (await target.release()).weight == 10
         leave(os.getpid())
-        target.lock_seconds = 0
         with pytest.raises(TargetError, match="another update is under way"):
             await target.apply(Release("v1", "v2", 25))
         assert (await target.release()).weight == 10
@@ -182,6 +192,67 @@ def test_a_whole_ramp_by_the_engine(
         journal = Journal.create(tmp_path / "journal", opening)
         course = Course(opening, journal, begin(plan))
         state = await Driver(course, target, tmp_path / "journal").run()
+        assert (state.phase, await target.release()) == (phase, release), state.reason
+
+    asyncio.run(run())
+
+
+RAMP = """
+import asyncio, sys
+from pathlib import Path
+from tests.engine.test_cluster_target import ramp
+asyncio.run(ramp(*map(Path, sys.argv[1:])))
+"""
+
+
+async def ramp(project: Path, folder: Path) -> None:
+    """A ramp of one step on a good canary."""
+    plan = QUICK.model_copy(update={"steps": (100,), "patience": 10.0})
+    opening = Opening(
+        at=now(), stack="local", target="cluster", stable="v1", canary="v2", plan=plan
+    )
+    target = ClusterTarget(open_stack("local", str(project)), Measured(GOOD))
+    await target.release()
+    course = Course(opening, Journal.create(folder, opening), begin(plan))
+    await Driver(course, target, folder).run()
+
+
+@pytest.mark.parametrize(
+    ("event", "phase", "release"),
+    [
+        (Resume(), Phase.PROMOTED, Release("v2", "")),
+        (RollBack(), Phase.ROLLED_BACK, Release("v1", "v2")),
+    ],
+)
+def test_a_ramp_that_was_killed_is_taken_up_while_its_update_is_under_way(
+    project: Path, tmp_path: Path, event: Event, phase: Phase, release: Release
+) -> None:
+    folder = tmp_path / "journal"
+    killed = subprocess.Popen(
+        [sys.executable, "-c", RAMP, str(project), str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "PROGRAM_SECONDS": "5"},
+    )
+    locks = tmp_path / "state" / ".pulumi" / "locks"
+    end = time.monotonic() + 60
+    while not list(locks.rglob("*.json")):
+        assert killed.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    killed.kill()
+    killed.wait(10)
+
+    async def run() -> None:
+        target = ClusterTarget(open_stack("local", str(project)), Measured(GOOD))
+        record = latest(folder)
+        assert record is not None
+        assert record.state.phase is Phase.APPLYING
+        live = await target.release()
+        # The update of the ramp that was killed isn't in force yet.
+        assert list(locks.rglob("*.json"))
+        assert live.weight == 0
+        course = taken_up(record, live, [event])
+        state = await Driver(course, target, folder).run()
         assert (state.phase, await target.release()) == (phase, release), state.reason
 
     asyncio.run(run())
