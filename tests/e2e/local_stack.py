@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType
 
+# More than a release makes; by itself the CLI tells the latest ten alone.
+_UPDATES = 100
 _UNCHANGED = (OpType.SAME, OpType.REFRESH, OpType.READ)
 
 
@@ -94,7 +96,7 @@ class LocalStack:
                 for op, count in (each.resource_changes or {}).items()
                 if op not in _UNCHANGED
             }
-            for each in reversed(self._stack.history())
+            for each in reversed(self._stack.history(page_size=_UPDATES))
             if each.kind == "update"
         ]
 
