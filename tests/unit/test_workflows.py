@@ -17,6 +17,7 @@ MAY = {
     ("comment", "comment"): {"actions": "read", "pull-requests": "write"},
     ("deploy", "preview"): {"id-token": "write"},
     ("deploy", "up"): {"id-token": "write"},
+    ("update", "propose"): {"contents": "write", "pull-requests": "write"},
 }
 
 
@@ -48,8 +49,8 @@ def test_a_job_may_do_no_more_than_it_needs(name: str) -> None:
     assert content["permissions"] in ({}, {"contents": "read"})
     for job_name, job in jobs(content):
         granted = dict(job.get("permissions", content["permissions"]))
-        assert granted.pop("contents", "read") == "read"
-        assert granted == MAY.get((name, job_name), {})
+        allowed = {"contents": "read", **MAY.get((name, job_name), {})}
+        assert {"contents": "read", **granted} == allowed
         assert job["timeout-minutes"]
         assert re.fullmatch(r"ubuntu-\d\d\.\d\d", job["runs-on"])
 
@@ -92,3 +93,9 @@ def test_the_engine_is_the_locked_sdks_and_holds_to_the_guard_rails() -> None:
     for call in calls:
         assert call["pulumi-version"] == version("pulumi")
         assert call["policyPacks"] == "policy"
+
+
+def test_what_may_push_runs_no_package() -> None:
+    for step in workflow("update")["jobs"]["propose"]["steps"]:
+        assert not re.search(r"^\s*(make|python|pip|uv)\b", step.get("run", ""), re.MULTILINE)
+        assert "setup-python" not in step.get("uses", "")
