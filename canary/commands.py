@@ -22,6 +22,7 @@ from canary.report import write_report
 from canary.target import Release, Target, TargetError
 
 _ALL = 100
+_ENDING = (Phase.PROMOTING, Phase.ROLLING_BACK, Phase.STUCK)
 _HEALTH_SECONDS = 60.0
 _TAKEN_SECONDS = 10.0
 _POLL_SECONDS = 0.1
@@ -107,25 +108,40 @@ def _ramp(record: Record) -> dict[str, Any]:
 def _told(record: Record, live: Release | None, *, runs: bool) -> list[str]:
     """Where the latest ramp stands, and how that fits what is live."""
     opening, state = record.opening, record.state
-    finished = state.phase in FINAL
-    what = last_line(opening, state) if finished else standing(opening, state)
-    lines = [f"ramp: {what}"]
-    if finished and live is not None and live != _left_by(record):
-        lines = [f"ramp: the latest one ended: {state.phase.value}: {opening.canary}"]
-        lines.append("  the stack was changed since, by no ramp: live is what counts")
-    elif finished:
-        pass
-    elif runs:
-        lines.append("  a process drives it")
-    elif live is not None and not is_of(opening, live) and not is_half_promoted(record, live):
-        lines.append("  the stack went on without it")
+    if state.phase in FINAL:
+        lines = [f"ramp: {last_line(opening, state)}"]
+        if live != _left_by(record):
+            lines = [f"ramp: the latest one ended: {state.phase.value}: {opening.canary}"]
+            if live is not None:
+                lines.append("  the stack was changed since, by no ramp: live is what counts")
     else:
-        lines.append("  NO process drives it: go on with ramp --resume, or end it with rollback")
-    differs = live is not None and is_of(opening, live) and live.weight != state.weight
-    if differs and live is not None and not finished:
-        lines.append(f"  live is {live.weight}, the journal's last known weight {state.weight}")
+        lines = [f"ramp: {standing(opening, state)}"]
+        ours = live is not None and is_of(opening, live)
+        if runs:
+            lines.append("  a process drives it")
+        elif live is not None and not ours and not is_half_promoted(record, live):
+            lines.append("  the stack went on without it")
+        else:
+            lines.append(
+                "  NO process drives it: go on with ramp --resume, or end it with rollback"
+            )
+            lines += _under_way(record)
+        known = opening.release(state.weight, state.mirror)
+        if ours and live != known:
+            lines.append(f"  live is {live}; the journal's last: {known}")
     lines.append(f"  journal: {record.path}")
     return lines
+
+
+def _under_way(record: Record) -> list[str]:
+    """The change that a process which was killed had begun: its engine may still work."""
+    phase, stages = record.state.phase, record.opening.plan.stages
+    begun = {
+        Phase.APPLYING: f"the change to {stages[record.state.stage]}",
+        Phase.PROMOTING: "the promotion",
+        Phase.ROLLING_BACK: "the change to weight 0",
+    }.get(phase)
+    return [f"  {begun} was under way: it may be in force, or come into force yet"] if begun else []
 
 
 def _left_by(record: Record) -> Release:
@@ -138,7 +154,8 @@ def _left_by(record: Record) -> Release:
 async def rollback(options: argparse.Namespace) -> int:
     """Set weight 0: by the process that runs the ramp, or here where it ends before it did."""
     folder, lock = journal_folder(options), lock_folder(options)
-    if control.is_held(lock) and await _asked(lock, options, RollBack()):
+    # A promotion is finished first; where it fails, the ramp has to be asked again.
+    while control.is_held(lock) and await _asked(lock, options, RollBack()):
         record = await _ended(folder, lock)
         if record is not None and record.state.phase in (*FINAL, Phase.STUCK):
             _tell(options, last_line(record.opening, record.state), record)
@@ -286,13 +303,16 @@ async def _asked(lock: Path, options: argparse.Namespace, event: Event) -> bool:
 
 
 async def _ended(folder: Path, lock: Path) -> Record | None:
-    """The ramp once it ended, or its process did; None where its journal can't be read then."""
+    """The ramp once it ended, its process did, or it is on no way to an end.
+
+    None where its journal can't be read.
+    """
     while True:
         runs = control.is_held(lock)
         try:
             record = latest(folder)
         except JournalError:
             record = None
-        if not runs or (record and record.state.phase in FINAL):
+        if not runs or (record and record.state.phase not in _ENDING):
             return record
         await asyncio.sleep(_POLL_SECONDS)

@@ -154,6 +154,9 @@ class Driver:
         if self._state.phase in FINAL or self._state.phase is Phase.PROMOTING:
             return
         if self._work is not None:
+            if self._state.phase is not Phase.ROLLING_BACK:
+                with suppress(Exception):
+                    self._target.interrupt()
             await asyncio.wait([self._work])
         for attempt in range(self._plan.rollback_attempts):
             back = State(Phase.ROLLING_BACK, attempts=attempt)

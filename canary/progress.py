@@ -2,7 +2,9 @@
 
 import json
 import os
+import threading
 from contextlib import suppress
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -12,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from canary.driver import Listener
 from canary.events import Judged, MetricsFailed
 from canary.figures import Figures
 from canary.journal import Entry, Opening, entry_json
@@ -20,6 +23,7 @@ from canary.track import Track
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 48
+_LAST_LINES_SECONDS = 2.0
 _COLOURS = {
     Phase.PROMOTED: "green",
     Phase.ROLLING_BACK: "red",
@@ -63,6 +67,42 @@ class JsonLines:
     def entry(self, entry: Entry) -> None:
         """Print it."""
         print(json.dumps(entry_json(entry)), file=self._file, flush=True)
+
+
+class InBackground:
+    """Gives a listener its lines in a thread of its own.
+
+    Whoever stops a terminal with Ctrl-S, or reads no further in a pager, holds up what is printed,
+    and nothing else.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._lines: SimpleQueue[Entry | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._give, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._lines.put(None)
+        self._thread.join(_LAST_LINES_SECONDS)
+
+    def entry(self, entry: Entry) -> None:
+        """Take a line."""
+        self._lines.put(entry)
+
+    def _give(self) -> None:
+        # A terminal that is gone is told nothing more.
+        with suppress(Exception):
+            while (entry := self._lines.get()) is not None:
+                self._listener.entry(entry)
 
 
 class LiveView:

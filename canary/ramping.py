@@ -19,7 +19,7 @@ from canary.machine import FINAL, State, Transition, advance, begin
 from canary.options import WEBHOOK_VARIABLE, is_planned, plan_of
 from canary.outcome import exit_status, last_line, standing
 from canary.places import Place, held_stack, journal_folder, lock_folder, opened
-from canary.progress import JsonLines, LiveView, PlainLines, say
+from canary.progress import InBackground, JsonLines, LiveView, PlainLines, say
 from canary.report import write_report
 from canary.target import Release, Target, TargetError, UsageError
 from canary.webhook import Webhook
@@ -72,10 +72,11 @@ async def end(options: argparse.Namespace, target: Target, record: Record, lock:
     """Roll back a ramp that no process runs; `lock` is where requests to this one are put."""
     live = await target.release()
     course = taken_up(record, live, [RollBack(half_promoted=True)])
-    driver = Driver(course, target, lock, [_lines(options, course.opening)])
     try:
-        with _interrupting(driver):
-            return await driver.run()
+        with InBackground(_lines(options, course.opening)) as shown:
+            driver = Driver(course, target, lock, [shown])
+            with _interrupting(driver):
+                return await driver.run()
     finally:
         course.journal.close()
 
@@ -157,7 +158,7 @@ async def _drive(course: Course, place: Place, options: argparse.Namespace, url:
     webhook = Webhook(url, course.opening) if url else None
     try:
         with ExitStack() as stack:
-            shown = _shown(options, course.opening, stack)
+            shown = stack.enter_context(InBackground(_shown(options, course.opening, stack)))
             listeners: list[Listener] = [shown, webhook] if webhook else [shown]
             driver = Driver(course, place.target, lock_folder(options), listeners)
             stack.enter_context(_interrupting(driver))

@@ -18,7 +18,7 @@ from canary.journal import latest, now
 from canary.machine import Phase
 from canary.places import Place
 from canary.plan import Plan
-from canary.target import Release
+from canary.target import Release, TargetError
 from tests.canary.fakes import BAD, GOOD, QUICK, FakeTarget, start
 
 SLOW = Figures(requests=1000, p50=50, p99=200)
@@ -166,7 +166,7 @@ def test_status_tells_what_is_live_beside_what_the_journal_says(
     text = capsys.readouterr().out
     assert "live: v1 40%, v2 60%" in text
     assert "  v2: 1000 requests in the last 60 s, 100.00% of them good, p50 5 ms, p99 20 ms" in text
-    assert "  live is 60, the journal's last known weight 10" in text
+    assert "  live is v1 40%, v2 60%; the journal's last: v1 90%, v2 10%" in text
     target.live = Release("v2", "v3")
     assert run(tmp_path, "status") == 0
     assert "the stack went on without it" in capsys.readouterr().out
@@ -463,3 +463,85 @@ def test_a_blue_green_ramp_that_was_killed_is_driven_to_its_end(
     target.live, target.canary = Release("v1", "v2", 100), SLOW
     assert run(tmp_path, "ramp", "--resume") == 3
     assert target.live == Release("v1", "v2")
+
+
+def test_a_rollback_asked_for_during_a_promotion_that_fails_is_done_after_it(
+    target: FakeTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+    folder = places.lock_folder(options)
+    statuses: list[int] = []
+    promoting = threading.Event()
+
+    async def refused(_: Release) -> None:
+        promoting.set()
+        await asyncio.sleep(0.3)
+        raise TargetError("promotion refused")
+
+    monkeypatch.setattr(target, "promote", refused)
+
+    def ask() -> None:
+        assert promoting.wait(10)
+        statuses.append(run(folder, "rollback"))
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+
+    async def ramp() -> None:
+        with places.held_stack(folder, options):
+            plan = QUICK.model_copy(update={"steps": (100,)})
+            async with asyncio.timeout(20):
+                state = await start(folder, target, plan).run()
+            assert state.phase is Phase.ROLLED_BACK
+
+    asyncio.run(ramp())
+    asking.join(10)
+    assert statuses == [0]
+    assert target.live == Release("v1", "v2")
+    record = latest(folder)
+    assert record is not None
+    # Once in vain, and once that went home.
+    assert [entry.event.kind for entry in record.entries].count("roll back") == 2
+
+
+def test_status_of_a_ramp_that_ended_says_where_it_only_has_the_journals_word(
+    tmp_path: Path,
+    target: FakeTarget,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def unknown() -> Release:
+        raise TargetError("no engine")
+
+    target.canary = BAD
+    run(tmp_path, "ramp", *PLAN)
+    capsys.readouterr()
+    monkeypatch.setattr(target, "release", unknown)
+    run(tmp_path, "status")
+    told = capsys.readouterr().out
+    assert "live: not known: no engine" in told
+    assert "v2 is at weight 0" not in told
+    assert "ramp: the latest one ended: rolled back: v2" in told
+
+
+def test_status_names_a_change_that_was_under_way_when_its_ramp_was_killed(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_at_10(tmp_path, target)
+    [path] = tmp_path.glob("*.jsonl")
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:1]))
+    assert phase(tmp_path) is Phase.APPLYING
+    run(tmp_path, "status")
+    assert "  the change to 10% was under way: it may be in force, or come into force yet" in (
+        capsys.readouterr().out
+    )
+
+
+def test_status_tells_mirroring_that_the_journal_does_not_know_of(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_at_10(tmp_path, target)
+    target.live = Release("v1", "v2", 10, 30)
+    run(tmp_path, "status")
+    told = capsys.readouterr().out
+    assert "  live is v1 90%, v2 10%, 30% mirrored; the journal's last: v1 90%, v2 10%" in told

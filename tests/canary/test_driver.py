@@ -257,6 +257,27 @@ def test_a_mistake_of_the_ramp_itself_sets_weight_0_before_it_is_raised(
     asyncio.run(run())
 
 
+def test_a_mistake_of_the_ramp_itself_waits_for_no_change_that_is_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = FakeTarget(slowness=60)
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def run() -> None:
+        driver = start(tmp_path, target)
+        task = asyncio.create_task(driver.run())
+        await asyncio.sleep(0.05)
+        monkeypatch.setattr("canary.driver.advance", broken)
+        driver.post(Pause())
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.wait_for(task, 10)
+        assert [each.weight for each in target.changes] == [10, 0]
+
+    asyncio.run(run())
+
+
 def test_going_back_interrupts_a_change_that_is_under_way(tmp_path: Path) -> None:
     target = FakeTarget(slowness=60)
 
