@@ -67,6 +67,9 @@ class Phase:
 class Load:
     """Sends GET requests to one path over kept connections, without a pause, until it is left.
 
+    What is under way then is waited for, unless an error leaves it: a service holds nothing of a
+    load that is over.
+
     Args:
         origin: who is asked.
         path: what is asked for.
@@ -96,6 +99,7 @@ class Load:
         self._concurrency = concurrency
         self._reached = asyncio.Event()
         self._connections: list[asyncio.Task[None]] = []
+        self._is_over = False
         self.phases = [Phase(BETWEEN)]
 
     async def __aenter__(self) -> Self:
@@ -104,9 +108,11 @@ class Load:
         ]
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        for connection in self._connections:
-            connection.cancel()
+    async def __aexit__(self, error: type[BaseException] | None, *_: object) -> None:
+        self._is_over = True
+        if error:
+            for connection in self._connections:
+                connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def measure(self, name: str, requests: int) -> Phase:
@@ -135,7 +141,7 @@ class Load:
     async def _connection(self) -> None:
         connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         try:
-            while True:
+            while not self._is_over:
                 phase, sent = self._begin(), time.perf_counter()
                 try:
                     async with asyncio.timeout(_TIMEOUT_SECONDS):

@@ -1,6 +1,7 @@
 """The load's arithmetic and its reading of answers."""
 
 import asyncio
+import contextlib
 import math
 from fractions import Fraction
 
@@ -99,3 +100,32 @@ def test_every_request_is_counted_in_the_phase_in_which_it_was_sent() -> None:
     assert first.failures.keys() == {"answer 500", "IncompleteReadError"}
     # What is under way when a phase begins was sent in the one before it.
     assert first.failed + second.failed == pytest.approx(30, abs=8)
+
+
+def test_nothing_is_under_way_at_a_server_once_the_load_is_left() -> None:
+    under_way = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal under_way
+        with contextlib.suppress(EOFError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                under_way += 1
+                await asyncio.sleep(0.02)
+                under_way -= 1
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+        writer.close()
+
+    async def leave() -> tuple[int, Phase, list[Phase]]:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        origin = Origin("localhost", server.sockets[0].getsockname()[1])
+        async with Load(origin, "/", lambda status, _: str(status), 16) as load:
+            phase = await load.measure("measured", 40)
+        left = under_way
+        server.close()
+        return left, phase, load.phases
+
+    left, phase, phases = asyncio.run(leave())
+    assert left == 0
+    assert phase.answers == {"200": 40}
+    assert [each.failed for each in phases] == [0] * len(phases)
+    assert all(each.requests == each.sent for each in phases)
