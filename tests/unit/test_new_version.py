@@ -11,7 +11,7 @@ from rehearsal.program import Declaration, ProgramError, declare
 from settings import ROOT
 from tests.unit.declared import container, manifests, spec
 
-PROGRAM = ("settings", "apps", "infra", "istio")
+PROGRAM = ("settings", "apps", "infra", "istio", "observability", "stack")
 Run = Callable[..., Declaration]
 
 

@@ -1,0 +1,28 @@
+"""The platform: a new GKE cluster, or a cluster that exists."""
+
+from infra.platform import GkePlatform, GkePlatformArgs, Platform, existing_platform
+from settings import Settings
+
+
+def make_platform(settings: Settings) -> Platform:
+    """Declare what the mesh stands on."""
+    if settings.platform == "existing":
+        return existing_platform(
+            settings.kube_context, settings.image_registry, settings.istio_platform
+        )
+    return GkePlatform(
+        "platform",
+        GkePlatformArgs(
+            project=settings.google_project,
+            cluster_name=settings.cluster_name,
+            location=settings.location,
+            region=settings.region,
+            deployers=settings.deployers,
+            authorized_networks=settings.authorized_networks,
+            machine_type=settings.machine_type,
+            min_nodes=settings.min_nodes,
+            max_nodes=settings.max_nodes,
+            deletion_protection=settings.deletion_protection,
+            load_balancer=settings.google_balanced,
+        ),
+    ).platform
