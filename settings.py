@@ -148,6 +148,10 @@ class Settings(BaseModel):
     authorized_networks: Annotated[tuple[Cidr, ...], Array, AfterValidator(_not_everybody)] = Field(
         description="a list of IPv4 CIDR ranges such as 203.0.113.0/24, not the whole internet"
     )
+    api_server_ranges: Annotated[tuple[Cidr, ...], Array, AfterValidator(_not_everybody)] = Field(
+        min_length=1,
+        description="a list of IPv4 CIDR ranges such as 172.16.0.0/28, not the whole internet",
+    )
     machine_type: Annotated[str, _matches(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")] = Field(
         description="a Compute Engine machine type such as e2-standard-4"
     )
@@ -165,8 +169,8 @@ class Settings(BaseModel):
     image_platform: Literal["linux/amd64", "linux/arm64"] = Field(
         description="linux/amd64 or linux/arm64"
     )
-    istio_version: Annotated[str, _matches(r"1\.(2[2-9]|[3-9][0-9])\.[0-9]+(-[a-z0-9.]+)?")] = (
-        Field(description="a release of Istio from 1.22 on, such as 1.31.1")
+    istio_version: Annotated[str, _matches(r"1\.(2[5-9]|[3-9][0-9])\.[0-9]+(-[a-z0-9.]+)?")] = (
+        Field(description="a release of Istio from 1.25 on, such as 1.31.1")
     )
     istio_charts: Annotated[str, AfterValidator(_charts)] = Field(
         description=f"an https:// or oci:// address or a folder with {', '.join(CHARTS)}"

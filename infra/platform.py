@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from infra.address import IngressAddress, IngressAddressArgs
 from infra.cluster import GkeCluster, GkeClusterArgs
 from infra.iam import ClusterAdmins, ClusterAdminsArgs, NodeIdentity, NodeIdentityArgs
 from infra.network import Network, NetworkArgs
@@ -20,6 +21,8 @@ class Platform:
     Attributes:
         provider: The Kubernetes provider of its cluster.
         image_registry: Where images are pushed to.
+        ingress_address: The address reserved for the ingress gateway's load balancer; None where
+            it gets one of its own.
         helm_platform: What Istio's charts call it (their value `global.platform`); empty for none.
         cluster_name: The cluster's name, or the kube context's.
         kubeconfig: A kubeconfig, marked secret; none where the cluster existed before.
@@ -27,6 +30,7 @@ class Platform:
 
     provider: kubernetes.Provider
     image_registry: pulumi.Input[str]
+    ingress_address: pulumi.Input[str] | None
     helm_platform: str
     cluster_name: pulumi.Input[str]
     kubeconfig: pulumi.Output[str] | None
@@ -46,7 +50,9 @@ class GkePlatformArgs:
         machine_type: The nodes' machine type.
         min_nodes: Fewest nodes in each zone.
         max_nodes: Most nodes in each zone.
-        deletion_protection: Whether the cluster and the image repository can't be deleted.
+        deletion_protection: Whether the cluster, the image repository and the address can't be
+            deleted.
+        ingress_address: Whether an address is reserved for the ingress gateway.
         load_balancer: Whether Google's load balancer is to stand before the ingress gateway.
     """
 
@@ -60,6 +66,7 @@ class GkePlatformArgs:
     min_nodes: int
     max_nodes: int
     deletion_protection: bool
+    ingress_address: bool
     load_balancer: bool
 
 
@@ -108,6 +115,13 @@ class GkePlatform(pulumi.ComponentResource):
                 parent=self, depends_on=[*services.enabled, network.ready, *nodes.grants]
             ),
         )
+        address = None
+        if args.ingress_address:
+            address = IngressAddress(
+                "ingress",
+                IngressAddressArgs(args.cluster_name, args.region, args.deletion_protection),
+                opts=child,
+            ).address
         provider = kubernetes.Provider(
             "kubernetes",
             kubeconfig=cluster.kubeconfig,
@@ -118,6 +132,7 @@ class GkePlatform(pulumi.ComponentResource):
         self.platform = Platform(
             provider=provider,
             image_registry=repository.address,
+            ingress_address=address,
             helm_platform="gke",
             cluster_name=cluster.cluster_name,
             kubeconfig=cluster.kubeconfig,
@@ -137,6 +152,7 @@ def existing_platform(context: str, image_registry: str, helm_platform: str) -> 
     return Platform(
         provider=provider,
         image_registry=image_registry,
+        ingress_address=None,
         helm_platform=helm_platform,
         cluster_name=context or "current kube context",
         kubeconfig=None,

@@ -9,7 +9,6 @@ import pulumi_kubernetes as kubernetes
 
 from istio.charts import Charts, gateway_values
 from istio.network import (
-    API_SERVER,
     INJECTION_PORT,
     ISTIOD,
     SYSTEM_NAMESPACE,
@@ -51,12 +50,14 @@ class IstioMeshArgs:
         charts: Where Istio's charts come from.
         platform: The charts' value `global.platform`, such as gke; empty for none.
         ingress_service_type: The ingress gateway's service type, LoadBalancer or ClusterIP.
+        ingress_address: The address that a LoadBalancer is to have; None for one of its own.
         ingress_https: Whether the ingress gateway is reached on 443 too.
         ingress_proxies: How many addresses a load balancer before the ingress gateway adds to
             X-Forwarded-For, so that the client's is the one before them; 0 where there is none.
         min_replicas: Fewest pods of istiod and of the ingress gateway.
         max_replicas: Most pods of istiod and of the ingress gateway.
         proxies: The namespaces of the mesh, the ingress gateway's aside.
+        api_server: The network path to the API server.
         ingress_sources: The CIDR ranges that the ingress gateway is reached from; none means any.
         ingress_called: The network paths of the ingress gateway to what it calls.
         scrapers: The network paths to the ingress gateway of what scrapes its metrics.
@@ -67,11 +68,13 @@ class IstioMeshArgs:
     charts: Charts
     platform: str
     ingress_service_type: str
+    ingress_address: pulumi.Input[str] | None
     ingress_https: bool
     ingress_proxies: int
     min_replicas: int
     max_replicas: int
     proxies: Sequence[str]
+    api_server: Path
     ingress_called: Sequence[Path]
     ingress_sources: Sequence[str] = ()
     scrapers: Sequence[Path] = ()
@@ -136,14 +139,7 @@ class IstioMesh(pulumi.ComponentResource):
         service = kubernetes.core.v1.Service(
             INGRESS_GATEWAY,
             metadata={"name": INGRESS_GATEWAY, "namespace": INGRESS_NAMESPACE},
-            spec={
-                "type": args.ingress_service_type,
-                "selector": INGRESS_SELECTOR,
-                "ports": [
-                    {"name": name, "port": port, "target_port": port}
-                    for name, port, _ in _ports(args)
-                ],
-            },
+            spec=_service(args),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[gateway]),
         )
         self.ready: pulumi.Resource = istiod
@@ -198,7 +194,7 @@ def _istiod_paths(args: IstioMeshArgs) -> tuple[Sequence[Path], Sequence[Path]]:
         *(Path([XDS_PORT], namespace) for namespace in (INGRESS_NAMESPACE, *args.proxies)),
         *args.istiod_scrapers,
     ]
-    return callers, [API_SERVER]
+    return callers, [args.api_server]
 
 
 def _gateway_paths(args: IstioMeshArgs) -> tuple[Sequence[Path], Sequence[Path]]:
@@ -236,6 +232,8 @@ def _istiod_values(args: IstioMeshArgs) -> Mapping[str, object]:
             "proxy": {"seccompProfile": SECCOMP},
         },
         "pilot": {"cni": {"enabled": True}},
+        # A gateway is told of what its routes lead to, and of no other service.
+        "env": {"PILOT_FILTER_GATEWAY_CLUSTER_CONFIG": "true"},
         "seccompProfile": SECCOMP,
         "autoscaleMin": args.min_replicas,
         "autoscaleMax": args.max_replicas,
@@ -243,7 +241,12 @@ def _istiod_values(args: IstioMeshArgs) -> Mapping[str, object]:
             "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
             # Whether a request is logged at all is the mesh's Telemetry's to say.
             "accessLogEncoding": "JSON",
-            "defaultConfig": {"holdApplicationUntilProxyStarts": True},
+            "defaultConfig": {
+                "holdApplicationUntilProxyStarts": True,
+                # A proxy asks no metadata server which cloud it is on: it is told nothing by one
+                # that no NetworkPolicy opens, and would wait for seconds.
+                "proxyMetadata": {"CLOUD_PLATFORM": "none"},
+            },
             **({"extensionProviders": [_traces(args)]} if args.trace_collector else {}),
         },
     }
@@ -276,6 +279,19 @@ def _ports(args: IstioMeshArgs) -> Sequence[tuple[str, int, int]]:
     """The gateway's ports: name, number, and the local end of a port-forward."""
     http = ("http", HTTP_PORT, LOCAL_HTTP_PORT)
     return (http, ("https", HTTPS_PORT, LOCAL_HTTPS_PORT)) if args.ingress_https else (http,)
+
+
+def _service(args: IstioMeshArgs) -> kubernetes.core.v1.ServiceSpecArgsDict:
+    spec: kubernetes.core.v1.ServiceSpecArgsDict = {
+        "type": args.ingress_service_type,
+        "selector": INGRESS_SELECTOR,
+        "ports": [
+            {"name": name, "port": port, "target_port": port} for name, port, _ in _ports(args)
+        ],
+    }
+    if args.ingress_address is not None:
+        spec["load_balancer_ip"] = args.ingress_address
+    return spec
 
 
 def _address(points: Sequence[kubernetes.core.v1.outputs.LoadBalancerIngress] | None) -> str:

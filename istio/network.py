@@ -22,8 +22,8 @@ INJECTION_PORT = 15017
 CONTROL_PLANE_METRICS_PORT = 15014
 DNS_PORT = 53
 TLS_PORT = 443
-# The API server's address is each cluster's own.
-API_SERVER_PORTS = (443, 6443)
+# Behind its Service: GKE's, kubeadm's and kind's, minikube's, microk8s's.
+API_SERVER_PORTS = (443, 6443, 8443, 16443)
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 # NodeLocal DNSCache on the node's network; in GKE's Dataplane V2 its pods are asked instead.
 # https://cloud.google.com/kubernetes-engine/docs/how-to/nodelocal-dns-cache
@@ -60,8 +60,16 @@ class Path:
 
 
 XDS = Path([XDS_PORT], SYSTEM_NAMESPACE, ISTIOD)
-API_SERVER = Path(API_SERVER_PORTS)
 PUBLIC_TLS = Path([TLS_PORT], addresses=["0.0.0.0/0"], without=PRIVATE_RANGES)
+
+
+def api_server(ranges: Sequence[str]) -> Path:
+    """The path to the API server, which is no pod.
+
+    Args:
+        ranges: The IPv4 CIDR ranges that its addresses behind its Service lie in.
+    """
+    return Path(API_SERVER_PORTS, addresses=ranges)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from observability import dashboard, prometheus
 from observability.charts import GRAFANA, RESTRICTED_CONTAINER, release, resources, restricted_pod
 from observability.paths import beside, opened
 from observability.place import Place
+from observability.scrapers import PROMETHEUS_APP
 
 APP = GRAFANA.name
 # The chart makes it, with a random password that it keeps through upgrades.
@@ -55,7 +56,7 @@ class Grafana(pulumi.ComponentResource):
             APP,
             outside,
             callers=[beside(outside, app, POD_PORT) for app in args.readers],
-            called=[beside(outside, prometheus.APP, prometheus.PORT)],
+            called=[beside(outside, PROMETHEUS_APP, prometheus.PORT)],
         )
         dashboards = kubernetes.core.v1.ConfigMap(
             f"{name}-dashboards",

@@ -4,15 +4,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
+import pulumi_kubernetes as kubernetes
 
-from istio.network import API_SERVER, CONTROL_PLANE_METRICS_PORT, SYSTEM_NAMESPACE, Path
+from istio.network import CONTROL_PLANE_METRICS_PORT, ISTIOD, SYSTEM_NAMESPACE, Path
 from observability import dashboard, grafana, prometheus, tracing
 from observability.charts import KIALI, release, resources
 from observability.paths import beside, opened
 from observability.place import Place
+from observability.scrapers import PROMETHEUS_APP
 
 APP = "kiali"
 PORT = 20001
+READER = "kiali-reader"
+# Of each, what Kubernetes' own role `view` doesn't hold.
+ISTIO_OBJECTS = {
+    "networking.istio.io": (
+        "destinationrules",
+        "envoyfilters",
+        "gateways",
+        "serviceentries",
+        "sidecars",
+        "virtualservices",
+    ),
+    "security.istio.io": ("authorizationpolicies", "peerauthentications"),
+    "telemetry.istio.io": ("telemetries",),
+}
 
 
 @dataclass(frozen=True)
@@ -21,19 +37,26 @@ class KialiArgs:
 
     Attributes:
         namespace: The namespace of the observability stack.
+        shown: The namespaces that people look at.
         grafana: Whether there is a Grafana.
         tracing: Whether there is a Jaeger.
+        api_server: The network path to the API server.
         needs: What has to be there first: the namespace and the mesh.
     """
 
     namespace: str
+    shown: Sequence[str]
     grafana: bool
     tracing: bool
+    api_server: Path
     needs: Sequence[pulumi.Resource]
 
 
 class Kiali(pulumi.ComponentResource):
-    """Kiali, which changes nothing; who looks logs in with a token of the cluster."""
+    """Kiali, which changes nothing, and an account for those that look.
+
+    A token of Kiali's own account would do more than look: Kiali forwards ports of every pod.
+    """
 
     def __init__(
         self, name: str, args: KialiArgs, opts: pulumi.ResourceOptions | None = None
@@ -41,16 +64,54 @@ class Kiali(pulumi.ComponentResource):
         super().__init__("petmesh:observability:Kiali", name, None, opts)
         place = Place(args.namespace, self, args.needs)
         called = [
-            API_SERVER,
-            beside(place, prometheus.APP, prometheus.PORT),
-            Path([CONTROL_PLANE_METRICS_PORT], SYSTEM_NAMESPACE),
+            args.api_server,
+            beside(place, PROMETHEUS_APP, prometheus.PORT),
+            Path([CONTROL_PLANE_METRICS_PORT], SYSTEM_NAMESPACE, ISTIOD),
         ]
         if args.grafana:
             called.append(beside(place, grafana.APP, grafana.POD_PORT))
         if args.tracing:
             called.append(beside(place, tracing.JAEGER_APP, tracing.QUERY_PORT, tracing.UI_PORT))
         release(KIALI, _values(args), opened(APP, place, called=called))
+        self._reader(place, args.shown)
         self.register_outputs({})
+
+    def _reader(self, place: Place, shown: Sequence[str]) -> None:
+        """An account that reads the workloads and Istio's objects of some namespaces, no more."""
+        kubernetes.core.v1.ServiceAccount(
+            READER,
+            metadata={"name": READER, "namespace": place.namespace},
+            automount_service_account_token=False,
+            opts=place.options,
+        )
+        kubernetes.rbac.v1.ClusterRole(
+            READER,
+            metadata={"name": READER},
+            rules=[
+                {
+                    "api_groups": [group],
+                    "resources": list(resources),
+                    "verbs": ["get", "list", "watch"],
+                }
+                for group, resources in ISTIO_OBJECTS.items()
+            ],
+            opts=place.options,
+        )
+        for namespace in shown:
+            for role in ("view", READER):
+                kubernetes.rbac.v1.RoleBinding(
+                    f"{READER}-{role}-{namespace}",
+                    metadata={"name": f"{READER}-{role}", "namespace": namespace},
+                    role_ref={
+                        "api_group": "rbac.authorization.k8s.io",
+                        "kind": "ClusterRole",
+                        "name": role,
+                    },
+                    subjects=[
+                        {"kind": "ServiceAccount", "name": READER, "namespace": place.namespace}
+                    ],
+                    opts=place.options,
+                )
 
 
 def _values(args: KialiArgs) -> Mapping[str, object]:
@@ -62,7 +123,6 @@ def _values(args: KialiArgs) -> Mapping[str, object]:
             "image_pull_policy": "IfNotPresent",
             # The chart's own opens the port to every pod.
             "network_policy": {"enabled": False},
-            "pod_labels": {"sidecar.istio.io/inject": "false"},
             "resources": resources("50m", "64Mi", "512Mi"),
         },
         "external_services": {

@@ -1,13 +1,16 @@
 """The network paths of the observability namespace: what no policy opens is closed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 
 from istio.network import Path, PodPaths, PodPathsArgs
 from observability.place import Place
 
-_NAME_LABEL = "app.kubernetes.io/name"
+
+def labelled(app: str) -> Mapping[str, str]:
+    """The label of an application's pods, as its chart sets it."""
+    return {"app.kubernetes.io/name": app}
 
 
 def beside(place: Place, app: str, *ports: int) -> Path:
@@ -18,7 +21,7 @@ def beside(place: Place, app: str, *ports: int) -> Path:
         app: Its pods' label `app.kubernetes.io/name`.
         ports: TCP ports of the called pods.
     """
-    return Path(ports, place.namespace, {_NAME_LABEL: app})
+    return Path(ports, place.namespace, labelled(app))
 
 
 def opened(
@@ -34,7 +37,7 @@ def opened(
     """
     paths = PodPaths(
         f"{app}-paths",
-        PodPathsArgs(app, place.namespace, {_NAME_LABEL: app}, callers, called, place.needs),
+        PodPathsArgs(app, place.namespace, labelled(app), callers, called, place.needs),
         pulumi.ResourceOptions(parent=place.parent),
     )
     return place.after(paths.policy)

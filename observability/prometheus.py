@@ -7,16 +7,15 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from istio.apis import NETWORKING
-from istio.network import API_SERVER, CONTROL_PLANE_METRICS_PORT, SYSTEM_NAMESPACE, Path
+from istio.network import CONTROL_PLANE_METRICS_PORT, ISTIOD, SYSTEM_NAMESPACE, Path
 from istio.routing import WEIGHTED
 from observability.alerts import rule_groups
 from observability.charts import KUBE_PROMETHEUS_STACK, release, resources
 from observability.paths import beside, opened
 from observability.place import Place
-from observability.scrapers import MERGED_PORT
+from observability.scrapers import MERGED_PORT, PROMETHEUS_APP
 
 MONITORING = "monitoring.coreos.com/v1"
-APP = "prometheus"
 PORT = 9090
 SERVICE = f"{KUBE_PROMETHEUS_STACK.name}-prometheus"
 OPERATOR_APP = f"{KUBE_PROMETHEUS_STACK.name}-prometheus-operator"
@@ -38,6 +37,7 @@ class PrometheusArgs:
         services: The namespace of the services.
         proxies: Every namespace whose pods have a proxy.
         readers: The labels `app.kubernetes.io/name` of the pods that may query it.
+        api_server: The network path to the API server.
         needs: What has to be there first: the namespace and the mesh.
     """
 
@@ -45,6 +45,7 @@ class PrometheusArgs:
     services: str
     proxies: Sequence[str]
     readers: Sequence[str]
+    api_server: Path
     needs: Sequence[pulumi.Resource]
 
 
@@ -97,14 +98,14 @@ class Prometheus(pulumi.ComponentResource):
 def _opened(args: PrometheusArgs, place: Place) -> Place:
     scraped = [
         *(Path([MERGED_PORT], namespace) for namespace in args.proxies),
-        Path([CONTROL_PLANE_METRICS_PORT], SYSTEM_NAMESPACE),
+        Path([CONTROL_PLANE_METRICS_PORT], SYSTEM_NAMESPACE, ISTIOD),
         beside(place, STATE_APP, STATE_PORT),
     ]
     readers = [beside(place, app, PORT) for app in args.readers]
-    asked = [beside(place, APP, STATE_PORT)]
-    place = opened(APP, place, callers=readers, called=[API_SERVER, *scraped])
-    place = opened(OPERATOR_APP, place, called=[API_SERVER])
-    return opened(STATE_APP, place, callers=asked, called=[API_SERVER])
+    asked = [beside(place, PROMETHEUS_APP, STATE_PORT)]
+    place = opened(PROMETHEUS_APP, place, callers=readers, called=[args.api_server, *scraped])
+    place = opened(OPERATOR_APP, place, called=[args.api_server])
+    return opened(STATE_APP, place, callers=asked, called=[args.api_server])
 
 
 def _metadata(name: str, namespace: str) -> Mapping[str, object]:

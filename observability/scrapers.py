@@ -1,9 +1,13 @@
 """Who scrapes the mesh's proxies, for their NetworkPolicies to let in."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from istio.network import CONTROL_PLANE_METRICS_PORT, Path
+from observability.paths import labelled
 
+# Its pods, by the operator.
+PROMETHEUS_APP = "prometheus"
 # A proxy's own metrics merged with its service's, and its own alone.
 MERGED_PORT = 15020
 ENVOY_PORT = 15090
@@ -19,8 +23,8 @@ def scrapers(metrics: str, namespace: str) -> tuple[Sequence[Path], Sequence[Pat
         namespace: The namespace of the observability stack.
     """
     proxies: Mapping[str, Sequence[Path]] = {
-        "prometheus": [Path([MERGED_PORT], namespace)],
+        "prometheus": [Path([MERGED_PORT], namespace, labelled(PROMETHEUS_APP))],
         "managed": [Path([ENVOY_PORT], MANAGED_NAMESPACE)],
     }
     scraped = proxies.get(metrics, ())
-    return scraped, [Path([CONTROL_PLANE_METRICS_PORT], each.namespace) for each in scraped]
+    return scraped, [replace(each, ports=[CONTROL_PLANE_METRICS_PORT]) for each in scraped]

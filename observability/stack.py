@@ -7,7 +7,7 @@ from typing import Literal
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from istio.network import NoOtherPaths
+from istio.network import NoOtherPaths, Path
 from istio.pod_security import RESTRICTED
 from istio.telemetry import AccessLogs, MeshTelemetry, MeshTelemetryArgs
 from observability import grafana, kiali, prometheus, tracing
@@ -32,6 +32,7 @@ class ObservabilityArgs:
         access_logs: Which requests each proxy logs.
         services: The namespace of the services.
         gateways: The namespaces of the gateways.
+        api_server: The network path to the API server.
         needs: What has to be there first: the mesh, and these namespaces.
     """
 
@@ -43,6 +44,7 @@ class ObservabilityArgs:
     access_logs: AccessLogs
     services: str
     gateways: Sequence[str]
+    api_server: Path
     needs: Sequence[pulumi.Resource]
 
 
@@ -100,6 +102,7 @@ class Observability(pulumi.ComponentResource):
                     services=args.services,
                     proxies=[args.services, *args.gateways],
                     readers=[app for app, is_there in readers.items() if is_there],
+                    api_server=args.api_server,
                     needs=needs,
                 ),
                 self._child,
@@ -136,8 +139,10 @@ class Observability(pulumi.ComponentResource):
                 "kiali",
                 kiali.KialiArgs(
                     namespace=NAMESPACE,
+                    shown=[args.services, *args.gateways],
                     grafana=args.grafana,
                     tracing=args.tracing == "jaeger",
+                    api_server=args.api_server,
                     needs=[*needs, *secrets],
                 ),
                 self._child,

@@ -133,7 +133,7 @@ def _collector_values() -> Mapping[str, object]:
                 "batch": {},
             },
             "exporters": {
-                "otlp": {
+                "otlp_grpc": {
                     "endpoint": f"{JAEGER.name}:{OTLP_PORT}",
                     "tls": {"insecure": True},
                 }
@@ -145,7 +145,7 @@ def _collector_values() -> Mapping[str, object]:
                     "traces": {
                         "receivers": ["otlp"],
                         "processors": ["memory_limiter", "batch"],
-                        "exporters": ["otlp"],
+                        "exporters": ["otlp_grpc"],
                     }
                 },
                 "telemetry": {"metrics": {"level": "none"}},

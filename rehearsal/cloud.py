@@ -147,6 +147,12 @@ def _repository(name: str, inputs: Mapping[str, Any], project: str) -> Propertie
     }
 
 
+def _address(name: str, inputs: Mapping[str, Any], project: str) -> Properties:
+    called = inputs.get("name", name)
+    path = f"projects/{project}/regions/{inputs['region']}/addresses/{called}"
+    return {"id": path, "name": called, "address": "203.0.113.80"}
+
+
 def _global_address(name: str, inputs: Mapping[str, Any], project: str) -> Properties:
     called = str(inputs.get("name") or name)
     path = f"projects/{project}/global/addresses/{called}"
@@ -184,6 +190,7 @@ _OUTPUTS: dict[str, Callable[[str, Mapping[str, Any], str], Properties]] = {
     "gcp:container/cluster:Cluster": _cluster,
     "gcp:serviceaccount/account:Account": _service_account,
     "gcp:artifactregistry/repository:Repository": _repository,
+    "gcp:compute/address:Address": _address,
     "gcp:compute/globalAddress:GlobalAddress": _global_address,
     "gcp:certificatemanager/dnsAuthorization:DnsAuthorization": _dns_authorization,
     "docker:index/image:Image": _image,

@@ -16,7 +16,7 @@ from istio.egress_gateway import (
 )
 from istio.install import INGRESS_NAMESPACE, IstioMesh, IstioMeshArgs
 from istio.namespace import MeshNamespace, MeshNamespaceArgs
-from istio.network import PUBLIC_TLS, Path
+from istio.network import PUBLIC_TLS, Path, api_server
 from observability.stack import Observability, ObservabilityArgs
 from settings import Settings
 from stack.watchers import Watchers
@@ -45,17 +45,20 @@ def install_mesh(
     """Declare Istio, the services' namespace, the egress gateway and the observability stack."""
     charts = Charts(settings.istio_version, settings.istio_charts)
     gateways = [EGRESS_NAMESPACE] if settings.egress_gateway else []
+    to_api_server = api_server(settings.api_server_ranges)
     istio = IstioMesh(
         "istio",
         IstioMeshArgs(
             charts=charts,
             platform=platform.helm_platform,
             ingress_service_type=settings.ingress_service_type,
+            ingress_address=platform.ingress_address,
             ingress_https=bool(settings.gateway_secret),
             ingress_proxies=PROXIES if settings.google_balanced else 0,
             min_replicas=settings.min_replicas,
             max_replicas=settings.max_replicas,
             proxies=[settings.namespace, *gateways],
+            api_server=to_api_server,
             ingress_sources=SOURCES if settings.google_balanced else (),
             ingress_called=[
                 Path([PETSERVICE.port], settings.namespace, {"app": PETSERVICE.name}),
@@ -95,6 +98,7 @@ def install_mesh(
             access_logs=settings.access_logs,
             services=settings.namespace,
             gateways=[INGRESS_NAMESPACE, *gateways],
+            api_server=to_api_server,
             needs=[istio.ready, *pets.ready, *([egress.namespace] if egress else [])],
         ),
         in_cluster,

@@ -23,6 +23,7 @@ def make_platform(settings: Settings) -> Platform:
             min_nodes=settings.min_nodes,
             max_nodes=settings.max_nodes,
             deletion_protection=settings.deletion_protection,
+            ingress_address=settings.ingress_service_type == "LoadBalancer",
             load_balancer=settings.google_balanced,
         ),
     ).platform

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from istio.network import Path
+from observability.paths import labelled
 from observability.scrapers import scrapers
 from observability.stack import NAMESPACE
-from observability.tracing import OTLP_PORTS, collector_host
+from observability.tracing import COLLECTOR_APP, OTLP_PORTS, collector_host
 from settings import Settings
 
 
@@ -37,6 +38,6 @@ def watchers(settings: Settings) -> Watchers:
         scraping=scraping,
         scraping_istiod=scraping_istiod,
         collector=collector,
-        to_collector=[Path(OTLP_PORTS, NAMESPACE)] if collector else [],
+        to_collector=[Path(OTLP_PORTS, NAMESPACE, labelled(COLLECTOR_APP))] if collector else [],
         collector_view=[f"{NAMESPACE}/{collector}"] if collector else [],
     )

@@ -43,6 +43,9 @@ class ServiceSpec(Fields):
     selector: dict[str, str]
     ports: tuple[ServicePort, ...]
     type: Literal["ClusterIP", "LoadBalancer"] = "ClusterIP"
+    load_balancer_ip: Annotated[
+        Any, Field(alias="loadBalancerIP"), LeftOut("the ingress is asked on this machine")
+    ] = None
 
 
 class Service(Fields):

@@ -35,6 +35,7 @@ _MODELS: Mapping[str, type[Fields]] = {
 _NO_METRICS = "no metrics back end is started: Envoy's own statistics are read"
 _NO_TRACES = "no tracing back end is started"
 _BALANCED = "Google's load balancer is not here: the ingress is asked itself, in plain HTTP"
+_NO_API_SERVER = "there is no API server here whose rights could be had"
 _LEFT_OUT_KINDS = {
     "core/v1:ConfigMap": "no file is mounted here",
     "monitoring.coreos.com/v1:PodMonitor": _NO_METRICS,
@@ -42,6 +43,8 @@ _LEFT_OUT_KINDS = {
     "monitoring.coreos.com/v1:ServiceMonitor": _NO_METRICS,
     "monitoring.googleapis.com/v1:ClusterRules": _NO_METRICS,
     "monitoring.googleapis.com/v1:PodMonitoring": _NO_METRICS,
+    "rbac.authorization.k8s.io/v1:ClusterRole": _NO_API_SERVER,
+    "rbac.authorization.k8s.io/v1:RoleBinding": _NO_API_SERVER,
     "policy/v1:PodDisruptionBudget": "there are no nodes here",
     "gateway.networking.k8s.io/v1:Gateway": _BALANCED,
     "gateway.networking.k8s.io/v1:HTTPRoute": _BALANCED,

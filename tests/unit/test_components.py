@@ -19,6 +19,7 @@ from infra.kubeconfig import kubeconfig
 from infra.registry import ImageRepository, ImageRepositoryArgs
 from istio.charts import Charts
 from istio.install import IstioMesh, IstioMeshArgs
+from istio.network import api_server
 from istio.routing import WeightedRoute, WeightedRouteArgs
 from istio.security import Caller, Callers, CallersArgs
 
@@ -218,11 +219,13 @@ def mesh(ingress_service_type: str) -> IstioMesh:
             charts=Charts("1.31.1", "oci://charts.example.com"),
             platform="",
             ingress_service_type=ingress_service_type,
+            ingress_address=None,
             ingress_https=False,
             ingress_proxies=0,
             min_replicas=1,
             max_replicas=2,
             proxies=["pets"],
+            api_server=api_server(["10.0.0.0/8"]),
             ingress_called=[],
         ),
     )

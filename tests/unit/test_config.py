@@ -18,6 +18,7 @@ from tests.unit.declared import gke, kept_config, local, spec
 WEIGHT = "a whole number from 0 to 100"
 MEMBERS = "a list of members: user:, group: or serviceAccount: and an email address"
 RANGES = "a list of IPv4 CIDR ranges such as 203.0.113.0/24, not the whole internet"
+SERVER_RANGES = "a list of IPv4 CIDR ranges such as 172.16.0.0/28, not the whole internet"
 IMAGES = "a list of service/version=reference, each reference with a digest or a tag"
 CHARTS = "an https:// or oci:// address or a folder with base, cni, istiod, gateway"
 NAMESPACE = "not default, istio-system, istio-ingress, istio-egress, observability or kube-*"
@@ -27,7 +28,7 @@ HOST = "a public DNS name such as api.thedogapi.com"
 PATH = "a path that starts with /"
 VERSION = "a version of petdetailsservice such as v1"
 REGISTRY = "a registry without scheme or tag, such as localhost:5001"
-ISTIO = "a release of Istio from 1.22 on, such as 1.31.1"
+ISTIO = "a release of Istio from 1.25 on, such as 1.31.1"
 TLS = "none, secret, certManager or googleManaged"
 HOSTS = "a list of 1 to 16 different DNS names such as pets.example.com"
 GIVEN = "registry.example.com/pets:v1"
@@ -74,6 +75,9 @@ REFUSED = [
     ("imageRegistry", "a..b", REGISTRY),
     ("istioCharts", "https://user:password@charts.example.com", CHARTS),
     ("istioVersion", "1.12.0", ISTIO),
+    # Its istiod chart takes no seccomp profile where ours is given; 1.24's knows no platform gke.
+    ("istioVersion", "1.23.6", ISTIO),
+    ("istioVersion", "1.24.0", ISTIO),
     ("dogApiHost", "petservice.pets.svc", HOST),
     ("dogApiPath", "/%zz", PATH),
     ("canaryVersion", "V2", "a version of petdetailsservice such as v2, or empty"),
@@ -104,6 +108,9 @@ REFUSED = [
     ("authorizedNetworks", '["203.0.113.0/33"]', RANGES),
     ("authorizedNetworks", '["office"]', RANGES),
     ("authorizedNetworks", "[3405803776]", RANGES),
+    ("apiServerRanges", "[]", SERVER_RANGES),
+    ("apiServerRanges", '["0.0.0.0/0"]', SERVER_RANGES),
+    ("apiServerRanges", '["172.16.0.1/28"]', SERVER_RANGES),
     ("machineType", "big", "a Compute Engine machine type such as e2-standard-4"),
     ("machineType", "", "a Compute Engine machine type such as e2-standard-4"),
     ("minNodes", "0", "a whole number from 1 to 100"),

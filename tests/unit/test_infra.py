@@ -18,6 +18,7 @@ from tests.unit.declared import (
     is_after,
     local,
     local_otherwise,
+    spec,
 )
 
 NODES = f"serviceAccount:petmesh-nodes@{PROJECT}.iam.gserviceaccount.com"
@@ -191,7 +192,6 @@ def test_maintenance_has_a_window_on_weekends() -> None:
 HOLDS_STATE = {
     "gcp:container/cluster:Cluster",
     "gcp:artifactregistry/repository:Repository",
-    "gcp:compute/globalAddress:GlobalAddress",
 }
 
 
@@ -201,8 +201,19 @@ def protected(stack: Declaration) -> set[str]:
 
 def test_what_holds_state_is_protected_and_nothing_else() -> None:
     assert cluster(google_managed())["deletionProtection"] is True
-    assert protected(google_managed()) == HOLDS_STATE
-    assert protected(gke()) == HOLDS_STATE - {"gcp:compute/globalAddress:GlobalAddress"}
+    balanced = HOLDS_STATE | {"gcp:compute/globalAddress:GlobalAddress"}
+    assert protected(google_managed()) == balanced
+    assert protected(gke()) == HOLDS_STATE | {"gcp:compute/address:Address"}
+    assert protected(gke(ingressServiceType="ClusterIP")) == HOLDS_STATE
+
+
+def test_the_ingress_answers_on_an_address_that_outlives_its_service() -> None:
+    stack = gke(location="europe-west4-b")
+    address = stack.one("gcp:compute/address:Address", "ingress-address")
+    assert address.inputs == {"name": "petmesh", "region": "europe-west4"}
+    ingress = spec(stack, "Service", "istio-ingressgateway")
+    assert ingress["loadBalancerIP"] == address.outputs["address"]
+    assert "loadBalancerIP" not in spec(local(), "Service", "istio-ingressgateway")
 
 
 def test_one_key_takes_every_protection_away_so_that_a_destroy_may_follow() -> None:

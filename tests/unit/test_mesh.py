@@ -73,6 +73,16 @@ def test_a_container_starts_after_its_sidecar() -> None:
     assert mesh["defaultConfig"]["holdApplicationUntilProxyStarts"] is True
 
 
+def test_a_proxy_asks_no_metadata_server_which_cloud_it_is_on() -> None:
+    mesh = release(local(), "istiod")["values"]["meshConfig"]
+    assert mesh["defaultConfig"]["proxyMetadata"] == {"CLOUD_PLATFORM": "none"}
+
+
+def test_a_gateway_is_told_of_what_its_routes_lead_to_alone() -> None:
+    environment = release(local(), "istiod")["values"]["env"]
+    assert environment == {"PILOT_FILTER_GATEWAY_CLUSTER_CONFIG": "true"}
+
+
 def test_no_disruption_budget_stands_over_a_single_pod() -> None:
     for stack, replicas, budget in (
         (local(), 1, False),

@@ -239,7 +239,11 @@ def test_no_pod_is_reached_but_by_the_paths_that_are_used() -> None:
             (namespace, port) for namespace in ("pets", "istio-ingress") for port in (4317, 4318)
         },
     }
-    api_server = {("any", 443), ("any", 6443)}
+    api_server = {
+        (cidr, port)
+        for cidr in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
+        for port in (443, 6443, 8443, 16443)
+    }
     dns = {("kube-system", 53), ("169.254.20.10/32", 53)}
     called = {name: ends(each, "egress", "to") for name, each in policies.items()}
     assert all(dns <= each for each in called.values())
@@ -284,6 +288,20 @@ def test_who_looks_at_kiali_logs_in_and_changes_nothing() -> None:
     chart = values(everything(), KIALI.name)
     assert chart["auth"] == {"strategy": "token"}
     assert chart["deployment"]["view_only_mode"] is True
+
+
+def test_the_account_for_those_who_look_reads_the_meshs_namespaces_and_no_secret() -> None:
+    stack = everything()
+    bindings = manifests(stack, "RoleBinding")
+    assert bindings.keys() == {"kiali-reader-view", "kiali-reader-kiali-reader"}
+    for each in in_cluster(stack):
+        if each.inputs.get("kind") == "RoleBinding":
+            assert each.inputs["metadata"]["namespace"] in ("pets", "istio-ingress")
+            [who] = each.inputs["subjects"]
+            assert (who["namespace"], who["name"]) == (NAMESPACE, "kiali-reader")
+    rules = manifest(stack, "ClusterRole", "kiali-reader").inputs["rules"]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
+    assert all(group.endswith(".istio.io") for rule in rules for group in rule["apiGroups"])
 
 
 def test_kiali_is_wired_to_what_is_there() -> None:

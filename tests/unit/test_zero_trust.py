@@ -295,14 +295,33 @@ def test_istiod_is_reached_by_the_api_server_and_the_meshs_proxies() -> None:
         ("pods", "dev-pets", "", "TCP", 15012),
     }
     called = ends(network(stack, "istio-system", "istiod")["egress"], "to")
-    assert called - DNS == {(*ANY, "TCP", 443), (*ANY, "TCP", 6443)}
+    assert called - DNS == {
+        ("addresses", cidr, "TCP", port)
+        for cidr in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
+        for port in (443, 6443, 8443, 16443)
+    }
+
+
+def test_the_api_server_is_reached_where_config_says() -> None:
+    stack = gke(metrics="prometheus", kiali="true", apiServerRanges='["172.16.0.0/28"]')
+    for where, name in (
+        ("istio-system", "istiod"),
+        ("observability", "prometheus"),
+        ("observability", "kiali"),
+    ):
+        called = ends(network(stack, where, name)["egress"], "to")
+        addresses = {cidr for kind, cidr, *_ in called if kind == "addresses"}
+        assert addresses == {"172.16.0.0/28", "169.254.20.10/32"}
 
 
 @pytest.mark.parametrize(
-    ("metrics", "namespace", "port"),
-    [("prometheus", "observability", 15020), ("managed", "gmp-system", 15090)],
+    ("metrics", "scraper", "port"),
+    [
+        ("prometheus", ("observability", "app.kubernetes.io/name=prometheus"), 15020),
+        ("managed", ("gmp-system", ""), 15090),
+    ],
 )
-def test_what_scrapes_the_mesh_is_let_in(metrics: str, namespace: str, port: int) -> None:
+def test_what_scrapes_the_mesh_is_let_in(metrics: str, scraper: tuple[str, str], port: int) -> None:
     plain, scraped = gke(), gke(metrics=metrics)
     for where, name, at in (
         ("pets", "petdetailsservice", port),
@@ -310,13 +329,13 @@ def test_what_scrapes_the_mesh_is_let_in(metrics: str, namespace: str, port: int
         ("istio-system", "istiod", 15014),
     ):
         more = answers(scraped, where, name) - answers(plain, where, name)
-        assert more == {("pods", namespace, "", "TCP", at)}
+        assert more == {("pods", *scraper, "TCP", at)}
 
 
 def test_traces_reach_the_collector() -> None:
     stack, traced = local(), local(tracing="jaeger")
+    collector = "app.kubernetes.io/name=opentelemetry-collector"
     for where, name in (("pets", "petdetailsservice"), ("istio-ingress", "istio-ingressgateway")):
         assert calls(traced, where, name) - calls(stack, where, name) == {
-            ("pods", "observability", "", "TCP", 4317),
-            ("pods", "observability", "", "TCP", 4318),
+            ("pods", "observability", collector, "TCP", port) for port in (4317, 4318)
         }
