@@ -2,7 +2,7 @@
 
 Processes of one machine share a network, so no NetworkPolicy holds here. What can be told is
 whether one that is needed was forgotten: every path that views, routes and authorization policies
-open has to be open in both pods' NetworkPolicies too.
+open has to be open in both pods' NetworkPolicies too, and so have those to istiod and to DNS.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +19,6 @@ from rehearsal.objects.mesh import GatewayProxy, Mesh, Workload
 from rehearsal.objects.network import LabelSelector, Peer, PolicyPort
 
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-_XDS_PORT = 15012
 # Any public address will do: a NetworkPolicy knows no names.
 _OUTSIDE = IPv4Address("1.1.1.1")
 
@@ -34,6 +33,13 @@ class End:
     address: IPv4Address | None = None
 
 
+# What every proxy and its pod ask.
+_ALWAYS_CALLED = (
+    (End("istiod", ROOT_NAMESPACE, {"app": "istiod"}), 15012),
+    (End("kube-dns", "kube-system", {"k8s-app": "kube-dns"}), 53),
+)
+
+
 def closed_paths(mesh: Mesh) -> Iterator[str]:
     """One line for each path that the mesh uses and a NetworkPolicy closes."""
     for caller, called, port in _paths(mesh):
@@ -46,10 +52,10 @@ def closed_paths(mesh: Mesh) -> Iterator[str]:
 
 
 def _paths(mesh: Mesh) -> Iterator[tuple[End, End, int]]:
-    istiod = End("istiod", ROOT_NAMESPACE, {"app": "istiod"})
     for workload in mesh.workloads:
         caller = End(workload.name, workload.namespace, workload.labels)
-        yield caller, istiod, _XDS_PORT
+        for called, port in _ALWAYS_CALLED:
+            yield caller, called, port
         view = seen_by(mesh, workload.namespace, workload.labels)
         hosts = {view.service_host(service) for service in view.services}
         yield from _calls(mesh, caller, workload, hosts)
@@ -57,7 +63,8 @@ def _paths(mesh: Mesh) -> Iterator[tuple[End, End, int]]:
         yield from _ways_out(view, caller, lambda host, away=elsewhere: host not in away)
     for proxy in mesh.gateway_proxies:
         caller = End(proxy.name, proxy.namespace, proxy.labels)
-        yield caller, istiod, _XDS_PORT
+        for called, port in _ALWAYS_CALLED:
+            yield caller, called, port
         hosts = set(_routed(mesh, proxy))
         yield from _calls(mesh, caller, proxy, hosts)
         visible = exported_to(mesh, proxy.namespace)

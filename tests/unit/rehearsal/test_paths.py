@@ -74,6 +74,7 @@ def test_a_caller_that_is_let_in_from_another_namespace() -> None:
 def test_forgotten_calls() -> None:
     assert told("petservice", lambda spec: spec["egress"].clear()) == {
         (FRONT, "istiod", "15012", "egress"),
+        (FRONT, "kube-dns", "53", "egress"),
         (FRONT, BACK, "9081", "egress"),
         (FRONT, "petmedicalhistoryservice-v1", "9082", "egress"),
     }
@@ -82,6 +83,7 @@ def test_forgotten_calls() -> None:
 def test_a_gateway_that_may_call_nobody() -> None:
     assert told(INGRESS, lambda spec: spec["egress"].clear()) == {
         (INGRESS, "istiod", "15012", "egress"),
+        (INGRESS, "kube-dns", "53", "egress"),
         (INGRESS, FRONT, "9080", "egress"),
     }
 
@@ -89,6 +91,12 @@ def test_a_gateway_that_may_call_nobody() -> None:
 def test_an_istiod_that_one_namespace_cannot_reach() -> None:
     closed = told("istiod", lambda spec: spec["ingress"].pop(1))
     assert closed == {(INGRESS, "istiod", "15012", "ingress")}
+
+
+def test_forgotten_name_servers() -> None:
+    assert told("petdetailsservice", lambda spec: spec["egress"].pop(0)) == {
+        (BACK, "kube-dns", "53", "egress")
+    }
 
 
 def test_a_forgotten_way_out() -> None:
@@ -138,6 +146,7 @@ def test_a_caller_that_cannot_reach_the_gateway_to_the_outside() -> None:
 def test_a_gateway_to_the_outside_that_reaches_nothing() -> None:
     assert told(EGRESS, lambda spec: spec["egress"].clear(), **LED) == {
         (EGRESS, "istiod", "15012", "egress"),
+        (EGRESS, "kube-dns", "53", "egress"),
         (EGRESS, "api.thedogapi.com", "443", "egress"),
     }
 
@@ -148,6 +157,7 @@ def test_without_a_policy_everything_is_open() -> None:
 
     assert told("petservice", others) == {
         (FRONT, "istiod", "15012", "egress"),
+        (FRONT, "kube-dns", "53", "egress"),
         (FRONT, BACK, "9081", "egress"),
         (FRONT, "petmedicalhistoryservice-v1", "9082", "egress"),
         (INGRESS, FRONT, "9080", "ingress"),
