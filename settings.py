@@ -27,7 +27,7 @@ TAKEN_NAMESPACES = ("default", "istio-system", "istio-ingress", "istio-egress", 
 DNS_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 DNS_SUBDOMAIN = rf"{DNS_LABEL}(\.{DNS_LABEL})*"
 DNS_NAME = rf"({DNS_LABEL}\.)+[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?"
-HOST = r"[a-z0-9]+([.-][a-z0-9]+)*(:[0-9]+)?"
+HOST = r"[a-z0-9]+([.-][a-z0-9]+)*(:[1-9][0-9]{0,4})?"
 REPOSITORY = rf"{HOST}(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
 # Nobody owns a name under these: https://www.iana.org/assignments/special-use-domain-names
 SPECIAL_USE = (".localhost", ".local", ".internal", ".test", ".example", ".invalid")
@@ -40,7 +40,7 @@ class ConfigError(pulumi.RunError):
 
 def _matches(pattern: str) -> AfterValidator:
     def check(value: str) -> str:
-        if not re.fullmatch(pattern, value, re.ASCII):
+        if not re.fullmatch(pattern, value, re.ASCII) or not value.isprintable():
             raise ValueError
         return value
 
@@ -67,8 +67,7 @@ def _array(value: object) -> object:
 
 
 def _ipv4_range(value: str) -> str:
-    ipaddress.IPv4Network(value)
-    if "/" not in value:
+    if str(ipaddress.IPv4Network(value)) != value:
         raise ValueError
     return value
 
@@ -298,7 +297,7 @@ def _line(problem: str, location: tuple[int | str, ...], own: Mapping[str, str])
     if key not in known:
         similar = difflib.get_close_matches(key, known, 1)
         hint = f"; did you mean {similar[0]}?" if similar else f": known are {', '.join(known)}"
-        return f"{key} = {_shown(own[key])}: no such key{hint}"
+        return f"{_shown(key)} = {_shown(own[key])}: no such key{hint}"
     if problem == "missing":
         return f"{key} is not set: it must be {known[key]}"
     return f"{key} = {_shown(own[key])}: must be {known[key]}"

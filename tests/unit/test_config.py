@@ -73,6 +73,10 @@ REFUSED = [
     ("kubeContext", "a b", "the name of a kube context"),
     ("imageRegistry", "-", REGISTRY),
     ("imageRegistry", "a..b", REGISTRY),
+    ("imageRegistry", "localhost:0", REGISTRY),
+    ("imageRegistry", "localhost:999999", REGISTRY),
+    ("authorizedNetworks", '["203.0.113.0/255.255.255.0"]', RANGES),
+    ("deployers", r'["user:eve\u202e@example.com"]', MEMBERS),
     ("istioCharts", "https://user:password@charts.example.com", CHARTS),
     ("istioVersion", "1.12.0", ISTIO),
     # Its istiod chart takes no seccomp profile where ours is given; 1.24's knows no platform gke.
@@ -378,6 +382,13 @@ def test_a_contradiction_is_refused_in_one_line(config: dict[str, str], line: st
 )
 def test_a_misspelt_key_is_refused_with_the_key_that_was_meant(key: str, meant: str) -> None:
     assert refusal(**{key: "25"}) == [f"{key} = 25: no such key; did you mean {meant}?"]
+
+
+def test_what_a_terminal_would_obey_is_refused_and_shown_escaped() -> None:
+    [line] = refusal(kubeContext="kind\x1b[2J")
+    assert line == r'kubeContext = "kind\u001b[2J": must be the name of a kube context'
+    [line] = refusal(**{"colour\nred": "yes"})
+    assert line.startswith(r'"colour\nred" = yes: no such key')
 
 
 def test_a_key_like_no_other_is_refused_with_the_keys_that_there_are() -> None:
