@@ -45,9 +45,10 @@ unit: setup ## the unit tests alone: seconds
 fuzz: setup ## hostile input by the thousand against the services: EXAMPLES, RAW, SEED
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),500) FUZZ_RAW=$(or $(RAW),20000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -rP tests/services/test_fuzz.py
 
-lint: setup ## ruff: lint and format check
+lint: setup ## ruff: lint and format check; zizmor: the workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/zizmor --quiet --offline .github
 
 format: setup ## ruff: fix and format
 	@$(BIN)/ruff check --fix .
