@@ -1,7 +1,8 @@
-"""What posts a stranger's report: where it goes, and that it is shown as plain text."""
+"""What posts a stranger's report: where it goes, that it is plain text, what else is told."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ from rehearsal.review import MARK
 from settings import ROOT
 
 COMMIT = "c" * 40
-# A stand-in for GitHub's CLI: answers from a file, writes down what it is asked.
+RUN = "https://github.com/owner/petmesh/actions/runs/99"
+# A stand-in for GitHub's CLI: answers from a file, writes down what it is asked. Without --paginate
+# it gives a list's first page alone, as GitHub does.
 GH = f"""#!{sys.executable}
 import json, os, sys
 folder = os.environ["FOLDER"]
@@ -22,23 +25,40 @@ with open(f"{{folder}}/asked", "a") as file:
     file.write(json.dumps([sys.argv[1:], body and json.loads(body)["body"]]) + "\\n")
 known = json.load(open(f"{{folder}}/known"))
 method, path = sys.argv[3], sys.argv[4]
-print(json.dumps(known.get(path.rpartition("/")[2], []) if method == "GET" else {{}}))
+answer = known[path.rpartition("/")[2]] if method == "GET" else {{}}
+if path.endswith("/comments") and method == "GET":
+    pages = [answer[at : at + 100] for at in range(0, len(answer), 100)] or [[]]
+    answer = pages if {{"--paginate", "--slurp"}} <= set(sys.argv) else pages[0]
+print(json.dumps(answer))
 """
 
 
 def post(
-    folder: Path, report: str | bytes, pulls: list[Any], comments: list[Any] | None = None
+    folder: Path,
+    report: str | bytes | None,
+    pulls: list[Any],
+    comments: list[Any] | None = None,
+    **run: str,
 ) -> tuple[subprocess.CompletedProcess[str], list[tuple[list[str], str]]]:
+    left = folder / "left"
+    left.mkdir(parents=True)
     (folder / "gh").write_text(GH)
     (folder / "gh").chmod(0o755)
-    (folder / "known").write_text(json.dumps({"pulls": pulls, "comments": comments or []}))
-    file = folder / "report.md"
-    file.write_bytes(report if isinstance(report, bytes) else report.encode())
-    return run(folder, file)
+    jobs = [
+        {"name": "in-process", "conclusion": "failure"},
+        {"name": "engine", "conclusion": run.get("engine", "success")},
+    ]
+    known = {"pulls": pulls, "comments": comments or [], "jobs": {"jobs": jobs}}
+    (folder / "known").write_text(json.dumps(known))
+    if report is not None:
+        text = report if isinstance(report, bytes) else report.encode()
+        (left / "report.md").write_bytes(text)
+        (left / "pull-request").write_text(f"{run.get('number', '7')}\n")
+    return execute(folder, left)
 
 
-def run(
-    folder: Path, file: Path
+def execute(
+    folder: Path, left: Path
 ) -> tuple[subprocess.CompletedProcess[str], list[tuple[list[str], str]]]:
     environment = {
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
@@ -47,9 +67,11 @@ def run(
         "HEAD_OWNER": "stranger",
         "HEAD_BRANCH": "fix; $(id)",
         "HEAD_SHA": COMMIT,
+        "RUN_ID": "99",
+        "RUN_URL": RUN,
     }
     done = subprocess.run(
-        [sys.executable, str(ROOT / ".ci" / "comment.py"), str(file)],
+        [sys.executable, str(ROOT / ".ci" / "comment.py"), str(left)],
         env=environment,
         capture_output=True,
         text=True,
@@ -71,7 +93,35 @@ def test_a_report_is_posted_as_plain_text(tmp_path: Path) -> None:
     arguments, body = asked[-1]
     assert arguments[1:4] == ["--method", "POST", "repos/owner/petmesh/issues/7/comments"]
     assert body.startswith(MARK)
-    assert body.endswith(f"{'`' * 10}text\n### Preview\n{'`' * 10}\n")
+    assert f"of {COMMIT[:7]}" in body
+    assert body.endswith("\n```diff\n### Preview\n```\n")
+
+
+def test_a_reports_own_blocks_are_part_of_the_one_that_shows_it(tmp_path: Path) -> None:
+    report = "### Preview\n\n```diff\n+ Image b\n- Image a\n```\n\n```text\nto mend\n```\n"
+    _, asked = post(tmp_path, report, [pull(7)])
+    _, _, shown = asked[-1][1].partition("```diff\n")
+    assert shown == "### Preview\n\n+ Image b\n- Image a\n\nto mend\n```\n"
+
+
+@pytest.mark.parametrize("engine", ["failure", "cancelled", "timed_out"])
+def test_a_comment_says_where_the_engine_failed(tmp_path: Path, engine: str) -> None:
+    _, asked = post(tmp_path, "fine", [pull(7)], engine=engine)
+    assert f"**The engine's preview failed**, as [its run]({RUN}) tells" in asked[-1][1]
+
+
+@pytest.mark.parametrize("engine", ["success", "skipped"])
+def test_a_comment_says_nothing_of_an_engine_that_didnt_fail(tmp_path: Path, engine: str) -> None:
+    _, asked = post(tmp_path, "fine", [pull(7)], engine=engine)
+    assert "engine" not in asked[-1][1]
+
+
+def test_a_run_that_left_no_report_takes_the_last_ones_place(tmp_path: Path) -> None:
+    before = {"id": 3, "user": {"login": "github-actions[bot]"}, "body": f"{MARK}\nfine"}
+    done, asked = post(tmp_path, None, [pull(7)], [before])
+    assert done.returncode == 0, done.stderr
+    assert asked[-1][0][1:4] == ["--method", "PATCH", "repos/owner/petmesh/issues/comments/3"]
+    assert f"it failed before it could report, as [its run]({RUN}) tells" in asked[-1][1]
 
 
 def test_a_later_report_takes_the_place_of_the_bots_own(tmp_path: Path) -> None:
@@ -85,7 +135,27 @@ def test_a_later_report_takes_the_place_of_the_bots_own(tmp_path: Path) -> None:
     assert asked[-1][0][1:4] == ["--method", "PATCH", "repos/owner/petmesh/issues/comments/3"]
 
 
-@pytest.mark.parametrize("pulls", [[], [pull(7, "d" * 40)], [pull(7), pull(8)]])
+def test_the_bots_own_is_found_behind_a_hundred_others(tmp_path: Path) -> None:
+    others = [{"id": each, "user": {"login": "stranger"}, "body": ""} for each in range(150)]
+    own = {"id": 900, "user": {"login": "github-actions[bot]"}, "body": f"{MARK}\nold"}
+    _, asked = post(tmp_path, "new", [pull(7)], [*others, own])
+    assert asked[-1][0][1:4] == ["--method", "PATCH", "repos/owner/petmesh/issues/comments/900"]
+
+
+def test_of_two_pull_requests_of_a_branch_the_runs_own_gets_its_report(tmp_path: Path) -> None:
+    _, asked = post(tmp_path, "report", [pull(7), pull(8)], number="8")
+    assert asked[-1][0][1:4] == ["--method", "POST", "repos/owner/petmesh/issues/8/comments"]
+
+
+def test_a_report_cant_choose_a_pull_request_of_another_branch(tmp_path: Path) -> None:
+    _, asked = post(tmp_path, "report", [pull(7)], number="9")
+    assert asked[-1][0][1:4] == ["--method", "POST", "repos/owner/petmesh/issues/7/comments"]
+    done, asked = post(tmp_path / "two", "report", [pull(7), pull(8)], number="9")
+    assert done.returncode == 0
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("pulls", [[], [pull(7, "d" * 40)]])
 def test_a_commit_that_no_pull_request_ends_with_gets_nothing(
     tmp_path: Path, pulls: list[Any]
 ) -> None:
@@ -97,8 +167,14 @@ def test_a_commit_that_no_pull_request_ends_with_gets_nothing(
 @pytest.mark.parametrize(
     "report",
     [
+        "```\n@everyone\n",
         "`" * 10 + "\n@everyone\n",
-        "`" * 7 + "`" * 10 + "`" * 3 + "\n@everyone",
+        "``\u200b`\n@everyone\n",
+        "``\r`\n@everyone\n",
+        "``\n```x\n`\n@everyone",
+        "`````\n```\n`@everyone",
+        "   ```\n@everyone",
+        "x" * 59_998 + "``" + "\n@everyone",
         "\u202e@everyone\u200b\x1b[31m\x00",
         b"\xff\xfe@everyone",
         "x" * 500_000 + "@everyone",
@@ -109,16 +185,19 @@ def test_a_report_cant_leave_its_code_block(tmp_path: Path, report: str | bytes)
     assert done.returncode == 0, done.stderr
     body = asked[-1][1]
     assert len(body) < 65_536
-    assert body.count("`" * 10) == 2
-    assert "@everyone" not in body.partition("`" * 10)[0] + body.rpartition("`" * 10)[2]
+    before, _, shown = body.partition("\n```diff\n")
+    assert "@everyone" not in before
+    assert re.findall("`{3,}", shown) == ["```"]
+    assert shown.endswith("\n```\n")
     assert not set(body) & set("\u202e\u200b\x1b\x00\ufeff")
 
 
 def test_only_a_plain_file_is_read(tmp_path: Path) -> None:
-    link = tmp_path / "link.md"
-    link.symlink_to("/etc/passwd")
     post(tmp_path, "", [pull(7)])
-    done, asked = run(tmp_path, link)
+    link = tmp_path / "left" / "report.md"
+    link.unlink()
+    link.symlink_to("/etc/passwd")
+    done, asked = execute(tmp_path, link.parent)
     assert done.returncode == 1
     assert "must be a plain file" in done.stderr
     assert "root:" not in str(asked)
