@@ -1,8 +1,14 @@
-"""The GitHub workflows: actions pinned, least permissions, no stranger's code beside a token."""
+"""The GitHub workflows: actions pinned, least permissions, no stranger's code beside a token.
+
+Who may start what, when, as whom and beside what is held to its exact text: a word more or less in
+it is another right.
+"""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -10,7 +16,26 @@ import yaml
 
 from settings import ROOT
 
-FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+NAMES = sorted(file.stem for file in (ROOT / ".github" / "workflows").glob("*.yml"))
+RUN = "github.event.workflow_run"
+LOCKS = ["**/requirements*.txt", ".github/workflows/audit.yml"]
+TRIGGERS: dict[str, dict[str, Any]] = {
+    "audit": {"pull_request": {"paths": LOCKS}, "schedule": [{"cron": "17 5 * * 1"}]},
+    "checks": {"pull_request": None, "push": {"branches": ["main"]}},
+    "comment": {"workflow_run": {"workflows": ["preview"], "types": ["completed"]}},
+    "deploy": {"push": {"branches": ["main"]}},
+    "preview": {"pull_request": None},
+    "update": {"schedule": [{"cron": "23 5 1 * *"}], "workflow_dispatch": None},
+}
+# Each workflow's group, and whether a later run ends an earlier one.
+CONCURRENCY = {
+    "audit": ("audit-${{ github.ref }}", True),
+    "checks": ("checks-${{ github.ref }}", True),
+    "comment": (f"comment-${{{{ {RUN}.head_repository.id }}}}-${{{{ {RUN}.head_branch }}}}", False),
+    "deploy": ("deploy-dev", False),
+    "preview": ("preview-${{ github.event.pull_request.number }}", True),
+    "update": ("update", False),
+}
 # What each job may do with GitHub beyond reading the repository, and no other job may.
 MAY = {
     ("preview", "engine"): {"id-token": "write", "pull-requests": "write"},
@@ -19,22 +44,68 @@ MAY = {
     ("deploy", "up"): {"id-token": "write"},
     ("update", "propose"): {"contents": "write", "pull-requests": "write"},
 }
+# The conditions of jobs; no other has one.
+IF = {
+    ("preview", "engine"): (
+        "vars.PULUMI_BACKEND_URL != '' && "
+        "github.event.pull_request.head.repo.full_name == github.repository && "
+        "github.event.pull_request.user.login != 'dependabot[bot]'"
+    ),
+    ("comment", "comment"): f"{RUN}.event == 'pull_request' && {RUN}.conclusion != 'cancelled'",
+    ("deploy", "preview"): "vars.PULUMI_BACKEND_URL != ''",
+}
+NEEDS = {("deploy", "up"): "preview", ("update", "propose"): "lock"}
+# Who each job is at Google Cloud; no other is anybody.
+IDENTITY = {
+    ("preview", "engine"): "${{ vars.PREVIEW_SERVICE_ACCOUNT }}",
+    ("deploy", "preview"): "${{ vars.PREVIEW_SERVICE_ACCOUNT }}",
+    ("deploy", "up"): "${{ vars.DEPLOY_SERVICE_ACCOUNT }}",
+}
+# Inputs of actions that an expression may fill: none is run.
+FILLED = {
+    "cloud-url",
+    "github-token",
+    "path",
+    "run-id",
+    "service_account",
+    "workload_identity_provider",
+}
 
 
-def workflow(name: str) -> dict[str, Any]:
+def workflow(name: str) -> dict[Any, Any]:
     return yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text())
 
 
-def jobs(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield from cast("dict[str, dict[str, Any]]", content["jobs"]).items()
+def jobs() -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
+    """Each job by its workflow's name and its own."""
+    for name in NAMES:
+        for job_name, job in cast("dict[str, dict[str, Any]]", workflow(name)["jobs"]).items():
+            yield (name, job_name), job
 
 
-def steps(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for _, job in jobs(content):
-        yield from cast("list[dict[str, Any]]", job["steps"])
+def steps(name: str, job: str) -> list[dict[str, Any]]:
+    return workflow(name)["jobs"][job].get("steps", [])
 
 
-@pytest.mark.parametrize("name", [file.stem for file in FILES])
+def all_steps() -> Iterator[dict[str, Any]]:
+    for (name, job_name), _ in jobs():
+        yield from steps(name, job_name)
+
+
+def calls(action: str) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
+    """The inputs of each call of an action, by its job."""
+    for key, _ in jobs():
+        for step in steps(*key):
+            if str(step.get("uses", "")).startswith(f"{action}@"):
+                yield key, step.get("with", {})
+
+
+def told(key: str) -> dict[tuple[str, str], Any]:
+    """What the jobs say under a key, where they do."""
+    return {name: job[key] for name, job in jobs() if key in job}
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_action_is_pinned_by_commit_and_says_its_version(name: str) -> None:
     text = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text()
     used = re.findall(r"uses: (.*)", text)
@@ -43,59 +114,144 @@ def test_every_action_is_pinned_by_commit_and_says_its_version(name: str) -> Non
         assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
 
 
-@pytest.mark.parametrize("name", [file.stem for file in FILES])
-def test_a_job_may_do_no_more_than_it_needs(name: str) -> None:
-    content = workflow(name)
-    assert content["permissions"] in ({}, {"contents": "read"})
-    for job_name, job in jobs(content):
-        granted = dict(job.get("permissions", content["permissions"]))
-        allowed = {"contents": "read", **MAY.get((name, job_name), {})}
-        assert {"contents": "read", **granted} == allowed
+def test_a_workflow_starts_by_its_events_alone() -> None:
+    # YAML 1.1 takes the word `on` for true.
+    assert {name: workflow(name)[True] for name in NAMES} == TRIGGERS
+
+
+def test_a_workflows_runs_wait_for_or_end_each_other() -> None:
+    found = {name: workflow(name)["concurrency"] for name in NAMES}
+    assert found == {
+        name: {"group": group, "cancel-in-progress": cancel}
+        for name, (group, cancel) in CONCURRENCY.items()
+    }
+
+
+def test_a_job_runs_on_its_condition_and_after_what_it_needs_alone() -> None:
+    assert told("if") == IF
+    assert told("needs") == NEEDS
+    assert told("environment") == {("deploy", "up"): "dev"}
+    assert not told("continue-on-error")
+
+
+def test_nothing_is_set_for_more_than_a_step() -> None:
+    assert not told("env")
+    assert not told("defaults")
+    for name in NAMES:
+        assert set(workflow(name)) == {"name", True, "permissions", "concurrency", "jobs"}
+
+
+def test_a_job_may_do_no_more_than_it_needs() -> None:
+    for key, job in jobs():
+        default = workflow(key[0])["permissions"]
+        assert default in ({}, {"contents": "read"})
+        granted = dict(job.get("permissions", default))
+        assert {"contents": "read", **granted} == {"contents": "read", **MAY.get(key, {})}
         assert job["timeout-minutes"]
         assert re.fullmatch(r"ubuntu-\d\d\.\d\d", job["runs-on"])
 
 
-@pytest.mark.parametrize("name", [file.stem for file in FILES])
-def test_no_checkout_leaves_its_token_and_no_script_takes_an_expression(name: str) -> None:
-    for step in steps(workflow(name)):
-        if str(step.get("uses", "")).startswith("actions/checkout@"):
-            assert step["with"]["persist-credentials"] is False
-            assert "ref" not in step["with"]
+def test_a_job_is_the_one_identity_that_it_must_be() -> None:
+    for _, inputs in calls("google-github-actions/auth"):
+        assert inputs["workload_identity_provider"] == "${{ vars.WORKLOAD_IDENTITY_PROVIDER }}"
+        assert set(inputs) == {"workload_identity_provider", "service_account"}
+    found = [(key, each["service_account"]) for key, each in calls("google-github-actions/auth")]
+    assert sorted(found) == sorted(IDENTITY.items())
+
+
+def test_a_checkout_is_of_what_the_event_is_about_and_leaves_no_token() -> None:
+    # The report compares with an earlier commit.
+    deep = {("preview", "in-process"): {"fetch-depth": 0}}
+    for key, inputs in calls("actions/checkout"):
+        assert inputs == {"persist-credentials": False, **deep.get(key, {})}
+
+
+def test_no_expression_is_run() -> None:
+    for step in all_steps():
         assert "${{" not in step.get("run", "")
+        filled = {key for key, value in step.get("with", {}).items() if "${{" in str(value)}
+        assert filled <= FILLED
+        assert "${{" not in step.get("shell", "") + step.get("working-directory", "")
 
 
-def test_no_workflow_has_a_secret_or_runs_a_strangers_code_with_a_token() -> None:
-    for file in FILES:
-        text = file.read_text()
-        assert "secrets." not in text
-        assert "pull_request_target" not in text
-    in_process = workflow("preview")["jobs"]["in-process"]
-    assert in_process["permissions"] == {"contents": "read"}
-    engine = workflow("preview")["jobs"]["engine"]["if"]
-    assert "pull_request.head.repo.full_name == github.repository" in engine
+def test_no_workflow_has_a_secret() -> None:
+    for name in NAMES:
+        text = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text()
+        assert not re.search(r"\bsecrets\b", text)
 
 
-def test_an_up_waits_for_its_environment_and_is_never_cancelled() -> None:
-    deploy = workflow("deploy")
-    assert deploy["jobs"]["up"]["environment"] == "dev"
-    assert deploy["jobs"]["up"]["needs"] == "preview"
-    assert deploy["concurrency"]["cancel-in-progress"] is False
+def test_beside_the_token_that_comments_runs_one_script_of_the_default_branch() -> None:
+    (checkout, download, post) = steps("comment", "comment")
+    assert checkout["uses"].startswith("actions/checkout@")
+    assert download["uses"].startswith("actions/download-artifact@")
+    assert download["with"] == {
+        "name": "report",
+        "path": "${{ runner.temp }}/report",
+        "run-id": f"${{{{ {RUN}.id }}}}",
+        "github-token": "${{ github.token }}",
+    }
+    assert post == {
+        "run": 'python3 .ci/comment.py "$RUNNER_TEMP/report"',
+        "env": {
+            "GH_TOKEN": "${{ github.token }}",
+            "HEAD_OWNER": f"${{{{ {RUN}.head_repository.owner.login }}}}",
+            "HEAD_BRANCH": f"${{{{ {RUN}.head_branch }}}}",
+            "HEAD_SHA": f"${{{{ {RUN}.head_sha }}}}",
+            "RUN_ID": f"${{{{ {RUN}.id }}}}",
+            "RUN_URL": f"${{{{ {RUN}.html_url }}}}",
+        },
+    }
+
+
+def test_a_strangers_code_runs_without_a_token() -> None:
+    for step in steps("preview", "in-process"):
+        assert "token" not in str(step)
+
+
+def test_what_is_left_of_a_preview_is_left_though_it_failed(tmp_path: Path) -> None:
+    *_, summary, number, upload = steps("preview", "in-process")
+    for step in (summary, number, upload):
+        assert step["if"] == "${{ !cancelled() }}"
+    assert upload["with"]["name"] == "report"
+    assert upload["with"]["path"].split() == ["report.md", "pull-request"]
+    environment = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary"), "NUMBER": "7"}
+    for step in (summary, number):
+        subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path, env=environment, check=True)
+    assert [file.name for file in tmp_path.iterdir()] == ["pull-request"]
+    (tmp_path / "report.md").write_text("fine\n")
+    subprocess.run(["bash", "-e", "-c", summary["run"]], cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "summary").read_text() == "fine\n"
 
 
 def test_the_engine_is_the_locked_sdks_and_holds_to_the_guard_rails() -> None:
-    calls = [
-        step["with"]
-        for file in FILES
-        for step in steps(workflow(file.stem))
-        if str(step.get("uses", "")).startswith("pulumi/actions@")
+    found = list(calls("pulumi/actions"))
+    assert [(key, inputs["command"]) for key, inputs in found] == [
+        (("deploy", "preview"), "preview"),
+        (("deploy", "up"), "up"),
+        (("preview", "engine"), "preview"),
     ]
-    assert {call["command"] for call in calls} == {"preview", "up"}
-    for call in calls:
-        assert call["pulumi-version"] == version("pulumi")
-        assert call["policyPacks"] == "policy"
+    for _, inputs in found:
+        assert inputs["pulumi-version"] == version("pulumi")
+        assert inputs["policyPacks"] == "policy"
+        assert inputs["stack-name"] == "dev"
+        assert inputs["suppress-outputs"] is True
+        # Without it a preview tells no changed property, a canary's weight among them.
+        assert inputs["command"] == "up" or inputs["diff"] is True
+
+
+def test_the_comment_asks_for_the_engine_by_its_jobs_name() -> None:
+    assert "name" not in workflow("preview")["jobs"]["engine"]
+
+
+def test_a_release_is_tried_on_kind() -> None:
+    assert [key for key, _ in calls("helm/kind-action")] == [("checks", "e2e")]
+    assert [step["run"] for step in steps("checks", "e2e") if "run" in step][-2:] == [
+        "make install-cli",
+        "make e2e",
+    ]
 
 
 def test_what_may_push_runs_no_package() -> None:
-    for step in workflow("update")["jobs"]["propose"]["steps"]:
+    for step in steps("update", "propose"):
         assert not re.search(r"^\s*(make|python|pip|uv)\b", step.get("run", ""), re.MULTILINE)
         assert "setup-python" not in step.get("uses", "")
