@@ -20,19 +20,20 @@ NAMES = sorted(file.stem for file in (ROOT / ".github" / "workflows").glob("*.ym
 RUN = "github.event.workflow_run"
 LOCKS = ["**/requirements*.txt", ".github/workflows/audit.yml"]
 TRIGGERS: dict[str, dict[str, Any]] = {
+    "apply": {"workflow_call": None},
     "audit": {"pull_request": {"paths": LOCKS}, "schedule": [{"cron": "17 5 * * 1"}]},
-    "checks": {"pull_request": None, "push": {"branches": ["main"]}},
+    "checks": {"pull_request": None, "workflow_call": None},
     "comment": {"workflow_run": {"workflows": ["preview"], "types": ["completed"]}},
     "deploy": {"push": {"branches": ["main"]}},
     "preview": {"pull_request": None},
     "update": {"schedule": [{"cron": "23 5 1 * *"}], "workflow_dispatch": None},
 }
-# Each workflow's group, and whether a later run ends an earlier one.
+# Each workflow's group, and whether a later run ends an earlier one. A deploy's checks wait for no
+# earlier deploy, its preview and its up do.
 CONCURRENCY = {
     "audit": ("audit-${{ github.ref }}", True),
-    "checks": ("checks-${{ github.ref }}", True),
+    "checks": ("checks-${{ github.event.pull_request.number || github.sha }}", True),
     "comment": (f"comment-${{{{ {RUN}.head_repository.id }}}}-${{{{ {RUN}.head_branch }}}}", False),
-    "deploy": ("deploy-dev", False),
     "preview": ("preview-${{ github.event.pull_request.number }}", True),
     "update": ("update", False),
 }
@@ -40,8 +41,9 @@ CONCURRENCY = {
 MAY = {
     ("preview", "engine"): {"id-token": "write", "pull-requests": "write"},
     ("comment", "comment"): {"actions": "read", "pull-requests": "write"},
-    ("deploy", "preview"): {"id-token": "write"},
-    ("deploy", "up"): {"id-token": "write"},
+    ("apply", "preview"): {"id-token": "write"},
+    ("apply", "up"): {"id-token": "write"},
+    ("deploy", "apply"): {"id-token": "write"},
     ("update", "propose"): {"contents": "write", "pull-requests": "write"},
 }
 # The conditions of jobs; no other has one.
@@ -49,17 +51,27 @@ IF = {
     ("preview", "engine"): (
         "vars.PULUMI_BACKEND_URL != '' && "
         "github.event.pull_request.head.repo.full_name == github.repository && "
-        "github.event.pull_request.user.login != 'dependabot[bot]'"
+        "github.event.pull_request.user.login != 'dependabot[bot]' && "
+        "github.event.pull_request.head.ref != 'update-locks'"
     ),
     ("comment", "comment"): f"{RUN}.event == 'pull_request' && {RUN}.conclusion != 'cancelled'",
-    ("deploy", "preview"): "vars.PULUMI_BACKEND_URL != ''",
+    ("deploy", "apply"): "vars.PULUMI_BACKEND_URL != ''",
 }
-NEEDS = {("deploy", "up"): "preview", ("update", "propose"): "lock"}
+NEEDS = {
+    ("apply", "up"): "preview",
+    ("deploy", "apply"): "checks",
+    ("update", "propose"): "lock",
+}
+# The jobs that are a workflow of their own.
+CALLS = {
+    ("deploy", "apply"): "./.github/workflows/apply.yml",
+    ("deploy", "checks"): "./.github/workflows/checks.yml",
+}
 # Who each job is at Google Cloud; no other is anybody.
 IDENTITY = {
     ("preview", "engine"): "${{ vars.PREVIEW_SERVICE_ACCOUNT }}",
-    ("deploy", "preview"): "${{ vars.PREVIEW_SERVICE_ACCOUNT }}",
-    ("deploy", "up"): "${{ vars.DEPLOY_SERVICE_ACCOUNT }}",
+    ("apply", "preview"): "${{ vars.PREVIEW_SERVICE_ACCOUNT }}",
+    ("apply", "up"): "${{ vars.DEPLOY_SERVICE_ACCOUNT }}",
 }
 # Inputs of actions that an expression may fill: none is run.
 FILLED = {
@@ -108,9 +120,7 @@ def told(key: str) -> dict[tuple[str, str], Any]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_action_is_pinned_by_commit_and_says_its_version(name: str) -> None:
     text = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text()
-    used = re.findall(r"uses: (.*)", text)
-    assert used
-    for action in used:
+    for action in re.findall(r"uses: ([^.].*)", text):
         assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
 
 
@@ -120,17 +130,20 @@ def test_a_workflow_starts_by_its_events_alone() -> None:
 
 
 def test_a_workflows_runs_wait_for_or_end_each_other() -> None:
-    found = {name: workflow(name)["concurrency"] for name in NAMES}
-    assert found == {
+    found = {name: workflow(name).get("concurrency") for name in NAMES}
+    assert {name: group for name, group in found.items() if group} == {
         name: {"group": group, "cancel-in-progress": cancel}
         for name, (group, cancel) in CONCURRENCY.items()
     }
+    deploys = {"group": "deploy-dev", "cancel-in-progress": False}
+    assert told("concurrency") == {("deploy", "apply"): deploys}
 
 
 def test_a_job_runs_on_its_condition_and_after_what_it_needs_alone() -> None:
     assert told("if") == IF
     assert told("needs") == NEEDS
-    assert told("environment") == {("deploy", "up"): "dev"}
+    assert told("environment") == {("apply", "up"): "dev"}
+    assert told("uses") == CALLS
     assert not told("continue-on-error")
 
 
@@ -138,7 +151,7 @@ def test_nothing_is_set_for_more_than_a_step() -> None:
     assert not told("env")
     assert not told("defaults")
     for name in NAMES:
-        assert set(workflow(name)) == {"name", True, "permissions", "concurrency", "jobs"}
+        assert not {"env", "defaults"} & set(workflow(name))
 
 
 def test_a_job_may_do_no_more_than_it_needs() -> None:
@@ -147,6 +160,8 @@ def test_a_job_may_do_no_more_than_it_needs() -> None:
         assert default in ({}, {"contents": "read"})
         granted = dict(job.get("permissions", default))
         assert {"contents": "read", **granted} == {"contents": "read", **MAY.get(key, {})}
+        if "uses" in job:
+            continue
         assert job["timeout-minutes"]
         assert re.fullmatch(r"ubuntu-\d\d\.\d\d", job["runs-on"])
 
@@ -226,8 +241,8 @@ def test_what_is_left_of_a_preview_is_left_though_it_failed(tmp_path: Path) -> N
 def test_the_engine_is_the_locked_sdks_and_holds_to_the_guard_rails() -> None:
     found = list(calls("pulumi/actions"))
     assert [(key, inputs["command"]) for key, inputs in found] == [
-        (("deploy", "preview"), "preview"),
-        (("deploy", "up"), "up"),
+        (("apply", "preview"), "preview"),
+        (("apply", "up"), "up"),
         (("preview", "engine"), "preview"),
     ]
     for _, inputs in found:
@@ -251,7 +266,27 @@ def test_a_release_is_tried_on_kind() -> None:
     ]
 
 
+def test_the_locks_branch_is_the_one_that_the_engine_leaves_aside() -> None:
+    script = steps("update", "propose")[-1]["run"]
+    assert set(re.findall(r"(?:--create|origin|view|--head) (\S+)", script)) == {"update-locks"}
+    assert "head.ref != 'update-locks'" in IF["preview", "engine"]
+
+
 def test_what_may_push_runs_no_package() -> None:
     for step in steps("update", "propose"):
         assert not re.search(r"^\s*(make|python|pip|uv)\b", step.get("run", ""), re.MULTILINE)
         assert "setup-python" not in step.get("uses", "")
+
+
+def test_the_identity_that_deploys_hangs_on_environment_branch_and_event() -> None:
+    text = (ROOT / "docs" / "pull-requests.md").read_text()
+    (condition,) = re.findall(r"attribute\.deploy=(.*?) \? 'yes' : 'no'", text)
+    assert set(condition.split(" && ")) == {
+        "'environment' in assertion",
+        "assertion.environment == 'dev'",
+        "assertion.ref == 'refs/heads/main'",
+        "assertion.event_name == 'push'",
+    }
+    (bound,) = re.findall(r'"\$DEPLOY" --role=roles/iam.workloadIdentityUser.*\n.*/(.*/.*)"', text)
+    assert bound == "attribute.deploy/yes"
+    assert text.index("environments/dev/deployment-branch-policies") < text.index(condition)
