@@ -1,5 +1,6 @@
 """A rule: a check that looks at one resource or at the whole stack, and what it says of trouble."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,9 @@ from pulumi_policy import (
 )
 
 from policy.values import UNKNOWN, at, plain, shown
+
+# A URL's user and password: up to the @, or to where the text was cut.
+_USERINFO = re.compile(r"""(?<=://)[^\s/?#"']*(?:@|(?=…))""")
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,12 @@ def _subject(resource: PolicyResource) -> Subject:
 
 
 def _message(subject: Subject, trouble: Trouble) -> str:
-    return f"{subject}: {trouble.field} is {shown(trouble.value)}: {trouble.mend}"
+    return without_userinfo(f"{subject}: {trouble.field} is {shown(trouble.value)}: {trouble.mend}")
+
+
+def without_userinfo(text: str) -> str:
+    """A text whose URLs tell neither user nor password."""
+    return _USERINFO.sub("[secret]@", text)
 
 
 def unless(

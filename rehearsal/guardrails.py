@@ -8,8 +8,8 @@ Source:
     https://github.com/pulumi/pulumi/blob/master/pkg/resource/deploy/step_generator.go
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from pulumi_policy import (
@@ -48,10 +48,20 @@ class Violation:
 
 
 def violations(declaration: Declaration, rules: Sequence[Policy] = RULES) -> tuple[Violation, ...]:
-    """All that the rules have to say of a declaration."""
+    """All that the rules have to say of a declaration; a message tells no secret of it."""
+    found = _judged(declaration.resources, rules)
+    if not found or not any(_has_secrets(each) for each in declaration.resources):
+        return found
+    # What is said as well where the secrets aren't known holds none.
+    told = set(_judged([_without_secrets(each) for each in declaration.resources], rules))
+    meant = {rule.name: rule.description for rule in rules}
+    return tuple(each if each in told else _untold(each, meant[each.rule]) for each in found)
+
+
+def _judged(resources: Sequence[Resource], rules: Sequence[Policy]) -> tuple[Violation, ...]:
     found: list[Violation] = []
-    each = [_alone(resource) for resource in declaration.resources if not resource.read_id]
-    whole = [_in_stack(resource) for resource in declaration.resources]
+    each = [_alone(resource) for resource in resources if not resource.read_id]
+    whole = [_in_stack(resource) for resource in resources]
     for rule in rules:
         if isinstance(rule, ResourceValidationPolicy):
             for alone in each:
@@ -60,6 +70,38 @@ def violations(declaration: Declaration, rules: Sequence[Policy] = RULES) -> tup
             together = StackValidationArgs(whole)
             rule.validate(together, _reporter(rule, found))  # pyright: ignore[reportUnknownMemberType]
     return tuple(found)
+
+
+def _has_secrets(resource: Resource) -> bool:
+    return bool(resource.secret_inputs or resource.secret_outputs)
+
+
+def _without_secrets(resource: Resource) -> Resource:
+    return replace(
+        resource,
+        inputs=_forget(resource.inputs, resource.secret_inputs),
+        outputs=_forget(resource.outputs, resource.secret_outputs),
+    )
+
+
+def _forget(value: Any, paths: Collection[str], path: str = "") -> Any:  # noqa: ANN401 (data)
+    """A copy in which what lies at some paths isn't known."""
+    if path in paths:
+        return UNKNOWN
+    if isinstance(value, Mapping):
+        mapping = cast("Mapping[str, Any]", value)
+        within = f"{path}." if path else ""
+        return {key: _forget(item, paths, f"{within}{key}") for key, item in mapping.items()}
+    if isinstance(value, list):
+        members = enumerate(cast("list[Any]", value))
+        return [_forget(member, paths, f"{path}[{place}]") for place, member in members]
+    return value
+
+
+def _untold(violation: Violation, meant: str) -> Violation:
+    type_, name = violation.urn.split("::")[-2:]
+    kind = type_.rpartition(":")[2]
+    return replace(violation, message=f"{kind} {name}: a [secret] of it breaks the rule: {meant}")
 
 
 def _reporter(rule: Policy, found: list[Violation], judged: str = "") -> ReportViolation:
