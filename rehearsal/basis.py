@@ -5,18 +5,19 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from rehearsal.difference import OPTIONS
 from rehearsal.placeholders import with_placeholders
-from rehearsal.program import ProgramError, Resource, declare
+from rehearsal.program import Declaration, ProgramError, Resource, declare
 from rehearsal.stackconfig import ROOT
 
 # What a comparison needs of a resource.
-_KEPT = ("type", "name", "urn", "parent", "custom", "inputs", "secret_inputs", "read_id")
+_KEPT = ("type", "name", "urn", "parent", "custom", "inputs", "secret_inputs", *OPTIONS)
 _SECONDS = 300
 
 
@@ -68,17 +69,18 @@ def base_of(name: str, root: Path = ROOT) -> Generator[Base]:
             _git(root, "worktree", "remove", "--force", str(worktree))
 
 
-def resources_of(base: Base, stack: str) -> tuple[Resource, ...]:
-    """What the base declares for a stack; nothing where it doesn't have the stack.
+def declaration_of(base: Base, stack: str) -> Declaration:
+    """What the base declares for a stack, as far as a comparison needs it.
 
     Its program runs with this checkout's rehearsal in the engine's place, so that a change of the
-    rehearsal isn't taken for one of the stack.
+    rehearsal isn't taken for one of the stack, and with this checkout's packages. Nothing is
+    declared where the base doesn't have the stack.
 
     Raises:
         BaseError: its program refuses.
     """
     if not (base.root / f"Pulumi.{stack}.yaml").is_file():
-        return ()
+        return _declaration(stack, {"resources": [], "outputs": {}, "secret_outputs": []})
     command = [sys.executable, "-m", "rehearsal.basis", stack, str(base.root)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
     try:
@@ -96,7 +98,7 @@ def resources_of(base: Base, stack: str) -> tuple[Resource, ...]:
     if done.returncode:
         why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise BaseError(f"{base.name} can't declare {stack}: {why}")
-    return tuple(_resource(each) for each in json.loads(done.stdout))
+    return _declaration(stack, json.loads(done.stdout))
 
 
 def changed_files(base: Base, root: Path = ROOT) -> list[str]:
@@ -115,26 +117,47 @@ def _git(root: Path, *arguments: str, says_nothing: bool = False) -> str:
     return "" if done.returncode else said
 
 
+def _declaration(stack: str, fields: Mapping[str, Any]) -> Declaration:
+    return Declaration(
+        project="",
+        stack=stack,
+        preview=False,
+        config={},
+        resources=tuple(_resource(each) for each in fields["resources"]),
+        outputs=fields["outputs"],
+        secret_outputs=frozenset(cast("list[str]", fields["secret_outputs"])),
+        warnings=(),
+    )
+
+
 def _resource(fields: Mapping[str, Any]) -> Resource:
     secret: list[str] = fields["secret_inputs"]
     others = {field: fields[field] for field in _KEPT if field != "secret_inputs"}
     return Resource(**others, secret_inputs=frozenset(secret), outputs={})
 
 
-def _dump(stack: str, root: Path) -> Sequence[Mapping[str, Any]]:
-    """The resources of another checkout; its modules are found there alone."""
+def _dump(stack: str, root: Path) -> Mapping[str, Any]:
+    """What another checkout declares; its modules are found there alone."""
     sys.path[:] = [str(root), *(each for each in sys.path if Path(each).resolve() != ROOT)]
-    resources = declare(stack, with_placeholders(stack, {}, root), root=root).resources
-    return [{field: getattr(resource, field) for field in _KEPT} for resource in resources]
+    overrides = with_placeholders(stack, {}, root)
+    declaration = declare(stack, overrides, root=root)
+    return {
+        "resources": [
+            {field: getattr(resource, field) for field in _KEPT}
+            for resource in declaration.resources
+        ],
+        "outputs": declaration.outputs,
+        "secret_outputs": declaration.secret_outputs,
+    }
 
 
 def _main(stack: str, root: str) -> int:
     try:
-        resources = _dump(stack, Path(root))
+        declared = _dump(stack, Path(root))
     except ProgramError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 1
-    json.dump(resources, sys.stdout, default=lambda each: sorted(cast("frozenset[str]", each)))
+    json.dump(declared, sys.stdout, default=lambda each: sorted(cast("frozenset[str]", each)))
     return 0
 
 

@@ -3,11 +3,14 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
+
+from policy.rules import without_userinfo
 
 Field = tuple[str, Any, Any]
-# How many fields of one resource are told, and how long a value may be.
-FIELDS, LENGTH = 6, 60
+# How many fields of one resource are told, how long one of two values may be, and how long one that
+# comes or goes.
+FIELDS, LENGTH, ALONE = 6, 60, 200
 _WHOLE = 100
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{8})[0-9a-f]{56}")
 _WEIGHT = re.compile(r"^(?P<route>.*)\.route\[(?P<target>[^\]]+)\]\.weight$")
@@ -16,20 +19,23 @@ _AROUND = ("spec.template.spec.", "spec.", "metadata.")
 
 
 def phrase(fields: Sequence[Field]) -> str:
-    """Fields' changes, separated by commas: `weight 10 -> 25`, `image a -> b, env[X] removed`.
+    """Fields' changes, separated by commas: `weight 10 -> 25`, `image a -> b, env[X] removed: c`.
 
     Args:
         fields: path, old value and new value of each; None stands for absent.
     """
     told = _weights(fields)
     text = [_told(*field) for field in told[:FIELDS]]
-    if len(told) > FIELDS:
-        text.append(f"and {len(told) - FIELDS} more fields")
+    if more := len(told) - len(text):
+        text.append(f"and {more} more {'field' if more == 1 else 'fields'}")
     return ", ".join(text)
 
 
 def _weights(fields: Sequence[Field]) -> list[Field]:
-    """The fields, of two weights that share the whole the second alone, as plain `weight`."""
+    """The fields, of two weights that share the whole the second alone, as plain `weight`.
+
+    A route names its stable version first.
+    """
     pairs: dict[str, list[Field]] = {}
     for field in fields:
         if match := _WEIGHT.match(field[0]):
@@ -53,15 +59,40 @@ def _share(pair: Sequence[Field], side: int) -> bool:
 def _told(path: str, old: Any, new: Any) -> str:  # noqa: ANN401 (data)
     short = next((path.removeprefix(each) for each in _AROUND if path.startswith(each)), path)
     if old is None:
-        return f"{short} added" if isinstance(new, dict | list) else f"{short} = {shown(new)}"
+        is_scalar = not isinstance(new, dict | list) and not path.endswith("]")
+        return f"{short} {'=' if is_scalar else 'added:'} {shown(cast('object', new))}"
     if new is None:
-        return f"{short} removed"
-    return f"{short} {shown(old)} -> {shown(new)}"
+        return f"{short} removed: {shown(old)}"
+    first, second = _text(old), _text(new)
+    if first == second:
+        first, second = _text(old, exact=True), _text(new, exact=True)
+    begin = _shared(first, second) - LENGTH // 2
+    return f"{short} {_cut(first, begin, LENGTH)} -> {_cut(second, begin, LENGTH)}"
+
+
+def _shared(first: str, second: str) -> int:
+    """How many characters two texts begin with alike."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
 def shown(value: object) -> str:
-    """A value in at most `LENGTH` characters on one line; digests are cut."""
-    told = isinstance(value, bool | dict | list)
-    text = json.dumps(value, sort_keys=True, default=str) if told else str(value)
-    text = _DIGEST.sub(r"\1…", " ".join(text.split()))
-    return text if len(text) <= LENGTH else f"{text[:LENGTH]}…"
+    """A value in about `ALONE` characters on one line; digests are cut."""
+    return _cut(_text(value), 0, ALONE)
+
+
+def _text(value: object, *, exact: bool = False) -> str:
+    """A value on one line; exactly, if need be: with its type, its blanks and its whole digest."""
+    as_json = isinstance(value, bool | dict | list | str if exact else bool | dict | list)
+    text = str(value)
+    if as_json:
+        text = json.dumps(value, sort_keys=True, default=str, separators=(",", ":"))
+    text = without_userinfo(text)
+    return text if exact else _DIGEST.sub(r"\1…", " ".join(text.split()))
+
+
+def _cut(text: str, begin: int, length: int) -> str:
+    """So much of a text from a place on, or from before where it ends too soon."""
+    begin = max(0, min(begin, len(text) - length))
+    end = begin + length
+    return f"{'…' if begin else ''}{text[begin:end]}{'…' if end < len(text) else ''}"

@@ -40,9 +40,8 @@ def _label(resource: Resource) -> Text:
     label = Text()
     label.append(_short(resource.type), style="cyan" if resource.custom else "magenta")
     label.append(f" {resource.name}")
-    fact = _fact(resource)
-    if fact:
-        label.append(f"  {fact}", style="dim")
+    if told := fact(resource):
+        label.append(f"  {told}", style="dim")
     if resource.protect:
         label.append("  protected", style="yellow")
     return label
@@ -54,10 +53,12 @@ def _short(type_: str) -> str:
     return name if package == "kubernetes" else f"{package}:{module.split('/')[0]}:{name}"
 
 
-def _fact(resource: Resource) -> str:
-    """What a reader most wants to know of a resource."""
-    fact = _FACTS.get(resource.type.rpartition(":")[2])
-    return fact(resource.inputs, resource.inputs.get("spec") or {}) if fact else ""
+def fact(resource: Resource) -> str:
+    """What a reader most wants to know of a resource; nothing of one that has secrets."""
+    of_kind = _FACTS.get(resource.type.rpartition(":")[2])
+    if not of_kind or resource.secret_inputs:
+        return ""
+    return of_kind(resource.inputs, resource.inputs.get("spec") or {})
 
 
 def _route(route: Inputs) -> str:
@@ -85,6 +86,10 @@ def _images(_inputs: Inputs, spec: Inputs) -> str:
     return ", ".join(_shown(container.get("image")) for container in containers)
 
 
+def _member(inputs: Inputs, _spec: Inputs) -> str:
+    return f"{inputs.get('role')} for {_shown(inputs.get('member'))}"
+
+
 _FACTS: dict[str, Callable[[Inputs, Inputs], str]] = {
     "VirtualService": lambda _, spec: "; ".join(_route(route) for route in spec.get("http", [])),
     "DestinationRule": _destinations,
@@ -93,9 +98,12 @@ _FACTS: dict[str, Callable[[Inputs, Inputs], str]] = {
     "AuthorizationPolicy": lambda _, spec: str(spec.get("action", "ALLOW")),
     "Release": lambda inputs, _: f"chart {inputs.get('chart')} {inputs.get('version') or ''}",
     "Deployment": _images,
-    "HorizontalPodAutoscaler": lambda _, spec: f"{spec['minReplicas']} to {spec['maxReplicas']}",
+    "HorizontalPodAutoscaler": lambda _, spec: (
+        f"{spec.get('minReplicas', 1)} to {spec['maxReplicas']}"
+    ),
     "Image": lambda inputs, _: _shown(inputs.get("imageName")),
-    "IAMMember": lambda inputs, _: f"{inputs.get('role')} for {_shown(inputs.get('member'))}",
+    "IAMMember": _member,
+    "RepositoryIamMember": _member,
     "Cluster": lambda inputs, _: str(inputs.get("location", "")),
     "NodePool": lambda inputs, _: str(inputs.get("location", "")),
 }

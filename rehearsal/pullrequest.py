@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from policy.pack import RULES
-from rehearsal.basis import Base, BaseError, base_of, changed_files, resources_of
+from rehearsal.basis import Base, BaseError, base_of, changed_files, declaration_of
 from rehearsal.cli import config_pair
-from rehearsal.difference import differences
+from rehearsal.difference import Difference, differences, outputs
 from rehearsal.guardrails import violations
 from rehearsal.objects.fields import RefusedError
 from rehearsal.placeholders import with_placeholders
 from rehearsal.processes import ProcessError
-from rehearsal.program import ProgramError, declare
+from rehearsal.program import Declaration, ProgramError, declare
 from rehearsal.review import Review, Split, markdown
 from rehearsal.runtime import Runtime, new_folder
 from rehearsal.scenes import canary
@@ -88,26 +88,32 @@ def _review(stack: str, base: Base, overrides: Mapping[str, str], requests: int)
         return Review(stack=stack, problems=(f"{type(error).__name__}: {error}",))
     problems = [str(violation) for violation in violations(declaration)]
     try:
-        before = resources_of(base, stack)
+        changes = _changes(base, declaration)
     except BaseError as error:
-        before = None
+        changes = None
         problems.append(str(error))
     split = None
     if requests and declaration.config.get("petmesh:canaryVersion"):
         _progress(f"{stack}: rehearsing its canary with {requests:,} requests")
         split = asyncio.run(_rehearse(stack, overrides, requests))
         problems.extend(split.problems)
-    resources = declaration.resources
     return Review(
         stack=stack,
-        declared=sum(resource.custom for resource in resources),
+        declared=sum(resource.custom for resource in declaration.resources),
         rules=len(RULES),
-        compared=before is not None,
-        differences=() if before is None else differences(before, resources),
-        built=built_anew(resources, changed_files(base)) if before else {},
+        compared=changes is not None,
+        differences=changes or (),
         split=split,
         problems=tuple(problems),
     )
+
+
+def _changes(base: Base, declaration: Declaration) -> tuple[Difference, ...]:
+    before, after = declaration_of(base, declaration.stack), declaration.resources
+    if not before.resources:
+        return differences((), after)
+    built = built_anew(after, changed_files(base))
+    return (*differences(before.resources, after, built), *outputs(before, declaration))
 
 
 async def _rehearse(stack: str, overrides: Mapping[str, str], requests: int) -> Split:

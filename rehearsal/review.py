@@ -4,15 +4,17 @@ Everything that a change can put into it stands in a code block that it can't en
 is mentioned and nothing is linked or loaded by it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from policy.rules import without_userinfo
 from rehearsal.difference import Difference
+from rehearsal.program import STACK_TYPE
 
 # A comment's mark, by which a later report takes its place.
 MARK = "<!-- petmesh: pull request preview -->"
 # What a reader takes in, and what one comment of GitHub's takes: 65,536 characters.
-LINES, NAMES, LIMIT = 40, 8, 60_000
+LINES, NAMES, LIMIT = 60, 8, 60_000
 _FENCE = "```"
 
 
@@ -48,8 +50,7 @@ class Review:
         declared: how many resources it declares, components left aside.
         rules: how many guard-rails it was held against.
         compared: whether the base could be asked.
-        differences: from the base.
-        built: the images that are built anew from changed files, with those files.
+        differences: from the base, the stack's outputs among them.
         split: the rehearsed canary; none where the stack has none.
         problems: what must be mended.
     """
@@ -59,7 +60,6 @@ class Review:
     rules: int = 0
     compared: bool = False
     differences: tuple[Difference, ...] = ()
-    built: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     split: Split | None = None
     problems: tuple[str, ...] = ()
 
@@ -87,11 +87,12 @@ def markdown(reviews: Iterable[Review], base: str, commit: str) -> str:
 def _stack(review: Review, base: str) -> list[str]:
     lines: list[str] = []
     if review.declared:
-        changes = len(review.differences)
-        told = f"{changes or 'none'} changed against {base}" if review.compared else "not compared"
+        told = _count(review.differences, base) if review.compared else "not compared"
         lines += [f"{review.declared} resources declared, {told}.", ""]
-    if changed := [*_grouped(review.differences), *_built(review.built)]:
-        lines += _block(changed, "diff")
+    if review.differences:
+        lines += _block(_grouped(review.differences), "diff")
+    if any(each.change == "~" and each.type != STACK_TYPE for each in review.differences):
+        lines += ["An update or a replacement (`~`)? The engine's preview alone knows.", ""]
     if review.problems:
         lines += ["**To be mended:**", "", *_block(review.problems, "text")]
     elif review.rules:
@@ -101,27 +102,29 @@ def _stack(review: Review, base: str) -> list[str]:
     return lines
 
 
+def _count(differences: Sequence[Difference], base: str) -> str:
+    """How much changed, outputs aside."""
+    resources = [each for each in differences if each.type != STACK_TYPE]
+    told = f"{len(resources) or 'none'} changed against {base}"
+    if len(resources) < len(differences):
+        told += f", {'and' if resources else 'but'} the outputs"
+    return told
+
+
 def _grouped(differences: Sequence[Difference]) -> list[str]:
-    """A line for each change, and one for all that come or go of one kind."""
-    lines = [str(each) for each in differences if each.change == "~"]
-    for sign in ("+", "-"):
+    """What goes, what comes, what changes; those of a kind that say no more share a line."""
+    lines: list[str] = []
+    for sign in ("-", "+"):
+        lines += [str(each) for each in differences if each.change == sign and each.note]
         names: dict[str, list[str]] = {}
         for each in differences:
-            if each.change == sign:
+            if each.change == sign and not each.note:
                 names.setdefault(each.kind, []).append(each.name)
         for kind, found in names.items():
             count = f"{len(found)} " if len(found) > 1 else ""
             more = f" and {len(found) - NAMES} more" if len(found) > NAMES else ""
             lines.append(f"{sign} {count}{kind} {', '.join(found[:NAMES])}{more}")
-    return lines
-
-
-def _built(built: Mapping[str, Sequence[str]]) -> list[str]:
-    return [
-        f"~ Image {name}: built anew from {files[0]}"
-        + (f" and {len(files) - 1} more files" if len(files) > 1 else "")
-        for name, files in built.items()
-    ]
+    return [*lines, *(str(each) for each in differences if each.change == "~")]
 
 
 def _split(split: Split) -> str:
@@ -141,5 +144,5 @@ def _block(lines: Sequence[str], language: str) -> list[str]:
 
 
 def _inline(text: str) -> str:
-    """Text on one line that can't end a code block."""
-    return " ".join(text.split()).replace("`", "'")
+    """Text on one line that can't end a code block and tells no password of a URL."""
+    return without_userinfo(" ".join(text.split())).replace("`", "'")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.basis import BaseError, base_of, changed_files, resources_of
-from rehearsal.difference import differences
+from rehearsal.basis import BaseError, base_of, changed_files, declaration_of
+from rehearsal.difference import compare, outputs
 from rehearsal.program import declare
 
 MAIN = """
@@ -40,16 +40,30 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def test_the_base_declares_by_its_own_code(checkout: Path) -> None:
-    here = declare("one", root=checkout).resources
+    here = declare("one", root=checkout)
     with base_of("main", checkout) as base:
-        (change,) = differences(resources_of(base, "one"), here)
-        assert resources_of(base, "two") == ()
+        (change,) = compare(declaration_of(base, "one"), here)
+        assert declaration_of(base, "two").resources == ()
         assert changed_files(base, checkout) == ["Pulumi.two.yaml", "parts.py"]
         assert base.root.exists()
     assert str(change) == "~ ConfigMap words: data.word old -> new"
     assert not base.root.exists()
     listed = ["git", "-C", str(checkout), "worktree", "list"]
     assert len(subprocess.check_output(listed, text=True).splitlines()) == 1
+
+
+def test_what_the_engine_is_asked_for_is_compared_too(checkout: Path) -> None:
+    kept = MAIN.replace("})", "}, opts=pulumi.ResourceOptions(protect=True))")
+    (checkout / "__main__.py").write_text(f"import pulumi{kept}pulumi.export('word', WORD)\n")
+    git(checkout, "commit", "--all", "--message=protect")
+    (checkout / "__main__.py").write_text(f"{MAIN}\nimport pulumi\npulumi.export('word', 'x')\n")
+    here = declare("one", root=checkout)
+    with base_of("HEAD", checkout) as base:
+        there = declaration_of(base, "one")
+    (change,) = compare(there, here)
+    assert str(change) == "~ ConfigMap words: options.protect true -> false"
+    (change,) = outputs(there, here)
+    assert str(change) == "~ Stack one: outputs.word new -> x"
 
 
 def test_the_base_is_where_the_branches_parted(checkout: Path) -> None:
@@ -81,6 +95,6 @@ def test_a_base_that_refuses_says_why_in_one_line(checkout: Path) -> None:
     (checkout / "parts.py").write_text("raise ValueError('no words\\nat all')\n")
     git(checkout, "commit", "--all", "--message=broken")
     with base_of("HEAD", checkout) as base, pytest.raises(BaseError) as refused:
-        resources_of(base, "one")
+        declaration_of(base, "one")
     (line,) = str(refused.value).splitlines()
     assert line.startswith("HEAD can't declare one: ")

@@ -26,8 +26,8 @@ def test_a_change_of_config_is_reported(tmp_path: Path) -> None:
     arguments = ["--requests", "0", "--stacks", "local", "--output", str(output)]
     assert pullrequest.main([*arguments, "--config", "canaryWeight=25"]) == 0
     report = output.read_text()
-    assert "1 changed against `main` (0000000)." in report
-    assert "```diff\n~ VirtualService petdetailsservice: weight 0 -> 25\n```" in report
+    assert "1 changed against `main` (0000000), and the outputs." in report
+    assert "```diff\n~ VirtualService petdetailsservice: weight 0 -> 25\n~ Stack local: " in report
     assert "rules, nothing to mend." in report
 
 

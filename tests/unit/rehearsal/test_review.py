@@ -47,6 +47,8 @@ def test_a_change_of_weight_is_a_line() -> None:
 ~ VirtualService petdetailsservice: weight 10 -> 25
 ```
 
+An update or a replacement (`~`)? The engine's preview alone knows.
+
 Guard-rails: 18 rules, nothing to mend.
 
 Rehearsed through Envoy: `petdetailsservice-v2` is to get 25%, and got 24.7% of 2,000 requests \
@@ -60,22 +62,40 @@ def test_what_comes_and_goes_is_grouped_by_kind_and_cut() -> None:
     gone = Difference("-", "kubernetes:core/v1:Service", "s")
     text = report(Review(stack="dev", declared=9, compared=True, differences=(*pods, gone)))
     assert "\n+ 20 Deployment d0, d1, d2, d3, d4, d5, d6, d7 and 12 more\n" in text
-    assert "\n- Service s\n" in text
+    assert "```diff\n- Service s\n+ 20" in text
     assert "21 changed" in text
 
 
-def test_many_changes_are_cut() -> None:
-    changes = tuple(weight(f"r{number}") for number in range(52))
-    text = report(Review(stack="dev", declared=9, compared=True, differences=changes))
-    assert text.count("~ VirtualService") == 40
-    assert "\nand 12 more\n```" in text
+def test_what_comes_with_more_to_say_has_a_line_of_its_own() -> None:
+    type_ = "gcp:projects/iAMMember:IAMMember"
+    members = tuple(Difference("+", type_, name, note=f"r for {name}") for name in ("a", "b"))
+    text = report(Review(stack="dev", declared=9, compared=True, differences=members))
+    assert "\n+ IAMMember a: r for a\n+ IAMMember b: r for b\n" in text
 
 
-def test_an_image_of_other_sources_is_built_anew() -> None:
-    built = {"petservice-v1-image": ["apps/petservice/api.py", "apps/requirements.txt"]}
-    text = report(Review(stack="dev", declared=9, compared=True, built=built))
-    assert "~ Image petservice-v1-image: built anew from apps/petservice/api.py and 1 more" in text
-    assert "none changed" in text
+def test_many_changes_are_cut_but_hide_nothing_that_goes() -> None:
+    changes = tuple(weight(f"r{number}") for number in range(72))
+    gone = Difference("-", "kubernetes:core/v1:Service", "s")
+    text = report(Review(stack="dev", declared=9, compared=True, differences=(*changes, gone)))
+    assert "```diff\n- Service s\n" in text
+    assert text.count("~ VirtualService") == 59
+    assert "\nand 13 more\n```" in text
+
+
+def test_outputs_are_told_but_are_no_resource() -> None:
+    fields = (("outputs.url", "http://a", "https://a"),)
+    outputs = Difference("~", "pulumi:pulumi:Stack", "dev", fields)
+    text = report(Review(stack="dev", declared=9, compared=True, differences=(outputs,)))
+    assert "9 resources declared, none changed against `main` (0123456), but the outputs." in text
+    assert "\n~ Stack dev: outputs.url http://a -> https://a\n" in text
+    text = report(Review(stack="dev", declared=9, compared=True, differences=(weight(), outputs)))
+    assert "1 changed against `main` (0123456), and the outputs." in text
+
+
+def test_a_urls_password_is_never_told() -> None:
+    address = "https://user:hunter2@charts.example.com/stable"
+    text = report(Review(stack="dev", problems=(f"ValueError: {address} is gone",)))
+    assert "ValueError: https://[secret]@charts.example.com/stable is gone" in text
 
 
 def test_what_must_be_mended_takes_the_place_of_a_good_verdict() -> None:
@@ -94,7 +114,6 @@ def test_a_change_cant_leave_its_code_block() -> None:
             compared=True,
             differences=(Difference("+", "a:b:C", evil), weight(evil)),
             problems=(evil,),
-            built={evil: [evil]},
             split=Split(workload=evil),
         )
     )
