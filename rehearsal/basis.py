@@ -139,7 +139,7 @@ def _resource(fields: Mapping[str, Any]) -> Resource:
 def _dump(stack: str, root: Path) -> Mapping[str, Any]:
     """What another checkout declares; its modules are found there alone."""
     sys.path[:] = [str(root), *(each for each in sys.path if Path(each).resolve() != ROOT)]
-    overrides = with_placeholders(stack, {}, root)
+    overrides = with_placeholders(stack, {}, root, encrypted=True)
     declaration = declare(stack, overrides, root=root)
     return {
         "resources": [

@@ -81,7 +81,8 @@ def _count(text: str) -> int:
 def _review(stack: str, base: Base, overrides: Mapping[str, str], requests: int) -> Review:
     _progress(f"{stack}: declaring it, here and at {base.commit[:7]}")
     try:
-        declaration = declare(stack, with_placeholders(stack, overrides))
+        overrides = with_placeholders(stack, overrides, encrypted=True)
+        declaration = declare(stack, overrides)
     except ProgramError as error:
         return Review(stack=stack, problems=tuple(str(error).splitlines()))
     except Exception as error:  # noqa: BLE001 (whatever the program under review raises)

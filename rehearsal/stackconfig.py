@@ -26,7 +26,7 @@ def stacks(root: Path = ROOT) -> list[str]:
 
 
 def stack_config(
-    stack: str, overrides: Mapping[str, str], root: Path = ROOT
+    stack: str, overrides: Mapping[str, str], root: Path = ROOT, *, placeholder: str = ""
 ) -> tuple[dict[str, str], set[str]]:
     """Merge the project's defaults, the stack's file and overrides; the later wins.
 
@@ -34,6 +34,8 @@ def stack_config(
         stack: the stack's name; its file is Pulumi.<stack>.yaml.
         overrides: values by key; a key without a namespace is the project's own.
         root: the folder of Pulumi.yaml.
+        placeholder: what takes the place of an encrypted value that has no default; with none, an
+            encrypted value is refused.
 
     Returns:
         Every value as the string that a program sees (a list or map is JSON), by full key; and
@@ -41,7 +43,7 @@ def stack_config(
 
     Raises:
         StackConfigError: the stack has no file, a key is malformed, or a value is encrypted
-            (its key is the real engine's) and not overridden.
+            (its key is the real engine's), not overridden and without a placeholder.
     """
     path = root / f"Pulumi.{stack}.yaml"
     if not path.is_file():
@@ -58,7 +60,9 @@ def stack_config(
             )
         if isinstance(node, yaml.MappingNode) and _child(node, "secure") is not None:
             secret.add(key)
-            if key not in given:
+            if placeholder:
+                config.setdefault(key, placeholder)
+            elif key not in given:
                 raise StackConfigError(
                     f"{path.name}: {key} is encrypted for the real engine; give a value for it, "
                     f"such as --config {key}=..."

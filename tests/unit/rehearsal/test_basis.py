@@ -66,6 +66,24 @@ def test_what_the_engine_is_asked_for_is_compared_too(checkout: Path) -> None:
     assert str(change) == "~ Stack one: outputs.word new -> x"
 
 
+@pytest.mark.parametrize(
+    ("defaults", "word"), [("", "rehearsal"), ("config: {word: {default: usual}}\n", "usual")]
+)
+def test_what_is_encrypted_is_its_default_or_a_placeholder_and_secret(
+    checkout: Path, defaults: str, word: str
+) -> None:
+    (checkout / "Pulumi.yaml").write_text(f"name: tiny\nruntime: python\n{defaults}")
+    (checkout / "Pulumi.one.yaml").write_text("config: {tiny:word: {secure: v1:abc=}}\n")
+    (checkout / "parts.py").write_text(
+        "import pulumi\nWORD = pulumi.Config().require_secret('word')\n"
+    )
+    git(checkout, "commit", "--all", "--message=encrypted")
+    with base_of("HEAD", checkout) as base:
+        (resource,) = declaration_of(base, "one").resources
+    assert resource.inputs["data"] == {"word": word}
+    assert resource.secret_inputs == {"data.word"}
+
+
 def test_the_base_is_where_the_branches_parted(checkout: Path) -> None:
     git(checkout, "stash", "--include-untracked")
     git(checkout, "switch", "main")

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rehearsal import pullrequest
 from rehearsal.basis import Base
@@ -43,6 +44,22 @@ def test_what_breaks_a_guard_rail_fails_the_command(capsys: pytest.CaptureFixtur
 def test_a_stack_that_refuses_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert pullrequest.main(["--stacks", "local", "--config", "canaryWeight=101"]) == 1
     assert "```text\ncanaryWeight = 101: must be" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_an_encrypted_value_ends_no_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = yaml.compose("{petmesh:dogApiPath: {secure: v1:abc=}}", Loader=yaml.SafeLoader)
+    assert isinstance(config, yaml.MappingNode)
+    nodes = [(str(key.value), value) for key, value in config.value]
+
+    def encrypted(_: Path) -> list[tuple[str, yaml.Node]]:
+        return nodes
+
+    monkeypatch.setattr("rehearsal.stackconfig._stack_nodes", encrypted)
+    assert pullrequest.main(["--requests", "0", "--stacks", "local"]) == 0
+    assert "changed against `main`" in capsys.readouterr().out
 
 
 def test_a_base_that_isnt_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
