@@ -96,6 +96,7 @@ def declaration_of(base: Base, stack: str) -> Declaration:
     except subprocess.TimeoutExpired as error:
         raise BaseError(f"{base.name} takes more than {_SECONDS} s to declare {stack}") from error
     if done.returncode:
+        sys.stderr.write(done.stderr)
         why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise BaseError(f"{base.name} can't declare {stack}: {why}")
     return _declaration(stack, json.loads(done.stdout))

@@ -109,10 +109,13 @@ def test_a_base_that_git_doesnt_know_is_named(checkout: Path, name: str) -> None
     assert name in str(refused.value)
 
 
-def test_a_base_that_refuses_says_why_in_one_line(checkout: Path) -> None:
+def test_a_base_that_refuses_says_why_in_one_line_and_where_in_the_log(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (checkout / "parts.py").write_text("raise ValueError('no words\\nat all')\n")
     git(checkout, "commit", "--all", "--message=broken")
     with base_of("HEAD", checkout) as base, pytest.raises(BaseError) as refused:
         declaration_of(base, "one")
     (line,) = str(refused.value).splitlines()
     assert line.startswith("HEAD can't declare one: ")
+    assert "parts.py" in capsys.readouterr().err

@@ -1,7 +1,8 @@
 """The command that reviews a change; what it measures is a traffic test."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,12 @@ import yaml
 
 from rehearsal import pullrequest
 from rehearsal.basis import Base
+from rehearsal.program import Declaration
+from rehearsal.scenes.scene import Scene
+from rehearsal.scenes.stage import Stage
+from rehearsal.session import Session
 from rehearsal.stackconfig import ROOT
+from tests.unit.declared import local
 
 
 @pytest.fixture
@@ -60,6 +66,85 @@ def test_an_encrypted_value_ends_no_report(
     monkeypatch.setattr("rehearsal.stackconfig._stack_nodes", encrypted)
     assert pullrequest.main(["--requests", "0", "--stacks", "local"]) == 0
     assert "changed against `main`" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("measured", "share"),
+    [([150, 260], 0.26), ([260, 150], 0.26), ([150, 155], 0.155)],
+    ids=["outside by chance", "inside at once", "outside again"],
+)
+@pytest.mark.usefixtures("unchanged")
+def test_a_share_that_is_outside_is_measured_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    measured: list[int],
+    share: float,
+) -> None:
+    async def nothing(_: Session) -> None:
+        pass
+
+    async def play(_: Stage, weights: Sequence[int], requests: int) -> Scene:
+        return _scene(measured.pop(0), weights[0], requests)
+
+    monkeypatch.setattr(Session, "start", nothing)
+    # Whatever the stack exports.
+    monkeypatch.setattr(Session, "declaration", replace(local(canaryWeight="25"), outputs={}))
+    monkeypatch.setattr(pullrequest, "learn_answers", nothing)
+    monkeypatch.setattr(pullrequest.canary, "play", play)
+    arguments = ["--requests", "1000", "--stacks", "local", "--config", "canaryWeight=25"]
+    assert pullrequest.main(arguments) == (share < 0.2)
+    assert f"is to get 25%, and got {share:.1%} of 1,000 requests" in capsys.readouterr().out
+
+
+def _scene(answers: int, weight: int, requests: int) -> Scene:
+    step = {
+        "weight": weight,
+        "requests": requests,
+        "failures": 0,
+        "answers": {"v1": requests - answers, "v2": answers},
+        "share": answers / requests,
+        "interval": [206, 296],
+    }
+    problems = () if 206 <= answers <= 296 else ("the canary's share is outside",)
+    return Scene("canary", "", (), (), data={"steps": [step]}, problems=problems)
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_program_that_crashes_is_reported_and_where_is_for_the_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def declare(*_: object) -> Declaration:
+        raise KeyError("x")
+
+    monkeypatch.setattr(pullrequest, "declare", declare)
+    assert pullrequest.main(["--stacks", "local"]) == 1
+    said = capsys.readouterr()
+    assert "```text\nKeyError: 'x'\n```" in said.out
+    assert f'File "{__file__}"' in said.err
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_rehearsal_that_crashes_leaves_the_rest_of_the_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def start(_: Session) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr(Session, "start", start)
+    assert pullrequest.main(["--stacks", "local", "--config", "canaryWeight=25"]) == 1
+    said = capsys.readouterr()
+    assert "```text\nrehearsal: KeyError: 'x'\n```" in said.out
+    assert "weight 0 -> 25" in said.out
+    assert f'File "{__file__}"' in said.err
+
+
+@pytest.mark.parametrize("output", ["/nowhere/report.md", "/"])
+def test_an_output_that_cant_be_written_is_said_before_the_work(
+    output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pullrequest.main(["--output", output]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"pr-report: OUTPUT = {output}: must be a file in a folder")
 
 
 def test_a_base_that_isnt_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
