@@ -165,6 +165,17 @@ def test_what_comes_with_a_secret_is_told_by_its_name_alone() -> None:
     assert told(nothing, replace(after, resources=(secret,))) == ["+ ServiceEntry it"]
 
 
+@pytest.mark.parametrize("path", ["spec.users[0]", "spec.users[0].name"])
+def test_an_items_secret_name_is_never_told(path: str) -> None:
+    def users(role: str) -> Declaration:
+        stack = with_spec("Users", users=[{"name": "hunter2", "role": role}])
+        [only] = stack.resources
+        return replace(stack, resources=(replace(only, secret_inputs=frozenset({path})),))
+
+    [line] = told(users("a"), users("b"))
+    assert line.startswith("~ Users it: users[0]")
+
+
 def test_the_order_of_routes_is_told() -> None:
     def routes(*names: str) -> Declaration:
         return with_spec("VirtualService", http=[{"name": name} for name in names])
