@@ -1,24 +1,24 @@
-"""What runs: images by digest, from bases by digest, and charts by exact version."""
+"""What runs: images by digest, built from images by digest, and charts by exact version."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from policy.dockerfile import images
 from policy.podspec import containers, pod
 from policy.rules import Subject, Trouble, resource_rule
 from policy.values import UNKNOWN, at, entries
 
 # Where Dockerfiles' paths start: the engine runs the program there.
 ROOT: Final = Path(__file__).resolve().parents[1]
-_DIGEST: Final = re.compile(r"@sha256:[0-9a-f]{64}$")
+_DIGEST: Final = re.compile(r"[^\s$]+@sha256:[0-9a-f]{64}")
 # Semantic Versioning, as Helm reads it: a range such as ^1.31 or 1.x is none.
 _VERSION: Final = re.compile(r"v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
-_FROM: Final = re.compile(
-    r"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", re.IGNORECASE | re.MULTILINE
-)
-_ARGUMENT: Final = re.compile(r"^\s*ARG\s+(\w+)=(\S+)", re.IGNORECASE | re.MULTILINE)
-_CHARTS: Final = ("kubernetes:helm.sh/v3:Release", "kubernetes:helm.sh/v4:Chart")
+_SECURE: Final = ("https://", "oci://")
+# A program that renders a chart itself tells the engine neither the chart nor its version.
+_OPAQUE_CHARTS: Final = ("kubernetes:helm.sh/v2:Chart", "kubernetes:helm.sh/v3:Chart")
+CHARTS: Final = ("kubernetes:helm.sh/v3:Release", "kubernetes:helm.sh/v4:Chart")
 
 
 def _images(subject: Subject) -> Iterator[Trouble]:
@@ -28,7 +28,7 @@ def _images(subject: Subject) -> Iterator[Trouble]:
     # The gateways' images are istiod's choice: this stands for "what injection gives".
     for path, container in containers(*found):
         image = at(container, "image")
-        if image is not UNKNOWN and image != "auto" and not _DIGEST.search(str(image)):
+        if image is not UNKNOWN and image != "auto" and not _DIGEST.fullmatch(str(image)):
             mend = "name the image by digest, as in registry.example.com/app@sha256:…"
             yield Trouble(f"{path}.image", image, mend)
 
@@ -37,7 +37,8 @@ def _bases(subject: Subject) -> Iterator[Trouble]:
     if subject.type != "docker:index/image:Image":
         return
     dockerfile = at(subject.properties, "build.dockerfile")
-    if dockerfile is UNKNOWN:
+    arguments = entries(subject.properties, "build.args")
+    if dockerfile is UNKNOWN or UNKNOWN in arguments.values():
         return
     context = at(subject.properties, "build.context") or "."
     try:
@@ -46,33 +47,35 @@ def _bases(subject: Subject) -> Iterator[Trouble]:
         mend = "name a Dockerfile of this checkout, whose base image can be looked at"
         yield Trouble("build.dockerfile", dockerfile, mend)
         return
-    defaults: dict[str, str] = dict(_ARGUMENT.findall(text))
-    arguments = {**defaults, **entries(subject.properties, "build.args")}
-    stages: set[str] = {"scratch"}
-    for base, stage in _FROM.findall(text):
-        image = re.sub(r"\$\{?(\w+)\}?", lambda name: str(arguments.get(name[1], "")), base)
-        if image.lower() not in stages and not _DIGEST.search(image):
-            yield Trouble(f"{dockerfile}: FROM", image, "add the base image's digest, @sha256:…")
-        stages.add(stage.lower())
+    for instruction, image in images(text, arguments):
+        if not _DIGEST.fullmatch(image):
+            mend = "add the image's digest, @sha256:…"
+            yield Trouble(f"{dockerfile}: {instruction}", image, mend)
 
 
 def _charts(subject: Subject) -> Iterator[Trouble]:
-    if subject.type not in _CHARTS:
+    if subject.type in _OPAQUE_CHARTS:
+        mend = "use a Release or the Chart of helm.sh/v4, whose chart and version can be looked at"
+        yield Trouble("type", subject.type, mend)
+    if subject.type not in CHARTS:
         return
     chart, version = at(subject.properties, "chart"), at(subject.properties, "version")
     repository = at(subject.properties, "repositoryOpts.repo")
-    if UNKNOWN in (chart, version, repository):
-        return
-    address = str(repository or chart)
-    in_folder = "://" not in address
-    if address.startswith("http://"):
-        yield Trouble("repositoryOpts.repo", repository, "fetch charts over https:// or oci://")
     if at(subject.properties, "devel") is True:
         yield Trouble("devel", value=True, mend="remove it and name a version")
-    if in_folder or _DIGEST.search(address):
+    if UNKNOWN in (chart, version, repository) or (not repository and _in_folder(str(chart))):
         return
-    if not _VERSION.fullmatch(str(version or "")):
+    # A chart that is an address itself needs no repository.
+    field = "chart" if "://" in str(chart) else "repositoryOpts.repo"
+    address = at(subject.properties, field)
+    if not str(address).startswith(_SECURE):
+        yield Trouble(field, address, "fetch charts over https:// or oci://")
+    if not _VERSION.fullmatch(str(version or "")) and not _DIGEST.fullmatch(str(chart)):
         yield Trouble("version", version, f"name the exact version of the chart {chart}")
+
+
+def _in_folder(chart: str) -> bool:
+    return chart.startswith(("./", "../", "/")) or (ROOT / chart).exists()
 
 
 RULES = (
@@ -83,7 +86,7 @@ RULES = (
     ),
     resource_rule(
         "base-images-by-digest",
-        "Images are built from bases by digest.",
+        "Images are built from images by digest, and by a syntax by digest where one is named.",
         _bases,
     ),
     resource_rule(

@@ -72,7 +72,7 @@ BROKEN: list[Case] = [
             (
                 "build.args",
                 {"BASE_IMAGE": "python:3.13"},
-                'apps/petservice/Dockerfile: FROM is "python:3.13": add the base image\'s digest',
+                'apps/petservice/Dockerfile: FROM is "python:3.13": add the image\'s digest',
             ),
             ("build.dockerfile", "nowhere/Dockerfile", "name a Dockerfile of this checkout"),
         )
@@ -84,6 +84,7 @@ BROKEN: list[Case] = [
             ("version", "^1.31.1", 'version is "^1.31.1": name the exact version'),
             ("version", "1.31", 'version is "1.31"'),
             ("repositoryOpts.repo", "http://charts.example.com", "over https:// or oci://"),
+            ("repositoryOpts.repo", ABSENT, "repositoryOpts.repo is not set: fetch charts over"),
             ("devel", True, "devel is true: remove it"),
         )
     ),

@@ -1,10 +1,35 @@
 """Resources that no stack has: what a rule refuses of them, and what it lets pass."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from rehearsal.program import UNKNOWN, Resource
 from tests.unit.policy.judged import BUDGET, closed, container, istio, resource, workload
 
 HEX = "0" * 64
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+STRICT = istio("PeerAuthentication", "security", mtls={"mode": "STRICT"})
+PRIVATE = {"enablePrivateEndpoint": False, "enablePrivateNodes": True}
+OFFICE = {"cidrBlocks": [{"cidrBlock": "203.0.113.0/24"}, {"cidrBlock": "10.0.0.0/8"}]}
+OWN = {"serviceAccount": "nodes@pets.iam.gserviceaccount.com"}
+
+
+def cluster(**fields: Any) -> Resource:  # noqa: ANN401 (data)
+    """A cluster that nobody outside of its network reaches, with some fields given."""
+    private = {"enablePrivateEndpoint": True, "enablePrivateNodes": True}
+    given = {"privateClusterConfig": private} | fields
+    return resource("gcp:container/cluster:Cluster", "made", **given)
+
+
+def mesh_namespace(labels: Mapping[str, str]) -> list[Resource]:
+    """The namespace pets with some labels, its networks closed and nobody allowed in."""
+    metadata = {"name": "pets", "labels": {**RESTRICTED, **labels}}
+    return [
+        resource("kubernetes:core/v1:Namespace", metadata=metadata),
+        closed("pets"),
+        istio("AuthorizationPolicy", "security"),
+    ]
+
 
 # What no stack has, and no stack may have.
 REFUSED: dict[str, tuple[str, list[Resource], str]] = {
@@ -25,14 +50,23 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
     ),
     "an autopilot cluster on the default account": (
         "nodes-have-their-own-account",
-        [
-            resource(
-                "gcp:container/cluster:Cluster",
-                enableAutopilot=True,
-                privateClusterConfig={"enablePrivateEndpoint": True, "enablePrivateNodes": True},
-            )
-        ],
+        [cluster(enableAutopilot=True)],
         "clusterAutoscaling.autoProvisioningDefaults.serviceAccount is not set",
+    ),
+    "a chart of a repository that isn't named": (
+        "charts-by-version",
+        [resource("kubernetes:helm.sh/v3:Release", chart="bitnami/nginx", version="1.2.3")],
+        "repositoryOpts.repo is not set: fetch charts over https:// or oci://",
+    ),
+    "a chart in clear": (
+        "charts-by-version",
+        [resource("kubernetes:helm.sh/v4:Chart", chart="http://a.com/a.tgz", version="1.2.3")],
+        'chart is "http://a.com/a.tgz": fetch',
+    ),
+    "a chart that no rule can look at": (
+        "charts-by-version",
+        [resource("kubernetes:helm.sh/v3:Chart")],
+        "use a Release",
     ),
     "a cron job's pod": (
         "pods-restricted",
@@ -111,9 +145,6 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
     ),
 }
 
-PRIVATE = {"enablePrivateEndpoint": False, "enablePrivateNodes": True}
-OFFICE = {"cidrBlocks": [{"cidrBlock": "203.0.113.0/24"}]}
-OWN = {"serviceAccount": "nodes@pets.iam.gserviceaccount.com"}
 RULE_WITH_SUBSETS = istio(
     "DestinationRule",
     "networking",
@@ -138,8 +169,7 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
     "authorized networks": (
         "control-plane-is-not-public",
         [
-            resource(
-                "gcp:container/cluster:Cluster",
+            cluster(
                 nodeConfig=OWN,
                 privateClusterConfig=PRIVATE,
                 masterAuthorizedNetworksConfig=OFFICE,
@@ -159,9 +189,12 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
             )
         ],
     ),
-    "a folder of charts": (
+    "folders of charts": (
         "charts-by-version",
-        [resource("kubernetes:helm.sh/v3:Release", chart="./charts/base")],
+        [
+            resource("kubernetes:helm.sh/v3:Release", chart="./charts/base"),
+            resource("kubernetes:helm.sh/v3:Release", chart="tests/unit"),
+        ],
     ),
     "a chart by digest": (
         "charts-by-version",
@@ -199,7 +232,8 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
                     env=[
                         {"name": "DOG_API_KEY", "valueFrom": {"secretKeyRef": {"name": "dogs"}}},
                         {"name": "TOKEN_COUNT", "value": "3"},
-                    ]
+                    ],
+                    args=["--api-key=$(DOG_API_KEY)", "--token-file=/run/token"],
                 )
             ),
             BUDGET,
@@ -258,13 +292,9 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
                 "out",
                 metadata={"name": "out", "labels": RESTRICTED},
             ),
-            resource(
-                "kubernetes:core/v1:Namespace",
-                metadata={"name": "pets", "labels": {"istio-injection": "enabled", **RESTRICTED}},
-            ),
-            istio("AuthorizationPolicy", "security"),
             closed("out"),
-            closed("pets"),
+            *mesh_namespace({"istio-injection": "enabled"}),
+            STRICT,
         ],
     ),
     "a namespace that is closed but for DNS": (
@@ -280,7 +310,12 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
                 spec={
                     "podSelector": {},
                     "policyTypes": ["Ingress", "Egress"],
-                    "egress": [{"ports": [{"protocol": "UDP", "port": 53}]}],
+                    "egress": [
+                        {
+                            "to": [{"namespaceSelector": {"matchLabels": {"dns": "here"}}}],
+                            "ports": [{"protocol": "UDP", "port": 53}],
+                        }
+                    ],
                 },
             ),
         ],
