@@ -19,7 +19,13 @@ BROKEN: list[Case] = [
         for field, value, text in (
             ("member", "allUsers", 'member is "allUsers": name a user, group or service account'),
             ("member", "allAuthenticatedUsers", "member is"),
+            ("member", "domain:example.com", "member is"),
+            ("member", "principalSet://iam.googleapis.com/projects/1/pools/github/*", "member is"),
             ("role", "roles/owner", 'role is "roles/owner": grant a predefined role'),
+            ("role", "roles/writer", "role is"),
+            ("role", "roles/resourcemanager.projectIamAdmin", "grant it on the one account or"),
+            ("role", "roles/iam.securityAdmin", "role is"),
+            ("role", "roles/iam.serviceAccountTokenCreator", "role is"),
         )
     ),
     *(
@@ -48,8 +54,8 @@ BROKEN: list[Case] = [
             ),
             (
                 "masterAuthorizedNetworksConfig.cidrBlocks",
-                [{"cidrBlock": "0.0.0.0/1"}, {"cidrBlock": "128.0.0.0/1"}],
-                "cidrBlocks[0].cidrBlock",
+                [{"cidrBlock": f"{first}.0.0.0/8"} for first in range(224)],
+                "cidrBlocks[1].cidrBlock",
             ),
             (
                 "masterAuthorizedNetworksConfig.gcpPublicCidrsAccessEnabled",
@@ -57,6 +63,14 @@ BROKEN: list[Case] = [
                 "gcpPublicCidrsAccessEnabled is true: set it to false",
             ),
         )
+    ),
+    (
+        "control-plane-is-not-public",
+        "NodePool",
+        NODES,
+        "networkConfig",
+        {"enablePrivateNodes": False},
+        "networkConfig.enablePrivateNodes is false: set it to true",
     ),
     *(
         ("images-by-digest", "Deployment", "petservice-v1", f"{CONTAINER}.image", value, text)

@@ -48,6 +48,40 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
         [resource("gcp:artifactregistry/repositoryIamBinding:RepositoryIamBinding")],
         "use the IAMMember",
     ),
+    "an access list of a bucket": (
+        "iam-adds-members",
+        [resource("gcp:storage/bucketACL:BucketACL", roleEntities=["READER:allUsers"])],
+        "use a BucketIAMMember",
+    ),
+    "a pool within a cluster, on the default account": (
+        "nodes-have-their-own-account",
+        [cluster(nodePools=[{"nodeConfig": OWN}, {"nodeConfig": {}}])],
+        "nodePools[1].nodeConfig.serviceAccount is not set",
+    ),
+    "pools that a cluster makes by itself, on the default account": (
+        "nodes-have-their-own-account",
+        [cluster(nodeConfig=OWN, clusterAutoscaling={"enabled": True})],
+        "clusterAutoscaling.autoProvisioningDefaults.serviceAccount is not set",
+    ),
+    "a virtual machine on the default account": (
+        "nodes-have-their-own-account",
+        [
+            resource(
+                "gcp:compute/instanceTemplate:InstanceTemplate",
+                serviceAccount={"scopes": ["cloud-platform"]},
+            )
+        ],
+        "serviceAccount.email is not set",
+    ),
+    "a pool of public nodes within a cluster": (
+        "control-plane-is-not-public",
+        [
+            cluster(
+                nodePools=[{"nodeConfig": OWN, "networkConfig": {"enablePrivateNodes": False}}],
+            )
+        ],
+        "nodePools[0].networkConfig.enablePrivateNodes is false",
+    ),
     "an autopilot cluster on the default account": (
         "nodes-have-their-own-account",
         [cluster(enableAutopilot=True)],
@@ -175,6 +209,31 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
                 masterAuthorizedNetworksConfig=OFFICE,
             )
         ],
+    ),
+    "no address but its DNS endpoint": (
+        "control-plane-is-not-public",
+        [
+            cluster(
+                nodePools=[{"nodeConfig": OWN}],
+                privateClusterConfig=PRIVATE,
+                controlPlaneEndpointsConfig={"ipEndpointsConfig": {"enabled": False}},
+            ),
+            resource("gcp:container/nodePool:NodePool", nodeConfig=OWN),
+        ],
+    ),
+    "a role of roles on one account": (
+        "iam-adds-members",
+        [
+            resource(
+                "gcp:serviceaccount/iAMMember:IAMMember",
+                role="roles/iam.serviceAccountTokenCreator",
+                member="serviceAccount:a@pets.iam.gserviceaccount.com",
+            )
+        ],
+    ),
+    "a virtual machine without an account": (
+        "nodes-have-their-own-account",
+        [resource("gcp:compute/instance:Instance")],
     ),
     "an image that isn't pushed yet": (
         "images-by-digest",
