@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
+from policy.network import every_pod, is_policy
 from policy.rules import Subject, Trouble, resource_rule, stack_rule
-from policy.values import UNKNOWN, at, entries, items
+from policy.values import UNKNOWN, at, entries
 
-_INJECTION = "istio-injection"
+# Istio looks at the second where there is no first.
+_INJECTION, _REVISION = "istio-injection", "istio.io/rev"
+_ROOT_NAMESPACE = "istio-system"
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
@@ -23,6 +26,16 @@ def _restricted(subject: Subject) -> Iterator[Trouble]:
         yield Trouble(f"metadata.labels[{_ENFORCE}]", labels.get(_ENFORCE), mend)
 
 
+def _in_mesh(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, str, str]]:
+    """Each namespace whose pods get a sidecar, with the label that says so and its value."""
+    for each in filter(_is_namespace, subjects):
+        labels = entries(each.properties, "metadata.labels")
+        label = _INJECTION if _INJECTION in labels else _REVISION
+        value = str(labels.get(label, ""))
+        if value == "enabled" or (label == _REVISION and value):
+            yield each, label, value
+
+
 def _allow_nothing(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
     closed = {
         each.namespace
@@ -31,10 +44,9 @@ def _allow_nothing(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Troub
         and _allows_nothing(each)
     }
     mend = "add an AuthorizationPolicy with an empty spec to it: what none allows is refused then"
-    for each in filter(_is_namespace, subjects):
-        injected = at(each.properties, f"metadata.labels.{_INJECTION}") == "enabled"
-        if injected and each.name not in closed:
-            yield each, Trouble(f"metadata.labels.{_INJECTION}", "enabled", mend)
+    for each, label, value in _in_mesh(subjects):
+        if each.name not in closed:
+            yield each, Trouble(f"metadata.labels.{label}", value, mend)
 
 
 def _allows_nothing(policy: Subject) -> bool:
@@ -46,26 +58,43 @@ def _allows_nothing(policy: Subject) -> bool:
     )
 
 
-def _closed(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
-    closed = {
+def _strict(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
+    """Each namespace of the mesh that takes plaintext, as Istio has it where nothing says no.
+
+    Source:
+        https://istio.io/latest/docs/concepts/security/#peer-authentication
+    """
+    strict = {
         each.namespace
         for each in subjects
-        if (each.api, each.kind) == ("networking.k8s.io", "NetworkPolicy") and _closes(each)
+        if (each.api, each.kind) == ("security.istio.io", "PeerAuthentication")
+        and not at(each.properties, "spec.selector")
+        and at(each.properties, "spec.mtls.mode") in ("STRICT", UNKNOWN)
     }
-    mend = "add a NetworkPolicy to it with podSelector {} and policyTypes [Ingress, Egress]"
+    mend = (
+        "add a PeerAuthentication without a selector and with mtls.mode STRICT to it, or to "
+        f"{_ROOT_NAMESPACE} for the whole mesh: without one plaintext is taken too"
+    )
+    for each, label, value in _in_mesh(subjects):
+        if strict.isdisjoint((each.name, _ROOT_NAMESPACE)):
+            yield each, Trouble(f"metadata.labels.{label}", value, mend)
+
+
+def _closed(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
+    policies = [each for each in subjects if is_policy(each)]
     for each in filter(_is_namespace, subjects):
-        if each.name not in closed:
-            yield each, Trouble("metadata.name", each.name, mend)
+        for direction in ("Ingress", "Egress"):
+            if not any(_closes(policy, each.name, direction) for policy in policies):
+                mend = f"add a NetworkPolicy with podSelector {{}} and policyTypes [{direction}]"
+                yield each, Trouble(f"{direction} of every pod", "open", mend)
 
 
-def _closes(policy: Subject) -> bool:
-    """Whether a policy closes every pod of its namespace, both ways, and lets no caller in."""
+def _closes(policy: Subject, namespace: str, direction: str) -> bool:
+    """Whether a policy closes every pod of a namespace one way, but for what policies open."""
     spec = at(policy.properties, "spec")
-    return spec is UNKNOWN or (
-        not at(spec, "podSelector")
-        and {"Ingress", "Egress"} <= {*(at(spec, "policyTypes") or ())}
-        and not at(spec, "ingress")
-        and all(at(rule, "to") or at(rule, "ports") for _, rule in items(spec, "egress"))
+    types = at(spec, "policyTypes")
+    return policy.namespace == namespace and (
+        UNKNOWN in (spec, types) or (every_pod(spec) and direction in (types or ()))
     )
 
 
@@ -79,6 +108,11 @@ RULES = (
         "namespaces-allow-nothing",
         "A namespace of the mesh refuses what no AuthorizationPolicy allows.",
         _allow_nothing,
+    ),
+    stack_rule(
+        "namespaces-take-mutual-tls",
+        "A namespace of the mesh takes mutual TLS alone, by its own word or the whole mesh's.",
+        _strict,
     ),
     stack_rule(
         "namespaces-closed",

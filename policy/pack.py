@@ -2,7 +2,7 @@
 
 from pulumi_policy import Policy
 
-from policy import cluster, gcp, mesh, namespaces, pods, supply
+from policy import cluster, gcp, mesh, namespaces, network, pods, supply
 
 RULES: tuple[Policy, ...] = (
     *gcp.RULES,
@@ -10,5 +10,6 @@ RULES: tuple[Policy, ...] = (
     *pods.RULES,
     *cluster.RULES,
     *namespaces.RULES,
+    *network.RULES,
     *mesh.RULES,
 )

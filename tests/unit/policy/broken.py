@@ -10,6 +10,8 @@ CONTAINER = "spec.template.spec.containers[0]"
 CLUSTER, NODES = "gke-cluster", "gke-nodes"
 ROUTE = "petdetailsservice"
 HEX = "0" * 64
+BUDGET = {"selector": {"matchLabels": {"app": "petservice", "version": "v1"}}}
+PETSERVICE = {"source": {"principals": ["cluster.local/ns/pets/sa/petservice"]}}
 
 # rule, kind and name of a resource, its field, what is put there, what the message has to say.
 Case = tuple[str, str, str, str, Any, str]
@@ -220,7 +222,7 @@ BROKEN: list[Case] = [
                 'Namespace pets: metadata.labels.istio-injection is "enabled": add an',
             ),
             ("spec.action", "AUDIT", "Namespace pets: "),
-            ("spec.rules", [{"to": [{"operation": {"methods": ["GET"]}}]}], "Namespace pets: "),
+            ("spec.rules", [{"from": [PETSERVICE]}], "Namespace pets: "),
             ("metadata.namespace", "elsewhere", "Namespace pets: "),
         )
     ),
@@ -230,12 +232,29 @@ BROKEN: list[Case] = [
             (
                 "spec.podSelector",
                 {"matchLabels": {"app": "petservice"}},
-                'Namespace pets: metadata.name is "pets": add a NetworkPolicy to it with',
+                'Namespace pets: Ingress of every pod is "open": add a NetworkPolicy with',
             ),
-            ("spec.policyTypes", ["Ingress"], "Namespace pets: "),
-            ("spec.ingress", [ANYTHING], "Namespace pets: "),
-            ("spec.egress", [ANYTHING], "Namespace pets: "),
+            ("spec.policyTypes", ["Ingress"], "Namespace pets: Egress of every pod is"),
             ("metadata.namespace", "elsewhere", "Namespace pets: "),
+        )
+    ),
+    *(
+        ("paths-are-named", "NetworkPolicy", name, field, value, text)
+        for name, field, value, text in (
+            (
+                "petservice-paths",
+                "spec.egress",
+                [{"ports": [{"port": 443}]}],
+                "spec.egress[0].to is not set: say for whom it is",
+            ),
+            ("petservice-paths", "spec.egress", [ANYTHING], "spec.egress[0].to is not set"),
+            ("pets-default-deny", "spec.ingress", [ANYTHING], "spec.ingress[0].from is not set"),
+            (
+                "pets-default-deny",
+                "spec.egress",
+                [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}],
+                'spec.egress[0].to[0].ipBlock.cidr is "0.0.0.0/0": open it for the pods that need',
+            ),
         )
     ),
     *(

@@ -164,6 +164,31 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
         ],
         'enforce] is "baseline"',
     ),
+    "namespaces of the mesh that take plaintext": (
+        "namespaces-take-mutual-tls",
+        [
+            *mesh_namespace({"istio.io/rev": "stable"}),
+            istio(
+                "PeerAuthentication",
+                "security",
+                selector={"matchLabels": {"app": "tried"}},
+                mtls={"mode": "STRICT"},
+            ),
+        ],
+        'Namespace pets: metadata.labels.istio.io/rev is "stable": add a PeerAuthentication',
+    ),
+    "a revision's namespace that allows everything": (
+        "namespaces-allow-nothing",
+        [
+            resource(
+                "kubernetes:core/v1:Namespace",
+                metadata={"name": "pets", "labels": {"istio.io/rev": "stable", **RESTRICTED}},
+            ),
+            closed("pets"),
+            STRICT,
+        ],
+        'Namespace pets: metadata.labels.istio.io/rev is "stable": add an AuthorizationPolicy',
+    ),
     "no budget": ("workloads-have-a-budget", [workload()], "Deployment pets/tried:"),
     "no budget for a set": ("workloads-have-a-budget", [workload("StatefulSet")], "StatefulSet"),
     "a subset without a rule": (
@@ -354,6 +379,59 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
             closed("out"),
             *mesh_namespace({"istio-injection": "enabled"}),
             STRICT,
+        ],
+    ),
+    "mutual TLS by the whole mesh's word, and a namespace that opts out of its revision": (
+        "namespaces-take-mutual-tls",
+        [
+            *mesh_namespace({"istio.io/rev": "stable"}),
+            resource(
+                "kubernetes:security.istio.io/v1:PeerAuthentication",
+                metadata={"name": "default", "namespace": "istio-system"},
+                spec={"mtls": {"mode": "STRICT"}},
+            ),
+            resource(
+                "kubernetes:core/v1:Namespace",
+                "out",
+                metadata={
+                    "name": "out",
+                    "labels": {
+                        "istio-injection": "disabled",
+                        "istio.io/rev": "stable",
+                        **RESTRICTED,
+                    },
+                },
+            ),
+            closed("out"),
+        ],
+    ),
+    "a namespace that one policy closes each way": (
+        "namespaces-closed",
+        [
+            resource("kubernetes:core/v1:Namespace", metadata={"labels": RESTRICTED}),
+            *(
+                resource(
+                    "kubernetes:networking.k8s.io/v1:NetworkPolicy",
+                    direction,
+                    metadata={"name": direction.lower(), "namespace": "made"},
+                    spec={"podSelector": {"matchLabels": {}}, "policyTypes": [direction]},
+                )
+                for direction in ("Ingress", "Egress")
+            ),
+        ],
+    ),
+    "the outside, for the pods that need it": (
+        "paths-are-named",
+        [
+            resource(
+                "kubernetes:networking.k8s.io/v1:NetworkPolicy",
+                metadata={"namespace": "pets"},
+                spec={
+                    "podSelector": {"matchLabels": {"app": "gateway"}},
+                    "ingress": [{"ports": [{"port": 443}]}],
+                    "egress": [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}],
+                },
+            )
         ],
     ),
     "a namespace that is closed but for DNS": (
