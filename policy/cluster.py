@@ -3,25 +3,56 @@
 from collections.abc import Iterator
 
 from policy.rules import Subject, Trouble, resource_rule
-from policy.values import UNKNOWN, at, items
+from policy.values import UNKNOWN, at, entries, items
 
-# The one Service that may have an address of its own.
-_INGRESS = ("istio-ingress", "istio-ingressgateway")
+INGRESS_NAMESPACE = "istio-ingress"
+# What may have a public address: the ingress gateway, or the load balancer before it.
+_INGRESS = (INGRESS_NAMESPACE, "istio-ingressgateway")
+_LOAD_BALANCER = (INGRESS_NAMESPACE, "public")
+# Who can reach these is in the network already.
+# https://cloud.google.com/kubernetes-engine/docs/how-to/internal-load-balancing
+_INTERNAL_SERVICE = "networking.gke.io/load-balancer-type"
+_INTERNAL_GATEWAYS = ("gke-l7-rilb", "istio-waypoint")
+_BY_GATEWAY = "route to it from the ingress gateway"
 _RBAC = "rbac.authorization.k8s.io"
 _EVERYBODY = ("system:anonymous", "system:unauthenticated", "system:authenticated")
 
 
 def _public(subject: Subject) -> Iterator[Trouble]:
-    if (subject.api, subject.kind) != ("core", "Service"):
-        return
+    match subject.api, subject.kind:
+        case "core", "Service":
+            yield from _service(subject)
+        case "networking.k8s.io", "Ingress":
+            yield Trouble("kind", "Ingress", f"remove it, and {_BY_GATEWAY}")
+        case "gateway.networking.k8s.io", "Gateway":
+            gateway_class = at(subject.properties, "spec.gatewayClassName")
+            known = gateway_class in (UNKNOWN, *_INTERNAL_GATEWAYS)
+            if not known and (subject.namespace, subject.name) != _LOAD_BALANCER:
+                yield Trouble(
+                    "spec.gatewayClassName", gateway_class, f"remove it, and {_BY_GATEWAY}"
+                )
+        case _:
+            pass
+
+
+def _service(subject: Subject) -> Iterator[Trouble]:
     spec = at(subject.properties, "spec")
+    annotations = entries(subject.properties, "metadata.annotations")
     if at(spec, "type") == "NodePort" or at(spec, "externalIPs"):
         field = "type" if at(spec, "type") == "NodePort" else "externalIPs"
         mend = "make it a ClusterIP: the ingress gateway is the way in"
         yield Trouble(f"spec.{field}", at(spec, field), mend)
-    elif at(spec, "type") == "LoadBalancer" and (subject.namespace, subject.name) != _INGRESS:
-        mend = "make it a ClusterIP, and route to it from the ingress gateway"
-        yield Trouble("spec.type", "LoadBalancer", mend)
+    elif (
+        at(spec, "type") == "LoadBalancer"
+        and (subject.namespace, subject.name) != _INGRESS
+        and annotations.get(_INTERNAL_SERVICE) not in ("Internal", UNKNOWN)
+    ):
+        yield Trouble("spec.type", "LoadBalancer", f"make it a ClusterIP, and {_BY_GATEWAY}")
+
+
+def _lists(subject: Subject) -> Iterator[Trouble]:
+    if subject.api and subject.kind.endswith("List") and "items" in subject.properties:
+        yield Trouble("kind", subject.kind, "declare each of its objects as a resource of its own")
 
 
 def _rights(subject: Subject) -> Iterator[Trouble]:
@@ -45,12 +76,17 @@ def _rights(subject: Subject) -> Iterator[Trouble]:
 RULES = (
     resource_rule(
         "one-way-in",
-        "No Service but the ingress gateway's has an address outside of the cluster.",
+        "Nothing but the ingress gateway, or the load balancer before it, has a public address.",
         _public,
     ),
     resource_rule(
         "rights-are-named",
         "No role holds a wildcard, and nobody is bound to cluster-admin.",
         _rights,
+    ),
+    resource_rule(
+        "objects-stand-alone",
+        "Each object is a resource of its own: no rule looks into a list.",
+        _lists,
     ),
 )

@@ -19,6 +19,7 @@ from policy.values import UNKNOWN, at, plain, shown
 
 # A URL's user and password: up to the @, or to where the text was cut.
 _USERINFO = re.compile(r"""(?<=://)[^\s/?#"']*(?:@|(?=…))""")
+_PATCH = "Patch"
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,22 @@ class Subject:
 
     @property
     def kind(self) -> str:
-        """The last part of the type: `Deployment`."""
-        return self.type.rpartition(":")[2]
+        """The last part of the type, `Deployment`; a patch has the kind of what it patches."""
+        kind = self.type.rpartition(":")[2]
+        return kind.removesuffix(_PATCH) if self.api else kind
+
+    @property
+    def is_patch(self) -> bool:
+        """Whether it holds a part of a Kubernetes object that somebody else made."""
+        return bool(self.api) and self.type.endswith(_PATCH)
 
     @property
     def api(self) -> str:
         """The API group of a Kubernetes object, such as `apps`, `core` or `networking.istio.io`."""
         if not self.type.startswith("kubernetes:"):
             return ""
-        return self.type.split(":")[1].split("/")[0]
+        group, slash, _ = self.type.split(":")[1].partition("/")
+        return group if slash else "core"
 
     @property
     def name(self) -> str:
@@ -105,10 +113,14 @@ def resource_rule(name: str, description: str, check: ResourceCheck) -> Resource
 
 
 def stack_rule(name: str, description: str, check: StackCheck) -> StackValidationPolicy:
-    """A rule for resources together, judged by their outputs once all of them are known."""
+    """A rule for resources together, judged by their outputs once all of them are known.
+
+    It doesn't see patches: a part of an object neither keeps nor breaks what it asks of the whole.
+    """
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        for subject, trouble in check([_subject(each) for each in args.resources]):
+        subjects = map(_subject, args.resources)
+        for subject, trouble in check([each for each in subjects if not each.is_patch]):
             report(_message(subject, trouble), subject.urn)
 
     return StackValidationPolicy(name=name, description=description, validate=validate)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.program import UNKNOWN, Resource
-from tests.unit.policy.judged import BUDGET, closed, container, istio, resource, workload
+from tests.unit.policy.judged import BUDGET, POD, closed, container, istio, resource, workload
 
 HEX = "0" * 64
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -102,6 +102,37 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
         [resource("kubernetes:helm.sh/v3:Chart")],
         "use a Release",
     ),
+    "a patch of a pod": (
+        "pods-restricted",
+        [workload("DeploymentPatch", hostNetwork=True)],
+        "Deployment pets/tried: spec.template.spec.hostNetwork is true",
+    ),
+    "a pod as a custom resource": (
+        "pods-restricted",
+        [resource("kubernetes:v1:Pod", spec={**POD, "hostNetwork": True})],
+        "spec.hostNetwork is true",
+    ),
+    "a list of pods": (
+        "objects-stand-alone",
+        [resource("kubernetes:core/v1:PodList", items=[])],
+        'kind is "PodList": declare each of its objects',
+    ),
+    "an Ingress": (
+        "one-way-in",
+        [resource("kubernetes:networking.k8s.io/v1:Ingress", spec={})],
+        "remove it, and route to it from the ingress gateway",
+    ),
+    "a second load balancer": (
+        "one-way-in",
+        [
+            resource(
+                "kubernetes:gateway.networking.k8s.io/v1:Gateway",
+                metadata={"name": "public", "namespace": "pets"},
+                spec={"gatewayClassName": "gke-l7-global-external-managed"},
+            )
+        ],
+        'Gateway pets/public: spec.gatewayClassName is "gke-l7-global-external-managed"',
+    ),
     "a cron job's pod": (
         "pods-restricted",
         [workload("CronJob", "batch", hostNetwork=True)],
@@ -188,6 +219,18 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
             STRICT,
         ],
         'Namespace pets: metadata.labels.istio.io/rev is "stable": add an AuthorizationPolicy',
+    ),
+    "a namespace that is closed by a patch": (
+        "namespaces-closed",
+        [
+            resource("kubernetes:core/v1:Namespace", metadata={"labels": RESTRICTED}),
+            resource(
+                "kubernetes:networking.k8s.io/v1:NetworkPolicyPatch",
+                metadata={"namespace": "made"},
+                spec={"policyTypes": ["Ingress", "Egress"]},
+            ),
+        ],
+        "Egress of every pod is",
     ),
     "no budget": ("workloads-have-a-budget", [workload()], "Deployment pets/tried:"),
     "no budget for a set": ("workloads-have-a-budget", [workload("StatefulSet")], "StatefulSet"),
@@ -358,6 +401,20 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
                 spec={"type": "LoadBalancer"},
             )
         ],
+    ),
+    "an address within the network": (
+        "one-way-in",
+        [
+            resource(
+                "kubernetes:core/v1:Service",
+                metadata={"annotations": {"networking.gke.io/load-balancer-type": "Internal"}},
+                spec={"type": "LoadBalancer"},
+            )
+        ],
+    ),
+    "a custom resource whose kind ends as a list's": (
+        "objects-stand-alone",
+        [resource("kubernetes:example.com/v1:AllowList", spec={})],
     ),
     "named rights": (
         "rights-are-named",
