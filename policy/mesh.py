@@ -1,14 +1,19 @@
-"""The mesh: mutual TLS, hosts by name, callers by name, and routes that add up."""
+"""The mesh: mutual TLS, hosts by name, nothing outside but those, and routes that add up."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from policy.ranges import names_nobody
 from policy.rules import Subject, Trouble, resource_rule, stack_rule, unless
+from policy.supply import CHARTS
 from policy.values import UNKNOWN, at, entries, items
 
 _NETWORKING, _SECURITY = "networking.istio.io", "security.istio.io"
 _STRICT = ("STRICT",)
 _WHOLE = 100
+_REGISTRY = "REGISTRY_ONLY"
+_ISTIOD = re.compile(r"(?:^|/)istiod$")
 _IN_CLUSTER = ".svc.cluster.local"
 _NO_WILDCARD = "name each host: a wildcard opens what nobody looked at"
 
@@ -59,6 +64,9 @@ def _hosts(subject: Subject) -> Iterator[Trouble]:
         return
     if subject.kind == "ServiceEntry":
         yield from _wildcards(subject.properties, "spec.hosts")
+        for path, address in items(subject.properties, "spec.addresses"):
+            if names_nobody(address):
+                yield Trouble(path, address, "name the hosts' own addresses, or none")
     elif subject.kind == "Gateway":
         for path, server in items(subject.properties, "spec.servers"):
             yield from _wildcards(server, "hosts", f"{path}.")
@@ -75,21 +83,12 @@ def _wildcards(holder: Any, field: str, within: str = "") -> Iterator[Trouble]: 
             yield Trouble(f"{within}{path}", host, _NO_WILDCARD)
 
 
-def _callers(subject: Subject) -> Iterator[Trouble]:
-    if not _is(subject, _SECURITY, "AuthorizationPolicy"):
-        return
-    if at(subject.properties, "spec.action") not in (None, "ALLOW"):
-        return
-    for path, rule in items(subject.properties, "spec.rules"):
-        if rule == {}:
-            mend = "say who may do what: an empty rule allows everybody everything"
-            yield Trouble(path, rule, mend)
-        for inner, source in items(rule, "from"):
-            for field in ("principals", "namespaces", "requestPrincipals"):
-                for place, value in items(source, f"source.{field}"):
-                    if value == "*":
-                        mend = "name the callers' service accounts"
-                        yield Trouble(f"{path}.{inner}.{place}", value, mend)
+def _outbound(subject: Subject) -> Iterator[Trouble]:
+    mode, mend = "outboundTrafficPolicy.mode", "set it to REGISTRY_ONLY, and add a ServiceEntry"
+    if _is(subject, _NETWORKING, "Sidecar"):
+        yield from unless(subject.properties, f"spec.{mode}", (None, _REGISTRY), mend)
+    elif subject.type in CHARTS and _ISTIOD.search(str(at(subject.properties, "chart"))):
+        yield from unless(subject.properties, f"values.meshConfig.{mode}", (_REGISTRY,), mend)
 
 
 def _routes(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
@@ -173,9 +172,9 @@ RULES = (
         _hosts,
     ),
     resource_rule(
-        "callers-are-named",
-        "No AuthorizationPolicy allows everybody or everything.",
-        _callers,
+        "outside-is-registered",
+        "What no ServiceEntry names is not reached, for the mesh and for each of its Sidecars.",
+        _outbound,
     ),
     stack_rule(
         "routes-add-up",

@@ -2,7 +2,7 @@
 
 from pulumi_policy import Policy
 
-from policy import cluster, gcp, mesh, namespaces, network, pods, supply
+from policy import callers, cluster, gcp, mesh, namespaces, network, pods, supply
 
 RULES: tuple[Policy, ...] = (
     *gcp.RULES,
@@ -11,5 +11,6 @@ RULES: tuple[Policy, ...] = (
     *cluster.RULES,
     *namespaces.RULES,
     *network.RULES,
+    *callers.RULES,
     *mesh.RULES,
 )

@@ -9,6 +9,7 @@ ANYTHING: dict[str, str] = {}
 CONTAINER = "spec.template.spec.containers[0]"
 CLUSTER, NODES = "gke-cluster", "gke-nodes"
 ROUTE = "petdetailsservice"
+OUTBOUND = "values.meshConfig.outboundTrafficPolicy.mode"
 HEX = "0" * 64
 BUDGET = {"selector": {"matchLabels": {"app": "petservice", "version": "v1"}}}
 PETSERVICE = {"source": {"principals": ["cluster.local/ns/pets/sa/petservice"]}}
@@ -300,6 +301,7 @@ BROKEN: list[Case] = [
         for kind, name, field, value, text in (
             ("ServiceEntry", "dog-api", "spec.hosts", ["*"], 'spec.hosts[0] is "*": name each'),
             ("ServiceEntry", "dog-api", "spec.hosts", ["a.com", "*.a.com"], "spec.hosts[1] is"),
+            ("ServiceEntry", "dog-api", "spec.addresses", ["0.0.0.0/0"], "spec.addresses[0] is"),
             (
                 "Gateway",
                 "petmesh",
@@ -314,12 +316,46 @@ BROKEN: list[Case] = [
     *(
         ("callers-are-named", "AuthorizationPolicy", ROUTE, field, value, text)
         for field, value, text in (
-            ("spec.rules", [ANYTHING], "spec.rules[0] is {}: say who may do what"),
+            ("spec.rules", [ANYTHING], "spec.rules[0].from is not set: name the callers"),
             (
                 "spec.rules[0].from",
                 [{"source": {"principals": ["*"]}}],
                 'spec.rules[0].from[0].source.principals[0] is "*": name the callers',
             ),
+            *(
+                ("spec.rules[0].from", [{"source": source}], f"spec.rules[0].from[0].source{text}")
+                for source, text in (
+                    (ANYTHING, " is {}"),
+                    ({"notPrincipals": ["cluster.local/ns/pets/sa/other"]}, " is"),
+                    ({"principals": ["cluster.local/*"]}, ".principals[0] is"),
+                    ({"requestPrincipals": ["*"]}, ".requestPrincipals[0] is"),
+                    ({"ipBlocks": ["0.0.0.0/0"]}, ".ipBlocks[0] is"),
+                )
+            ),
+            ("spec.rules[0].from", ABSENT, "spec.rules[0].from is not set"),
+        )
+    ),
+    *(
+        (
+            "callers-are-named",
+            "AuthorizationPolicy",
+            "ingress-methods",
+            "spec.rules[0].to",
+            value,
+            "name the methods, hosts or paths that anybody may ask the ingress gateway for",
+        )
+        for value in (
+            [],
+            [{"operation": {"methods": ["*"]}}],
+            [{"operation": {"methods": ["GET"]}}, {"operation": {"paths": ["/*"]}}],
+        )
+    ),
+    *(
+        ("outside-is-registered", kind, name, field, value, "set it to REGISTRY_ONLY")
+        for kind, name, field, value in (
+            ("Sidecar", "petservice", "spec.outboundTrafficPolicy.mode", "ALLOW_ANY"),
+            ("Release", "istiod", OUTBOUND, "ALLOW_ANY"),
+            ("Release", "istiod", OUTBOUND, ABSENT),
         )
     ),
     *(

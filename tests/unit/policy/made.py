@@ -554,6 +554,23 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
             istio("AuthorizationPolicy", "security", action="DENY", rules=[{}]),
         ],
     ),
+    "callers by their tokens' issuer and by their addresses": (
+        "callers-are-named",
+        [
+            istio(
+                "AuthorizationPolicy",
+                "security",
+                rules=[
+                    {"from": [{"source": {"requestPrincipals": ["https://issuer.example.com/*"]}}]},
+                    {"from": [{"source": {"ipBlocks": ["203.0.113.0/24"]}}]},
+                ],
+            )
+        ],
+    ),
+    "a Sidecar that leaves the outside to the mesh": (
+        "outside-is-registered",
+        [istio("Sidecar", "networking", egress=[{"hosts": ["./*"]}])],
+    ),
     "a host's short name, a single target, weights not known yet": (
         "routes-add-up",
         [

@@ -24,6 +24,7 @@ STACKS: dict[str, Callable[[], Declaration]] = {
     "local": lambda: local(dogApiEnabled="true", canaryWeight="10", canaryMirrorPercent="5"),
     "local otherwise": local_otherwise,
     "a version that is given": with_v3,
+    "an egress gateway": lambda: local(dogApiEnabled="true", egressGateway="true"),
     "watched, with TLS": lambda: local(
         metrics="prometheus",
         grafana="true",

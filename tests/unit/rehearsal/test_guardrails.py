@@ -15,7 +15,7 @@ def release(version: str = "1.2.3") -> Resource:
     return resource(
         "kubernetes:helm.sh/v3:Release",
         "istiod",
-        chart="istiod",
+        chart="base",
         version=version,
         repositoryOpts={"repo": ADDRESS},
     )

@@ -1,0 +1,72 @@
+"""Callers by name: who may ask for what."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from policy.cluster import INGRESS_NAMESPACE
+from policy.ranges import names_nobody
+from policy.rules import Subject, Trouble, resource_rule
+from policy.values import UNKNOWN, at, items
+
+# By which a source is named. What it is not, such as notPrincipals, names nobody.
+_IDENTITIES = ("principals", "serviceAccounts", "namespaces")
+_ADDRESSES = ("ipBlocks", "remoteIpBlocks")
+_TOKENS = ("requestPrincipals",)
+_REQUEST = ("hosts", "ports", "methods", "paths")
+_WHOLE = {"*", "/*"}
+_MEND = "name the callers' service accounts"
+
+
+def _callers(subject: Subject) -> Iterator[Trouble]:
+    if (subject.api, subject.kind) != ("security.istio.io", "AuthorizationPolicy"):
+        return
+    if at(subject.properties, "spec.action") not in (None, "ALLOW"):
+        return
+    for path, rule in items(subject.properties, "spec.rules"):
+        if at(rule, "from") in (None, []):
+            yield from _anybody(subject.namespace, path, rule)
+        for inner, source in items(rule, "from"):
+            yield from _source(f"{path}.{inner}.source", at(source, "source"))
+
+
+def _anybody(namespace: str, path: str, rule: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+    """Anybody may ask the ingress gateway, but not for everything."""
+    targets = [at(target, "operation") for _, target in items(rule, "to")]
+    if namespace != INGRESS_NAMESPACE:
+        yield Trouble(f"{path}.from", at(rule, "from"), _MEND)
+    elif not targets or not all(map(_limited, targets)):
+        mend = "name the methods, hosts or paths that anybody may ask the ingress gateway for"
+        yield Trouble(f"{path}.to", at(rule, "to"), mend)
+
+
+def _limited(operation: Any) -> bool:  # noqa: ANN401 (data)
+    found = [at(operation, field) for field in _REQUEST]
+    return any(each is UNKNOWN or (each and not _WHOLE & {*each}) for each in found)
+
+
+def _source(path: str, source: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+    if source is UNKNOWN:
+        return
+    named = (*_IDENTITIES, *_ADDRESSES, *_TOKENS)
+    if not any(at(source, field) for field in named):
+        yield Trouble(path, source, _MEND)
+    for field in named:
+        for inner, value in items(source, field):
+            if _everybody(field, value):
+                yield Trouble(f"{path}.{inner}", value, _MEND)
+
+
+def _everybody(field: str, value: Any) -> bool:  # noqa: ANN401 (data)
+    if field in _ADDRESSES:
+        return names_nobody(value)
+    # An issuer's tokens, `https://issuer.example.com/*`, are those of somebody.
+    return "*" in str(value) if field in _IDENTITIES else not str(value).strip("*/")
+
+
+RULES = (
+    resource_rule(
+        "callers-are-named",
+        "An AuthorizationPolicy names callers; at the ingress gateway, what anybody may ask for.",
+        _callers,
+    ),
+)
