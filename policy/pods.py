@@ -43,9 +43,13 @@ _SERVING = ("Deployment", "StatefulSet", "DaemonSet")
 # Of which a node's upgrade may take a pod away.
 _EVICTED = ("Deployment", "StatefulSet")
 _CREDENTIAL = re.compile(
-    r"(?:^|[_.-])(?:pass(?:word|wd|phrase)?|secret|token|credentials?|(?:api|private|access)[_.-]?key)$",
+    r"(?:password|passwd|passphrase|(?:^|[_.-])(?:pass|secret|token|credentials?)"
+    r"|(?:api|private|access|secret)[_.-]?key)$",
     re.IGNORECASE,
 )
+_FLAG = re.compile(r"--?([\w.-]+)=(.+)", re.DOTALL)
+# What Kubernetes puts in from another variable, which may come from a Secret.
+_REFERENCE = re.compile(r"\$\(\w+\)")
 
 
 def _restricted(subject: Subject) -> Iterator[Trouble]:
@@ -158,20 +162,24 @@ def _credentials(subject: Subject) -> Iterator[Trouble]:
                 yield Trouble(f"data.{key}", "(not shown)", mend)
     found = pod(subject)
     for path, container in containers(*found) if found else ():
-        for inner, variable in items(container, "env"):
-            name = at(variable, "name")
-            if _CREDENTIAL.search(str(name)) and at(variable, "value"):
-                yield Trouble(f"{path}.{inner} {name}", "(not shown)", mend)
+        for place, name, value in _settings(container):
+            if _CREDENTIAL.search(name) and value and not _REFERENCE.fullmatch(str(value)):
+                yield Trouble(f"{path}.{place} {name}", "(not shown)", mend)
+
+
+def _settings(container: Any) -> Iterator[tuple[str, str, Any]]:  # noqa: ANN401 (data)
+    """What a container is told in clear: a path, a name and a value each."""
+    for path, variable in items(container, "env"):
+        yield path, str(at(variable, "name")), at(variable, "value")
+    for path, word in (*items(container, "command"), *items(container, "args")):
+        if flag := _FLAG.fullmatch(str(word)):
+            yield path, flag[1], flag[2]
 
 
 def _budgets(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
     budgets = [each for each in subjects if each.kind == "PodDisruptionBudget"]
     for budget in budgets:
-        for field, blocking in (("maxUnavailable", (0, "0", "0%")), ("minAvailable", ("100%",))):
-            value = at(budget.properties, f"spec.{field}")
-            if value in blocking:
-                mend = "let one pod be away, or no node can ever be upgraded"
-                yield budget, Trouble(f"spec.{field}", value, mend)
+        yield from ((budget, trouble) for trouble in _blocks(budget))
     for workload in subjects:
         if workload.api == "apps" and workload.kind in _EVICTED:
             labels = at(workload.properties, "spec.template.metadata.labels")
@@ -180,6 +188,22 @@ def _budgets(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
             ):
                 mend = "add a PodDisruptionBudget whose selector matches them"
                 yield workload, Trouble("spec.template.metadata.labels", labels, mend)
+
+
+def _blocks(budget: Subject) -> Iterator[Trouble]:
+    """What may hold up every upgrade of a node: a minimum does, once there are as few pods.
+
+    Source:
+        https://kubernetes.io/docs/tasks/run-application/configure-pdb/#specifying-a-poddisruptionbudget
+    """
+    spec = at(budget.properties, "spec")
+    minimum, maximum = at(spec, "minAvailable"), at(spec, "maxUnavailable")
+    if minimum is not None and minimum is not UNKNOWN:
+        mend = "remove it and set maxUnavailable to 1, which holds for any number of pods"
+        yield Trouble("spec.minAvailable", minimum, mend)
+    elif maximum in (None, 0, "0", "0%"):
+        mend = "set it to 1: let one pod be away, or no node can ever be upgraded"
+        yield Trouble("spec.maxUnavailable", maximum, mend)
 
 
 def _covers(budget: Subject, workload: Subject, labels: dict[str, str]) -> bool:
@@ -208,7 +232,7 @@ RULES = (
     ),
     resource_rule(
         "no-credential-in-clear",
-        "No environment variable or ConfigMap holds a credential.",
+        "No environment variable, argument or ConfigMap holds a credential.",
         _credentials,
     ),
     stack_rule(

@@ -182,19 +182,27 @@ BROKEN: list[Case] = [
             (f"{CONTAINER}.livenessProbe", "livenessProbe is not set"),
         )
     ),
-    (
-        "no-credential-in-clear",
-        "Deployment",
-        "petservice-v1",
-        f"{CONTAINER}.env[0]",
-        {"name": "DOG_API_KEY", "value": "hunter2"},
-        'env[0] DOG_API_KEY is "(not shown)": hold it in a Secret and refer to it',
+    *(
+        ("no-credential-in-clear", "Deployment", "petservice-v1", field, value, text)
+        for field, value, text in (
+            (
+                f"{CONTAINER}.env[0]",
+                {"name": "DOG_API_KEY", "value": "hunter2"},
+                'env[0] DOG_API_KEY is "(not shown)": hold it in a Secret and refer to it',
+            ),
+            (f"{CONTAINER}.env[0]", {"name": "PGPASSWORD", "value": "a"}, "env[0] PGPASSWORD is"),
+            (f"{CONTAINER}.env[0]", {"name": "SECRET_KEY", "value": "a"}, "env[0] SECRET_KEY is"),
+            (f"{CONTAINER}.args", ["--password=a"], 'args[0] password is "(not shown)"'),
+            (f"{CONTAINER}.command", ["app", "--api-key=a"], "command[1] api-key is"),
+        )
     ),
     *(
         ("workloads-have-a-budget", "PodDisruptionBudget", "petservice-v1", field, value, text)
         for field, value, text in (
-            ("spec.maxUnavailable", 0, "spec.maxUnavailable is 0: let one pod be away"),
-            ("spec.minAvailable", "100%", 'spec.minAvailable is "100%"'),
+            ("spec.maxUnavailable", 0, "spec.maxUnavailable is 0: set it to 1: let one pod"),
+            ("spec.maxUnavailable", ABSENT, "spec.maxUnavailable is not set"),
+            ("spec", {**BUDGET, "minAvailable": "99%"}, 'spec.minAvailable is "99%": remove it'),
+            ("spec", {**BUDGET, "minAvailable": 5}, "spec.minAvailable is 5"),
             ("spec.selector.matchLabels.version", "v9", "add a PodDisruptionBudget whose selector"),
             ("metadata.namespace", "elsewhere", "add a PodDisruptionBudget"),
         )
