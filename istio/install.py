@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.apiextensions import CustomResource
 
+from istio.apis import SECURITY
 from istio.charts import Charts, gateway_values
 from istio.network import (
     INJECTION_PORT,
@@ -83,7 +85,7 @@ class IstioMeshArgs:
 
 
 class IstioMesh(pulumi.ComponentResource):
-    """The mesh: closed towards the outside until a ServiceEntry opens it.
+    """The mesh: closed towards the outside until a ServiceEntry opens it, STRICT inside.
 
     Attributes:
         ready: What Istio's objects and injected pods depend on: CRDs, webhooks and istiod.
@@ -128,6 +130,14 @@ class IstioMesh(pulumi.ComponentResource):
             SYSTEM_NAMESPACE,
             _istiod_values(args),
             depends_on=[base, cni, istiod_paths],
+        )
+        CustomResource(
+            "mesh-peers",
+            api_version=SECURITY,
+            kind="PeerAuthentication",
+            metadata={"name": "mesh", "namespace": SYSTEM_NAMESPACE},
+            spec={"mtls": {"mode": "STRICT"}},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[istiod]),
         )
         gateway = self._release(
             INGRESS_GATEWAY,

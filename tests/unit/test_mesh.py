@@ -309,10 +309,10 @@ def test_petservice_asks_for_the_host_that_is_opened() -> None:
 # Security
 
 
-def test_the_namespace_takes_mutual_tls_only() -> None:
-    [peers] = manifests(local(), "PeerAuthentication").values()
-    assert peers.inputs["spec"] == {"mtls": {"mode": "STRICT"}}
-    assert peers.inputs["metadata"] == {"name": "default", "namespace": "pets"}
+def test_the_namespace_and_the_whole_mesh_take_mutual_tls_only() -> None:
+    peers = [each.inputs for each in manifests(local(), "PeerAuthentication").values()]
+    assert [each["spec"] for each in peers] == [{"mtls": {"mode": "STRICT"}}] * 2
+    assert {each["metadata"]["namespace"] for each in peers} == {"pets", "istio-system"}
 
 
 def callers(stack: Declaration, service: str) -> list[str]:
