@@ -126,6 +126,8 @@ def _values(args: KialiArgs) -> Mapping[str, object]:
             "resources": resources("50m", "64Mi", "512Mi"),
         },
         "external_services": {
+            # To the chart it is where Kiali is.
+            "istio": {"root_namespace": SYSTEM_NAMESPACE},
             "prometheus": {
                 "url": f"http://{prometheus.SERVICE}.{args.namespace}:{prometheus.PORT}"
             },

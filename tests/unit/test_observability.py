@@ -306,6 +306,7 @@ def test_the_account_for_those_who_look_reads_the_meshs_namespaces_and_no_secret
 
 def test_kiali_is_wired_to_what_is_there() -> None:
     wired = values(everything(), KIALI.name)["external_services"]
+    assert wired["istio"]["root_namespace"] == "istio-system"
     assert wired["tracing"]["internal_url"] == "http://jaeger.observability:16685"
     assert wired["grafana"]["dashboards"][0]["name"] == "Canary"
     alone = values(local(metrics="prometheus", kiali="true"), KIALI.name)["external_services"]
