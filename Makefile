@@ -15,7 +15,7 @@ CONFIGS = $(foreach pair,$(CONFIG),--config '$(subst $(QUOTE),'\'',$(pair))')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo faults test unit fuzz lint format types bench preview policy pr-report up destroy ramp promote rollback
-.PHONY: ramp-status ramp-demo bench-rollback bench-ramps install-cli env e2e lock audit
+.PHONY: ramp-status ramp-demo bench-rollback bench-ramps install-cli env charts e2e lock audit
 .PHONY: base-image sbom clean
 
 help: ## list the targets
@@ -36,8 +36,8 @@ demo: setup ## rehearse a stack on this machine with real Envoy: STACK, REQUESTS
 faults: setup ## break the stack's services on this machine, row by row: STACK, REQUESTS, JSON, MARKDOWN=file
 	@$(BIN)/python -m rehearsal faults --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN))
 
-test: setup ## every test but e2e: unit, service, traffic through real Envoy
-	@$(BIN)/python -m pytest -m 'not cluster'
+test: setup ## every test but charts and e2e: unit, service, traffic through real Envoy
+	@$(BIN)/python -m pytest -m 'not charts and not cluster'
 
 unit: setup ## the unit tests alone: seconds
 	@$(BIN)/python -m pytest tests/unit
@@ -101,6 +101,9 @@ install-cli: setup ## install the official Pulumi CLI of the locked version
 
 env: setup ## what the pulumi command needs to see the same state: eval "$$(make -s env)"
 	@$(BIN)/python -m cli env
+
+charts: setup ## render the Helm charts with the declared values, and test what they bring: needs helm
+	@$(BIN)/python -m pytest -m charts tests/charts
 
 e2e: setup ## a whole release on the cluster of the current kube context: E2E_CONFIG=file.yaml
 	@E2E_CONFIG=$(E2E_CONFIG) $(BIN)/python -m pytest -m cluster tests/e2e
