@@ -164,6 +164,8 @@ def _values() -> Mapping[str, object]:
             "admissionWebhooks": off,
             "tls": off,
             "kubeletService": off,
+            # Whoever makes such objects elsewhere gets nothing done by its account.
+            "namespaces": {"releaseNamespace": True},
             "resources": resources("50m", "64Mi", "256Mi"),
             "serviceMonitor": {"selfMonitor": False},
             "prometheusConfigReloader": {"resources": resources("10m", "32Mi", "64Mi")},

@@ -9,6 +9,7 @@ import pytest
 from istio.install import CNI_NAMESPACE
 from istio.network import ISTIOD, NAMESPACE_LABEL, SYSTEM_NAMESPACE, XDS_PORT
 from observability import grafana, kiali, prometheus, tracing
+from observability.paths import labelled
 from policy.pods import RULES
 from policy.podspec import containers, selects
 from policy.values import at, entries, items
@@ -73,6 +74,13 @@ SERVICES: Final[Mapping[str, Mapping[int, int]]] = {
         port: port for port in (tracing.OTLP_PORT, tracing.QUERY_PORT, tracing.UI_PORT)
     },
     tracing.COLLECTOR_APP: {port: port for port in tracing.OTLP_PORTS},
+}
+
+# What Prometheus takes, by its field that chooses.
+MONITORS: Final = {
+    "PodMonitor": "podMonitorSelector",
+    "ServiceMonitor": "serviceMonitorSelector",
+    "PrometheusRule": "ruleSelector",
 }
 
 
@@ -312,13 +320,22 @@ def test_a_service_that_the_program_names_leads_to_its_pods(
 # Metrics
 
 
+def test_the_operator_heeds_its_own_namespace_alone(installed: Installed) -> None:
+    [operator] = [
+        pods
+        for pods in installed.pods
+        if labelled(prometheus.OPERATOR_APP).items() <= pods.labels.items()
+    ]
+    [container] = operator.spec["containers"]
+    assert f"--namespaces={operator.namespace}" in container["args"]
+    for kind in MONITORS:
+        for each in manifests(installed.stack, kind).values():
+            assert each.inputs["metadata"]["namespace"] == operator.namespace
+
+
 def test_prometheus_takes_what_is_declared_for_it(installed: Installed) -> None:
     [own] = installed.of_kind("Prometheus")
-    for kind, selector in (
-        ("PodMonitor", "podMonitorSelector"),
-        ("ServiceMonitor", "serviceMonitorSelector"),
-        ("PrometheusRule", "ruleSelector"),
-    ):
+    for kind, selector in MONITORS.items():
         for each in manifests(installed.stack, kind).values():
             assert selects(own.inputs["spec"][selector], each.inputs["metadata"]["labels"]), kind
 
