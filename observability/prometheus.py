@@ -13,6 +13,7 @@ from observability.alerts import rule_groups
 from observability.charts import KUBE_PROMETHEUS_STACK, release, resources
 from observability.paths import beside, opened
 from observability.place import Place
+from observability.prometheus_rights import granted
 from observability.scrapers import MERGED_PORT, PROMETHEUS_APP
 
 MONITORING = "monitoring.coreos.com/v1"
@@ -60,7 +61,10 @@ class Prometheus(pulumi.ComponentResource):
         self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:observability:Prometheus", name, None, opts)
-        place = _opened(args, Place(args.namespace, self, args.needs))
+        place = granted(
+            _opened(args, Place(args.namespace, self, args.needs)),
+            scraped=[args.namespace, SYSTEM_NAMESPACE, *args.proxies],
+        )
         self.ready = release(KUBE_PROMETHEUS_STACK, _values(), place)
         child = pulumi.ResourceOptions(parent=self, depends_on=[self.ready])
         CustomResource(
@@ -153,6 +157,7 @@ def _values() -> Mapping[str, object]:
     """The operator, one Prometheus and the routes' weights; what watches nodes is left out."""
     off = {"enabled": False}
     return {
+        "global": {"rbac": {"create": False}},
         "defaultRules": {"create": False},
         "alertmanager": off,
         "grafana": off,
@@ -164,7 +169,7 @@ def _values() -> Mapping[str, object]:
             "admissionWebhooks": off,
             "tls": off,
             "kubeletService": off,
-            # Whoever makes such objects elsewhere gets nothing done by its account.
+            # Its rights reach no further.
             "namespaces": {"releaseNamespace": True},
             "resources": resources("50m", "64Mi", "256Mi"),
             "serviceMonitor": {"selfMonitor": False},

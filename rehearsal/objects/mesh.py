@@ -44,6 +44,8 @@ _LEFT_OUT_KINDS = {
     "monitoring.googleapis.com/v1:ClusterRules": _NO_METRICS,
     "monitoring.googleapis.com/v1:PodMonitoring": _NO_METRICS,
     "rbac.authorization.k8s.io/v1:ClusterRole": _NO_API_SERVER,
+    "rbac.authorization.k8s.io/v1:ClusterRoleBinding": _NO_API_SERVER,
+    "rbac.authorization.k8s.io/v1:Role": _NO_API_SERVER,
     "rbac.authorization.k8s.io/v1:RoleBinding": _NO_API_SERVER,
     "policy/v1:PodDisruptionBudget": "there are no nodes here",
     "gateway.networking.k8s.io/v1:Gateway": _BALANCED,

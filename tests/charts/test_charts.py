@@ -10,6 +10,7 @@ from istio.install import CNI_NAMESPACE
 from istio.network import ISTIOD, NAMESPACE_LABEL, SYSTEM_NAMESPACE, XDS_PORT
 from observability import grafana, kiali, prometheus, tracing
 from observability.paths import labelled
+from observability.prometheus_rights import OPERATOR_ACCOUNT, PROMETHEUS_ACCOUNT
 from policy.pods import RULES
 from policy.podspec import containers, selects
 from policy.values import at, entries, items
@@ -48,22 +49,9 @@ TOKENS: Final = {
     "Deployment kube-prometheus-stack-operator",
     "StatefulSet prometheus-kube-prometheus-stack-prometheus",
 }
-# What accounts may do besides looking, Secrets being no thing to look at: no chart's value takes
-# these away. The operator's own kinds are left out.
-POWERS: Final = {
-    "kiali": {"pods/portforward", "tokenreviews"},
-    "kube-prometheus-stack-operator": {
-        "configmaps",
-        "endpoints",
-        "endpointslices",
-        "events",
-        "pods",
-        "secrets",
-        "services",
-        "services/finalizers",
-        "statefulsets",
-    },
-}
+# What charts let accounts do besides looking, Secrets being no thing to look at: no value takes
+# these away.
+POWERS: Final = {"kiali": {"pods/portforward", "tokenreviews"}}
 # The Services that the program names: their ports, and those of the pods behind.
 SERVICES: Final[Mapping[str, Mapping[int, int]]] = {
     ISTIOD["app"]: {XDS_PORT: XDS_PORT},
@@ -75,7 +63,6 @@ SERVICES: Final[Mapping[str, Mapping[int, int]]] = {
     },
     tracing.COLLECTOR_APP: {port: port for port in tracing.OTLP_PORTS},
 }
-
 # What Prometheus takes, by its field that chooses.
 MONITORS: Final = {
     "PodMonitor": "podMonitorSelector",
@@ -205,7 +192,7 @@ def given(pods: Pods) -> Iterator[tuple[str, str]]:
 # Accounts
 
 
-def test_who_watches_may_change_nothing_else(installed: Installed) -> None:
+def test_no_chart_lets_those_who_watch_do_more_than_look(installed: Installed) -> None:
     rules = {each.name: each.inputs["rules"] for each in installed.of_kind("Role", "ClusterRole")}
     found: dict[str, set[str]] = {}
     for binding in installed.of_kind("RoleBinding", "ClusterRoleBinding"):
@@ -219,12 +206,16 @@ def test_who_watches_may_change_nothing_else(installed: Installed) -> None:
 def powers(rule: Mapping[str, Any]) -> Iterator[str]:
     """The resources that a rule lets an account do more with than look at them."""
     groups = {*rule.get("apiGroups", [])}
-    if groups == {"monitoring.coreos.com"}:
-        return
     for resource in rule.get("resources", []):
         is_secret = resource == "secrets" or (resource == "*" and {"", "*"} & groups)
         if is_secret or {*rule["verbs"]} - {"get", "list", "watch"}:
             yield resource
+
+
+def test_who_is_given_rights_has_pods(installed: Installed) -> None:
+    accounts = {(pods.namespace, pods.spec["serviceAccountName"]) for pods in installed.pods}
+    for account in (OPERATOR_ACCOUNT, PROMETHEUS_ACCOUNT):
+        assert ("observability", account) in accounts
 
 
 # Network

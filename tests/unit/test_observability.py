@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from observability.charts import COLLECTOR, GRAFANA, JAEGER, KIALI, KUBE_PROMETHEUS_STACK, Chart
-from rehearsal.program import Declaration
+from observability.prometheus_rights import OPERATOR_ACCOUNT, PROMETHEUS_ACCOUNT
+from rehearsal.program import Declaration, Resource
 from tests.unit.declared import (
     container,
     gke,
@@ -139,7 +140,7 @@ def test_what_proxies_are_told_fits_its_crd(access_logs: str) -> None:
 
 def test_what_kubernetes_reads_fits_its_schema() -> None:
     stack = everything()
-    for kind in ("NetworkPolicy", "ConfigMap", "Namespace"):
+    for kind in ("NetworkPolicy", "ConfigMap", "Namespace", "Role", "ClusterRoleBinding"):
         for each in manifests(stack, kind).values():
             check(each.inputs)
 
@@ -290,18 +291,66 @@ def test_who_looks_at_kiali_logs_in_and_changes_nothing() -> None:
     assert chart["deployment"]["view_only_mode"] is True
 
 
+def rights(stack: Declaration, account: str) -> list[Resource]:
+    """The bindings of an account of the observability stack."""
+    return [
+        each
+        for each in in_cluster(stack)
+        for subject in each.inputs.get("subjects", [])
+        if (subject["namespace"], subject["name"]) == (NAMESPACE, account)
+    ]
+
+
 def test_the_account_for_those_who_look_reads_the_meshs_namespaces_and_no_secret() -> None:
     stack = everything()
-    bindings = manifests(stack, "RoleBinding")
-    assert bindings.keys() == {"kiali-reader-view", "kiali-reader-kiali-reader"}
-    for each in in_cluster(stack):
-        if each.inputs.get("kind") == "RoleBinding":
-            assert each.inputs["metadata"]["namespace"] in ("pets", "istio-ingress")
-            [who] = each.inputs["subjects"]
-            assert (who["namespace"], who["name"]) == (NAMESPACE, "kiali-reader")
+    bound = {
+        (each.inputs["metadata"]["namespace"], each.inputs["roleRef"]["name"])
+        for each in rights(stack, "kiali-reader")
+    }
+    assert bound == {
+        (namespace, role)
+        for namespace in ("pets", "istio-ingress")
+        for role in ("view", "kiali-reader")
+    }
     rules = manifest(stack, "ClusterRole", "kiali-reader").inputs["rules"]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
     assert all(group.endswith(".istio.io") for rule in rules for group in rule["apiGroups"])
+
+
+def test_the_operator_keeps_what_it_makes_and_sees_no_other_secret() -> None:
+    stack = everything()
+    chart = values(stack, KUBE_PROMETHEUS_STACK.name)
+    assert chart["global"] == {"rbac": {"create": False}}
+    assert chart["prometheusOperator"]["namespaces"] == {"releaseNamespace": True}
+    for each in in_cluster(stack):
+        for rule in each.inputs.get("rules", []):
+            if "secrets" in rule["resources"]:
+                assert each.inputs["kind"] == "Role"
+                assert each.inputs["metadata"]["namespace"] == NAMESPACE
+    whole = [each for each in rights(stack, OPERATOR_ACCOUNT) if "Cluster" in each.type]
+    [rule] = manifest(stack, "ClusterRole", whole[0].inputs["roleRef"]["name"]).inputs["rules"]
+    assert (rule["resources"], rule["resourceNames"]) == (["namespaces"], [NAMESPACE])
+
+
+def test_prometheus_finds_pods_where_it_scrapes_alone() -> None:
+    stack = everything()
+    scraped = {
+        namespace
+        for kind in ("PodMonitor", "ServiceMonitor")
+        for each in manifests(stack, kind).values()
+        for namespace in each.inputs["spec"]["namespaceSelector"]["matchNames"]
+    }
+    bindings = rights(stack, PROMETHEUS_ACCOUNT)
+    # Its own holds what tells of the weights.
+    assert {each.inputs["metadata"]["namespace"] for each in bindings} == {NAMESPACE, *scraped}
+    assert {each.inputs["roleRef"]["kind"] for each in bindings} == {"Role"}
+
+
+@pytest.mark.parametrize("account", [OPERATOR_ACCOUNT, PROMETHEUS_ACCOUNT])
+def test_an_account_has_its_rights_before_its_pods_start(account: str) -> None:
+    stack = everything()
+    for each in rights(stack, account):
+        assert is_after(stack, stack.one(RELEASE, KUBE_PROMETHEUS_STACK.name), each)
 
 
 def test_kiali_is_wired_to_what_is_there() -> None:

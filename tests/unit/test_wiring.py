@@ -72,7 +72,7 @@ def test_every_object_in_a_namespace_says_which(stack: Declaration) -> None:
     for each in in_cluster(stack):
         if each.type.endswith(":Release"):
             assert each.inputs["namespace"] in {*namespaces, "kube-system"}
-        elif each.inputs["kind"] != "Namespace":
+        elif each.inputs["kind"] not in ("Namespace", "ClusterRole", "ClusterRoleBinding"):
             assert each.inputs["metadata"]["namespace"] in namespaces, each.urn
 
 
