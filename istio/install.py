@@ -88,7 +88,9 @@ class IstioMesh(pulumi.ComponentResource):
     """The mesh: closed towards the outside until a ServiceEntry opens it, STRICT inside.
 
     Attributes:
-        ready: What Istio's objects and injected pods depend on: CRDs, webhooks and istiod.
+        ready: What Istio's objects and injected pods depend on: CRDs, istiod and its webhooks. It
+            is the gateway: that its pods were injected shows that the API server reaches the
+            webhooks, which takes a moment longer than that istiod's pods are ready.
         ingress_ready: The ingress gateway and its Service.
         ingress_address: The address of the ingress gateway's load balancer, empty until it has one;
             none for a ClusterIP.
@@ -131,14 +133,6 @@ class IstioMesh(pulumi.ComponentResource):
             _istiod_values(args),
             depends_on=[base, cni, istiod_paths],
         )
-        CustomResource(
-            "mesh-peers",
-            api_version=SECURITY,
-            kind="PeerAuthentication",
-            metadata={"name": "mesh", "namespace": SYSTEM_NAMESPACE},
-            spec={"mtls": {"mode": "STRICT"}},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[istiod]),
-        )
         gateway = self._release(
             INGRESS_GATEWAY,
             "gateway",
@@ -146,13 +140,21 @@ class IstioMesh(pulumi.ComponentResource):
             _gateway_values(args),
             depends_on=[ingress, istiod, gateway_paths],
         )
+        CustomResource(
+            "mesh-peers",
+            api_version=SECURITY,
+            kind="PeerAuthentication",
+            metadata={"name": "mesh", "namespace": SYSTEM_NAMESPACE},
+            spec={"mtls": {"mode": "STRICT"}},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[gateway]),
+        )
         service = kubernetes.core.v1.Service(
             INGRESS_GATEWAY,
             metadata={"name": INGRESS_GATEWAY, "namespace": INGRESS_NAMESPACE},
             spec=_service(args),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[gateway]),
         )
-        self.ready: pulumi.Resource = istiod
+        self.ready: pulumi.Resource = gateway
         self.ingress_ready: pulumi.Resource = service
         if args.ingress_service_type == "LoadBalancer":
             self.port_forward = None
