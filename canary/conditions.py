@@ -104,7 +104,7 @@ def _too_few(canary: Figures, conditions: Conditions, due: float) -> Verdict:
     if due >= conditions.min_requests and canary.requests < due * _LEAST_OF_SHARE:
         text = f"{canary.requests:.0f} requests reached it of about {due:.0f} that are its share"
         return Verdict(Outcome.FAIL, text)
-    failed = f", {canary.errors:.0f} failed" if canary.errors else ""
+    failed = f", {canary.errors:.0f} failed{_nowhere(canary)}" if canary.errors else ""
     return Verdict(
         Outcome.NOT_ENOUGH_DATA,
         f"{canary.requests:.0f} of the {conditions.min_requests} requests that a verdict needs"
@@ -145,7 +145,8 @@ def _success(
     if rate is None:
         return Verdict(Outcome.PASS, "")
     seen = (canary.errors, canary.requests)
-    figures = f"success {rate:.2f}% ({canary.errors:.0f} of {canary.requests:.0f} failed)"
+    failed = f"{canary.errors:.0f} of {canary.requests:.0f} failed{_nowhere(canary)}"
+    figures = f"success {rate:.2f}% ({failed})"
     broken: list[tuple[bool, str]] = []
     wanted, drop = conditions.success_rate, conditions.success_drop
     if wanted is not None and rate < wanted:
@@ -186,6 +187,10 @@ def _knows_tail(canary: Figures, conditions: Conditions) -> bool:
     """Whether there are answers enough for a p99, where one is asked for."""
     asked = conditions.p99_ms or conditions.p99_ratio
     return not asked or canary.requests >= _TAIL_REQUESTS
+
+
+def _nowhere(figures: Figures) -> str:
+    return f", {figures.lost:.0f} of them reached no pod" if figures.lost else ""
 
 
 def _summary(figures: Figures) -> str:

@@ -1,5 +1,7 @@
 """How the two versions of a release do."""
 
+from dataclasses import dataclass
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -10,6 +12,7 @@ class Figures(BaseModel):
         requests: tries that reached the version or were meant to; a source that estimates gives
             fractions.
         errors: of these, how many failed; never more than `requests`.
+        lost: of these errors, how many reached no pod.
         p50: median latency in milliseconds; None where nothing was answered.
         p99: the latency in milliseconds that 99% stayed within; None where nothing was answered.
     """
@@ -18,6 +21,7 @@ class Figures(BaseModel):
 
     requests: float = Field(default=0.0, ge=0)
     errors: float = Field(default=0.0, ge=0)
+    lost: float = Field(default=0.0, ge=0)
     p50: float | None = None
     p99: float | None = None
 
@@ -28,7 +32,11 @@ class Figures(BaseModel):
 
     def and_lost(self, requests: float) -> "Figures":
         """With further requests, none of which reached it."""
-        more = {"requests": self.requests + requests, "errors": self.errors + requests}
+        more = {
+            "requests": self.requests + requests,
+            "errors": self.errors + requests,
+            "lost": self.lost + requests,
+        }
         return self.model_copy(update=more)
 
 
@@ -48,23 +56,38 @@ class Observation(BaseModel):
         return 100 * self.canary.requests / total if total else None
 
 
-def put_down(stable: Figures, canary: Figures, lost: float, weight: int) -> tuple[Figures, Figures]:
+@dataclass(frozen=True)
+class Lost:
+    """Requests that reached no pod and name no version.
+
+    Attributes:
+        requests: how many.
+        overflowed: of these, how many found pods, but too many requests that waited for them.
+    """
+
+    requests: float
+    overflowed: float = 0.0
+
+
+def put_down(stable: Figures, canary: Figures, lost: Lost, weight: int) -> tuple[Figures, Figures]:
     """Put requests that reached neither version down to the one whose share they are.
 
     The canary is short of its share by what never reached it; the rest is the stable version's. At
-    weight 0 testers alone are sent to the canary: while the stable version answers, they are its.
+    weight 0 testers alone are sent to the canary: while the stable version answers, what found no
+    pod is theirs. What overflowed isn't: they are few.
 
     Args:
         stable: what is known to be the stable version's.
         canary: what is known to be the canary's.
-        lost: how many requests name no version.
+        lost: what names no version.
         weight: the canary's percent of the requests, 0 to 100.
 
     Returns:
         The stable version's figures, and the canary's.
     """
-    due = (stable.requests + canary.requests + lost) * weight / 100 - canary.requests
+    total = stable.requests + canary.requests + lost.requests
+    due = total * weight / 100 - canary.requests
     if not weight:
-        due = lost if stable.requests else 0.0
-    own = min(lost, max(0.0, due))
-    return stable.and_lost(lost - own), canary.and_lost(own)
+        due = lost.requests - lost.overflowed if stable.requests else 0.0
+    own = min(lost.requests, max(0.0, due))
+    return stable.and_lost(lost.requests - own), canary.and_lost(own)

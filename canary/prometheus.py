@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from yarl import URL
 
-from canary.figures import Figures
+from canary.figures import Figures, Lost
 from canary.target import TargetError, UsageError
 from istio import metrics
 
@@ -29,13 +29,15 @@ class Queries(BaseModel):
     """PromQL of one version's figures, and of what reached no version.
 
     $workload, $namespace, $version, $window (as 60s) and, for the latency, $quantile (as 0.99) are
-    replaced; in lost it is $service, $namespace and $window. An empty result is 0 requests.
+    replaced; in lost and overflowed it is $service, $namespace and $window. An empty result is 0
+    requests.
 
     Attributes:
         requests: how many there were in the window.
         errors: how many of them failed.
         latency: a quantile in milliseconds.
-        lost: how many requests for the service found no pod of any version.
+        lost: how many requests for the service reached no pod of any version.
+        overflowed: how many of these found pods, but too many requests that waited for them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,15 +49,18 @@ class Queries(BaseModel):
     )
 
     lost: str = f"sum({metrics.nowhere(_HOST, '$window')})"
+    overflowed: str = f"sum({metrics.nowhere(_HOST, '$window', more=metrics.OVERFLOWED)})"
 
     @model_validator(mode="after")
     def _known_names(self) -> Self:
         version = {"workload", "namespace", "version", "window"}
+        service = {"service", "namespace", "window"}
         for name, known in (
             ("requests", version),
             ("errors", version),
             ("latency", {*version, "quantile"}),
-            ("lost", {"service", "namespace", "window"}),
+            ("lost", service),
+            ("overflowed", service),
         ):
             template = Template(getattr(self, name))
             unknown = set(template.get_identifiers()) - known
@@ -66,7 +71,7 @@ class Queries(BaseModel):
 
 
 def read_queries(path: Path) -> Queries:
-    """Queries of a YAML file with the keys requests, errors, latency and lost, by default Istio's.
+    """Queries of a YAML file with the fields of `Queries` as keys, by default Istio's.
 
     Raises:
         UsageError: the file can't be read or holds something else.
@@ -130,16 +135,19 @@ class Prometheus:
         counted = requests or 0.0
         return Figures(requests=counted, errors=min(counted, errors or 0.0), p50=p50, p99=p99)
 
-    async def lost(self, service: str, namespace: str, seconds: float) -> float:
-        """How many requests for a service found no pod of any version in the last so many seconds.
+    async def lost(self, service: str, namespace: str, seconds: float) -> Lost:
+        """The requests for a service that reached no pod of any version.
 
         Raises:
-            TargetError: Prometheus doesn't answer or refuses the query.
+            TargetError: Prometheus doesn't answer or refuses a query.
         """
-        query = Template(self._queries.lost).substitute(
-            service=service, namespace=namespace, window=_window(seconds)
+        names = {"service": service, "namespace": namespace, "window": _window(seconds)}
+        requests, overflowed = await asyncio.gather(
+            self._value(Template(self._queries.lost).substitute(names)),
+            self._value(Template(self._queries.overflowed).substitute(names)),
         )
-        return await self._value(query) or 0.0
+        counted = requests or 0.0
+        return Lost(counted, min(counted, overflowed or 0.0))
 
     async def close(self) -> None:
         """Close the connections."""

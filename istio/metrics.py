@@ -11,7 +11,11 @@ ARRIVED = 'reporter="destination"'
 CALLED = 'reporter="source"'
 LOST = f'{CALLED},response_flags=~"(.*,)?(UF|UH)(,.*)?"'
 FAILED = 'response_code=~"5..|0"'
-NOWHERE = f'{CALLED},destination_workload="unknown"'
+# UH: no pod of the version is up. NC: the route names a subset that isn't there. UO: as many wait
+# for the version's pods as may. What names no workload without one of these was answered by who has
+# no sidecar, or met no route.
+NOWHERE = f'{CALLED},destination_workload="unknown",response_flags=~"(.*,)?(UH|NC|UO)(,.*)?"'
+OVERFLOWED = 'response_flags=~"(.*,)?UO(,.*)?"'
 
 
 def requests(labels: str, window: str, change: str = "increase") -> str:
@@ -32,22 +36,25 @@ def failures(labels: str, window: str, change: str = "increase") -> str:
     return _either(change, f"{ARRIVED},{labels},{FAILED}", f"{LOST},{labels}", window)
 
 
-def nowhere(host: str, window: str, change: str = "increase") -> str:
-    """The requests of a window for which there was no pod at all, so that they name no workload.
+def nowhere(host: str, window: str, change: str = "increase", more: str = "") -> str:
+    """The requests of a window that reached no pod and were sent to none: they name no workload.
 
-    Where every pod of a version is gone, or a route names a subset that isn't there, the caller's
-    sidecar knows the service alone: by its host, or by the Host header where it found no cluster.
+    Where every pod of a version is gone or busy, or a route names a subset that isn't there, the
+    caller's sidecar knows the service alone: by its host, or by the Host header where it found no
+    cluster.
 
     Args:
         host: A regular expression for `destination_service`.
         window: A PromQL duration such as 5m.
         change: What is taken of each counter.
+        more: Further label matchers, such as OVERFLOWED.
 
     Source:
         populatePeerInfo in
-        https://github.com/istio/proxy/blob/master/source/extensions/filters/http/istio_stats/istio_stats.cc
+        https://github.com/istio/proxy/blob/release-1.30/source/extensions/filters/http/istio_stats/istio_stats.cc
     """
-    return f'{change}(istio_requests_total{{{NOWHERE},destination_service=~"{host}"}}[{window}])'
+    labels = ",".join(filter(None, (NOWHERE, more, f'destination_service=~"{host}"')))
+    return f"{change}(istio_requests_total{{{labels}}}[{window}])"
 
 
 def durations(labels: str, window: str, change: str = "increase") -> str:

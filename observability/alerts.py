@@ -7,7 +7,7 @@ from istio import metrics
 WINDOW = "5m"
 # Of the tries; what a ramp asks of a canary by default.
 MOST_FAILURES = 0.01
-# Of a service's requests, for which no pod was there.
+# Of a service's requests, which reached no pod.
 MOST_UNREACHED = 0.01
 # A bound of Istio's histogram, so that no quantile near it is a guess between two others.
 MOST_P99_MILLISECONDS = 500
@@ -15,8 +15,6 @@ MOST_P99_MILLISECONDS = 500
 FEWEST_TRIES = 0.1
 # The workload's name holds the version; who can't reach a pod doesn't know the latter alone.
 _VERSION = "destination_workload_namespace, destination_workload"
-# A subset without a pod that is up, or one that isn't there at all.
-_NO_POD = 'response_flags=~"(.*,)?(UH|NC)(,.*)?"'
 _SERVICE = "destination_service_name"
 _NAME = "{{ $labels.destination_workload }} in {{ $labels.destination_workload_namespace }}"
 _RUNBOOK = (
@@ -29,8 +27,8 @@ _RUNBOOK = (
 def rule_groups(namespace: str) -> list[Mapping[str, object]]:
     """The alerts of the services of a namespace, in the form of Prometheus' operator and Google's.
 
-    Those of a version, which is a workload, look at tries, retried and mirrored ones too. A request
-    that found no pod names no workload: these are looked at by service, as its callers count them.
+    Those of a version, which is a workload, look at tries, retried and mirrored ones too. What
+    reached no pod names no workload: that is looked at by service, as its callers count it.
     """
     labels = f'destination_workload_namespace="{namespace}"'
     tries = f"sum by ({_VERSION}) ({metrics.requests(labels, WINDOW, 'rate')})"
@@ -38,7 +36,7 @@ def rule_groups(namespace: str) -> list[Mapping[str, object]]:
     durations = f"sum by ({_VERSION}, le) ({metrics.durations(labels, WINDOW, 'rate')})"
     busy = f"and ({tries}) > {FEWEST_TRIES}"
     asked = _asked(namespace, metrics.CALLED)
-    unreached = _asked(namespace, f"{metrics.NOWHERE},{_NO_POD}")
+    unreached = _asked(namespace, metrics.NOWHERE)
     return [
         {
             "name": "petmesh-versions",
@@ -75,8 +73,8 @@ def rule_groups(namespace: str) -> list[Mapping[str, object]]:
                     "for": "2m",
                     "labels": {"severity": "critical"},
                     "annotations": {
-                        "summary": f"{{{{ $labels.{_SERVICE} }}}} in {namespace} has no pod for "
-                        "{{ $value | humanizePercentage }} of its requests; "
+                        "summary": "{{ $value | humanizePercentage }} of the requests for "
+                        f"{{{{ $labels.{_SERVICE} }}}} in {namespace} reach no pod; "
                         f"{MOST_UNREACHED:.0%} are allowed",
                         "runbook": _RUNBOOK,
                     },
@@ -89,8 +87,8 @@ def rule_groups(namespace: str) -> list[Mapping[str, object]]:
 def _asked(namespace: str, picked: str) -> str:
     """Requests per second by service, as its callers count them.
 
-    Where no pod was found they know no namespace but the one in the service's host; where there was
-    no such subset either, the host is the request's own, which may be the bare name with a port.
+    Where they reached no pod they know no namespace but the one in the service's host; where there
+    was no such subset either, the host is the request's own, maybe the bare name with a port.
     """
     host = rf"[a-z0-9-]+([.]{namespace}([.].*)?)?(:[0-9]+)?"
     labels = f'{picked},destination_service=~"{host}"'

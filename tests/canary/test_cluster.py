@@ -10,7 +10,7 @@ from pulumi.automation import CommandResult, PulumiCommand
 
 from canary.cluster import ClusterTarget
 from canary.engine import Detached
-from canary.figures import Figures
+from canary.figures import Figures, Lost
 from canary.prometheus import Prometheus
 from canary.target import Release, TargetError
 
@@ -173,10 +173,10 @@ class Lossy(Prometheus):
         del workload, namespace, seconds
         return Figures(requests=500 if version == "v1" else 0)
 
-    async def lost(self, service: str, namespace: str, seconds: float) -> float:
+    async def lost(self, service: str, namespace: str, seconds: float) -> Lost:
         del seconds
         assert (service, namespace) == ("petdetailsservice", "pets")
-        return 500.0
+        return Lost(500)
 
 
 def test_requests_that_found_no_pod_are_the_failures_of_the_version_that_is_gone() -> None:

@@ -68,6 +68,13 @@ def test_a_p99_of_few_answers_is_left_out_and_the_line_says_so() -> None:
     assert verdict(Figures(requests=500, p50=5, p99=900)).outcome is Outcome.FAIL
 
 
+def test_requests_that_reached_no_pod_are_named_as_such() -> None:
+    few = verdict(Figures(requests=9, errors=9, lost=8))
+    assert few.reason.endswith(", 9 failed, 8 of them reached no pod")
+    failed = verdict(Figures(requests=20, errors=20, lost=20))
+    assert failed.reason.startswith("success 0.00% (20 of 20 failed, 20 of them reached no pod)")
+
+
 @pytest.mark.parametrize(
     ("canary", "reason"),
     [

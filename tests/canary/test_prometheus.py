@@ -18,7 +18,7 @@ from urllib.request import urlopen
 import pytest
 from aiohttp import web
 
-from canary.figures import Figures
+from canary.figures import Figures, Lost
 from canary.prometheus import Prometheus, Queries, read_queries
 from canary.target import TargetError
 
@@ -127,6 +127,7 @@ def test_queries_can_be_replaced_and_wrong_ones_are_named(tmp_path: Path) -> Non
     for text, reason in (
         ("latency: x[$windw]", "latency: may hold no "),
         ("lost: x[$version]", "lost: may hold no "),
+        ("overflowed: x[$version]", "overflowed: may hold no "),
         ("speed: x", "speed: Extra inputs are not permitted"),
         ("[", "it is no YAML"),
     ):
@@ -143,7 +144,8 @@ def lost_ones(ticks: float) -> list[str]:
     The labels are those of populatePeerInfo in istio/proxy's istio_stats.cc: where the connection
     fails, the caller knows the pod's workload by its endpoint, but not its version; where there is
     no pod, it knows the service alone; where there is no cluster, the Host header alone. Copies are
-    counted by their destination alone. A proxy that is started anew counts from 0.
+    counted by their destination alone. Who has no sidecar is unknown though it answers. A proxy
+    that is started anew counts from 0.
     """
     nobody = 'destination_workload="unknown",destination_workload_namespace="unknown"'
     known = 'destination_workload_namespace="pets",destination_version'
@@ -154,6 +156,10 @@ def lost_ones(ticks: float) -> list[str]:
         f'reporter="source",response_flags="NC",{nobody},destination_service="gone:80"',
         f'reporter="source",response_flags="UH",{nobody},destination_service="gone.other"',
         f'reporter="source",response_flags="UH",{nobody},destination_service="gone2.{host}"',
+        f'reporter="source",response_flags="UO",{nobody},destination_service="full.{host}"',
+        f'reporter="source",response_flags="UH",{nobody},destination_service="full.{host}"',
+        f'reporter="source",response_flags="-",{nobody},destination_service="bare.{host}"',
+        f'reporter="source",response_flags="NR",{nobody},destination_service="bare:80"',
         f'reporter="destination",response_flags="-",destination_workload="copied-v2",{known}="v2"',
     )
     lines = [
@@ -252,7 +258,7 @@ def wait_ready(address: str) -> None:
 def test_istios_queries_on_a_real_prometheus(real: str) -> None:
     wait_ready(real)
 
-    async def run() -> tuple[Figures, ...]:
+    async def run() -> tuple[list[Figures], list[Lost]]:
         prometheus = Prometheus(real)
 
         async def figures_of(version: str, service: str = "petdetailsservice") -> Figures:
@@ -263,13 +269,15 @@ def test_istios_queries_on_a_real_prometheus(real: str) -> None:
                 while (stable := await figures_of("v1")).requests < 200:  # noqa: ASYNC110
                     await asyncio.sleep(0.5)
             others = [await figures_of("v2", name) for name in ("other", "cut", "copied", "anew")]
-            nowhere = [await prometheus.lost(name, "pets", 10) for name in ("gone", "other")]
-            lost = [Figures(requests=requests) for requests in nowhere]
-            return stable, await figures_of("v2"), *others, *lost
+            nowhere = [
+                await prometheus.lost(name, "pets", 10)
+                for name in ("gone", "full", "bare", "other")
+            ]
+            return [stable, await figures_of("v2"), *others], nowhere
         finally:
             await prometheus.close()
 
-    stable, canary, other, cut, copied, anew, gone, kept = asyncio.run(run())
+    (stable, canary, other, cut, copied, anew), (gone, full, *kept) = asyncio.run(run())
     # Each scrape gives another figure, and they were asked for one after another.
     each = pytest.approx(stable.requests, rel=0.5)
     assert (cut.requests, cut.success_rate) == (each, pytest.approx(0, abs=20))
@@ -277,7 +285,10 @@ def test_istios_queries_on_a_real_prometheus(real: str) -> None:
     assert 0 < anew.requests == each
     # Without a pod, and without a cluster.
     assert gone.requests / 2 == each
-    assert kept == Figures()
+    assert full.requests / 2 == each
+    assert full.overflowed == each
+    assert gone.overflowed == 0
+    assert kept == [Lost(0), Lost(0)]
     assert stable.requests < 1300
     assert stable.success_rate == 100
     assert canary.success_rate == pytest.approx(95, abs=1)

@@ -18,7 +18,7 @@ from canary.cluster import ClusterTarget
 from canary.driver import Course, Driver
 from canary.engine import open_stack
 from canary.events import Event, Resume, RollBack
-from canary.figures import Figures
+from canary.figures import Figures, Lost
 from canary.journal import Journal, Opening, latest, now
 from canary.machine import Phase, begin
 from canary.prometheus import Prometheus
@@ -167,10 +167,10 @@ class Measured(Prometheus):
         assert seconds > 0
         return self._canary if version == "v2" else GOOD
 
-    async def lost(self, service: str, namespace: str, seconds: float) -> float:
+    async def lost(self, service: str, namespace: str, seconds: float) -> Lost:
         assert (service, namespace) == ("petdetailsservice", "pets")
         assert seconds > 0
-        return 0.0
+        return Lost(0)
 
 
 @pytest.mark.parametrize(

@@ -114,10 +114,13 @@ def test_a_version_that_is_slow_is_told(
 
 
 def called(
-    per_scrape: float, flags: str = "-", host: str = "details.pets.svc.cluster.local"
+    per_scrape: float,
+    flags: str = "-",
+    host: str = "details.pets.svc.cluster.local",
+    known: str = "details-v1",
 ) -> dict[str, str]:
     """A service's requests as its callers count them: without a pod they know the host alone."""
-    known = "unknown" if flags != "-" else "details-v1"
+    known = "unknown" if flags != "-" else known
     labels = (
         f'reporter="source",response_flags="{flags}",destination_service="{host}",'
         f'destination_service_name="{host.partition(".")[0]}",destination_workload="{known}"'
@@ -125,7 +128,7 @@ def called(
     return {"series": f"istio_requests_total{{{labels}}}", "values": f"0+{per_scrape}x{SCRAPES}"}
 
 
-UNREACHED = "details in pets has no pod for 1.1% of its requests; 1% are allowed"
+UNREACHED = "1.1% of the requests for details in pets reach no pod; 1% are allowed"
 ALL_UNREACHED = UNREACHED.replace("1.1%", "100%")
 
 
@@ -135,15 +138,18 @@ ALL_UNREACHED = UNREACHED.replace("1.1%", "100%")
         ([called(989), called(11, "UH")], "15m", UNREACHED),
         ([called(15, "URX,UH")], "15m", ALL_UNREACHED),
         ([called(15, "NC", "details")], "15m", ALL_UNREACHED),
+        ([called(989), called(11, "UO")], "15m", UNREACHED),
         ([called(990), called(10, "UH")], "15m", None),
         # Not for long enough, too few to tell, somebody else's, and no name of a service.
         ([called(15, "UH")], "1m", None),
         ([called(1, "UH")], "15m", None),
         ([called(15, "UH", "details.other.svc.cluster.local")], "15m", None),
         ([called(15, "NR")], "15m", None),
+        # Answered by who has no sidecar.
+        ([called(989), called(11, known="unknown")], "15m", None),
     ],
 )
-def test_a_service_without_a_pod_is_told(
+def test_a_service_whose_requests_reach_no_pod_is_told(
     tmp_path: Path, series: list[dict[str, str]], at: str, summary: str | None
 ) -> None:
     fires(tmp_path, series, "ServiceUnreached", at, summary)
