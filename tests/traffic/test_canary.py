@@ -1,8 +1,20 @@
 """The canary's weight, and who gets the canary whatever its weight."""
 
+import asyncio
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+
 import pytest
 
+from canary.bench.ramps import WORKLOAD
+from rehearsal.envoy.topology import LOOPBACK
 from rehearsal.load import Load, Phase, binomial_interval
+from rehearsal.scenes.ask import ask
 from rehearsal.scenes.scene import Scene
 from rehearsal.scenes.testers import CASES
 from tests.traffic.conftest import REQUESTS, WEIGHTS, Live
@@ -99,3 +111,49 @@ async def _ten_thousand(live: Live, *, weight: int) -> Phase:
         phase = await load.measure("ten thousand", 10_000)
     await session.change({})
     return phase
+
+
+def test_a_canary_that_drops_packets_is_told_apart_from_one_that_answers_late(live: Live) -> None:
+    """`UF` is what istio/metrics.py counts; `UT` would be put down to nobody."""
+    session = live.session
+    live.run(session.change({"canaryWeight": "100"}))
+    try:
+        with dropping(live):
+            deadline = time.monotonic() + 30
+            while "URX,UF" not in (flags := details_flags(live)):
+                assert time.monotonic() < deadline, flags
+                live.run(ask_at_once(session.runtime.url + "/pet/123"))
+    finally:
+        live.run(session.change({}))
+
+
+async def ask_at_once(url: str) -> None:
+    """More requests than there are connections from before, over which a try waits for nothing."""
+    await asyncio.gather(*(ask(url) for _ in range(32)))
+
+
+@contextmanager
+def dropping(live: Live) -> Generator[None]:
+    """The canary's sidecars stand still, and their queues of new connections are full."""
+    runtime = live.session.runtime
+    pods, ids = runtime.pods_of(WORKLOAD), runtime.process_ids()
+    with ExitStack() as stack:
+        for pod in pods:
+            process = ids[f"Envoy of {pod.name}"]
+            os.kill(process, signal.SIGSTOP)
+            stack.callback(os.kill, process, signal.SIGCONT)
+            while True:
+                connection = stack.enter_context(socket.socket())
+                connection.settimeout(0.2)
+                try:
+                    connection.connect((LOOPBACK, pod.inbound_port))
+                except TimeoutError:
+                    break
+        yield
+
+
+def details_flags(live: Live) -> list[str]:
+    """How the calls of the details went, by petservice's sidecars."""
+    logs = live.session.runtime.folder.glob("petservice-v1-*/access.log")
+    lines = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
+    return [each["response_flags"] for each in lines if "details" in str(each["upstream_cluster"])]
