@@ -248,16 +248,22 @@ class Driver:
 
         After a failure only what came since is looked at: no request counts in two failures. While
         it waits for somebody a ramp has time: where a window holds too few requests, it looks back
-        to where the step began. A source that knows of no request at all then may be broken.
+        to where the step began. A source that knows of no request at all then, or in a whole window
+        of a step, may be broken.
         """
         back = held if not self._state.failures else min(held, _now() - self._failed_at)
         window = min(back, self._plan.window)
         observation, verdict = await self._judged(window, held)
-        if verdict.outcome is not Outcome.NOT_ENOUGH_DATA or self._state.phase is Phase.WATCHING:
+        waits = self._state.phase is not Phase.WATCHING
+        if verdict.outcome is not Outcome.NOT_ENOUGH_DATA:
             return observation, verdict
-        if not observation.stable.requests + observation.canary.requests:
-            raise TargetError(f"no request to either version is known in {window:.0f} s")
-        return await self._judged(back, held) if back > window else (observation, verdict)
+        nothing = not observation.stable.requests + observation.canary.requests
+        if nothing and (waits or window >= self._plan.window):
+            raise TargetError(
+                f"no request to either version is known in {window:.0f} s: "
+                "nobody calls, or the source lacks them"
+            )
+        return await self._judged(back, held) if waits and back > window else (observation, verdict)
 
     async def _judged(self, seconds: float, held: float) -> tuple[Observation, Verdict]:
         state = self._state

@@ -12,7 +12,7 @@ import pytest
 
 from canary import control
 from canary.driver import Driver
-from canary.events import Interrupt, Pause, Resume, RollBack
+from canary.events import Interrupt, Judged, Pause, Resume, RollBack
 from canary.figures import Figures
 from canary.journal import Entry, JournalError, latest, read
 from canary.machine import Phase
@@ -346,6 +346,25 @@ def test_where_it_waits_a_source_that_knows_of_no_request_is_borne_for_the_patie
         assert "no request to either version is known" in state.reason
 
     asyncio.run(run())
+
+
+def test_a_step_bears_a_source_that_knows_of_no_request_for_a_window_and_the_patience(
+    tmp_path: Path,
+) -> None:
+    target = FakeTarget(stable=Figures(), canary=Figures())
+    plan = QUICK.model_copy(update={"window": 0.2, "patience": 0.1, "wait": 60.0})
+
+    async def run() -> None:
+        async with asyncio.timeout(5):
+            state = await start(tmp_path, target, plan).run()
+        assert (state.phase, target.live.weight) == (Phase.ROLLED_BACK, 0)
+        assert "no metrics for 0 s: no request to either version is known" in state.reason
+
+    asyncio.run(run())
+    record = latest(tmp_path)
+    assert record is not None
+    judged = [entry.event.held for entry in record.entries if isinstance(entry.event, Judged)]
+    assert max(judged) < 0.2
 
 
 def test_a_canary_that_its_share_does_not_reach_goes_back(tmp_path: Path) -> None:
