@@ -43,7 +43,7 @@ class Conditions(BaseModel):
         success_rate: lowest success rate of the canary, in percent.
         success_drop: by how many percentage points it may be lower than the stable version's.
         p50_ms, p99_ms: longest latency of the canary, in milliseconds. A p99 of fewer than 500
-            answers is noise, and is left out.
+            answers, of either version, is noise, and is left out.
         p50_ratio, p99_ratio: how many times as long as the stable version's it may be ...
         latency_margin_ms: ... but a difference up to so many milliseconds is never too much.
     """
@@ -72,8 +72,8 @@ def judge(
     Args:
         observation: both versions over one window.
         conditions: what the canary must hold to.
-        baseline: the stable version's figures from when it last had enough requests; it stands in
-            where the stable version has too few in the window, as at weight 100.
+        baseline: the stable version's figures from when it was busiest; they stand in where it has
+            too few requests in the window, as at weight 100.
         due: how many requests the canary should have got in the window; 0 where that isn't known.
     """
     canary = observation.canary
@@ -93,7 +93,7 @@ def judge(
     if missing := _missing(canary, stable, conditions):
         return Verdict(Outcome.NOT_ENOUGH_DATA, missing)
     beside = f", stable{earlier} {_summary(stable)}" if stable else ""
-    tail = "" if _knows_tail(canary, conditions) else f"; p99 needs {_TAIL_REQUESTS} answers"
+    tail = _tail(canary, stable, conditions)
     return Verdict(
         Outcome.PASS, f"{canary.requests:.0f} requests: {_summary(canary)}{beside}{tail}"
     )
@@ -170,9 +170,9 @@ def _latency_problems(
 ) -> Iterator[str]:
     for name, own, other, limit, ratio in (
         ("p50", canary.p50, stable and stable.p50, conditions.p50_ms, conditions.p50_ratio),
-        ("p99", canary.p99, stable and stable.p99, conditions.p99_ms, conditions.p99_ratio),
+        ("p99", _p99(canary), stable and _p99(stable), conditions.p99_ms, conditions.p99_ratio),
     ):
-        if own is None or (name == "p99" and not _knows_tail(canary, conditions)):
+        if own is None:
             continue
         if limit is not None and own > limit:
             yield f"{name} {own:.3g} ms, at most {limit:g} ms is asked for"
@@ -183,10 +183,20 @@ def _latency_problems(
                 yield f"{name} {own:.3g} ms, at most {longest:.3g} ms is asked for {beside}"
 
 
-def _knows_tail(canary: Figures, conditions: Conditions) -> bool:
-    """Whether there are answers enough for a p99, where one is asked for."""
-    asked = conditions.p99_ms or conditions.p99_ratio
-    return not asked or canary.requests >= _TAIL_REQUESTS
+def _p99(figures: Figures) -> float | None:
+    """None where it is of too few answers."""
+    return figures.p99 if figures.requests >= _TAIL_REQUESTS else None
+
+
+def _tail(canary: Figures, stable: Figures | None, conditions: Conditions) -> str:
+    """Why a p99 that is asked for was left out; empty where it wasn't."""
+    if not (conditions.p99_ms or conditions.p99_ratio):
+        return ""
+    if canary.requests < _TAIL_REQUESTS:
+        return f"; p99 needs {_TAIL_REQUESTS} answers"
+    if conditions.p99_ratio and stable and stable.requests < _TAIL_REQUESTS:
+        return f"; p99 beside stable's needs {_TAIL_REQUESTS} of its answers"
+    return ""
 
 
 def _nowhere(figures: Figures) -> str:

@@ -102,11 +102,11 @@ async def play(scenario: Scenario, console: Console, stack: str) -> Result:
         )
         with TemporaryDirectory() as folder, ExitStack() as contexts:
             journal = Journal.create(Path(folder), opening)
-            baseline = await observe_baseline(opening, place.target, PLAN.window)
+            before = await observe_baseline(opening, place.target, PLAN.window)
             shown: Listener = PlainLines(opening, sys.stdout)
             if console.is_terminal:
                 shown = contexts.enter_context(LiveView(opening, console))
-            course = Course(opening, journal, begin(PLAN), baseline)
+            course = Course(opening, journal, begin(PLAN), before)
             state = await Driver(course, place.target, Path(folder), [shown]).run()
             journal.close()
             REPORTS.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from typing import Protocol
 from canary.conditions import Outcome, Verdict, judge
 from canary.control import take
 from canary.events import Done, Event, Failed, Judged, MetricsFailed, RollBack
-from canary.figures import Figures, Observation
+from canary.figures import Observation, baseline
 from canary.journal import Entry, Journal, JournalError, Opening, now
 from canary.machine import (
     ACTING,
@@ -51,13 +51,13 @@ class Course:
         opening: what it was asked to do.
         journal: where every event is written before what follows from it is done.
         transition: where to begin.
-        baseline: the stable version's figures from before, where there are any.
+        baseline: the stable version at its busiest so far, where that is known.
     """
 
     opening: Opening
     journal: Journal
     transition: Transition
-    baseline: Figures | None = None
+    baseline: Observation | None = None
 
 
 class Driver:
@@ -237,8 +237,8 @@ class Driver:
         self._answered = _now()
         if verdict.outcome is Outcome.FAIL:
             self._failed_at = _now()
-        if observation.stable.requests >= self._plan.conditions.min_requests:
-            self._baseline = observation.stable
+        least = self._plan.conditions.min_requests
+        self._baseline = baseline((self._baseline, observation), least)
         return Judged(
             outcome=verdict.outcome, reason=verdict.reason, held=held, observation=observation
         )
@@ -271,7 +271,8 @@ class Driver:
         observation = await self._target.observe(split, seconds)
         # At the beginning of a step a source has but part of its window.
         due = split.due(observation) if held >= self._plan.window else 0.0
-        return observation, judge(observation, self._plan.conditions, self._baseline, due)
+        earlier = self._baseline.stable if self._baseline else None
+        return observation, judge(observation, self._plan.conditions, earlier, due)
 
     def _no_metrics(self, reason: str) -> MetricsFailed:
         self._blind = True
@@ -300,13 +301,12 @@ class Driver:
             await asyncio.sleep(_POLL_SECONDS)
 
 
-async def observe_baseline(opening: Opening, target: Target, seconds: float) -> Figures | None:
-    """The stable version's figures before the ramp, where there are enough of them."""
+async def observe_baseline(opening: Opening, target: Target, seconds: float) -> Observation | None:
+    """What is known from before the ramp, where the stable version had enough requests."""
     with suppress(Exception):
         async with asyncio.timeout(_OBSERVE_SECONDS):
             observation = await target.observe(opening.release(), seconds)
-        if observation.stable.requests >= opening.plan.conditions.min_requests:
-            return observation.stable
+        return baseline((observation,), opening.plan.conditions.min_requests)
     return None
 
 

@@ -1,5 +1,6 @@
 """How the two versions of a release do."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -54,6 +55,25 @@ class Observation(BaseModel):
         """The percent of the requests that the canary got; None without requests."""
         total = self.stable.requests + self.canary.requests
         return 100 * self.canary.requests / total if total else None
+
+    @property
+    def stable_rate(self) -> float:
+        """The stable version's requests per second."""
+        return self.stable.requests / self.seconds if self.seconds else 0.0
+
+
+def baseline(seen: Iterable[Observation | None], least: int) -> Observation | None:
+    """When the stable version had the most requests per second, of when it had enough.
+
+    A version's latency rises with its load: at weight 100 the canary bears all of it, which the
+    stable version did before the first step, and never since.
+
+    Args:
+        seen: what was observed.
+        least: so many requests to the stable version are enough.
+    """
+    enough = [each for each in seen if each is not None and each.stable.requests >= least]
+    return max(enough, key=lambda each: each.stable_rate, default=None)
 
 
 @dataclass(frozen=True)

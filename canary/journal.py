@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from canary.events import EVENT, Event, Judged
-from canary.figures import Figures
+from canary.figures import Observation, baseline
 from canary.machine import Action, State, Transition, advance, begin
 from canary.plan import Plan
 from canary.target import Release
@@ -31,7 +31,7 @@ class Opening(BaseModel):
         target: where it runs: `cluster` or `rehearsal`.
         stable, canary: the versions.
         plan: steps, times and conditions.
-        baseline: the stable version's figures before the ramp, where there were enough.
+        before: both versions before the ramp, where the stable one had enough requests.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,7 +42,7 @@ class Opening(BaseModel):
     stable: str
     canary: str
     plan: Plan
-    baseline: Figures | None = None
+    before: Observation | None = None
 
     def release(self, weight: int = 0, mirror: int = 0) -> Release:
         """Its versions with a split."""
@@ -81,15 +81,11 @@ class Record:
         """Where the ramp stood after the last line."""
         return self.entries[-1].state if self.entries else begin(self.opening.plan).state
 
-    def baseline(self) -> Figures | None:
-        """The stable version's latest figures with enough requests."""
-        wanted = self.opening.plan.conditions.min_requests
-        for entry in reversed(self.entries):
-            if isinstance(entry.event, Judged):
-                stable = entry.event.observation.stable
-                if stable.requests >= wanted:
-                    return stable
-        return self.opening.baseline
+    def baseline(self) -> Observation | None:
+        """The stable version at its busiest so far."""
+        events = (entry.event for entry in self.entries)
+        judged = [event.observation for event in events if isinstance(event, Judged)]
+        return baseline((self.opening.before, *judged), self.opening.plan.conditions.min_requests)
 
 
 class Journal:

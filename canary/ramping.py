@@ -59,10 +59,10 @@ async def ramp(options: argparse.Namespace) -> int:
                     plan=plan,
                 )
                 seconds = min(plan.window, _BASELINE_SECONDS)
-                baseline = await observe_baseline(opening, place.target, seconds)
-                opening = opening.model_copy(update={"baseline": baseline})
+                before = await observe_baseline(opening, place.target, seconds)
+                opening = opening.model_copy(update={"before": before})
                 journal = Journal.create(folder, opening)
-                course = Course(opening, journal, begin(plan), baseline)
+                course = Course(opening, journal, begin(plan), before)
             ended = await _drive(course, place, options, url)
     # Nobody waits for what follows: the stack is free.
     return await _told(ended, options)

@@ -75,12 +75,18 @@ QUICK = Plan(hold=0.04, interval=0.02, patience=0.3, failures=2)
 
 
 def start(
-    folder: Path, target: FakeTarget, plan: Plan = QUICK, listeners: tuple[Listener, ...] = ()
+    folder: Path,
+    target: FakeTarget,
+    plan: Plan = QUICK,
+    listeners: tuple[Listener, ...] = (),
+    before: Observation | None = None,
 ) -> Driver:
     """A new ramp."""
-    opening = Opening(at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=plan)
+    opening = Opening(
+        at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=plan, before=before
+    )
     journal = Journal.create(folder, opening)
-    return Driver(Course(opening, journal, begin(plan)), target, folder, listeners)
+    return Driver(Course(opening, journal, begin(plan), before), target, folder, listeners)
 
 
 def take_over(folder: Path, target: FakeTarget, record: Record) -> Driver:

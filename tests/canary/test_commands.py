@@ -357,7 +357,9 @@ def test_blue_green_is_compared_with_the_figures_from_before_though_it_was_kille
     record = latest(tmp_path)
     assert record is not None
     assert record.entries == ()
-    assert record.baseline() == GOOD
+    before = record.baseline()
+    assert before is not None
+    assert before.stable == GOOD
     assert target.live == Release("v2", "")
 
 

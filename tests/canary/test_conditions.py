@@ -75,6 +75,16 @@ def test_requests_that_reached_no_pod_are_named_as_such() -> None:
     assert failed.reason.startswith("success 0.00% (20 of 20 failed, 20 of them reached no pod)")
 
 
+def test_a_p99_of_few_answers_of_the_stable_version_is_left_out_too() -> None:
+    few = Figures(requests=499, p50=5, p99=20)
+    passed = verdict(Figures(requests=500, p50=5, p99=900), few)
+    assert passed.outcome is Outcome.PASS
+    assert passed.reason.endswith("; p99 beside stable's needs 500 of its answers")
+    limited = STRICT.model_copy(update={"p99_ms": 500})
+    failed = verdict(Figures(requests=500, p50=5, p99=900), few, limited)
+    assert failed == Verdict(Outcome.FAIL, "p99 900 ms, at most 500 ms is asked for")
+
+
 @pytest.mark.parametrize(
     ("canary", "reason"),
     [

@@ -13,7 +13,7 @@ import pytest
 from canary import control
 from canary.driver import Driver
 from canary.events import Interrupt, Judged, Pause, Resume, RollBack
-from canary.figures import Figures
+from canary.figures import Figures, Observation
 from canary.journal import Entry, JournalError, latest, read
 from canary.machine import Phase
 from canary.plan import OnInterrupt
@@ -365,6 +365,27 @@ def test_a_step_bears_a_source_that_knows_of_no_request_for_a_window_and_the_pat
     assert record is not None
     judged = [entry.event.held for entry in record.entries if isinstance(entry.event, Judged)]
     assert max(judged) < 0.2
+
+
+def test_at_100_the_canary_is_compared_with_the_stable_version_under_all_of_the_load(
+    tmp_path: Path,
+) -> None:
+    target = FakeTarget()
+    busy = Figures(requests=1000, p50=8, p99=39)
+    before = Observation(seconds=0.001, stable=busy, canary=Figures())
+
+    async def run() -> None:
+        task = asyncio.create_task(start(tmp_path, target, before=before).run())
+        await wait_for_weight(target, 100)
+        target.stable, target.canary = Figures(), busy
+        assert (await task).phase is Phase.PROMOTED
+
+    asyncio.run(run())
+    record = latest(tmp_path)
+    assert record is not None
+    assert record.baseline() == before
+    reasons = [entry.event.reason for entry in record.entries if isinstance(entry.event, Judged)]
+    assert reasons[-1].endswith("stable earlier 100.00%, p50 8 ms, p99 39 ms")
 
 
 def test_a_canary_that_its_share_does_not_reach_goes_back(tmp_path: Path) -> None:

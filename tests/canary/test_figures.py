@@ -2,7 +2,7 @@
 
 import pytest
 
-from canary.figures import Figures, Lost, Observation, put_down
+from canary.figures import Figures, Lost, Observation, baseline, put_down
 from canary.target import Release
 
 
@@ -43,3 +43,13 @@ def test_what_is_due_to_the_canary_is_its_weight_or_its_copies() -> None:
     assert Release("v1", "v2", 25).due(seen) == 250
     assert Release("v1", "v2", 0, 50).due(seen) == 400
     assert Release("v1", "v2").due(seen) == 0
+
+
+def test_the_baseline_is_the_stable_version_at_its_busiest_of_when_it_had_enough_requests() -> None:
+    def seen(requests: int, seconds: float) -> Observation:
+        return Observation(seconds=seconds, stable=Figures(requests=requests), canary=Figures())
+
+    before, at_50, few = seen(6000, 60), seen(6000, 120), seen(400, 1)
+    assert baseline((None, before, at_50, few), 500) == before
+    assert baseline((at_50, before), 500) == before
+    assert baseline((few, None), 500) is None
