@@ -95,14 +95,20 @@ class ClusterTarget:
             raise TargetError(f"the program has changes that aren't applied: {_names(others)}")
 
     async def apply(self, release: Release) -> None:
-        """Set the config and update the route; a version that doesn't run is started before."""
+        """Set the config and update the route; a version that doesn't run is started before.
+
+        Going back starts no canary: it needs the stable version alone.
+        """
 
         def change() -> None:
             state = self._state()
             route = state.route()["urn"]
             if release.weight or release.mirror:
                 self._refuse_foreign(_release(state.route()), release)
-            complete = all(state.runs(each) for each in (release.stable, release.canary))
+            used = [release.stable]
+            if release.weight or release.mirror:
+                used.append(release.canary)
+            complete = all(map(state.runs, used))
             self._configure(release)
             self._stack.up(target=[route] if complete else None, color="never")
             self._last = release

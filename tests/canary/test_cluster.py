@@ -47,10 +47,12 @@ class Stack:
         self.finished = 0
         self.calls: list[str] = []
         self.breaks_preview = False
+        self.versions = ["v1", "v2"]
+        self.targets: list[object] = []
 
     def export_stack(self) -> SimpleNamespace:
         runs = [
-            {"urn": f"urn::petdetailsservice-{v}-deployment", "type": "x"} for v in ["v1", "v2"]
+            {"urn": f"urn::petdetailsservice-{v}-deployment", "type": "x"} for v in self.versions
         ]
         return SimpleNamespace(deployment={"resources": [route(self.live), *runs]})
 
@@ -58,7 +60,8 @@ class Stack:
         self.configured = int(config["canaryWeight"].value)
         self.calls.append(f"config {config['stableVersion'].value} {self.configured}")
 
-    def up(self, **_: object) -> None:
+    def up(self, *, target: object = None, **_: object) -> None:
+        self.targets.append(target)
         if self.busy:
             self.busy -= 1
             self.live = self.finished or self.live
@@ -156,6 +159,24 @@ def test_a_new_change_is_not_held_back_by_the_interrupt_of_an_earlier_one() -> N
     stack.command.interrupt()
     asyncio.run(target_of(stack).apply(Release("v1", "v2", 10)))
     assert (stack.live, stack.command.interrupted) == (10, False)
+
+
+@pytest.mark.parametrize(
+    ("versions", "weight", "is_route_alone"),
+    [
+        pytest.param(["v1", "v2"], 10, True, id="both run"),
+        pytest.param(["v1"], 0, True, id="going back starts no canary"),
+        pytest.param(["v1"], 10, False, id="a canary is started before it gets anything"),
+        pytest.param(["v2"], 0, False, id="the stable version is started before it gets all"),
+    ],
+)
+def test_only_a_version_that_is_to_get_requests_is_started(
+    versions: list[str], weight: int, *, is_route_alone: bool
+) -> None:
+    stack = Stack()
+    stack.versions = versions
+    asyncio.run(target_of(stack).apply(Release("v1", "v2", weight)))
+    assert stack.targets == [[route(0)["urn"]] if is_route_alone else None]
 
 
 def test_a_promotion_whose_preview_fails_leaves_the_config_as_it_was() -> None:
