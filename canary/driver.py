@@ -10,7 +10,7 @@ from typing import Protocol
 
 from canary.conditions import Outcome, Verdict, judge
 from canary.control import take
-from canary.events import Done, Event, Failed, Judged, MetricsFailed, RollBack
+from canary.events import Done, Event, Failed, Judged, MetricsFailed, Pause, RollBack
 from canary.figures import Observation, baseline
 from canary.journal import Entry, Journal, JournalError, Opening, now
 from canary.machine import (
@@ -52,12 +52,14 @@ class Course:
         journal: where every event is written before what follows from it is done.
         transition: where to begin.
         baseline: the stable version at its busiest so far, where that is known.
+        taken_up: what happened when it was taken up, which no listener was told yet.
     """
 
     opening: Opening
     journal: Journal
     transition: Transition
     baseline: Observation | None = None
+    taken_up: Sequence[Entry] = ()
 
 
 class Driver:
@@ -68,10 +70,18 @@ class Driver:
         target: where it runs.
         folder: where requests to this process are put.
         listeners: who learns of what happens.
+        attended: whether somebody is there to go on with a promotion that failed. Otherwise the
+            ramp is left then, paused.
     """
 
     def __init__(
-        self, course: Course, target: Target, folder: Path, listeners: Sequence[Listener] = ()
+        self,
+        course: Course,
+        target: Target,
+        folder: Path,
+        listeners: Sequence[Listener] = (),
+        *,
+        attended: bool = True,
     ) -> None:
         self._opening = course.opening
         self._plan = course.opening.plan
@@ -82,6 +92,8 @@ class Driver:
         self._target = target
         self._folder = folder
         self._listeners = list(listeners)
+        self._attended = attended
+        self._taken_up = course.taken_up
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._since = 0.0
         self._answered = 0.0
@@ -104,6 +116,8 @@ class Driver:
         Where the journal can't be written any more, the ramp goes back. Whatever else goes wrong
         in here, weight 0 is set before it is raised.
         """
+        for entry in self._taken_up:
+            self._tell(entry)
         try:
             await self._until_ended()
         except Exception:
@@ -187,6 +201,11 @@ class Driver:
                     self._target.interrupt()
         if begins_a_hold(before.phase, transition.state.phase):
             self._since = self._answered = _now()
+        self._tell(entry)
+        if isinstance(event, Failed) and self._state.phase is Phase.PAUSED and not self._attended:
+            self.post(Pause(left=True))
+
+    def _tell(self, entry: Entry) -> None:
         for listener in tuple(self._listeners):
             try:
                 listener.entry(entry)

@@ -52,9 +52,14 @@ class MetricsFailed(_Event):
 
 
 class Pause(_Event):
-    """Somebody wants the weight to stay where it is; the canary is watched on."""
+    """Somebody wants the weight to stay where it is; the canary is watched on.
+
+    Attributes:
+        left: whether nobody is there who could let it go on, so that the process ends.
+    """
 
     kind: Literal["pause"] = "pause"
+    left: bool = False
 
 
 class Resume(_Event):

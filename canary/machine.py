@@ -80,7 +80,8 @@ class State:
         stage: index of the stage that is in force, being applied, or was when it ended.
         approvals: how many gates were opened.
         weight, mirror: percent, the last ones known to be in force. While the phase is one of
-            `ACTING` the change under way may be in force as well.
+            `ACTING` the change under way may be in force as well. On the way back and where it is
+            stuck, the highest that may be.
         failures: evaluations that failed in a row.
         attempts: how often the action under way has failed.
         reason: why it is in this phase, for people.
@@ -140,13 +141,13 @@ def _asked(
         case Resume():
             return _resumed(plan, state)
         case Pause():
-            return _paused(state, left=state.left)
+            return _paused(state, left=event.left or state.left)
         case RollBack():
             given_up = event.half_promoted and state.phase is Phase.PROMOTING
-            return (_back if given_up else _asked_back)(state, event.reason)
+            return (_back if given_up else _asked_back)(plan, state, event.reason)
         case Interrupt():
             if plan.on_interrupt is OnInterrupt.ROLLBACK:
-                return _asked_back(state, "interrupted")
+                return _asked_back(plan, state, "interrupted")
             return _paused(state, left=True)
 
 
@@ -180,7 +181,7 @@ def _action_failed(plan: Plan, state: State, reason: str) -> Transition:
             return Transition(replace(state, attempts=attempts), Action(ActionKind.PROMOTE))
         paused = f"the promotion failed: {reason}"
         return Transition(replace(state, phase=Phase.PAUSED, attempts=0, reason=paused))
-    return _back(state, f"{plan.stages[state.stage]} could not be set: {reason}")
+    return _back(plan, state, f"{plan.stages[state.stage]} could not be set: {reason}")
 
 
 def _judged(plan: Plan, state: State, event: Judged) -> Transition:
@@ -188,7 +189,8 @@ def _judged(plan: Plan, state: State, event: Judged) -> Transition:
         return _still(state)
     if event.outcome is Outcome.FAIL:
         failed = replace(state, failures=state.failures + 1)
-        return _back(failed, event.reason) if failed.failures >= plan.failures else _still(failed)
+        ended = failed.failures >= plan.failures
+        return _back(plan, failed, event.reason) if ended else _still(failed)
     passed = event.outcome is Outcome.PASS
     if passed:
         state = replace(state, failures=0)
@@ -206,7 +208,7 @@ def _go_on(plan: Plan, state: State, event: Judged, *, passed: bool) -> Transiti
     if enough and event.held >= stage.hold:
         return _enter(plan, state, state.stage + 1)
     if event.held >= stage.hold + plan.wait:
-        return _back(state, f"no pass within {event.held:.0f} s at {stage}: {event.reason}")
+        return _back(plan, state, f"no pass within {event.held:.0f} s at {stage}: {event.reason}")
     return _still(state)
 
 
@@ -219,7 +221,7 @@ def _looks_good(plan: Plan, event: Judged) -> bool:
 
 def _blind(plan: Plan, state: State, event: MetricsFailed) -> Transition:
     if state.phase in WATCHED and event.lasting >= plan.patience:
-        return _back(state, f"no metrics for {event.lasting:.0f} s: {event.reason}")
+        return _back(plan, state, f"no metrics for {event.lasting:.0f} s: {event.reason}")
     return _still(state)
 
 
@@ -231,6 +233,8 @@ def _approved(plan: Plan, state: State, event: Approve) -> Transition:
 
 
 def _resumed(plan: Plan, state: State) -> Transition:
+    if state.phase is Phase.APPLYING:
+        return _still(replace(state, pause_asked=False, left=False))
     if state.phase is not Phase.PAUSED:
         return _still(state)
     resumed = replace(state, phase=Phase.WATCHING, reason="", failures=0, left=False)
@@ -239,23 +243,30 @@ def _resumed(plan: Plan, state: State) -> Transition:
 
 def _paused(state: State, *, left: bool) -> Transition:
     if state.phase in WATCHED:
-        return _still(replace(state, phase=Phase.PAUSED, reason="asked for", left=left))
+        reason = state.reason if state.phase is Phase.PAUSED else "asked for"
+        return _still(replace(state, phase=Phase.PAUSED, reason=reason, left=left))
     if state.phase is Phase.APPLYING:
         return _still(replace(state, pause_asked=True, left=left))
     return _still(state)
 
 
-def _asked_back(state: State, reason: str) -> Transition:
+def _asked_back(plan: Plan, state: State, reason: str) -> Transition:
     """Go back, unless it is on its way back, or the promotion of a canary that passed is."""
     busy = state.phase in (Phase.ROLLING_BACK, Phase.PROMOTING)
-    return _still(state) if busy else _back(state, reason)
+    return _still(state) if busy else _back(plan, state, reason)
 
 
 def _restarted(plan: Plan, state: State, event: Restarted) -> Transition:
     """Take up the action that was under way; where the live split isn't the stage's, set it."""
-    state = replace(state, left=False, attempts=0)
+    state = replace(
+        state,
+        left=False,
+        attempts=0,
+        weight=state.weight if event.weight is None else event.weight,
+        mirror=state.mirror if event.mirror is None else event.mirror,
+    )
     if state.phase in (Phase.ROLLING_BACK, Phase.STUCK):
-        return _back(state, state.reason)
+        return _back(plan, state, state.reason)
     if state.phase is Phase.PROMOTING:
         return Transition(state, Action(ActionKind.PROMOTE))
     if state.stage < 0:
@@ -291,8 +302,20 @@ def _enter(plan: Plan, state: State, index: int) -> Transition:
     return Transition(applying, Action(ActionKind.SPLIT, stage.weight, stage.mirror))
 
 
-def _back(state: State, reason: str) -> Transition:
+def _back(plan: Plan, state: State, reason: str) -> Transition:
+    """Go back; a change that was under way may be in force until weight 0 is."""
+    weight, mirror = state.weight, state.mirror
+    if state.phase is Phase.APPLYING:
+        stage = plan.stages[state.stage]
+        weight, mirror = max(weight, stage.weight), max(mirror, stage.mirror)
     back = replace(
-        state, phase=Phase.ROLLING_BACK, attempts=0, reason=reason, pause_asked=False, left=False
+        state,
+        phase=Phase.ROLLING_BACK,
+        weight=weight,
+        mirror=mirror,
+        attempts=0,
+        reason=reason,
+        pause_asked=False,
+        left=False,
     )
     return Transition(back, Action(ActionKind.SPLIT))

@@ -29,13 +29,15 @@ def last_line(opening: Opening, state: State) -> str:
                 f"rolled back: {canary} is at weight 0, {stable} gets every request: {state.reason}"
             )
         case Phase.PAUSED:
+            reason = f": {state.reason}" if state.reason else ""
             return (
-                f"paused: {canary} is at weight {state.weight} and nothing watches it; "
-                f"go on with ramp --resume, or with rollback"
+                f"paused: {canary} is at weight {state.weight} and nothing watches it{reason}; "
+                "go on with ramp --resume, or end it with rollback"
             )
         case Phase.STUCK:
+            mirrored = f" with {state.mirror}% mirrored" if state.mirror else ""
             return (
-                f"STUCK: {state.reason}; {canary} may still be at weight {state.weight}; "
+                f"STUCK: {state.reason}; {canary} may still be at weight {state.weight}{mirrored}; "
                 "mend the cause and run rollback"
             )
         case _:

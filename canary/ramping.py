@@ -14,7 +14,7 @@ from rich.console import Console
 
 from canary.driver import Course, Driver, Listener, observe_baseline
 from canary.events import Event, Interrupt, Restarted, Resume, RollBack
-from canary.journal import Journal, JournalError, Opening, Record, latest, now, read
+from canary.journal import Entry, Journal, JournalError, Opening, Record, latest, now, read
 from canary.machine import FINAL, State, Transition, advance, begin
 from canary.options import WEBHOOK_VARIABLE, is_planned, plan_of
 from canary.outcome import exit_status, last_line, standing
@@ -95,17 +95,18 @@ def taken_up(record: Record, live: Release, events: Sequence[Event]) -> Course:
         )
     journal = Journal.reopen(record)
     state, action = record.state, None
+    entries: list[Entry] = []
     weight = _ALL if promoted else live.weight
     for event in (Restarted(weight=weight, mirror=live.mirror), *events):
         transition = advance(opening.plan, state, event)
         try:
-            journal.write(event, transition)
+            entries.append(journal.write(event, transition))
         except JournalError:
             journal.close()
             raise
         state = transition.state
         action = transition.action or action
-    return Course(opening, journal, Transition(state, action), record.baseline())
+    return Course(opening, journal, Transition(state, action), record.baseline(), entries)
 
 
 def is_of(opening: Opening, live: Release) -> bool:
@@ -160,7 +161,10 @@ async def _drive(course: Course, place: Place, options: argparse.Namespace, url:
         with ExitStack() as stack:
             shown = stack.enter_context(InBackground(_shown(options, course.opening, stack)))
             listeners: list[Listener] = [shown, webhook] if webhook else [shown]
-            driver = Driver(course, place.target, lock_folder(options), listeners)
+            attended = sys.stdin.isatty() or sys.stdout.isatty()
+            driver = Driver(
+                course, place.target, lock_folder(options), listeners, attended=attended
+            )
             stack.enter_context(_interrupting(driver))
             state = await driver.run()
     finally:

@@ -13,6 +13,7 @@ import pytest
 
 from canary import commands, control, places, ramping
 from canary.__main__ import main
+from canary.events import Pause
 from canary.figures import Figures
 from canary.journal import latest, now
 from canary.machine import Phase
@@ -119,6 +120,54 @@ def test_resume_goes_on_with_the_ramps_own_plan(tmp_path: Path, target: FakeTarg
     target.canary = BAD
     assert run(tmp_path, "ramp", "--resume") == 3
     assert (target.live.weight, phase(tmp_path)) == (0, Phase.ROLLED_BACK)
+
+
+def test_a_ramp_that_is_taken_up_is_shown_from_where_it_stood(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_at_10(tmp_path, target)
+    target.canary = BAD
+    assert run(tmp_path, "ramp", "--resume", "--json") == 3
+    shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["event"]["kind"] for each in shown[:3]] == ["restarted", "resume", "judged"]
+    assert {(each["phase"], each["weight"]) for each in shown[:3]} == {("watching", 10)}
+
+
+def test_a_ramp_that_was_paused_during_a_change_and_killed_goes_on_with_resume(
+    tmp_path: Path, target: FakeTarget
+) -> None:
+    async def killed() -> None:
+        target.slowness = 60
+        driver = start(tmp_path, target)
+        task = asyncio.create_task(driver.run())
+        await asyncio.sleep(0.05)
+        driver.post(Pause())
+        await asyncio.sleep(0.05)
+        task.cancel()
+
+    asyncio.run(killed())
+    target.slowness = 0
+    record = latest(tmp_path)
+    assert record is not None
+    assert record.state.pause_asked
+    assert run(tmp_path, "ramp", "--resume") == 0
+    assert target.live == Release("v2", "")
+
+
+def test_a_promotion_that_fails_again_and_again_ends_a_ramp_that_nobody_attends(
+    tmp_path: Path,
+    target: FakeTarget,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refused(_: Release) -> None:
+        raise TargetError("promotion refused")
+
+    monkeypatch.setattr(target, "promote", refused)
+    assert run(tmp_path, "ramp", *PLAN, "--blue-green") == 4
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("paused: v2 is at weight 100 and nothing watches it")
+    assert "the promotion failed: promotion refused" in last
 
 
 def test_rollback_ends_a_ramp_that_was_left(

@@ -115,7 +115,10 @@ class World:
         if self.state.phase in ACTING:
             assert self.action is not None
         else:
-            assert self.state.weight == self.in_force or self.state.phase is Phase.STUCK
+            stuck = self.state.phase is Phase.STUCK
+            assert self.state.weight == self.in_force or (
+                stuck and self.state.weight > self.in_force
+            )
         if self.state.phase is Phase.ROLLED_BACK:
             assert self.in_force == 0
         if self.state.phase is Phase.PROMOTED:
@@ -304,6 +307,35 @@ def test_a_pause_during_a_change_holds_what_the_change_sets() -> None:
     assert (world.state.phase, world.state.weight) == (Phase.PAUSED, 10)
     world.send(judged(Outcome.PASS, 10))
     assert world.state.phase is Phase.PAUSED
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    plans(),
+    st.lists(MOVES, max_size=40),
+    st.lists(st.sampled_from([Pause(), Resume(), None]), min_size=1, max_size=5),
+)
+def test_the_last_of_pause_and_resume_counts_whatever_is_under_way_and_though_it_is_killed(
+    plan: Plan, moves: list[tuple[str, Any]], asked: list[Pause | Resume | None]
+) -> None:
+    world = play(plan, moves)
+    goes_on = world.state.phase is Phase.APPLYING or world.state.phase in WATCHED
+    requests = [event for event in asked if event]
+    if goes_on and requests:
+        for event in asked:
+            world.send(event) if event else world.restart()
+        world.carry_out(in_force=True, reported=True)
+        assert (world.state.phase is Phase.PAUSED) == isinstance(requests[-1], Pause)
+
+
+def test_a_ramp_that_cannot_go_back_names_the_highest_weight_that_may_be_in_force() -> None:
+    world = World(Plan(steps=(10, 25, 100), hold=10, rollback_attempts=1))
+    world.carry_out(in_force=True, reported=True)
+    world.send(judged(Outcome.PASS, 10))
+    world.carry_out(in_force=True, reported=False)
+    world.send(RollBack())
+    world.carry_out(in_force=False, reported=True)
+    assert (world.state.phase, world.state.weight) == (Phase.STUCK, 25)
 
 
 @pytest.mark.parametrize("event", [RollBack(), Interrupt()])
