@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from canary import commands, ramping
-from canary.control import BusyError
+from canary.control import BusyError, LockError
 from canary.journal import JournalError
 from canary.options import MISTAKEN, parser
 from canary.outcome import FAILED
@@ -21,7 +21,7 @@ _COMMANDS = {
     "approve": commands.approve,
     "report": commands.report,
 }
-_MISTAKES = (TargetError, JournalError, BusyError)
+_MISTAKES = (TargetError, JournalError, BusyError, LockError)
 _INTERRUPTED = 130
 
 

@@ -5,6 +5,7 @@ import asyncio
 import json
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from canary import control
 from canary.events import Approve, Event, Pause, Resume, RollBack
 from canary.figures import Observation
 from canary.journal import JournalError, Record, latest
-from canary.machine import FINAL, Phase
+from canary.machine import FINAL, Phase, advance
 from canary.outcome import FAILED, PROMOTED, ROLLED_BACK, exit_status, last_line, standing
 from canary.places import held_stack, journal_folder, lock_folder, open_cluster
 from canary.plan import PROMOTION
@@ -111,7 +112,8 @@ def _told(record: Record, live: Release | None, *, runs: bool) -> list[str]:
     if state.phase in FINAL:
         lines = [f"ramp: {last_line(opening, state)}"]
         if live != _left_by(record):
-            lines = [f"ramp: the latest one ended: {state.phase.value}: {opening.canary}"]
+            reason = f": {state.reason}" if state.reason else ""
+            lines = [f"ramp: the latest one ended: {state.phase.value}: {opening.canary}{reason}"]
             if live is not None:
                 lines.append("  the stack was changed since, by no ramp: live is what counts")
     else:
@@ -161,7 +163,11 @@ async def rollback(options: argparse.Namespace) -> int:
             _tell(options, last_line(record.opening, record.state), record)
             status = exit_status(record.state)
             return 0 if status == ROLLED_BACK else status or FAILED
-    with held_stack(folder, options):
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held_stack(folder, options))
+        except control.LockError as error:
+            print(f"canary: going back without a lock: {error}", file=sys.stderr)
         target = open_cluster(options)
         try:
             return await _roll_back_here(options, target, folder)
@@ -269,6 +275,13 @@ def _tell(options: argparse.Namespace, text: str, record: Record | None = None) 
 
 async def _ask_and_tell(options: argparse.Namespace, event: Event) -> int:
     folder = journal_folder(options)
+    runs = control.is_held(lock_folder(options))
+    record = latest(folder) if runs else None
+    if record and advance(record.opening.plan, record.state, event).state == record.state:
+        raise TargetError(
+            f"stack {options.stack}: {event.kind} changes nothing: "
+            f"{standing(record.opening, record.state)}"
+        )
     if not await _asked(lock_folder(options), options, event):
         raise TargetError(
             f"stack {options.stack}: no process runs a ramp of it; "

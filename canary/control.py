@@ -25,6 +25,10 @@ class IdleError(Exception):
     """No process runs a ramp of this stack."""
 
 
+class LockError(OSError):
+    """The lock can't be made or opened; the text says where and why."""
+
+
 @contextmanager
 def held(folder: Path, stack: str, journal: Path | None = None) -> Generator[None]:
     """Be the one process that ramps a stack.
@@ -38,9 +42,14 @@ def held(folder: Path, stack: str, journal: Path | None = None) -> Generator[Non
 
     Raises:
         BusyError: another process is.
+        LockError: there can't be a lock in the folder.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "lock").open("a+", encoding="utf-8") as file:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        opened = (folder / "lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise LockError(f"{folder}: no lock can be made in it: {error.strerror}") from error
+    with opened as file:
         if not _locked(file):
             raise BusyError(f"stack {stack}: process {_owner(folder)} runs a ramp of it")
         # It is only for people: a full disk keeps nobody from going back.
@@ -54,13 +63,13 @@ def held(folder: Path, stack: str, journal: Path | None = None) -> Generator[Non
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process runs a ramp."""
+    """Whether a process runs a ramp; where no lock can be opened, none does."""
     try:
         with (folder / "lock").open("r", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except FileNotFoundError:
+    except OSError:
         pass
     return False
 

@@ -13,6 +13,8 @@ from canary.target import UsageError
 
 MISTAKEN = 2
 WEBHOOK_VARIABLE = "CANARY_WEBHOOK"
+# Those of apps/petdetailsservice.
+FAULTS = ("FAULT_ERROR_PERCENT", "FAULT_DELAY_MILLISECONDS")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DEFAULTS = Plan()
 _OFF = "off"
@@ -79,6 +81,8 @@ def plan_of(options: argparse.Namespace) -> Plan:
         if getattr(options, name) is not None
     }
     if options.blue_green:
+        if options.steps:
+            raise UsageError("--blue-green is --steps 100: give one of the two")
         given["steps"] = (100,)
     try:
         return Plan.model_validate({**given, "conditions": Conditions.model_validate(conditions)})
@@ -148,8 +152,8 @@ def _add_ramp(command: argparse.ArgumentParser) -> None:
     add("--report", type=Path, metavar="FILE", help="the HTML report (default: by the journal)")
     config = "rehearsal: a config value that wins over the stack's"
     add("--config", action="append", type=_pair, default=[], metavar="KEY=VALUE", help=config)
-    fault = "rehearsal: FAULT_ERROR_PERCENT or FAULT_DELAY_MILLISECONDS of the canary"
-    add("--fault", action="append", type=_pair, default=[], metavar="NAME=VALUE", help=fault)
+    fault = f"rehearsal: {' or '.join(FAULTS)} of the canary"
+    add("--fault", action="append", type=_fault, default=[], metavar="NAME=VALUE", help=fault)
 
 
 def _steps(text: str) -> tuple[int, ...]:
@@ -190,6 +194,13 @@ def _pair(text: str) -> tuple[str, str]:
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"{text}: must be KEY=VALUE")
     return key, value
+
+
+def _fault(text: str) -> tuple[str, str]:
+    name, value = _pair(text)
+    if name not in FAULTS:
+        raise argparse.ArgumentTypeError(f"{name}: must be {' or '.join(FAULTS)}")
+    return name, value
 
 
 _COUNTS = {"min_requests": _whole, "min_failures": _whole_or_off}

@@ -47,4 +47,7 @@ def last_line(opening: Opening, state: State) -> str:
 def standing(opening: Opening, state: State) -> str:
     """Where an unfinished ramp stands."""
     reason = f": {state.reason}" if state.reason else ""
+    if state.phase is Phase.APPLYING:
+        stage = opening.plan.stages[state.stage]
+        reason = f": will pause once {stage} is set" if state.pause_asked else f": sets {stage}"
     return f"{opening.canary} is {state.phase.value} at weight {state.weight}{reason}"

@@ -84,6 +84,7 @@ def held_stack(folder: Path, options: argparse.Namespace) -> Generator[None]:
 
     Raises:
         BusyError: another process is.
+        LockError: there can't be a lock.
     """
     lock = lock_folder(options)
     with ExitStack() as locks:

@@ -122,6 +122,12 @@ class LiveView:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        # A terminal that stands still takes no last look either.
+        stopping = threading.Thread(target=self._stop, daemon=True)
+        stopping.start()
+        stopping.join(_LAST_LINES_SECONDS)
+
+    def _stop(self) -> None:
         with suppress(OSError, ValueError):
             self._live.stop()
 

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 
 from canary.journal import Entry, Opening, entry_json
-from canary.machine import Phase
+from canary.machine import FINAL, Phase
 
 _TIMEOUT_SECONDS = 5.0
 _ATTEMPTS = 3
@@ -15,7 +15,7 @@ _ACCEPTED = 300
 
 
 class Webhook:
-    """Posts JSON to one address, in the order in which things happened.
+    """Posts JSON to one address, in the order in which things happened; how it ended comes first.
 
     A ramp never waits for it: what can't be told within its attempts is dropped and counted.
 
@@ -34,7 +34,10 @@ class Webhook:
         self._opening = opening
         self._timeout = timeout
         self._phase: Phase | None = None
-        self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._number = 0
+        self._messages: asyncio.PriorityQueue[tuple[bool, int, dict[str, Any]]] = (
+            asyncio.PriorityQueue()
+        )
         self._worker: asyncio.Task[None] | None = None
 
     def entry(self, entry: Entry) -> None:
@@ -50,7 +53,9 @@ class Webhook:
             "text": self._text(entry),
             **entry_json(entry),
         }
-        self._messages.put_nowait(message)
+        self._number += 1
+        later = self._phase not in FINAL and self._phase is not Phase.STUCK
+        self._messages.put_nowait((later, self._number, message))
         if self._worker is None:
             self._worker = asyncio.create_task(self._post_all())
 
@@ -77,7 +82,7 @@ class Webhook:
         timeout = aiohttp.ClientTimeout(total=self._timeout)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             while True:
-                message = await self._messages.get()
+                _, _, message = await self._messages.get()
                 if not await self._posted(session, message):
                     self.dropped += 1
                 self._messages.task_done()

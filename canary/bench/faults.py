@@ -2,7 +2,7 @@
 
 A request is lost to the ramp if it failed though the canary didn't fail it: more requests of the
 load failed than the callers' Envoys count failed answers of the canary, or the stable version's
-count of them is not 0.
+count of them is not 0. A ramp that doesn't end, or promotes a bad version, counts as one more.
 """
 
 import argparse
@@ -231,8 +231,7 @@ async def one(place: Place, number: int) -> int:
     failed = failed_after - failed_before
     own = after[CANARY].since(before[CANARY]).errors
     others = after[STABLE].since(before[STABLE]).errors if STABLE in after else 0
-    wrong = state.phase not in FINAL or live.weight != 0
-    lost = max(0, failed - own) + others + (1 if wrong else 0)
+    lost = max(0, failed - own) + others + (0 if is_as_it_must_be(fault, state, live) else 1)
     print(
         f"{number:2}. {fault:12} at {moment:.1f} s: {state.phase.value:11} {live}; "
         f"{failed} failed, {own} of them by {CANARY}; lost {lost}",
@@ -241,6 +240,12 @@ async def one(place: Place, number: int) -> int:
     if state.phase is Phase.STUCK:
         print(f"    {state.reason}")
     return lost
+
+
+def is_as_it_must_be(fault: str, state: State, live: Release) -> bool:
+    """Whether a ramp ended, leaves no weight behind, and took a bad version back."""
+    bad = fault in _VERSIONS
+    return (state.phase is Phase.ROLLED_BACK if bad else state.phase in FINAL) and not live.weight
 
 
 def main() -> int:

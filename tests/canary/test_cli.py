@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from canary import control
 from canary.__main__ import main
 from canary.journal import latest
+from canary.options import FAULTS
 from canary.plan import PROMOTION, Plan
 from cli.pulumi_cli import ROOT
 from tests.canary.fakes import BAD, QUICK, FakeTarget, start
@@ -55,7 +57,12 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--fault", "x"], "argument --fault: x: must be KEY=VALUE"),
         (["--stack", "nope"], "nope"),
         (["--stack", "../../x"], "--stack = ../../x: must be a stack's name, such as dev"),
-        (["--target", "cluster", "--fault", "A=1"], "--fault: a rehearsal alone takes it"),
+        (["--fault", "NOPE=3"], "argument --fault: NOPE: must be FAULT_ERROR_PERCENT or"),
+        (["--blue-green", "--steps", "10,100"], "--blue-green is --steps 100: give one of the two"),
+        (
+            ["--target", "cluster", "--fault", "FAULT_ERROR_PERCENT=1"],
+            "--fault: a rehearsal alone takes it",
+        ),
         (["--target", "cluster", "--config", "A=1"], "--config: a rehearsal alone takes it"),
         (["--min-failures", "few"], "argument --min-failures: few: must be a whole number"),
     ],
@@ -64,6 +71,20 @@ def test_a_mistake_is_one_line_that_says_what_is_allowed(
     arguments: list[str], text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert text in refused([*RAMP, "--journal", str(tmp_path), *arguments], capsys)
+
+
+def test_the_faults_of_a_rehearsal_are_those_of_the_service() -> None:
+    source = (ROOT / "apps/petdetailsservice/__main__.py").read_text()
+    assert set(re.findall(r'"(FAULT_[A-Z_]+)"', source)) == set(FAULTS)
+
+
+def test_a_lock_that_cannot_be_made_is_a_mistake_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    line = refused([*RAMP, "--journal", str(file / "x")], capsys)
+    assert line == f"canary: {file / 'x'}: no lock can be made in it: Not a directory"
 
 
 def test_without_a_ramp_there_is_nothing_to_pause_or_approve(

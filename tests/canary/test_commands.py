@@ -13,6 +13,7 @@ import pytest
 
 from canary import commands, control, places, ramping
 from canary.__main__ import main
+from canary.driver import Driver
 from canary.events import Pause
 from canary.figures import Figures
 from canary.journal import latest, now
@@ -387,6 +388,58 @@ def test_a_journal_that_is_a_file_and_queries_that_are_no_text_are_mistakes(
     assert capsys.readouterr().err == f"canary: {file}: it is no UTF-8\n"
 
 
+def test_rollback_goes_on_where_there_can_be_no_lock(
+    tmp_path: Path,
+    target: FakeTarget,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for folder, locks in ((tmp_path, file / "locks"), (file / "x", tmp_path / "locks")):
+        monkeypatch.setattr(places, "LOCKS", locks)
+        target.live = Release("v1", "v2", 40)
+        assert run(folder, "rollback") == 0
+        assert target.live == Release("v1", "v2")
+        [warning] = capsys.readouterr().err.splitlines()
+        assert warning.startswith("canary: going back without a lock: ")
+        assert run(folder, "status") == 0
+        capsys.readouterr()
+
+
+def asked_of(folder: Path, driver: Driver, *commands: str) -> list[int]:
+    """The exit statuses of commands that are given in turn while a ramp runs."""
+    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+
+    async def ramp() -> list[int]:
+        with places.held_stack(folder, options):
+            task = asyncio.create_task(driver.run())
+            await asyncio.sleep(0.05)
+            statuses = [await asyncio.to_thread(run, folder, command) for command in commands]
+            task.cancel()
+            await asyncio.wait([task])
+            return statuses
+
+    return asyncio.run(ramp())
+
+
+def test_a_request_says_what_comes_of_it_and_fails_where_nothing_can(
+    target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = places.lock_folder(argparse.Namespace(target="cluster", stack="local", journal=None))
+    driver = start(lock, target)
+    target.slowness = 60
+    assert asked_of(lock, driver, "pause", "pause", "resume", "resume") == [0, 1, 0, 1]
+    captured = capsys.readouterr()
+    pausing = "v2 is applying at weight 0: will pause once 10% is set"
+    going_on = "v2 is applying at weight 0: sets 10%"
+    assert captured.out.splitlines() == [pausing, going_on]
+    assert captured.err.splitlines() == [
+        f"canary: stack local: pause changes nothing: {pausing}",
+        f"canary: stack local: resume changes nothing: {going_on}",
+    ]
+
+
 def test_another_folder_of_journals_is_no_way_round_the_lock(
     tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -572,7 +625,7 @@ def test_status_of_a_ramp_that_ended_says_where_it_only_has_the_journals_word(
     told = capsys.readouterr().out
     assert "live: not known: no engine" in told
     assert "v2 is at weight 0" not in told
-    assert "ramp: the latest one ended: rolled back: v2" in told
+    assert "ramp: the latest one ended: rolled back: v2: success 95.00%" in told
 
 
 def test_status_names_a_change_that_was_under_way_when_its_ramp_was_killed(

@@ -1,13 +1,18 @@
 """A ramp is shown to whoever looks, and waits for nobody who doesn't."""
 
 import asyncio
+import io
 import threading
 from pathlib import Path
 
-from canary.journal import Entry, read
+import pytest
+from rich.console import Console
+
+from canary import progress
+from canary.journal import Entry, Opening, now, read
 from canary.machine import Phase
-from canary.progress import InBackground
-from tests.canary.fakes import BAD, FakeTarget, start
+from canary.progress import InBackground, LiveView
+from tests.canary.fakes import BAD, QUICK, FakeTarget, start
 
 
 class Shown:
@@ -32,3 +37,34 @@ def test_a_terminal_that_stands_still_holds_up_no_rollback_and_misses_no_line(
         shown.goes_on.set()
     [path] = tmp_path.glob("*.jsonl")
     assert shown.entries == list(read(path).entries)
+
+
+class Stopped(io.StringIO):
+    """A terminal that was stopped by Ctrl-S."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+
+    def write(self, text: str, /) -> int:
+        self.goes_on.wait(10)
+        return super().write(text)
+
+
+def test_a_terminal_that_stands_still_holds_up_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_LAST_LINES_SECONDS", 0.1)
+    opening = Opening(at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=QUICK)
+    terminal = Stopped()
+    ended = threading.Event()
+
+    def show() -> None:
+        with LiveView(opening, Console(file=terminal, force_terminal=True)):
+            terminal.goes_on.clear()
+        ended.set()
+
+    threading.Thread(target=show, daemon=True).start()
+    try:
+        assert ended.wait(5)
+    finally:
+        terminal.goes_on.set()

@@ -48,6 +48,17 @@ async def receiver(status: Callable[[int], int]) -> AsyncGenerator[tuple[str, Re
         await runner.cleanup()
 
 
+def test_how_it_ended_is_told_before_what_still_waits_to_be_told(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with receiver(lambda attempt: 503 if attempt == 1 else 204) as (url, received):
+            webhook = Webhook(url, OPENING)
+            await roll_back_with(webhook, tmp_path)
+            await webhook.close(5)
+        assert [each["phase"] for each in received] == ["watching", "rolled back", "rolling back"]
+
+    asyncio.run(run())
+
+
 async def roll_back_with(webhook: Webhook, folder: Path) -> float:
     """A bad canary's ramp; returns its seconds."""
     begun = time.monotonic()
@@ -58,7 +69,7 @@ async def roll_back_with(webhook: Webhook, folder: Path) -> float:
 
 def test_every_change_of_phase_is_told_in_order_and_again_until_it_arrives(tmp_path: Path) -> None:
     async def run() -> None:
-        async with receiver(lambda attempt: 503 if attempt == 1 else 204) as (url, received):
+        async with receiver(lambda attempt: 503 if attempt == 3 else 204) as (url, received):
             webhook = Webhook(url, OPENING)
             await roll_back_with(webhook, tmp_path)
             await webhook.close(5)
