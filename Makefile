@@ -9,6 +9,8 @@ LOCKS := requirements.txt requirements-dev.txt requirements-uv.txt apps/requirem
 SERVICES := petservice petdetailsservice petmedicalhistoryservice
 BASE_IMAGE ?= python:3.13-slim-bookworm
 SBOM_SCANNER := docker/buildkit-syft-scanner:1.12.0@sha256:ae4f3b554449e7e25548e7d8ccc029d17357348e30c6e3df01b92bc93654d6a9
+# For what must work at once and without a network: what is installed will do, though a lock changed.
+INSTALLED := $(if $(wildcard $(VENV)/.locked),,setup)
 # Each pair as one word of the shell, whatever it holds.
 QUOTE := '
 CONFIGS = $(foreach pair,$(CONFIG),--config '$(subst $(QUOTE),'\'',$(pair))')
@@ -81,10 +83,10 @@ ramp: setup ## raise the canary's weight step by step, and promote it or go back
 promote: setup ## make the canary the stable version
 	@$(BIN)/python -m canary promote --stack $(STACK) $(ARGS)
 
-rollback: setup ## set the canary's weight to 0
+rollback: $(INSTALLED) ## set the canary's weight to 0
 	@$(BIN)/python -m canary rollback --stack $(STACK) $(ARGS)
 
-ramp-status: setup ## who gets which requests, how both versions do, where a ramp stands
+ramp-status: $(INSTALLED) ## who gets which requests, how both versions do, where a ramp stands
 	@$(BIN)/python -m canary status --stack $(STACK) $(ARGS)
 
 ramp-demo: setup ## ramp a good, a failing and a slow version on this machine, under constant load

@@ -28,3 +28,18 @@ def test_a_report_compares_with_main_or_with_what_is_named(
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     words = shlex.split(told.splitlines()[-1])
     assert words[words.index("--base") + 1] == base
+
+
+def told_though_a_lock_changed(*targets: str) -> str:
+    """What make would run once a pull has brought another lock."""
+    lock = ROOT / "requirements-dev.txt"
+    command = ["make", "--dry-run", "--silent", f"--what-if={lock.name}", *targets]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("target", ["rollback", "ramp-status"])
+def test_who_goes_back_or_looks_waits_for_no_download(target: str) -> None:
+    if not (ROOT / ".venv" / ".locked").exists():
+        pytest.skip("nothing was set up by make")
+    assert "pip" not in told_though_a_lock_changed(target)
+    assert "pip" in told_though_a_lock_changed("ramp")
