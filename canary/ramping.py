@@ -28,6 +28,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WEBHOOK_SECONDS = 5.0
 _BASELINE_SECONDS = 60.0
 _ALL = 100
+# Standard input and output; one that is closed is no terminal.
+_TERMINAL = (0, 1)
 
 
 async def ramp(options: argparse.Namespace) -> int:
@@ -161,7 +163,7 @@ async def _drive(course: Course, place: Place, options: argparse.Namespace, url:
         with ExitStack() as stack:
             shown = stack.enter_context(InBackground(_shown(options, course.opening, stack)))
             listeners: list[Listener] = [shown, webhook] if webhook else [shown]
-            attended = sys.stdin.isatty() or sys.stdout.isatty()
+            attended = any(map(os.isatty, _TERMINAL))
             driver = Driver(
                 course, place.target, lock_folder(options), listeners, attended=attended
             )
