@@ -64,7 +64,7 @@ def test_an_update_that_had_to_be_killed_is_remembered_until_one_succeeds(tmp_pa
     script.touch(0o700)
     command = Detached(Found(script))
     command.read_seconds = command.seconds = 0.2
-    command.grace_seconds = 0.1
+    command.grace_seconds = 0.6
     # A read locks nothing. What fails may have met the lock.
     for text, name, killed in (
         ("trap '' INT\nsleep 60", "stack", False),
