@@ -185,7 +185,8 @@ def test_a_whole_ramp_by_the_engine(
 ) -> None:
     async def run() -> None:
         target = ClusterTarget(open_stack("local", str(project)), Measured(canary))
-        plan = QUICK.model_copy(update={"steps": (50, 100)})
+        # The engine may take its time: what it says first is part of an evaluation.
+        plan = QUICK.model_copy(update={"steps": (50, 100), "patience": 60.0})
         opening = Opening(
             at=now(), stack="local", target="cluster", stable="v1", canary="v2", plan=plan
         )
