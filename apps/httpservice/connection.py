@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import string
 import time
 from collections import deque
 from collections.abc import Coroutine
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 
 _LINGER_SECONDS = 2.0
 _LINE_OVERHEAD = len(b": \r\n")
+# What a header takes up in memory besides its bytes, roughly.
+_HEADER_OVERHEAD = 64
+# More at once is parsed bit by bit: a request that is too large is refused within so many bytes.
+_PIECE = 4096
+# RFC 3986, section 3.2: what a host and its port consist of.
+_IN_HOST = (string.ascii_letters + string.digits + "-._~%!$&'()*+,;=:[]").encode()
+_UNEXPECTED = error(417, "Expect is not supported")
 
 
 class Connection(asyncio.Protocol):
@@ -28,8 +36,11 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_body_size",
         "_ending",
+        "_half_closed",
         "_head_size",
         "_headers",
+        "_held",
+        "_in_chunks",
         "_parser",
         "_paused",
         "_queue",
@@ -40,7 +51,6 @@ class Connection(asyncio.Protocol):
         "_target",
         "_task",
         "_transport",
-        "_waiting_size",
         "deadline",
     )
 
@@ -52,14 +62,16 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._paused = False
         self._ending = False
+        self._half_closed = False
         self._receiving = False
         self._refusal: Response | None = None
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
         self._head_size = 0
         self._body_size = 0
+        self._in_chunks = False
         self._received = 0
-        self._waiting_size = 0
+        self._held = 0
         self.deadline = math.inf
 
     # The transport's callbacks
@@ -84,19 +96,16 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, which answers the requests it completes."""
-        if self._ending or self._parser is None:
+        if len(data) <= _PIECE:
+            self._parse(data)
             return
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # the request has been answered as if it had asked for no upgrade
-        except httptools.HttpParserError:
-            if not self._ending:
-                self._refusal = self._refusal or error(400, "malformed HTTP request")
-        if self._receiving:
-            self._check_unfinished(data)
-        if self._refusal is not None:
-            self._refuse(self._refusal)
+        for begin in range(0, len(data), _PIECE):
+            self._parse(data[begin : begin + _PIECE])
+
+    def eof_received(self) -> bool:
+        """Answer what came whole, though its client sends no more, and close after that."""
+        self._half_closed = True
+        return self._task is not None or bool(self._queue)
 
     def pause_writing(self) -> None:
         """Take no more requests from a client that does not take its responses."""
@@ -108,7 +117,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on once the client has taken them."""
         self._paused = False
-        self.deadline = self._server.loop.time() + self._server.limits.idle_seconds
+        self.deadline = self._server.loop.time() + self._patience()
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
         self._next()
@@ -122,7 +131,8 @@ class Connection(asyncio.Protocol):
         self._headers = {}
         self._head_size = 0
         self._body_size = 0
-        self._received = -1
+        self._in_chunks = False
+        self._received = 0
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""
@@ -132,8 +142,8 @@ class Connection(asyncio.Protocol):
             self._refusal = error(414, f"the request's target is longer than {limit} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        if self._refusal is not None:
+        """Take a header; trailers are discarded, as the body before them is."""
+        if self._refusal is not None or self._in_chunks:
             return
         headers = self._headers
         name = name.lower()
@@ -148,6 +158,10 @@ class Connection(asyncio.Protocol):
         if self._head_size > limits.head or len(headers) > limits.headers:
             self._refusal = error(431, f"headers over {limits.head} bytes or {limits.headers}")
 
+    def on_chunk_header(self) -> None:
+        """Note that the headers are over: what is called one from now on is a trailer."""
+        self._in_chunks = True
+
     def on_body(self, body: bytes) -> None:
         """Discard a piece of the body, up to the limit."""
         self._body_size += len(body)
@@ -161,11 +175,8 @@ class Connection(asyncio.Protocol):
             return
         parser, headers = self._parser, self._headers
         version = parser.get_http_version()
-        if version not in ("1.1", "1.0"):
-            self._refusal = error(400, "HTTP/1.1 and HTTP/1.0 are supported")
-            return
-        if b"host" not in headers and version == "1.1":
-            self._refusal = error(400, "no Host header")
+        self._refusal = _fault(version, headers)
+        if self._refusal is not None:
             return
         request = Request(
             parser.get_method(),
@@ -174,14 +185,14 @@ class Connection(asyncio.Protocol):
             keep_alive=parser.should_keep_alive() and not parser.should_upgrade(),
             is_http_1_0=version == "1.0",
             started=time.perf_counter(),
-            size=len(self._target) + self._head_size,
+            size=len(self._target) + self._head_size + len(headers) * _HEADER_OVERHEAD,
         )
         if self._task is not None or self._paused or self._queue:
             limits = self._server.limits
-            self._waiting_size += request.size
-            if len(self._queue) >= limits.pipelined or self._waiting_size > limits.head:
-                self._refusal = error(429, "too many pipelined requests")
+            if len(self._queue) >= limits.pipelined or self._held + request.size > limits.head:
+                self._refusal = _too_many()
                 return
+            self._held += request.size
             self._queue.append(request)
         else:
             self._start(request)
@@ -203,21 +214,40 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _check_unfinished(self, data: bytes) -> None:
+    def _parse(self, data: bytes) -> None:
+        if self._ending or self._parser is None:
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # the request has been answered as if it had asked for no upgrade
+        except httptools.HttpParserError:
+            if not self._ending:
+                self._refusal = self._refusal or error(400, "malformed HTTP request")
+        if self._receiving:
+            self._check_unfinished(len(data))
+        if self._refusal is not None:
+            self._refuse(self._refusal)
+
+    def _check_unfinished(self, size: int) -> None:
         limits = self._server.limits
-        if self._received < 0:
-            self._received = 0
-            if self._task is None:
-                self.deadline = self._server.loop.time() + limits.receive_seconds
-        else:
-            self._received += len(data)
-        declared = self._headers.get(b"content-length", b"0")
-        if self._received > limits.target + limits.head + limits.body:
-            self._refusal = self._refusal or error(431, "the request is too large")
-        elif declared.isdigit() and (len(declared) > 9 or int(declared) > limits.body):  # noqa: PLR2004
+        if not self._received and self._task is None:
+            self.deadline = self._server.loop.time() + limits.receive_seconds
+        self._received += size
+        # What the parser holds of a header that isn't whole is known by this alone.
+        held = self._held + self._received - self._body_size
+        length = self._headers.get(b"content-length", b"").lstrip(b"0")
+        if held > limits.target + limits.head + _PIECE:
+            large = error(431, "the request is too large")
+            self._refusal = self._refusal or (_too_many() if self._held else large)
+        elif length.isdigit() and (len(length) > 9 or int(length) > limits.body):  # noqa: PLR2004
             self._refusal = self._too_long()
         elif b"expect" in self._headers:
-            self._refusal = error(417, "Expect is not supported")
+            self._refusal = _UNEXPECTED
+
+    def _patience(self) -> float:
+        limits = self._server.limits
+        return limits.receive_seconds if self._receiving else limits.idle_seconds
 
     def _too_long(self) -> Response:
         return error(413, f"the request's body is longer than {self._server.limits.body} bytes")
@@ -226,6 +256,8 @@ class Connection(asyncio.Protocol):
         self._refusal = None
         self._receiving = False
         self._ending = True
+        self._parser = None
+        self._headers = {}
         self._queue.append(response)
         if self._task is None:
             self._next()
@@ -239,7 +271,9 @@ class Connection(asyncio.Protocol):
             return
         if isinstance(answer, Response):
             self._answer(request, answer)
-        elif len(server.tasks) >= server.limits.in_flight:
+            return
+        self._held += request.size
+        if len(server.tasks) >= server.limits.in_flight:
             answer.close()
             # Not at once: the event loop would answer nothing but clients that ask again and again.
             self._task = server.loop.create_task(self._run(request, _shed()))
@@ -258,6 +292,7 @@ class Connection(asyncio.Protocol):
         finally:
             self._server.tasks.discard(cast("asyncio.Task[None]", self._task))
             self._task = None
+            self._held -= request.size
         self._answer(request, response)
         self._next()
 
@@ -269,7 +304,7 @@ class Connection(asyncio.Protocol):
         while self._queue and self._task is None and not self._paused:
             item = self._queue.popleft()
             if isinstance(item, Request):
-                self._waiting_size -= item.size
+                self._held -= item.size
                 self._start(item)
             else:
                 self._write(item, b"Connection: close\r\n")
@@ -281,7 +316,8 @@ class Connection(asyncio.Protocol):
         if not response.is_health:
             server.last_request = now
         if self._transport is not None:
-            if not request.keep_alive or (server.draining and not self._queue):
+            is_last = (server.draining or self._half_closed) and not self._queue
+            if is_last or not request.keep_alive:
                 self._ending = True
                 self._write(
                     response, b"Connection: close\r\n", without_body=request.method == b"HEAD"
@@ -289,7 +325,7 @@ class Connection(asyncio.Protocol):
                 self._transport.close()
             else:
                 connection = b"Connection: keep-alive\r\n" if request.is_http_1_0 else b""
-                self.deadline = now + server.limits.idle_seconds
+                self.deadline = now + self._patience()
                 self._write(response, connection, without_body=request.method == b"HEAD")
         server.log.request(request, response)
         if request.ended is not None:
@@ -324,9 +360,28 @@ async def _shed() -> Response:
     return error(503, "too many requests in flight", headers=b"Retry-After: 1\r\n")
 
 
+def _too_many() -> Response:
+    return error(429, "too many pipelined requests")
+
+
+def _fault(version: str, headers: dict[bytes, bytes]) -> Response | None:
+    """Say what is wrong with a whole request; None where nothing is."""
+    if version not in ("1.1", "1.0"):
+        return error(400, "HTTP/1.1 and HTTP/1.0 are supported")
+    host = headers.get(b"host")
+    if host is None and version == "1.1":
+        return error(400, "no Host header")
+    if host is not None and host.rstrip(b" \t").translate(None, _IN_HOST):
+        return error(400, "malformed Host header")
+    if b"transfer-encoding" in headers and version == "1.0":
+        return error(400, "HTTP/1.0 has no Transfer-Encoding")  # RFC 9112, section 6.1
+    return _UNEXPECTED if b"expect" in headers else None
+
+
 def _path(target: bytes) -> bytes:
     """Give the path of an origin-form or absolute-form target, without its query."""
-    if not target.startswith(b"/"):
-        _, scheme, rest = target.partition(b"://")
-        target = b"/" + rest.partition(b"/")[2] if scheme else target
-    return target.partition(b"?")[0]
+    target = target.partition(b"?")[0]
+    if target.startswith(b"/"):
+        return target
+    _, scheme, rest = target.partition(b"://")
+    return b"/" + rest.partition(b"/")[2] if scheme else target

@@ -22,7 +22,7 @@ class Request:
         keep_alive: whether the client means to use the connection again.
         is_http_1_0: whether keep-alive must be confirmed by a header.
         started: `time.perf_counter()` when the last byte had come.
-        size: bytes of its target and header lines together.
+        size: bytes that it counts for where a connection's requests are bounded together.
         context: what a coroutine that answers it runs in; None for the server's own.
         ended: called with the response once it is written.
     """

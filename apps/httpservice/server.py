@@ -26,7 +26,7 @@ class Limits:
         headers: names of a request's headers.
         body: bytes of a request's body.
         pipelined: requests that wait on a connection for the one before them; their targets and
-            header lines together stay within `head`.
+            header lines, that one's too, stay within `head` together, at 64 bytes more a header.
         receive_seconds: for a request to arrive whole once it has begun.
         idle_seconds: for a connection without a request.
         send_seconds: for a client to take the response.

@@ -18,7 +18,7 @@ import uvloop
 from httpservice.log import Log
 from httpservice.server import Handler, Limits, Server
 
-SECONDS = 5.0
+SECONDS = 60.0
 """After which a test that waits has failed."""
 
 QUICK = Limits(sweep_seconds=0.02)

@@ -1,6 +1,7 @@
 """The services as processes under input that means no good: `make fuzz` sends more of it."""
 
 import asyncio
+import contextlib
 import os
 import random
 import re
@@ -23,6 +24,8 @@ SEED = os.environ.get("FUZZ_SEED", "1")
 # What buffers, pools and the allocator keep; a leak of a KiB a request would show.
 GROWTH_MIB = 8
 SLOW = 500
+# Of a connection: what its requests may hold, and what that takes in Python's objects.
+HELD_KIB = 36
 NAMES = [each.name for each in SERVICES]
 ROUTES = {each.name: each.path.replace("{*}", "7") for each in SERVICES}
 
@@ -122,6 +125,7 @@ def raw(chance: random.Random, good: bytes) -> bytes:
         good * chance.randint(2, 60),
         good * 3 + bytes(spoilt) + good,
         head + b"X: " + chance.randbytes(chance.randint(1, 30_000)) + b"\r\n\r\n",
+        head + b"tracestate: " + b"a" * chance.randint(15_900, 16_400) + b"\r\n\r\n",
         head + b"".join(b"%x:\r\n" % n for n in range(chance.randint(90, 2000))) + b"\r\n",
         head + b"Content-Length: %d\r\n\r\n" % chance.randint(-9, 10**12),
         head + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -173,21 +177,36 @@ def test_ten_megabytes_of_target_are_refused_as_they_come(tmp_path: Path) -> Non
     uvloop.run(fuzz())
 
 
-def test_clients_that_never_finish_hold_up_nobody(tmp_path: Path) -> None:
+HEAD = b"GET /pet/1 HTTP/1.1\r\nHost: a\r\n"
+UNFINISHED = {
+    "one header": HEAD + b"X: " + b"x" * 19_000,
+    "small headers": HEAD + b"".join(b"%04x: %b\r\n" % (n, b"x" * 150) for n in range(99)),
+    "trailer": HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: " + b"x" * 19_000,
+    "long header": HEAD + b"X: " + b"x" * 80_000,
+}
+
+
+@pytest.mark.parametrize("piece", [1000, 1_000_000], ids=["drip by drip", "at once"])
+@pytest.mark.parametrize("unfinished", UNFINISHED)
+def test_clients_that_never_finish_hold_up_nobody_and_little_memory(
+    unfinished: str, piece: int, tmp_path: Path
+) -> None:
+    data = UNFINISHED[unfinished]
+
     async def fuzz() -> None:
         async with attacked("petservice", tmp_path) as target:
             memory = target.running.memory
-            writers: list[asyncio.StreamWriter] = []
-            for number in range(SLOW):
-                _, writer = await asyncio.open_connection("127.0.0.1", target.running.port)
-                writer.write(b"GET /pet/1 HTTP/1.1\r\nHost: a\r\nX: "[: 1 + number % 40])
-                writers.append(writer)
-            for _ in range(20):
-                for writer in writers:
-                    writer.write(b"x")
-                # 20 KiB each are all that an unfinished request may hold.
-                await target.check(memory, GROWTH_MIB + SLOW * 20 / 1024)
-            for writer in writers:
+            connections = [
+                await asyncio.open_connection("127.0.0.1", target.running.port) for _ in range(SLOW)
+            ]
+            for begin in range(0, len(data), piece):
+                for _, writer in connections:
+                    with contextlib.suppress(ConnectionError, RuntimeError):  # it was refused
+                        writer.write(data[begin : begin + piece])
+                        await writer.drain()
+                await asyncio.sleep(0)
+            await target.check(memory, GROWTH_MIB + SLOW * HELD_KIB / 1024)
+            for _, writer in connections:
                 writer.transport.abort()
 
     uvloop.run(fuzz())

@@ -9,7 +9,7 @@ import pytest
 from httpservice.connection import Connection
 from httpservice.message import Request, Response
 from httpservice.server import Handler
-from httpservice.testing import QUICK, Reply, get, read_reply, run, send, serving, until
+from httpservice.testing import QUICK, Reply, get, read_reply, reset, run, send, serving, until
 
 GET = b"GET /a HTTP/1.1\r\nHost: test\r\n\r\n"
 
@@ -120,11 +120,28 @@ class TestRequests:
                 return echo(request)
 
             large = GET[:-2] + b"X: %b\r\n\r\n" % (b"x" * 400)
-            async with serving(handle, replace(QUICK, head=1024)) as (_, port):
+            async with serving(handle, replace(QUICK, head=2048)) as (_, port):
                 reading = asyncio.ensure_future(read_all(port, large * 10))
                 await asyncio.sleep(0.02)
                 release.set()
                 assert statuses(await reading) == [200, 200, 200, 429]
+
+        run(test())
+
+    def test_many_small_headers_of_waiting_requests_count_for_more_than_their_bytes(self) -> None:
+        async def test() -> None:
+            release = asyncio.Event()
+
+            async def handle(request: Request) -> Response:
+                await release.wait()
+                return echo(request)
+
+            many = GET[:-2] + b"".join(b"%02x:\r\n" % n for n in range(90)) + b"\r\n"
+            async with serving(handle) as (_, port):
+                reading = asyncio.ensure_future(read_all(port, many * 4))
+                await asyncio.sleep(0.02)
+                release.set()
+                assert statuses(await reading) == [200, 200, 429]
 
         run(test())
 
@@ -135,12 +152,27 @@ class TestRequests:
                 return echo(request)
 
             large = GET[:-2] + b"X: %b\r\n\r\n" % (b"x" * 400)
-            async with serving(handle, replace(QUICK, head=1024)) as (_, port):
+            async with serving(handle, replace(QUICK, head=2048)) as (_, port):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.write(large * 2)
                 for _ in range(20):
                     assert (await read_reply(reader)).status == 200
                     writer.write(large)
+                writer.close()
+
+        run(test())
+
+    def test_a_client_that_sends_no_more_is_answered_and_then_closed(self) -> None:
+        async def test() -> None:
+            async def handle(request: Request) -> Response:
+                await asyncio.sleep(0.01)
+                return echo(request)
+
+            async with serving(handle) as (_, port):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(GET * 2 + GET[:-2])
+                writer.write_eof()
+                assert statuses(await reader.read()) == [200, 200]
                 writer.close()
 
         run(test())
@@ -156,10 +188,18 @@ class TestRequests:
 
     @pytest.mark.parametrize(
         "request_line",
-        [b"GET http://elsewhere/a?x=1 HTTP/1.1", b"GET /a?x=1 HTTP/1.1", b"GET /a HTTP/1.1"],
+        [
+            b"GET http://elsewhere/a?x=1 HTTP/1.1",
+            b"GET /a?x=http://elsewhere/b HTTP/1.1",
+            b"GET /a HTTP/1.1",
+        ],
     )
     def test_absolute_targets_and_queries_lead_to_the_same_path(self, request_line: bytes) -> None:
         assert reply_to(request_line + b"\r\nHost: test\r\n\r\n").body == b'"GET /a"'
+
+    def test_a_path_begins_before_the_query(self) -> None:
+        raw = b"GET http://elsewhere?x=/a HTTP/1.1\r\nHost: test\r\n\r\n"
+        assert reply_to(raw).body == b'"GET /"'
 
     def test_http_1_0_closes_unless_it_asks_to_keep_the_connection(self) -> None:
         assert reply_to(b"GET /a HTTP/1.0\r\n\r\n").headers["connection"] == "close"
@@ -186,9 +226,52 @@ class TestRequests:
 
         run(test())
 
-    def test_an_upgrade_is_ignored(self) -> None:
-        reply = reply_to(GET[:-2] + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\nrest")
-        assert (reply.status, reply.headers["connection"]) == (200, "close")
+    @pytest.mark.parametrize("rest", [b"rest", b"x" * 9000, GET * 300])
+    @pytest.mark.parametrize(
+        "asked", [b"Connection: Upgrade\r\nUpgrade: websocket\r\n", b"Connection: close\r\n"]
+    )
+    def test_what_follows_the_last_request_is_ignored_as_an_upgrade_is(
+        self, asked: bytes, rest: bytes
+    ) -> None:
+        handled = 0
+
+        async def handle(request: Request) -> Response:
+            nonlocal handled
+            handled += 1
+            await asyncio.sleep(0.01)
+            return echo(request)
+
+        async def test() -> None:
+            async with serving(handle) as (_, port):
+                received = await read_all(port, GET[:-2] + asked + b"\r\n" + rest)
+            assert statuses(received) == [200]
+            assert b"Connection: close\r\n" in received
+            assert received.endswith(b'"GET /a"')
+            assert handled == 1
+
+        run(test())
+
+    def test_trailers_are_no_headers(self) -> None:
+        def handle(request: Request) -> Response:
+            return Response(200, b'"%b"' % request.headers.get(b"x-canary", b"none"))
+
+        raw = (
+            GET[:-2] + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Canary: always\r\n\r\n"
+        )
+        assert reply_to(raw, handle).body == b'"none"'
+
+    def test_a_length_may_have_leading_zeros(self) -> None:
+        async def test() -> None:
+            head = GET[:-2] + b"Connection: close\r\nContent-Length: 0000000000001\r\n\r\n"
+            async with serving(echo) as (_, port):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(head)
+                await asyncio.sleep(0.02)
+                writer.write(b"x")
+                assert statuses(await reader.read()) == [200]
+                writer.close()
+
+        run(test())
 
 
 class TestHostileRequests:
@@ -198,6 +281,19 @@ class TestHostileRequests:
             (b"nonsense\r\n\r\n", 400),
             (b"GET /a HTTP/1.1\r\n\r\n", 400),
             (b"GET /a HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+            (b"GET /a HTTP/1.1\r\nHost: a b/c?d\r\n\r\n", 400),
+            (b"GET /a HTTP/1.1\r\nHost: user@a\r\n\r\n", 400),
+            (
+                (b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nHost: a\r\n\r\n"),
+                400,
+            ),
+            (
+                (
+                    b"POST /a HTTP/1.0\r\nConnection: keep-alive\r\n"
+                    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+                ),
+                400,
+            ),
             (b"GET /a HTTP/1.1\r\nHost: a\r\nX: 1\r\n folded\r\n\r\n", 400),
             (b"GET /a HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 400),
             (b"GET /a HTTP/1.1\r\nHost : a\r\n\r\n", 400),
@@ -235,6 +331,16 @@ class TestHostileRequests:
             (
                 b"POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n",
                 417,
+            ),
+            (
+                b"PUT /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\na",
+                417,
+            ),
+            (b"GET /a HTTP/1.1\r\nHost: a\r\nX: %b" % (b"x" * 30_000), 431),
+            (
+                b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                b"0\r\nX: %b" % (b"x" * 30_000),
+                431,
             ),
         ],
         ids=lambda value: value[:60] if isinstance(value, bytes) else None,
@@ -281,6 +387,36 @@ class TestHostileRequests:
         async def test() -> None:
             async with serving(echo, replace(QUICK, receive_seconds=0.01)) as (_, port):
                 assert statuses(await read_all(port, b"GET /a HTTP/1.1\r\n")) == [408]
+
+        run(test())
+
+    def test_a_request_behind_another_has_no_longer_to_arrive(self) -> None:
+        async def test() -> None:
+            async def handle(request: Request) -> Response:
+                await asyncio.sleep(0.05)
+                return echo(request)
+
+            async with serving(handle, replace(QUICK, receive_seconds=0.01)) as (_, port):
+                assert statuses(await read_all(port, GET + b"GET /a HTTP/1.1\r\n")) == [200, 408]
+
+        run(test())
+
+    def test_what_waits_and_what_has_not_arrived_are_bounded_together(self) -> None:
+        async def test() -> None:
+            release = asyncio.Event()
+
+            async def handle(request: Request) -> Response:
+                await release.wait()
+                return echo(request)
+
+            large = GET[:-2] + b"X: %b\r\n\r\n" % (b"x" * 12_000)
+            async with serving(handle) as (server, port):
+                pieces = (GET, large, large[:-2], b"Y: " + b"y" * 4096)
+                reading = asyncio.ensure_future(read_all(port, *pieces))
+                await until(lambda: server.tasks)
+                await asyncio.sleep(0.02)
+                release.set()
+                assert statuses(await reading) == [200, 200, 429]
 
         run(test())
 
@@ -387,7 +523,7 @@ class TestLoad:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.write(GET)
                 await until(lambda: server.tasks)
-                writer.close()
+                reset(writer)
                 await until(lambda: not server.connections)
                 assert len(server.tasks) == 1
                 release.set()
