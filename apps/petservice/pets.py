@@ -6,6 +6,7 @@ from httpservice.message import Request, Response, error
 from httpservice.upstream import Answer, Failure, Upstream
 from petservice.forwarding import forwarded
 
+MAX_FORWARDED_BYTES = 8 * 1024
 _OK = 200
 _GATEWAY_CODES = {502: "ECONNRESET", 503: "ECONNRESET", 504: "ETIMEDOUT"}
 
@@ -33,8 +34,13 @@ class Pets:
 
         Without one of the two services there is no answer but a 502, or a 504 where it took too
         long, that names the service. Without the dog API an error object takes its part.
+
+        What is passed on stays far below the limit of the services' own servers and sidecars,
+        which add headers to it: their 431 would be a 502 here.
         """
         headers = forwarded(request.headers)
+        if len(headers) > MAX_FORWARDED_BYTES:
+            return error(431, f"headers to pass on over {MAX_FORWARDED_BYTES} bytes")
         asked_details = self._details.get(b"/pet/%b/details" % pet_id, headers)
         asked_history = self._history.get(b"/pet/%b/medicalhistory" % pet_id, headers)
         asked_dog = self._dog_api.get() if self._dog_api is not None else None

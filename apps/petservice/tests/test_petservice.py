@@ -22,10 +22,14 @@ from httpservice.testing import (
     stand_in,
     unused_port,
 )
+from petdetailsservice.__main__ import build as build_details
+from petservice import forwarding
 from petservice.__main__ import build
+from petservice.pets import MAX_FORWARDED_BYTES
 
 DETAILS = {"petName": "Maximus", "petAge": 5, "petOwner": "Nithin Mallya", "petBreed": "Dog"}
 HISTORY = {"vaccinationList": ["Bordetella, Leptospirosis, Rabies, Lyme Disease"]}
+QUICK = {"UPSTREAM_TIMEOUT_SECONDS": "0.1"}
 DOG = [{"id": "abc", "url": "https://example.com/dog.jpg", "width": 1.50}]
 
 
@@ -159,6 +163,25 @@ class TestAnswer:
 
         run(test())
 
+    @pytest.mark.parametrize("name", [*sorted(forwarding._FORWARDED), b"cookie"])  # pyright: ignore[reportPrivateUsage]
+    def test_what_goes_on_is_refused_here_before_a_service_would_refuse_it(
+        self, name: bytes
+    ) -> None:
+        async def test() -> None:
+            async with serving(build_details(Environment({}))().handle) as (_, port):
+                variables = {"PETDETAILS_URL": f"http://127.0.0.1:{port}"}
+                async with mesh(variables=variables) as running:
+                    start = b"canary=" if name == b"cookie" else b""
+                    longest = MAX_FORWARDED_BYTES - len(name) - len(b": \r\n") - len(start)
+                    statuses = [
+                        (await get(running.port, "/pet/1", f"{line}{'a' * length}")).status
+                        for line in [f"{name.decode()}: {start.decode()}"]
+                        for length in (longest, longest + 1, 16_000)
+                    ]
+            assert statuses == [200, 431, 431]
+
+        run(test())
+
     def test_everything_goes_through_a_proxy_where_one_is_set(self) -> None:
         async def test() -> None:
             async def sidecar(
@@ -226,7 +249,7 @@ class TestDogApiFailing:
     def test_the_rest_is_answered_with_the_articles_error_object(
         self, dog: Conversation, code: str
     ) -> None:
-        reply = ask(dog=dog, variables={"UPSTREAM_TIMEOUT_SECONDS": "0.2"})
+        reply = ask(dog=dog, variables=QUICK if dog is silent else {})
         body = reply.json
         failure = body.pop("dogAPIResponse")
         assert (reply.status, body) == (200, {"petDetails": DETAILS, "petMedicalHistory": HISTORY})
@@ -271,11 +294,11 @@ class TestServiceFailing:
     def test_the_error_names_it(
         self, failing: str, conversation: Conversation, status: int, reason: str
     ) -> None:
-        quick = {"UPSTREAM_TIMEOUT_SECONDS": "0.1"}
+        variables = QUICK if conversation is silent else {}
         if failing == "petdetailsservice":
-            reply = ask(details=conversation, variables=quick)
+            reply = ask(details=conversation, variables=variables)
         else:
-            reply = ask(history=conversation, variables=quick)
+            reply = ask(history=conversation, variables=variables)
         assert reply.status == status
         assert reply.headers["content-type"] == "application/json"
         body = reply.json
