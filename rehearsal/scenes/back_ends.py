@@ -30,7 +30,7 @@ _TIMEOUT = frozenset({"504"})
 _CUT = (frozenset[str](), _BAD_GATEWAY | _TIMEOUT, True)
 # None: the process is gone, nobody listens.
 _OF_BOTH: tuple[tuple[Trial, Conversation | None], ...] = (
-    (Trial("both pods answer after 0.3 s", _OK), faulty.late(0.3)),
+    (Trial("both pods answer after 0.1 s", _OK), faulty.late(0.1)),
     (Trial("both answer after 3 s", _TIMEOUT, is_slow=True), faulty.late(3)),
     (Trial("both never answer", _TIMEOUT, is_slow=True), faulty.silent),
     (Trial("both are gone", _BAD_GATEWAY), None),

@@ -10,13 +10,13 @@ from rehearsal.scenes.scene import Scene, milliseconds
 from rehearsal.scenes.stage import PATH, Stage
 from rehearsal.scenes.trial import SOUND, by_status, counted, forget_ejections, totals
 
-USUAL = 16
+USUAL = 8
 TIMES = 10
-LIMIT = 32
+LIMIT = 12
 SHED = "503"
-# A back end holds each request so long: what is in flight is then the load's doing, however fast
-# this machine sends it.
-HELD_MILLISECONDS = 50
+# A back end holds each request so long: what is in flight is then the load's doing, on a machine
+# that sends more than 60 requests a second. It is far from the 0.5 s of a try (istio/routing.py).
+HELD_MILLISECONDS = 200
 
 _OK = frozenset({SOUND})
 

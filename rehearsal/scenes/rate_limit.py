@@ -12,8 +12,9 @@ from rehearsal.scenes.scene import Scene
 from rehearsal.scenes.stage import PATH, Stage
 
 KEY = "ingressRequestsPerSecond"
-LIMIT = 20
-_BURST = 5 * LIMIT
+LIMIT = 10
+# A machine that sends more than 11 a second exceeds the limit by it.
+_BURST = 10 * LIMIT
 _LET_IN, _LIMITED = 200, 429
 
 

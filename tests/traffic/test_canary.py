@@ -99,7 +99,8 @@ async def _promoted_and_back(live: Live) -> tuple[int, dict[str, int]]:
 
 def test_ten_thousand_requests_are_shared_as_asked(live: Live) -> None:
     phase = live.run(_ten_thousand(live, weight=25))
-    lowest, highest = binomial_interval(10_000, 0.25, confidence=0.999)
+    # Chance alone puts one run of a million outside.
+    lowest, highest = binomial_interval(10_000, 0.25, confidence=1 - 1e-6)
     assert phase.failed == 0
     assert lowest <= phase.answers["v2"] <= highest
 

@@ -15,11 +15,13 @@ from tests.traffic.conftest import Live
 pytestmark = pytest.mark.envoy
 
 EVERY_ROW_ONE_WAVE = CONCURRENCY
+# Of each back end's row: half of them meet the one pod that fails.
+THREE_WAVES = 3 * CONCURRENCY
 
 
 @pytest.fixture(scope="module")
 def broken_back_ends(live: Live) -> Scene:
-    return live.run(back_ends.play(live.stage, EVERY_ROW_ONE_WAVE))
+    return live.run(back_ends.play(live.stage, THREE_WAVES))
 
 
 @pytest.fixture(scope="module")

@@ -26,9 +26,10 @@ def test_retries_save_nearly_every_request_of_a_version_that_fails_now_and_then(
     broken: Scene,
 ) -> None:
     declared, bare = measured(broken, FAILING), measured(broken, FAILING, "off")
-    # Half of the requests meet 20% errors: 10% without retries, 0.4% after two of them.
-    assert 0.05 < bare["failures"] / bare["requests"] < 0.16
-    assert declared["failures"] / declared["requests"] < 0.025
+    # Half of the requests meet 20% errors: 10% without retries, 0.4% after two of them. Chance
+    # alone puts less than one run of 100,000 outside.
+    assert 0.03 < bare["failures"] / bare["requests"] < 0.18
+    assert declared["failures"] / declared["requests"] < 0.03
     assert declared["savedByRetry"] > declared["failures"]
     assert bare["retries"] == bare["ejections"] == 0
 
@@ -43,7 +44,7 @@ def test_a_stopped_pod_of_two_is_ejected_and_no_request_fails(broken: Scene) -> 
 
 def test_with_every_pod_stopped_only_the_weight_helps(broken: Scene) -> None:
     every = measured(broken, EVERY)
-    assert 0.3 < every["failures"] / every["requests"] < 0.8
+    assert 0.25 < every["failures"] / every["requests"] < 0.8
     assert measured(broken, BACK)["failures"] == 0
     assert measured(broken, RESTORED)["failures"] == 0
 

@@ -144,7 +144,7 @@ class TestAnswers:
                     outcome = await client.get(b"/a")
                     assert isinstance(outcome, Answer)
                     assert (outcome.status, outcome.body) == (status, body)
-                    assert 0 <= outcome.milliseconds < 2000
+                    assert outcome.milliseconds >= 0
                 assert (len(peer.requests), peer.connections) == (3, 1)
 
         run(test())
@@ -338,7 +338,7 @@ class TestFailures:
                     outcome = await client.get(b"/a")
                     assert isinstance(outcome, Failure)
                     assert outcome.code == "ETIMEDOUT"
-                    assert 40 <= outcome.milliseconds < 1000
+                    assert outcome.milliseconds >= 40
                     assert (peer.connections, len(client.idle)) == (number, 0)
 
         run(test())

@@ -2,8 +2,6 @@
 
 import asyncio
 import signal
-import statistics
-import time
 from collections import Counter
 from contextlib import AsyncExitStack
 
@@ -22,26 +20,22 @@ IN_FLIGHT = 8
 PETS = answering_late(0.005, ok(b"{}"))
 
 
-async def load(running: Process, connections: int, requests: int) -> tuple[Counter[int], float]:
-    """Ask over so many connections at once; gives the statuses and the median of the 200s."""
+async def load(running: Process, connections: int, requests: int) -> Counter[int]:
+    """Ask over so many connections at once; gives the statuses."""
     found: Counter[int] = Counter()
-    seconds: list[float] = []
 
     async def client() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
         while found.total() < requests:
-            begun = time.perf_counter()
             writer.write(GET)
             reply = await read_reply(reader)
             found[reply.status] += 1
-            if reply.status == 200:
-                seconds.append(time.perf_counter() - begun)
-            else:
+            if reply.status != 200:
                 assert reply.headers["retry-after"] == "1"
         writer.close()
 
     await asyncio.gather(*(client() for _ in range(connections)))
-    return found, statistics.median(seconds)
+    return found
 
 
 def test_ten_times_the_load_is_answered_or_shed_and_leaves_nothing_behind() -> None:
@@ -55,16 +49,15 @@ def test_ten_times_the_load_is_answered_or_shed_and_leaves_nothing_behind() -> N
                 MAX_REQUESTS_IN_FLIGHT=str(IN_FLIGHT),
             ) as running,
         ):
-            before, usual = await load(running, IN_FLIGHT, 200)
+            before = await load(running, IN_FLIGHT, 200)
             memory = running.memory
-            over, _ = await load(running, 10 * IN_FLIGHT, 4000)
+            over = await load(running, 10 * IN_FLIGHT, 4000)
             grown = running.memory - memory
-            after, recovered = await load(running, IN_FLIGHT, 200)
+            after = await load(running, IN_FLIGHT, 200)
         assert set(before) == set(after) == {200}
         assert set(over) == {200, 503}
         assert over[503] > over[200]
         assert grown < 8
-        assert recovered < 10 * usual
         logged = Counter(line["status"] for line in running.log if line["message"] == "request")
         assert logged == before + over + after
 
