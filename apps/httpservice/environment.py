@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 _LABEL = r"[A-Za-z0-9_-]{1,63}"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_ENDPOINT = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
 _TARGET = re.compile(r"[!-~]*")
 
 
@@ -78,6 +79,13 @@ class Environment:
             return value
         raise SettingError(f"{name} = {value!r}: must be one of {', '.join(allowed)}")
 
+    def host(self, name: str, default: str) -> str:
+        """Give a host's name or address."""
+        value = self._variables.get(name, default)
+        if _HOST.fullmatch(value):
+            return value
+        raise SettingError(f"{name} = {value!r}: must be a name or an address to listen on")
+
     def url(self, name: str, default: str) -> Url | None:
         """Give an `http://` address, or None where the value is empty."""
         value = self._variables.get(name, default)
@@ -98,8 +106,12 @@ class Environment:
             return False
         if self.choice("OTEL_TRACES_EXPORTER", "otlp", ("otlp", "none")) == "none":
             return False
-        endpoints = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-        if not any(variables.get(name) for name in endpoints):
+        names = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+        endpoints = {name: variables[name] for name in names if name in variables}
+        for name, value in endpoints.items():
+            if not _ENDPOINT.fullmatch(value):
+                raise SettingError(f"{name} = {value!r}: must be an address like http://host:4318")
+        if not endpoints:
             return False
         for name in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
             self.choice(name, "http/protobuf", ("http/protobuf",))

@@ -79,11 +79,8 @@ def _read(environment: Environment, default_port: int) -> _Settings:
         raise SettingError(
             f"SERVICE_VERSION = {version!r}: must be 1 to 63 letters, digits, '.', '_' or '-'"
         )
-    host = environment.text("HOST", "0.0.0.0")  # noqa: S104 - a pod is reached by its address
-    if not host:
-        raise SettingError("HOST = '': must be a name or an address to listen on")
     return _Settings(
-        host=host,
+        host=environment.host("HOST", "0.0.0.0"),  # noqa: S104 - a pod is reached by its address
         port=environment.integer("PORT", default_port, 0, 65535),
         version=version,
         log_level=environment.choice("LOG_LEVEL", "info", LEVELS),
@@ -95,11 +92,23 @@ def _read(environment: Environment, default_port: int) -> _Settings:
 
 
 def _traces(environment: Environment, name: str, version: str) -> "Traces | None":
+    """Set up tracing, where it is asked for.
+
+    An empty variable is as good as unset
+    (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/), which not
+    every part of the SDK heeds; and some are read as its modules are imported.
+    """
+    for variable in tuple(os.environ):
+        if variable.startswith("OTEL_") and not os.environ[variable]:
+            del os.environ[variable]
     if not environment.wants_traces():
         return None
-    from httpservice.tracing import Traces  # noqa: PLC0415 - costs time and memory; few want it
+    try:
+        from httpservice.tracing import Traces  # noqa: PLC0415 - costs time and memory; few want it
 
-    return Traces(name, version)
+        return Traces(name, version)
+    except ValueError as refusal:
+        raise SettingError(f"OpenTelemetry: {refusal}") from None
 
 
 def _allow_many_connections() -> None:

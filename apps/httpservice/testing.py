@@ -7,7 +7,7 @@ import socket
 import struct
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -259,19 +259,26 @@ async def service(
         )
     assert process.stdout is not None  # noqa: S101
     output = process.stdout
-    log = [orjson.loads(await output.readline())]
+    log: list[dict[str, Any]] = []
 
     async def collect() -> None:
         log.extend([orjson.loads(line) async for line in output])
 
-    collector = asyncio.create_task(collect())
     try:
-        yield Process(log[0]["port"], process, log)
-    finally:
-        if process.returncode is None:
-            process.terminate()
+        while not log or "port" not in log[-1]:
+            log.append(orjson.loads(await output.readline()))
+        collector = asyncio.create_task(collect())
+        yield Process(log[-1]["port"], process, log)
+    except BaseException:
+        # A test that has failed, or taken too long, waits for no orderly stop.
+        with suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
-        await collector
+        raise
+    if process.returncode is None:
+        process.terminate()
+    await process.wait()
+    await collector
 
 
 async def refusal(module: str, **variables: str) -> tuple[int | None, str]:

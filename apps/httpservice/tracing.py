@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from contextvars import copy_context
+from logging.handlers import MemoryHandler
 from typing import Any
 
 from opentelemetry import trace
@@ -23,7 +24,6 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
-from httpservice.environment import SettingError
 from httpservice.log import LEVELS, Log
 from httpservice.message import Request, Response
 from httpservice.server import Handler
@@ -31,6 +31,7 @@ from httpservice.service import Service
 from httpservice.upstream import Answer, Failure, Upstream
 
 FLUSH_SECONDS = 2.0
+_MAX_SAID = 100
 _PROPAGATOR = TraceContextTextMapPropagator()
 _METHODS = frozenset(
     (b"CONNECT", b"DELETE", b"GET", b"HEAD", b"OPTIONS", b"PATCH", b"POST", b"PUT", b"TRACE")
@@ -46,19 +47,19 @@ class Traces:
         version: of the service.
 
     Raises:
-        SettingError: a variable of OpenTelemetry's can't be used.
+        ValueError: a variable of OpenTelemetry's can't be used.
     """
 
     def __init__(self, name: str, version: str) -> None:
+        # Kept until there is a log.
+        self._said = MemoryHandler(_MAX_SAID, flushLevel=logging.WARNING)
+        logging.getLogger().addHandler(self._said)
         attributes: dict[str, AttributeValue] = {"service.name": name, "service.version": version}
         attributes |= OTELResourceDetector().detect().attributes
-        try:
-            self._provider = TracerProvider(
-                resource=Resource.create(attributes), shutdown_on_exit=False
-            )
-            self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-        except ValueError as refusal:
-            raise SettingError(f"OpenTelemetry: {refusal}") from None
+        self._provider = TracerProvider(
+            resource=Resource.create(attributes), shutdown_on_exit=False
+        )
+        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("httpservice")
 
     def attach(self, service: Service, log: Log) -> Handler:
@@ -66,7 +67,8 @@ class Traces:
 
         What OpenTelemetry has to say, such as that spans can't be exported, goes to the log.
         """
-        logging.getLogger().addHandler(_ToLog(log))
+        self._said.setTarget(_ToLog(log))
+        self._said.flush()
         for upstream in service.upstreams:
             upstream.observe = self._observer(upstream)
 

@@ -154,7 +154,10 @@ def test_settings_that_cannot_be_used_are_refused_in_one_line() -> None:
             {"LOG_LEVEL": "loud"},
             "LOG_LEVEL = 'loud': must be one of debug, info, warning, error, off",
         ),
-        ({"HOST": ""}, "HOST = '': must be a name or an address to listen on"),
+        *(
+            ({"HOST": host}, f"HOST = {host!r}: must be a name or an address to listen on")
+            for host in ("", "a..b", "..", "a" * 70, "\udcff")
+        ),
         ({"UPSTREAM_TIMEOUT_SECONDS": "x"}, "UPSTREAM_TIMEOUT_SECONDS = 'x': must be a number"),
         ({"SERVICE_VERSION": "a/b"}, "SERVICE_VERSION = 'a/b': must be 1 to 63 letters"),
     ]

@@ -266,6 +266,9 @@ def test_what_is_shed_is_traced_too() -> None:
         ({"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"}, 1),
         ({"OTEL_SERVICE_NAME": "other"}, 3),
         ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=other"}, 3),
+        # What is empty is as good as unset.
+        ({"OTEL_TRACES_EXPORTER": "", "OTEL_EXPORTER_OTLP_PROTOCOL": ""}, 3),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "", "OTEL_BSP_SCHEDULE_DELAY": ""}, 3),
     ],
 )
 def test_the_sdks_own_variables_decide(variables: dict[str, str], expected: int) -> None:
@@ -288,6 +291,30 @@ def test_the_sdks_own_variables_decide(variables: dict[str, str], expected: int)
             await running.process.wait()
             name = "other" if "other" in "".join(variables.values()) else "petmedicalhistoryservice"
             assert len(collector.of(name, SERVER)) == len(collector.spans) == expected
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OTEL_BSP_SCHEDULE_DELAY", "abc"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "abc"),
+        ("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "nope"),
+    ],
+)
+def test_what_the_sdk_says_of_its_variables_is_in_the_log_alone(
+    variable: str, value: str, tmp_path: Path
+) -> None:
+    async def test() -> None:
+        errors = tmp_path / "stderr"
+        endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
+        variables = endpoint | {variable: value}
+        async with service("petmedicalhistoryservice", errors, **variables) as running:
+            assert (await get(running.port, "/pet/1/medicalhistory")).status == 200
+        assert errors.read_text() == ""
+        said = "".join(line["message"] for line in running.log if line["level"] != "info")
+        assert variable in said or value in said
 
     run(test())
 
@@ -360,12 +387,14 @@ def test_variables_that_cannot_be_used_are_refused_in_one_line() -> None:
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_PROTOCOL = 'grpc': must be"),
         ({"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER = 'zipkin': must be one of"),
         ({"OTEL_BSP_MAX_QUEUE_SIZE": "0"}, "OpenTelemetry: "),
+        ({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "x"}, "OpenTelemetry: "),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "x"}, "OTEL_EXPORTER_OTLP_ENDPOINT = 'x': must be an"),
     ]
 
     async def test() -> None:
         endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
         for variables, expected in cases:
-            status, said = await refusal("petmedicalhistoryservice", **endpoint, **variables)
+            status, said = await refusal("petmedicalhistoryservice", **endpoint | variables)
             assert (status, said.count("\n")) == (2, 1), said
             assert said.startswith(f"petmedicalhistoryservice: {expected}")
 
