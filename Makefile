@@ -32,11 +32,11 @@ $(VENV)/.locked: requirements-uv.txt requirements-dev.txt
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements-uv.txt requirements-dev.txt
 	@touch $@
 
-demo: setup ## rehearse a stack on this machine with real Envoy: STACK, REQUESTS, KEEP=1, PORT, CONFIG="key=value …"
+demo: setup ## rehearse a stack on this machine with real Envoy: STACK, REQUESTS, KEEP=1, PORT, JSON=file, CONFIG="key=value …"
 	@$(BIN)/python -m rehearsal --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(if $(JSON),--json $(JSON)) $(CONFIGS)
 
-faults: setup ## break the stack's services on this machine, row by row: STACK, REQUESTS, JSON, MARKDOWN=file
-	@$(BIN)/python -m rehearsal faults --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN))
+faults: setup ## break the stack's services on this machine, row by row: STACK, REQUESTS, JSON, MARKDOWN=file, CONFIG
+	@$(BIN)/python -m rehearsal faults --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN)) $(CONFIGS)
 
 test: setup ## every test but charts and e2e: unit, service, traffic through real Envoy
 	@$(BIN)/python -m pytest -m 'not charts and not cluster'
@@ -101,7 +101,7 @@ bench-ramps: setup ## 20 ramps in a row with random faults, and the requests los
 install-cli: setup ## install the official Pulumi CLI of the locked version
 	@$(BIN)/python -m cli install
 
-env: setup ## what the pulumi command needs to see the same state: eval "$$(make -s env)"
+env: setup ## what the pulumi command needs to see the same state: eval "$(make -s env)"
 	@$(BIN)/python -m cli env
 
 charts: setup ## render the Helm charts with the declared values, and test what they bring: needs helm

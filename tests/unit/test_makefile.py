@@ -10,7 +10,7 @@ from settings import ROOT
 PAIRS = ['ingressHosts=["pets.example.com"]', "dogApiPath=/o'clock;$(id)*", "canaryWeight=25"]
 
 
-@pytest.mark.parametrize("target", ["demo", "policy", "pr-report"])
+@pytest.mark.parametrize("target", ["demo", "faults", "policy", "pr-report"])
 def test_a_pair_of_config_reaches_the_command_as_it_is(target: str) -> None:
     config = " ".join(PAIRS).replace("$", "$$")
     command = ["make", "--dry-run", "--silent", target, f"CONFIG={config}"]
@@ -18,6 +18,11 @@ def test_a_pair_of_config_reaches_the_command_as_it_is(target: str) -> None:
     words = shlex.split(told.splitlines()[-1])
     given = [words[index + 1] for index, word in enumerate(words) if word == "--config"]
     assert given == PAIRS
+
+
+def test_the_help_shows_a_command_as_it_is_typed() -> None:
+    told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert 'eval "$(make -s env)"' in told.stdout
 
 
 @pytest.mark.parametrize(("given", "base"), [((), "main"), (("BASE=v1.2",), "v1.2")])
