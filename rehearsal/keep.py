@@ -153,9 +153,14 @@ def _typed_lines() -> "asyncio.Queue[str]":
             return
         *whole, pending = (pending + data).split(b"\n")
         for line in whole:
-            if text := line.decode(errors="replace").strip():
+            if text := _printable(line.decode(errors="replace")).strip():
                 lines.put_nowait(text)
 
     with contextlib.suppress(OSError, ValueError):
         loop.add_reader(sys.stdin.fileno(), read)
     return lines
+
+
+def _printable(text: str) -> str:
+    """The text as it may be shown again: an arrow key's escape sequence would move the cursor."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)

@@ -1,7 +1,8 @@
 """A stack's configuration, put together as the Pulumi CLI hands it to a program."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -68,7 +69,8 @@ def stack_config(
                     f"such as --config {key}=..."
                 )
         else:
-            config[key] = _text(node)
+            with _reading(path):
+                config[key] = _text(node)
     config.update(given)
     return config, secret
 
@@ -99,13 +101,17 @@ def _stringify(value: object) -> str:
 
 def _stack_nodes(path: Path) -> list[tuple[str, yaml.Node]]:
     """Config entries as YAML nodes: a scalar keeps the text it is written in, as in the CLI."""
-    try:
+    with _reading(path):
         document = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        raise StackConfigError(f"{path.name}: not YAML: {_one_line(error)}") from error
-    config = _child(document, "config") if isinstance(document, yaml.MappingNode) else None
-    if not isinstance(config, yaml.MappingNode):
+    if document is None:
         return []
+    if not isinstance(document, yaml.MappingNode):
+        raise StackConfigError(f"{path.name}: must be a map, such as config: {{}}")
+    config = _child(document, "config")
+    if config is None or config.tag == "tag:yaml.org,2002:null":
+        return []
+    if not isinstance(config, yaml.MappingNode):
+        raise StackConfigError(f"{path.name}: config: must be a map of keys and values")
     return [(str(key.value), value) for key, value in _entries(config)]
 
 
@@ -125,11 +131,21 @@ def _text(node: yaml.Node) -> str:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        return _parsed(path.read_text(encoding="utf-8"))
+        with _reading(path):
+            return _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StackConfigError(f"{path} does not exist") from error
-    except yaml.YAMLError as error:
+
+
+@contextmanager
+def _reading(path: Path) -> Generator[None]:
+    """Say of a file that can't be read which it is: no UTF-8, no YAML, no end to its nesting."""
+    try:
+        yield
+    except (yaml.YAMLError, ValueError) as error:
         raise StackConfigError(f"{path.name}: not YAML: {_one_line(error)}") from error
+    except RecursionError as error:
+        raise StackConfigError(f"{path.name}: not YAML: nested too deeply") from error
 
 
 @cache
