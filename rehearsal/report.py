@@ -81,7 +81,8 @@ class Report:
         self.console.print()
         self.console.print(Text("Declared, but left out of the rehearsal", style="bold"))
         rows = [("\n".join(_short(what)), reason) for reason, what in by_reason.items()]
-        self.console.print(_table(("what", "why"), rows))
+        longest = max((len(word) for names, _ in rows for word in names.split()), default=0)
+        self.console.print(_table(("what", "why"), rows, min(longest, self.console.width * 2 // 3)))
 
     def verdict(self, problems: Sequence[str], seconds: float) -> None:
         """The last line."""
@@ -146,12 +147,16 @@ def write(text: str, file: str) -> None:
         output.write(text)
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+def _table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], first_width: int | None = None
+) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
     content = [tuple(row) for row in rows]
     for index, column in enumerate(columns):
         numeric = all(row[index][:1].isdigit() or row[index] in ("", "-") for row in content)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        justify = "right" if numeric else "left"
+        width = None if index else first_width
+        table.add_column(column, justify=justify, overflow="fold", width=width)
     for row in content:
         table.add_row(*(Text(cell) for cell in row))
     return table
