@@ -4,9 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 
+import pytest
 from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType
 
@@ -155,10 +158,38 @@ class _Recorder:
                     change.ended = self._steps
 
 
-def kubectl(*arguments: str) -> str:
+def kubectl(*arguments: str, given: str = "") -> str:
     """What kubectl prints; an error where it fails."""
     command = ["kubectl", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, input=given, capture_output=True, text=True, check=True).stdout
+
+
+@contextmanager
+def ingress() -> Generator[Callable[[str], tuple[int, bytes]]]:
+    """Asks the ingress gateway for a path while it is open, and gives status and body.
+
+    The test is skipped where no pod runs, as with nodes that are there by name alone.
+    """
+    if "kwok.x-k8s.io/node" in kubectl("get", "nodes", "--output=json"):
+        pytest.skip("the nodes are fake: nothing answers")
+    command = ["kubectl", "--namespace=istio-ingress", "port-forward", "--address=127.0.0.1"]
+    with subprocess.Popen(
+        [*command, "service/istio-ingressgateway", ":80"], stdout=subprocess.PIPE, text=True
+    ) as forward:
+        assert forward.stdout
+        origin = forward.stdout.readline().split()[2]
+        connection = HTTPConnection(origin, timeout=10)
+
+        def ask(path: str) -> tuple[int, bytes]:
+            connection.request("GET", path, headers={"Host": "pets.localhost"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+        try:
+            yield ask
+        finally:
+            connection.close()
+            forward.terminate()
 
 
 def namespaces() -> set[str]:

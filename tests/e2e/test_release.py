@@ -3,16 +3,20 @@
 The tests are the steps of one release: they build on each other, in this order.
 """
 
+import json
+import subprocess
+
 import pytest
 from pulumi.automation.events import OpType
 
 from canary.outcome import PROMOTED, ROLLED_BACK
-from tests.e2e.local_stack import LocalStack, kubectl, live_weights, namespaces
+from tests.e2e.local_stack import LocalStack, ingress, kubectl, live_weights, namespaces
 from tests.e2e.measured import prometheus
 
 pytestmark = pytest.mark.cluster
 
 ROUTE = ("VirtualService", "petdetailsservice-route")
+ANSWERED = {"petDetails", "petMedicalHistory", "dogAPIResponse"}
 STABLE = ("Deployment", "petdetailsservice-v1-deployment")
 
 
@@ -27,6 +31,32 @@ def test_a_second_up_finds_nothing_to_do(local_stack: LocalStack) -> None:
     assert not local_stack.up().changes
 
 
+def test_the_ingress_answers_from_injected_pods(local_stack: LocalStack) -> None:  # noqa: ARG001
+    with ingress() as ask:
+        status, body = ask("/pet/123")
+        assert (status, json.loads(body).keys()) == (200, ANSWERED)
+        assert ask("/")[0] == 404
+
+
+def test_a_pod_that_asks_for_a_capability_is_refused(local_stack: LocalStack) -> None:  # noqa: ARG001
+    greedy = {
+        "name": "greedy",
+        "image": "registry.example.com/greedy:1.0",
+        "securityContext": {"capabilities": {"add": ["NET_ADMIN"]}},
+    }
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "greedy", "namespace": "pets"},
+        "spec": {"containers": [greedy]},
+    }
+
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        kubectl("create", "--dry-run=server", "--filename=-", given=json.dumps(pod))
+
+    assert "violates PodSecurity" in refused.value.stderr
+
+
 def test_a_weight_change_updates_the_route_and_nothing_else(local_stack: LocalStack) -> None:
     local_stack.configure(canaryWeight="25")
 
@@ -35,6 +65,15 @@ def test_a_weight_change_updates_the_route_and_nothing_else(local_stack: LocalSt
     update.one(OpType.UPDATE, *ROUTE)
     assert len(update.changes) == 1, update
     assert local_stack.output("weights") == {"v1": 75, "v2": 25}
+
+
+def test_the_weight_moves_the_traffic(local_stack: LocalStack) -> None:  # noqa: ARG001
+    with ingress() as ask:
+        answers = [ask("/pet/123") for _ in range(200)]
+
+    assert {status for status, _ in answers} == {200}
+    # Chance alone leaves these bounds less than once in a hundred thousand runs.
+    assert 20 <= sum(b"German Shepherd Dog" in body for _, body in answers) <= 80
 
 
 def test_a_refresh_finds_no_drift(local_stack: LocalStack) -> None:
