@@ -20,11 +20,18 @@ from tests.unit.declared import local
 
 @pytest.fixture
 def unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A base of which the checkout differs in its config alone, where that is given."""
+
     @contextmanager
     def base_of(name: str) -> Generator[Base]:
         yield Base(name, "0" * 40, ROOT)
 
+    def declaration_of(_: Base, stack: str) -> Declaration:
+        assert stack == "local"
+        return local()
+
     monkeypatch.setattr(pullrequest, "base_of", base_of)
+    monkeypatch.setattr(pullrequest, "declaration_of", declaration_of)
 
 
 @pytest.mark.usefixtures("unchanged")
