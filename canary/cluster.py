@@ -97,7 +97,8 @@ class ClusterTarget:
     async def apply(self, release: Release) -> None:
         """Set the config and update the route; a version that doesn't run is started before.
 
-        Going back starts no canary: it needs the stable version alone.
+        Going back starts no canary: one that doesn't run is taken out of the config and the route,
+        since the engine updates no route alone that comes after a workload which isn't there.
         """
 
         def change() -> None:
@@ -105,13 +106,13 @@ class ClusterTarget:
             route = state.route()["urn"]
             if release.weight or release.mirror:
                 self._refuse_foreign(_release(state.route()), release)
-            used = [release.stable]
-            if release.weight or release.mirror:
-                used.append(release.canary)
-            complete = all(map(state.runs, used))
-            self._configure(release)
+            wanted = release
+            if not (release.weight or release.mirror or state.runs(release.canary)):
+                wanted = Release(release.stable, "")
+            complete = all(map(state.runs, filter(None, (wanted.stable, wanted.canary))))
+            self._configure(wanted)
             self._stack.up(target=[route] if complete else None, color="never")
-            self._last = release
+            self._last = wanted
 
         await self._run(change)
 

@@ -5,6 +5,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -111,7 +112,7 @@ def _told(record: Record, live: Release | None, *, runs: bool) -> list[str]:
     opening, state = record.opening, record.state
     if state.phase in FINAL:
         lines = [f"ramp: {last_line(opening, state)}"]
-        if live != _left_by(record):
+        if live not in _left_by(record):
             reason = f": {state.reason}" if state.reason else ""
             lines = [f"ramp: the latest one ended: {state.phase.value}: {opening.canary}{reason}"]
             if live is not None:
@@ -146,11 +147,12 @@ def _under_way(record: Record) -> list[str]:
     return [f"  {begun} was under way: it may be in force, or come into force yet"] if begun else []
 
 
-def _left_by(record: Record) -> Release:
-    """What a ramp that ended left in force."""
+def _left_by(record: Record) -> Sequence[Release]:
+    """What a ramp that ended may have left in force; a canary that didn't run any more is gone."""
     opening = record.opening
-    promoted = record.state.phase is Phase.PROMOTED
-    return Release(opening.canary, "") if promoted else opening.release()
+    if record.state.phase is Phase.PROMOTED:
+        return (Release(opening.canary, ""),)
+    return opening.release(), Release(opening.stable, "")
 
 
 async def rollback(options: argparse.Namespace) -> int:

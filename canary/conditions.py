@@ -60,6 +60,11 @@ class Conditions(BaseModel):
     p99_ratio: float | None = Field(default=1.5, ge=1)
     latency_margin_ms: float = Field(default=10.0, ge=0)
 
+    @property
+    def comparable(self) -> int:
+        """So many requests to the stable version are enough for all that it is compared in."""
+        return max(self.min_requests, _TAIL_REQUESTS if self.p99_ratio else 0)
+
 
 def judge(
     observation: Observation,
@@ -72,8 +77,8 @@ def judge(
     Args:
         observation: both versions over one window.
         conditions: what the canary must hold to.
-        baseline: the stable version's figures from when it was busiest; they stand in where it has
-            too few requests in the window, as at weight 100.
+        baseline: the stable version's figures from before; they stand in where it has too few
+            requests in the window, as at weight 100.
         due: how many requests the canary should have got in the window; 0 where that isn't known.
     """
     canary = observation.canary

@@ -51,7 +51,7 @@ class Course:
         opening: what it was asked to do.
         journal: where every event is written before what follows from it is done.
         transition: where to begin.
-        baseline: the stable version at its busiest so far, where that is known.
+        baseline: what the canary is compared with where the stable version gets too few requests.
         taken_up: what happened when it was taken up, which no listener was told yet.
     """
 
@@ -256,8 +256,9 @@ class Driver:
         self._answered = _now()
         if verdict.outcome is Outcome.FAIL:
             self._failed_at = _now()
-        least = self._plan.conditions.min_requests
-        self._baseline = baseline((self._baseline, observation), least)
+        seen = (observation,) if self._baseline is None else (self._baseline, observation)
+        least = self._plan.conditions.comparable
+        self._baseline = baseline(self._opening.before, seen, least)
         return Judged(
             outcome=verdict.outcome, reason=verdict.reason, held=held, observation=observation
         )
@@ -325,7 +326,8 @@ async def observe_baseline(opening: Opening, target: Target, seconds: float) -> 
     with suppress(Exception):
         async with asyncio.timeout(_OBSERVE_SECONDS):
             observation = await target.observe(opening.release(), seconds)
-        return baseline((observation,), opening.plan.conditions.min_requests)
+        if observation.stable.requests >= opening.plan.conditions.min_requests:
+            return observation
     return None
 
 

@@ -58,22 +58,29 @@ class Observation(BaseModel):
 
     @property
     def stable_rate(self) -> float:
-        """The stable version's requests per second."""
-        return self.stable.requests / self.seconds if self.seconds else 0.0
+        """The stable version's answered requests per second."""
+        answered = self.stable.requests - self.stable.errors
+        return answered / self.seconds if self.seconds else 0.0
 
 
-def baseline(seen: Iterable[Observation | None], least: int) -> Observation | None:
-    """When the stable version had the most requests per second, of when it had enough.
+def baseline(
+    before: Observation | None, seen: Iterable[Observation], least: int
+) -> Observation | None:
+    """What the canary is compared with where the stable version gets too few requests.
 
     A version's latency rises with its load: at weight 100 the canary bears all of it, which the
-    stable version did before the first step, and never since.
+    stable version did before the first step, and never since. Only where too little is known from
+    then is it the busiest of what was seen since, which may be a retry storm's.
 
     Args:
-        seen: what was observed.
+        before: what was known before the first step.
+        seen: what was observed since.
         least: so many requests to the stable version are enough.
     """
-    enough = [each for each in seen if each is not None and each.stable.requests >= least]
-    return max(enough, key=lambda each: each.stable_rate, default=None)
+    if before is not None and before.stable.requests >= least:
+        return before
+    enough = [each for each in seen if each.stable.requests >= least]
+    return max(enough, key=lambda each: each.stable_rate, default=before)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class JournalError(Exception):
 
 
 class Opening(BaseModel):
-    """The first line: what the ramp was asked to do.
+    """The first line: what the ramp was asked to do. One of another form is refused.
 
     Attributes:
         at: when, in ISO 8601, UTC.
@@ -34,7 +34,7 @@ class Opening(BaseModel):
         before: both versions before the ramp, where the stable one had enough requests.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     at: str
     stack: str
@@ -82,10 +82,10 @@ class Record:
         return self.entries[-1].state if self.entries else begin(self.opening.plan).state
 
     def baseline(self) -> Observation | None:
-        """The stable version at its busiest so far."""
+        """What the canary is compared with where the stable version gets too few requests."""
         events = (entry.event for entry in self.entries)
         judged = [event.observation for event in events if isinstance(event, Judged)]
-        return baseline((self.opening.before, *judged), self.opening.plan.conditions.min_requests)
+        return baseline(self.opening.before, judged, self.opening.plan.conditions.comparable)
 
 
 class Journal:

@@ -258,15 +258,14 @@ def _asked_back(plan: Plan, state: State, reason: str) -> Transition:
 
 def _restarted(plan: Plan, state: State, event: Restarted) -> Transition:
     """Take up the action that was under way; where the live split isn't the stage's, set it."""
-    state = replace(
-        state,
-        left=False,
-        attempts=0,
-        weight=state.weight if event.weight is None else event.weight,
-        mirror=state.mirror if event.mirror is None else event.mirror,
-    )
+    state = replace(state, left=False, attempts=0)
+    weight = state.weight if event.weight is None else event.weight
+    mirror = state.mirror if event.mirror is None else event.mirror
     if state.phase in (Phase.ROLLING_BACK, Phase.STUCK):
-        return _back(plan, state, state.reason)
+        # A change may have reached the proxies, and not what the event's weight was read from.
+        highest = replace(state, weight=max(state.weight, weight), mirror=max(state.mirror, mirror))
+        return _back(plan, highest, state.reason)
+    state = replace(state, weight=weight, mirror=mirror)
     if state.phase is Phase.PROMOTING:
         return Transition(state, Action(ActionKind.PROMOTE))
     if state.stage < 0:

@@ -2,7 +2,8 @@
 
 A request is lost to the ramp if it failed though the canary didn't fail it: more requests of the
 load failed than the callers' Envoys count failed answers of the canary, or the stable version's
-count of them is not 0. A ramp that doesn't end, or promotes a bad version, counts as one more.
+count of them is not 0. A ramp ends wrongly if it doesn't end, leaves a weight, promotes a bad
+version, or takes back a good one that nothing happened to.
 """
 
 import argparse
@@ -191,22 +192,28 @@ _FAULTS = {
 }
 
 
+# What a good version is promoted in spite of.
+_HARMLESS = {"none", "pause", "kill", "kill again"}
+
+
 async def bench(ramps: int, seed: int) -> int:
     """Ramp and print; returns the exit status."""
     random.seed(seed)
-    lost = 0
+    lost = wrong = 0
     async with rehearsed("local", {"canaryWeight": "0"}, {}) as place:
         for number in range(1, ramps + 1):
-            lost += await one(place, number)
+            requests, ended_well = await one(place, number)
+            lost, wrong = lost + requests, wrong + (not ended_well)
         sent, failed = load_totals(place)
     print(
-        f"{ramps} ramps, seed {seed}: {sent:,} requests, {failed} failed, {lost} lost to the ramp"
+        f"{ramps} ramps, seed {seed}: {sent:,} requests, {failed} failed, {lost} lost to the ramp; "
+        f"{wrong} ramps ended wrongly"
     )
-    return 1 if lost else 0
+    return 1 if lost or wrong else 0
 
 
-async def one(place: Place, number: int) -> int:
-    """One ramp; returns how many requests were lost to it."""
+async def one(place: Place, number: int) -> tuple[int, bool]:
+    """One ramp; returns how many requests were lost to it, and whether it ended as it must."""
     await reset(place)
     fault = random.choice([*_VERSIONS, *_FAULTS])  # noqa: S311
     runtime = session_of(place).runtime
@@ -231,21 +238,28 @@ async def one(place: Place, number: int) -> int:
     failed = failed_after - failed_before
     own = after[CANARY].since(before[CANARY]).errors
     others = after[STABLE].since(before[STABLE]).errors if STABLE in after else 0
-    lost = max(0, failed - own) + others + (0 if is_as_it_must_be(fault, state, live) else 1)
+    lost = max(0, failed - own) + others
+    ended_well = is_as_it_must_be(fault, state, live)
     print(
         f"{number:2}. {fault:12} at {moment:.1f} s: {state.phase.value:11} {live}; "
-        f"{failed} failed, {own} of them by {CANARY}; lost {lost}",
+        f"{failed} failed, {own} of them by {CANARY}; lost {lost}"
+        + ("" if ended_well else "; this is not how it must end"),
         flush=True,
     )
     if state.phase is Phase.STUCK:
         print(f"    {state.reason}")
-    return lost
+    return lost, ended_well
 
 
 def is_as_it_must_be(fault: str, state: State, live: Release) -> bool:
-    """Whether a ramp ended, leaves no weight behind, and took a bad version back."""
-    bad = fault in _VERSIONS
-    return (state.phase is Phase.ROLLED_BACK if bad else state.phase in FINAL) and not live.weight
+    """Whether a ramp ended as it must, and leaves no weight behind."""
+    if fault in _VERSIONS:
+        ends = {Phase.ROLLED_BACK}
+    elif fault in _HARMLESS:
+        ends = {Phase.PROMOTED}
+    else:
+        ends = FINAL
+    return state.phase in ends and not live.weight
 
 
 def main() -> int:

@@ -14,7 +14,10 @@ from canary.target import Release
         ("errors", Phase.PROMOTED, 0, False),
         ("slow", Phase.PROMOTED, 0, False),
         ("none", Phase.PROMOTED, 0, True),
-        ("none", Phase.STUCK, 0, False),
+        ("none", Phase.ROLLED_BACK, 0, False),
+        ("kill", Phase.ROLLED_BACK, 0, False),
+        ("crash", Phase.ROLLED_BACK, 0, True),
+        ("crash", Phase.STUCK, 0, False),
         ("interrupt", Phase.ROLLED_BACK, 25, False),
     ],
 )

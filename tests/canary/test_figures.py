@@ -45,11 +45,13 @@ def test_what_is_due_to_the_canary_is_its_weight_or_its_copies() -> None:
     assert Release("v1", "v2").due(seen) == 0
 
 
-def test_the_baseline_is_the_stable_version_at_its_busiest_of_when_it_had_enough_requests() -> None:
+def test_the_baseline_is_from_before_or_else_the_busiest_window_with_enough_requests() -> None:
     def seen(requests: int, seconds: float) -> Observation:
         return Observation(seconds=seconds, stable=Figures(requests=requests), canary=Figures())
 
-    before, at_50, few = seen(6000, 60), seen(6000, 120), seen(400, 1)
-    assert baseline((None, before, at_50, few), 500) == before
-    assert baseline((at_50, before), 500) == before
-    assert baseline((few, None), 500) is None
+    before, at_50, few, storm = seen(6000, 60), seen(6000, 120), seen(400, 1), seen(9000, 30)
+    assert baseline(before, (at_50, storm), 500) == before
+    assert baseline(None, (at_50, few), 500) == at_50
+    assert baseline(few, (at_50,), 500) == at_50
+    assert baseline(few, (), 500) == few
+    assert baseline(None, (few,), 500) is None

@@ -337,6 +337,11 @@ def test_a_ramp_that_cannot_go_back_names_the_highest_weight_that_may_be_in_forc
     world.carry_out(in_force=False, reported=True)
     assert (world.state.phase, world.state.weight) == (Phase.STUCK, 25)
 
+    # What is read then may be older than what reached the proxies.
+    world.send(Restarted(weight=10, mirror=0))
+    world.carry_out(in_force=False, reported=True)
+    assert (world.state.phase, world.state.weight) == (Phase.STUCK, 25)
+
 
 @pytest.mark.parametrize("event", [RollBack(), Interrupt()])
 def test_a_promotion_that_is_under_way_is_finished(event: Event) -> None:

@@ -119,6 +119,35 @@ def test_a_ramp_by_the_engine(project: Path) -> None:
     asyncio.run(run())
 
 
+def test_going_back_takes_a_canary_out_of_the_route_that_does_not_run_any_more(
+    project: Path,
+) -> None:
+    async def run() -> None:
+        target = target_of(project)
+        await target.apply(Release("v1", "v2", 25))
+        forget(project, "petdetailsservice-v2-deployment")
+        await target.apply(Release("v1", "v2"))
+        assert await target.release() == Release("v1", "")
+        assert config_of(project)["petmesh:canaryVersion"] == ""
+
+    asyncio.run(run())
+
+
+def forget(project: Path, name: str) -> None:
+    """Take a resource out of the state, as a refresh does after somebody deleted it."""
+    stack = open_stack("local", str(project))
+    exported = stack.export_stack()
+    assert exported.deployment
+    kept = [
+        each
+        | {"dependencies": [urn for urn in each.get("dependencies", ()) if not urn.endswith(name)]}
+        for each in exported.deployment["resources"]
+        if not each["urn"].endswith(name)
+    ]
+    deployment = {**exported.deployment, "resources": kept}
+    stack.import_stack(automation.Deployment(exported.version, deployment))
+
+
 def test_a_lock_that_a_killed_process_left_holds_nothing_up(project: Path) -> None:
     locks = project.parent / "state" / ".pulumi" / "locks" / "organization" / "petmesh" / "local"
     ended = subprocess.run(
