@@ -20,12 +20,12 @@ class CliError(Exception):
 
 
 def find() -> PulumiCommand | None:
-    """The CLI on the PATH, else the one that `install` left; none where there is neither.
+    """The one that `install` left, else the CLI on the PATH; none where there is neither.
 
     Raises:
-        CliError: What is on the PATH is not a Pulumi CLI that the locked SDK can work with.
+        CliError: What there is is not a Pulumi CLI that the locked SDK can work with.
     """
-    for root in (None, _installed()):
+    for root in (_installed(), None):
         try:
             return PulumiCommand(root=str(root) if root else None)
         except FileNotFoundError:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import cli.__main__ as command
+from cli.pulumi_cli import PINNED_VERSION
 
 RECORDER = """#!/bin/sh
 [ "$1" = version ] && echo v3.272.0 && exit
@@ -19,6 +20,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "pulumi").chmod(0o755)
     record = tmp_path / "record"
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("RECORD", str(record))
     monkeypatch.setenv("PULUMI_BACKEND_URL", "file:///nowhere")
     return record
@@ -38,6 +40,17 @@ def test_what_is_applied_is_held_against_the_guard_rails(
         "stack select dev --create",
         f"{name} --stack dev --policy-pack policy --yes",
     ]
+
+
+def test_a_cli_that_was_installed_for_the_checkout_comes_before_the_paths(
+    asked: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installed = tmp_path / ".pulumi" / "versions" / PINNED_VERSION / "bin" / "pulumi"
+    installed.parent.mkdir(parents=True)
+    installed.write_text(RECORDER.replace('"$@"', '"installed: $@"'))
+    installed.chmod(0o755)
+    assert run(monkeypatch, "destroy", "--stack", "dev") == 0
+    assert asked.read_text().splitlines()[-1] == "installed: destroy --stack dev"
 
 
 def test_what_is_removed_is_not(asked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
