@@ -148,8 +148,7 @@ class Settings(BaseModel):
         description="a list of IPv4 CIDR ranges such as 203.0.113.0/24, not the whole internet"
     )
     api_server_ranges: Annotated[tuple[Cidr, ...], Array, AfterValidator(_not_everybody)] = Field(
-        min_length=1,
-        description="a list of IPv4 CIDR ranges such as 172.16.0.0/28, not the whole internet",
+        description="a list of IPv4 CIDR ranges such as 172.16.0.0/28, not the whole internet"
     )
     machine_type: Annotated[str, _matches(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")] = Field(
         description="a Compute Engine machine type such as e2-standard-4"

@@ -7,11 +7,14 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from infra.address import IngressAddress, IngressAddressArgs
-from infra.cluster import GkeCluster, GkeClusterArgs
+from infra.cluster import CONTROL_PLANE, GkeCluster, GkeClusterArgs
 from infra.iam import ClusterAdmins, ClusterAdminsArgs, NodeIdentity, NodeIdentityArgs
 from infra.network import Network, NetworkArgs
 from infra.project_services import ProjectServices
 from infra.registry import ImageRepository, ImageRepositoryArgs
+
+# Where nearly every cluster has it.
+PRIVATE_RANGES = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Platform:
         image_registry: Where images are pushed to.
         ingress_address: The address reserved for the ingress gateway's load balancer; None where
             it gets one of its own.
+        api_server_ranges: The IPv4 CIDR ranges in which its pods find the API server.
         helm_platform: What Istio's charts call it (their value `global.platform`); empty for none.
         cluster_name: The cluster's name, or the kube context's.
         kubeconfig: A kubeconfig, marked secret; none where the cluster existed before.
@@ -31,6 +35,7 @@ class Platform:
     provider: kubernetes.Provider
     image_registry: pulumi.Input[str]
     ingress_address: pulumi.Input[str] | None
+    api_server_ranges: Sequence[str]
     helm_platform: str
     cluster_name: pulumi.Input[str]
     kubeconfig: pulumi.Output[str] | None
@@ -133,6 +138,7 @@ class GkePlatform(pulumi.ComponentResource):
             provider=provider,
             image_registry=repository.address,
             ingress_address=address,
+            api_server_ranges=[CONTROL_PLANE],
             helm_platform="gke",
             cluster_name=cluster.cluster_name,
             kubeconfig=cluster.kubeconfig,
@@ -153,6 +159,7 @@ def existing_platform(context: str, image_registry: str, helm_platform: str) -> 
         provider=provider,
         image_registry=image_registry,
         ingress_address=None,
+        api_server_ranges=PRIVATE_RANGES,
         helm_platform=helm_platform,
         cluster_name=context or "current kube context",
         kubeconfig=None,

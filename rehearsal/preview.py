@@ -90,12 +90,21 @@ def _member(inputs: Inputs, _spec: Inputs) -> str:
     return f"{inputs.get('role')} for {_shown(inputs.get('member'))}"
 
 
+def _authorization(_: Inputs, spec: Inputs) -> str:
+    action, rules = spec.get("action", "ALLOW"), spec.get("rules", [])
+    if not rules:
+        return f"{action} nothing"
+    sources = [each.get("source", {}) for rule in rules for each in rule.get("from", [])]
+    named = [name for source in sources for name in source.get("principals", [])]
+    return f"{action} {', '.join(named) or 'anybody'}"
+
+
 _FACTS: dict[str, Callable[[Inputs, Inputs], str]] = {
     "VirtualService": lambda _, spec: "; ".join(_route(route) for route in spec.get("http", [])),
     "DestinationRule": _destinations,
     "ServiceEntry": lambda _, spec: ", ".join(spec.get("hosts", [])),
     "PeerAuthentication": lambda _, spec: str(spec.get("mtls", {}).get("mode", "")),
-    "AuthorizationPolicy": lambda _, spec: str(spec.get("action", "ALLOW")),
+    "AuthorizationPolicy": _authorization,
     "Release": lambda inputs, _: f"chart {inputs.get('chart')} {inputs.get('version') or ''}",
     "Deployment": _images,
     "HorizontalPodAutoscaler": lambda _, spec: (

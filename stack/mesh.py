@@ -45,7 +45,7 @@ def install_mesh(
     """Declare Istio, the services' namespace, the egress gateway and the observability stack."""
     charts = Charts(settings.istio_version, settings.istio_charts)
     gateways = [EGRESS_NAMESPACE] if settings.egress_gateway else []
-    to_api_server = api_server(settings.api_server_ranges)
+    to_api_server = api_server(settings.api_server_ranges or platform.api_server_ranges)
     istio = IstioMesh(
         "istio",
         IstioMeshArgs(

@@ -112,7 +112,6 @@ REFUSED = [
     ("authorizedNetworks", '["203.0.113.0/33"]', RANGES),
     ("authorizedNetworks", '["office"]', RANGES),
     ("authorizedNetworks", "[3405803776]", RANGES),
-    ("apiServerRanges", "[]", SERVER_RANGES),
     ("apiServerRanges", '["0.0.0.0/0"]', SERVER_RANGES),
     ("apiServerRanges", '["172.16.0.1/28"]', SERVER_RANGES),
     ("machineType", "big", "a Compute Engine machine type such as e2-standard-4"),

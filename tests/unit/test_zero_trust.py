@@ -302,8 +302,18 @@ def test_istiod_is_reached_by_the_api_server_and_the_meshs_proxies() -> None:
     }
 
 
-def test_the_api_server_is_reached_where_config_says() -> None:
-    stack = gke(metrics="prometheus", kiali="true", apiServerRanges='["172.16.0.0/28"]')
+def test_the_api_server_is_reached_where_the_platform_or_config_says() -> None:
+    for stack, ranges in (
+        (gke(metrics="prometheus", kiali="true"), {"172.16.0.0/28"}),
+        (
+            local(metrics="prometheus", kiali="true", apiServerRanges='["203.0.113.7/32"]'),
+            {"203.0.113.7/32"},
+        ),
+    ):
+        reached_at(stack, ranges)
+
+
+def reached_at(stack: Declaration, ranges: set[str]) -> None:
     for where, name in (
         ("istio-system", "istiod"),
         ("observability", "prometheus"),
@@ -311,7 +321,7 @@ def test_the_api_server_is_reached_where_config_says() -> None:
     ):
         called = ends(network(stack, where, name)["egress"], "to")
         addresses = {cidr for kind, cidr, *_ in called if kind == "addresses"}
-        assert addresses == {"172.16.0.0/28", "169.254.20.10/32"}
+        assert addresses == {*ranges, "169.254.20.10/32"}
 
 
 @pytest.mark.parametrize(

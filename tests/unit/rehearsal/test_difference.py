@@ -305,3 +305,19 @@ def test_three_weights_are_all_told() -> None:
         "~ VirtualService r: http[w].route[a].weight 50 -> 40, http[w].route[b].weight 30 -> 30, "
         "http[w].route[c].weight 20 -> 30"
     )
+
+
+def test_what_a_new_authorization_policy_allows_is_told_by_its_callers() -> None:
+    told = {
+        each.name: each.note
+        for each in compare(without_policies(local()), local())
+        if each.kind == "AuthorizationPolicy"
+    }
+    assert told["pets/allow-nothing"] == "ALLOW nothing"
+    assert told["petdetailsservice"] == "ALLOW cluster.local/ns/pets/sa/petservice"
+    assert told["istio-ingressgateway"] == "ALLOW anybody"
+
+
+def without_policies(declaration: Declaration) -> Declaration:
+    kept = [each for each in declaration.resources if "AuthorizationPolicy" not in each.type]
+    return replace(declaration, resources=tuple(kept))
