@@ -5,7 +5,7 @@ import os
 import time
 import uuid
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -26,7 +26,7 @@ class IdleError(Exception):
 
 
 class LockError(OSError):
-    """The lock can't be made or opened; the text says where and why."""
+    """There can't be a lock, or late requests stay in its folder; the text says where and why."""
 
 
 @contextmanager
@@ -44,26 +44,26 @@ def held(folder: Path, stack: str, journal: Path | None = None) -> Generator[Non
         BusyError: another process is.
         LockError: there can't be a lock in the folder.
     """
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        opened = (folder / "lock").open("a+", encoding="utf-8")
-    except OSError as error:
-        raise LockError(f"{folder}: no lock can be made in it: {error.strerror}") from error
-    with opened as file:
-        if not _locked(file):
-            raise BusyError(f"stack {stack}: process {_owner(folder)} runs a ramp of it")
-        # It is only for people: a full disk keeps nobody from going back.
-        with suppress(OSError):
-            os.ftruncate(file.fileno(), 0)
-            text = f"{os.getpid()}\n{journal.resolve() if journal else ''}"
-            os.write(file.fileno(), text.encode())
-        for late in _requests(folder):
-            late.unlink(missing_ok=True)
+    with ExitStack() as kept:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = kept.enter_context((folder / "lock").open("a+", encoding="utf-8"))
+            if not _locked(file):
+                raise BusyError(f"stack {stack}: {_owner(folder)} runs a ramp of it")
+            # It is only for people: a full disk keeps nobody from going back.
+            with suppress(OSError):
+                os.ftruncate(file.fileno(), 0)
+                text = f"{os.getpid()}\n{journal.resolve() if journal else ''}"
+                os.write(file.fileno(), text.encode())
+            for late in _requests(folder):
+                late.unlink(missing_ok=True)
+        except OSError as error:
+            raise LockError(f"{folder}: no lock can be made in it: {error.strerror}") from error
         yield
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process runs a ramp; where no lock can be opened, none does."""
+    """Whether a process runs a ramp; where there can be no lock, none does."""
     try:
         with (folder / "lock").open("r", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -120,8 +120,16 @@ def _locked(file: TextIO) -> bool:
 
 
 def _requests(folder: Path) -> list[Path]:
-    return sorted(folder.glob("request-*.json"), key=lambda path: path.stat().st_mtime_ns)
+    """The oldest first; one that is taken back meanwhile is passed over."""
+    found: list[tuple[int, Path]] = []
+    for path in folder.glob("request-*.json"):
+        with suppress(FileNotFoundError):
+            found.append((path.stat().st_mtime_ns, path))
+    return [path for _, path in sorted(found)]
 
 
 def _owner(folder: Path) -> str:
-    return (folder / "lock").read_text(encoding="utf-8").partition("\n")[0] or "another"
+    with suppress(OSError):
+        if number := (folder / "lock").read_text(encoding="utf-8").partition("\n")[0]:
+            return f"process {number}"
+    return "another process"

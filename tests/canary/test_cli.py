@@ -1,6 +1,7 @@
 """The command line: mistakes in one line, and what `status` tells from a journal."""
 
 import asyncio
+import errno
 import fcntl
 import json
 import os
@@ -85,6 +86,31 @@ def test_a_lock_that_cannot_be_made_is_a_mistake_in_one_line(
     file.touch()
     line = refused([*RAMP, "--journal", str(file / "x")], capsys)
     assert line == f"canary: {file / 'x'}: no lock can be made in it: Not a directory"
+
+
+def test_a_file_system_without_locks_is_a_mistake_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", without)
+    line = refused([*RAMP, "--journal", str(tmp_path)], capsys)
+    assert line == f"canary: {tmp_path}: no lock can be made in it: No locks available"
+
+
+def test_a_late_request_that_stays_is_a_mistake_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "request-late.json").mkdir()
+    line = refused([*RAMP, "--journal", str(tmp_path)], capsys)
+    assert line.startswith(f"canary: {tmp_path}: no lock can be made in it: ")
+
+
+def test_a_request_that_is_taken_back_meanwhile_keeps_nobody_from_the_lock(tmp_path: Path) -> None:
+    (tmp_path / "request-gone.json").symlink_to(tmp_path / "nowhere")
+    with control.held(tmp_path, "local"):
+        assert control.is_held(tmp_path)
 
 
 def test_without_a_ramp_there_is_nothing_to_pause_or_approve(

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import errno
 import json
 import threading
 import time
@@ -405,6 +406,22 @@ def test_rollback_goes_on_where_there_can_be_no_lock(
         assert warning.startswith("canary: going back without a lock: ")
         assert run(folder, "status") == 0
         capsys.readouterr()
+
+
+def test_rollback_goes_on_where_the_file_system_has_no_locks(
+    tmp_path: Path,
+    target: FakeTarget,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def without(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", without)
+    left_at_10(tmp_path, target)
+    assert run(tmp_path, "rollback") == 0
+    assert (target.live, phase(tmp_path)) == (Release("v1", "v2"), Phase.ROLLED_BACK)
+    assert "going back without a lock: " in capsys.readouterr().err
 
 
 def asked_of(folder: Path, driver: Driver, *commands: str) -> list[int]:
