@@ -88,13 +88,22 @@ def send(folder: Path, stack: str, event: Event) -> Path:
 
     Raises:
         IdleError: no process does.
+        BusyError: the request can't be put there.
     """
     if not is_held(folder):
         raise IdleError(f"stack {stack}: no process runs a ramp of it")
     name = folder / f"request-{uuid.uuid4()}.json"
     new = name.with_suffix(".new")
-    new.write_text(event.model_dump_json(), encoding="utf-8")
-    return new.rename(name)
+    try:
+        new.write_text(event.model_dump_json(), encoding="utf-8")
+        return new.rename(name)
+    except OSError as error:
+        with suppress(OSError):
+            new.unlink()
+        raise BusyError(
+            f"stack {stack}: {_owner(folder)} runs a ramp of it and can't be asked: "
+            f"{folder}: {error.strerror}; interrupt it, or end it and run rollback"
+        ) from error
 
 
 def take(folder: Path) -> Iterator[Event]:

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import errno
 import json
+import os
 import threading
 import time
 from collections.abc import AsyncGenerator
@@ -455,6 +456,30 @@ def test_a_request_says_what_comes_of_it_and_fails_where_nothing_can(
         f"canary: stack local: pause changes nothing: {pausing}",
         f"canary: stack local: resume changes nothing: {going_on}",
     ]
+
+
+@pytest.mark.parametrize("command", ["rollback", "pause", "resume"])
+def test_a_request_on_a_full_disk_says_in_one_line_what_to_do_instead(
+    target: FakeTarget,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    def full(path: Path, *_: object, **__: object) -> int:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+    lock = places.lock_folder(options)
+    with places.held_stack(lock, options):
+        monkeypatch.setattr(Path, "write_text", full)
+        assert run(lock, command) == 1
+    assert capsys.readouterr().err == (
+        f"canary: stack local: process {os.getpid()} runs a ramp of it and can't be asked: {lock}: "
+        "No space left on device; interrupt it, or end it and run rollback\n"
+    )
+    assert [path.name for path in lock.iterdir()] == ["lock"]
+    assert target.changes == []
 
 
 def test_another_folder_of_journals_is_no_way_round_the_lock(
