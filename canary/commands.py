@@ -17,7 +17,7 @@ from canary.figures import Observation
 from canary.journal import JournalError, Record, latest
 from canary.machine import FINAL, Phase, advance
 from canary.outcome import FAILED, PROMOTED, ROLLED_BACK, exit_status, last_line, standing
-from canary.places import held_stack, journal_folder, lock_folder, open_cluster
+from canary.places import held_stack, journal_folder, lock_folder, locks_of, open_cluster
 from canary.plan import PROMOTION
 from canary.ramping import end, is_half_promoted, is_of
 from canary.report import write_report
@@ -165,11 +165,12 @@ async def rollback(options: argparse.Namespace) -> int:
             _tell(options, last_line(record.opening, record.state), record)
             status = exit_status(record.state)
             return 0 if status == ROLLED_BACK else status or FAILED
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(held_stack(folder, options))
-        except control.LockError as error:
-            print(f"canary: going back without a lock: {error}", file=sys.stderr)
+    with ExitStack() as held:
+        for each in locks_of(folder, options):
+            try:
+                held.enter_context(each)
+            except control.LockError as error:
+                print(f"canary: going back without a lock: {error}", file=sys.stderr)
         target = open_cluster(options)
         try:
             return await _roll_back_here(options, target, folder)

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 from collections.abc import AsyncGenerator, Generator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,6 +78,16 @@ def lock_folder(options: argparse.Namespace) -> Path:
     return LOCKS / key
 
 
+def locks_of(folder: Path, options: argparse.Namespace) -> list[AbstractContextManager[None]]:
+    """A stack's lock, and that of the folder of its journals where that is another; none is held.
+
+    Each raises what `control.held` does.
+    """
+    lock = lock_folder(options)
+    own = control.held(lock, options.stack, folder)
+    return [own] if lock == folder else [own, control.held(folder, options.stack)]
+
+
 @contextmanager
 def held_stack(folder: Path, options: argparse.Namespace) -> Generator[None]:
     """Be the one process that ramps a stack, and the one that writes journals into a folder.
@@ -86,11 +96,9 @@ def held_stack(folder: Path, options: argparse.Namespace) -> Generator[None]:
         BusyError: another process is.
         LockError: there can't be a lock.
     """
-    lock = lock_folder(options)
-    with ExitStack() as locks:
-        locks.enter_context(control.held(lock, options.stack, folder))
-        if lock != folder:
-            locks.enter_context(control.held(folder, options.stack))
+    with ExitStack() as held:
+        for lock in locks_of(folder, options):
+            held.enter_context(lock)
         yield
 
 

@@ -409,6 +409,24 @@ def test_rollback_goes_on_where_there_can_be_no_lock(
         capsys.readouterr()
 
 
+@pytest.mark.parametrize("missing", ["locks", "journals"])
+def test_rollback_keeps_the_lock_that_it_can_have(
+    tmp_path: Path, target: FakeTarget, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    (tmp_path / missing).touch()
+    folder = tmp_path / "journals" / "local"
+    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+    lock = places.lock_folder(options) if missing == "journals" else folder
+    held: list[bool] = []
+
+    async def apply(_: Release) -> None:
+        held.append(control.is_held(lock))
+
+    monkeypatch.setattr(target, "apply", apply)
+    assert run(folder, "rollback") == 0
+    assert held == [True]
+
+
 def test_rollback_goes_on_where_the_file_system_has_no_locks(
     tmp_path: Path,
     target: FakeTarget,
