@@ -1,4 +1,4 @@
-"""Tells a webhook of every change of phase, in the background."""
+"""Tells a webhook of every change of phase and that nothing watches, in the background."""
 
 import asyncio
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 
 from canary.journal import Entry, Opening, entry_json
-from canary.machine import FINAL, Phase
+from canary.machine import FINAL, Phase, State
 
 _TIMEOUT_SECONDS = 5.0
 _ATTEMPTS = 3
@@ -33,7 +33,7 @@ class Webhook:
         self._url = url
         self._opening = opening
         self._timeout = timeout
-        self._phase: Phase | None = None
+        self._told: tuple[Phase, bool] | None = None
         self._number = 0
         self._messages: asyncio.PriorityQueue[tuple[bool, int, dict[str, Any]]] = (
             asyncio.PriorityQueue()
@@ -41,10 +41,11 @@ class Webhook:
         self._worker: asyncio.Task[None] | None = None
 
     def entry(self, entry: Entry) -> None:
-        """Post the line where it changes the phase."""
-        if entry.state.phase is self._phase:
+        """Post the line where it changes the phase, or the ramp is left paused."""
+        phase, left = entry.state.phase, _is_left(entry.state)
+        if (phase, left) == self._told:
             return
-        self._phase = entry.state.phase
+        self._told = phase, left
         message = {
             "stack": self._opening.stack,
             "target": self._opening.target,
@@ -52,9 +53,10 @@ class Webhook:
             "canary": self._opening.canary,
             "text": self._text(entry),
             **entry_json(entry),
+            "left": left,
         }
         self._number += 1
-        later = self._phase not in FINAL and self._phase is not Phase.STUCK
+        later = phase not in FINAL and phase is not Phase.STUCK and not left
         self._messages.put_nowait((later, self._number, message))
         if self._worker is None:
             self._worker = asyncio.create_task(self._post_all())
@@ -72,10 +74,11 @@ class Webhook:
 
     def _text(self, entry: Entry) -> str:
         state = entry.state
+        left = " and nothing watches it" if _is_left(state) else ""
         reason = f": {state.reason}" if state.reason else ""
         return (
             f"{self._opening.stack}: {self._opening.canary} is {state.phase.value} "
-            f"at {state.weight}%{reason}"
+            f"at {state.weight}%{left}{reason}"
         )
 
     async def _post_all(self) -> None:
@@ -98,3 +101,8 @@ class Webhook:
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
                 continue
         return False
+
+
+def _is_left(state: State) -> bool:
+    """Whether nothing watches it; one that is to be left may have a change under way first."""
+    return state.phase is Phase.PAUSED and state.left

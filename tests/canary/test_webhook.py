@@ -10,8 +10,10 @@ from typing import Any
 
 from aiohttp import web
 
+from canary.events import Interrupt, Pause
 from canary.journal import Opening, now
 from canary.machine import Phase
+from canary.plan import OnInterrupt
 from canary.webhook import Webhook
 from tests.canary.fakes import BAD, QUICK, FakeTarget, start
 
@@ -77,6 +79,28 @@ def test_every_change_of_phase_is_told_in_order_and_again_until_it_arrives(tmp_p
         assert received[-1]["text"].startswith("local: v2 is rolled back at 0%: success 95.00%")
         assert received[-1]["weight"] == 0
         assert webhook.dropped == 0
+
+    asyncio.run(run())
+
+
+def test_that_nobody_watches_a_paused_ramp_any_more_is_told_first(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with receiver(lambda attempt: 503 if attempt == 1 else 204) as (url, received):
+            webhook = Webhook(url, OPENING)
+            plan = QUICK.model_copy(update={"on_interrupt": OnInterrupt.PAUSE, "hold": 60.0})
+            driver = start(tmp_path, FakeTarget(), plan, (webhook,))
+            for event in (Pause(), Interrupt()):
+                driver.post(event)
+            state = await driver.run()
+            await webhook.close(5)
+        assert (state.phase, state.left) == (Phase.PAUSED, True)
+        assert [(each["phase"], each["left"]) for each in received] == [
+            ("watching", False),
+            ("paused", True),
+            ("paused", False),
+        ]
+        text = "local: v2 is paused at 10% and nothing watches it: asked for"
+        assert received[1]["text"] == text
 
     asyncio.run(run())
 
