@@ -19,7 +19,7 @@ from canary.machine import FINAL, Phase, advance
 from canary.outcome import FAILED, PROMOTED, ROLLED_BACK, exit_status, last_line, standing
 from canary.places import held_stack, journal_folder, lock_folder, locks_of, open_cluster
 from canary.plan import PROMOTION
-from canary.ramping import end, is_half_promoted, is_of
+from canary.ramping import Ended, end, follow_up, is_half_promoted, is_of
 from canary.report import write_report
 from canary.target import Release, Target, TargetError
 
@@ -173,19 +173,27 @@ async def rollback(options: argparse.Namespace) -> int:
                 print(f"canary: going back without a lock: {error}", file=sys.stderr)
         target = open_cluster(options)
         try:
-            return await _roll_back_here(options, target, folder)
+            ended = await _roll_back_here(options, target, folder)
         finally:
             await target.close()
+    if ended is None:
+        return 0
+    # Nobody waits for what follows: the stack is free.
+    await follow_up(ended, options)
+    _tell(options, last_line(ended.course.opening, ended.state))
+    status = exit_status(ended.state)
+    return 0 if status == ROLLED_BACK else status
 
 
-async def _roll_back_here(options: argparse.Namespace, target: Target, folder: Path) -> int:
+async def _roll_back_here(
+    options: argparse.Namespace, target: Target, folder: Path
+) -> Ended | None:
+    """End the ramp that was left, or set weight 0 where none is known."""
     live = await target.release()
     try:
         record = latest(folder)
         if record and record.state.phase not in FINAL and _fits(record, live):
-            state = await end(options, target, record, lock_folder(options))
-            _tell(options, last_line(record.opening, state))
-            return 0 if exit_status(state) == ROLLED_BACK else exit_status(state)
+            return await end(options, target, record)
     except JournalError as error:
         warning = f"canary: going back by what is live, without the journal: {error}"
         print(warning.replace("\n", "; "), file=sys.stderr)
@@ -193,7 +201,7 @@ async def _roll_back_here(options: argparse.Namespace, target: Target, folder: P
         raise TargetError(f"stack {options.stack}: there is no canary to roll back: {live}")
     await target.apply(Release(live.stable, live.canary))
     _tell(options, f"rolled back: {live.canary} is at weight 0, {live.stable} gets every request")
-    return 0
+    return None
 
 
 def _fits(record: Record, live: Release) -> bool:

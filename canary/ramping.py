@@ -9,6 +9,7 @@ from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 
@@ -36,7 +37,7 @@ async def ramp(options: argparse.Namespace) -> int:
     """Ramp, or go on with a ramp; returns the exit status."""
     if options.resume and is_planned(options):
         raise UsageError("--resume goes on with the ramp's own plan: give no steps or conditions")
-    url = _webhook_url(options)
+    url = _webhook_url(options.webhook)
     _check_report(options.report)
     plan = plan_of(options)
     folder = journal_folder(options)
@@ -67,20 +68,51 @@ async def ramp(options: argparse.Namespace) -> int:
                 course = Course(opening, journal, begin(plan), before)
             ended = await _drive(course, place, options, url)
     # Nobody waits for what follows: the stack is free.
-    return await _told(ended, options)
+    await follow_up(ended, options, options.report)
+    say(last_line(ended.course.opening, ended.state), _out(options))
+    return exit_status(ended.state)
 
 
-async def end(options: argparse.Namespace, target: Target, record: Record, lock: Path) -> State:
-    """Roll back a ramp that no process runs; `lock` is where requests to this one are put."""
+@dataclass(frozen=True)
+class Ended:
+    """A ramp that this process drove to its end."""
+
+    course: Course
+    state: State
+    webhook: Webhook | None
+    load: str
+
+
+async def end(options: argparse.Namespace, target: Target, record: Record) -> Ended:
+    """Roll back a ramp that no process runs; a webhook that can't be used keeps nobody from it."""
+    try:
+        url = _webhook_url()
+    except UsageError as error:
+        say(f"canary: no webhook is told: {error}", sys.stderr)
+        url = ""
     live = await target.release()
     course = taken_up(record, live, [RollBack(half_promoted=True)])
+    return await _drive(course, Place(target), options, url)
+
+
+async def follow_up(ended: Ended, options: argparse.Namespace, report: Path | None = None) -> None:
+    """Write the report, and let the webhook be told the rest; trouble in here is told alone."""
+    path, webhook = ended.course.journal.path, ended.webhook
+    report = report or path.with_suffix(".html")
     try:
-        with InBackground(_lines(options, course.opening)) as shown:
-            driver = Driver(course, target, lock, [shown])
-            with _interrupting(driver):
-                return await driver.run()
-    finally:
-        course.journal.close()
+        write_report(read(path), report)
+    except Exception as error:  # noqa: BLE001 (how the ramp ended is told all the same)
+        say(f"canary: no report was written: {error}".replace("\n", "; "), sys.stderr)
+    if webhook:
+        try:
+            await webhook.close(_WEBHOOK_SECONDS)
+        except Exception as error:  # noqa: BLE001 (the same)
+            say(f"canary: the webhook failed: {error}".replace("\n", "; "), sys.stderr)
+        if webhook.dropped:
+            say(f"canary: {webhook.dropped} messages to the webhook were lost", sys.stderr)
+    if ended.load:
+        say(ended.load, _out(options))
+    say(f"journal: {path}\nreport: {report}", _out(options))
 
 
 def taken_up(record: Record, live: Release, events: Sequence[Event]) -> Course:
@@ -147,17 +179,7 @@ def check_start(live: Release, stack: str) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Ended:
-    """A ramp that this process drove to its end."""
-
-    course: Course
-    state: State
-    webhook: Webhook | None
-    load: str
-
-
-async def _drive(course: Course, place: Place, options: argparse.Namespace, url: str) -> _Ended:
+async def _drive(course: Course, place: Place, options: argparse.Namespace, url: str) -> Ended:
     webhook = Webhook(url, course.opening) if url else None
     try:
         with ExitStack() as stack:
@@ -176,37 +198,14 @@ async def _drive(course: Course, place: Place, options: argparse.Namespace, url:
         sent = sum(phase.requests for phase in place.load.phases)
         failed = sum(phase.failed for phase in place.load.phases)
         load = f"load: {sent:,} requests, {failed} failed"
-    return _Ended(course, state, webhook, load)
+    return Ended(course, state, webhook, load)
 
 
-async def _told(ended: _Ended, options: argparse.Namespace) -> int:
-    """Report how a ramp ended; returns the exit status, which no trouble in here changes."""
-    path, webhook = ended.course.journal.path, ended.webhook
-    report = options.report or path.with_suffix(".html")
-    try:
-        write_report(read(path), report)
-    except Exception as error:  # noqa: BLE001 (how the ramp ended is told all the same)
-        say(f"canary: no report was written: {error}".replace("\n", "; "), sys.stderr)
-    if webhook:
-        try:
-            await webhook.close(_WEBHOOK_SECONDS)
-        except Exception as error:  # noqa: BLE001 (the same)
-            say(f"canary: the webhook failed: {error}".replace("\n", "; "), sys.stderr)
-        if webhook.dropped:
-            say(f"canary: {webhook.dropped} messages to the webhook were lost", sys.stderr)
-    out = sys.stderr if options.json else sys.stdout
-    if ended.load:
-        say(ended.load, out)
-    say(f"journal: {path}\nreport: {report}", out)
-    say(last_line(ended.course.opening, ended.state), out)
-    return exit_status(ended.state)
-
-
-def _webhook_url(options: argparse.Namespace) -> str:
+def _webhook_url(option: str | None = None) -> str:
     """The webhook's address, which may hold a secret: no message shows it."""
-    url = options.webhook or os.environ.get(WEBHOOK_VARIABLE, "")
+    url = option or os.environ.get(WEBHOOK_VARIABLE, "")
     if url and not url.startswith(("http://", "https://")):
-        name = "--webhook" if options.webhook else WEBHOOK_VARIABLE
+        name = "--webhook" if option else WEBHOOK_VARIABLE
         raise UsageError(f"{name}: must be an http:// or https:// address")
     return url
 
@@ -233,6 +232,11 @@ def _shown(options: argparse.Namespace, opening: Opening, stack: ExitStack) -> L
         return stack.enter_context(LiveView(opening, console))
     except (OSError, ValueError):
         return _lines(options, opening)
+
+
+def _out(options: argparse.Namespace) -> TextIO:
+    """Where people read what is told; with --json standard output is for JSON alone."""
+    return sys.stderr if options.json else sys.stdout
 
 
 def _lines(options: argparse.Namespace, opening: Opening) -> Listener:

@@ -18,7 +18,7 @@ from canary.__main__ import main
 from canary.driver import Driver
 from canary.events import Pause
 from canary.figures import Figures
-from canary.journal import latest, now
+from canary.journal import Entry, latest, now
 from canary.machine import Phase
 from canary.places import Place
 from canary.plan import Plan
@@ -609,6 +609,48 @@ def test_the_stack_is_free_while_the_webhook_is_still_told(
     target.canary = BAD
     assert run(tmp_path, "ramp", *PLAN, "--webhook", "http://127.0.0.1:1") == 3
     assert held == [False]
+
+
+def test_a_ramp_that_rollback_ends_has_its_report_and_the_webhook_is_told(
+    tmp_path: Path, target: FakeTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Phase] = []
+    held: list[bool] = []
+    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+
+    def entry(_: object, entry: Entry) -> None:
+        told.append(entry.state.phase)
+
+    async def close(*_: object) -> None:
+        held.append(control.is_held(places.lock_folder(options)))
+
+    monkeypatch.setenv("CANARY_WEBHOOK", "http://127.0.0.1:1")
+    monkeypatch.setattr(ramping.Webhook, "entry", entry)
+    monkeypatch.setattr(ramping.Webhook, "close", close)
+    left_at_10(tmp_path, target)
+    assert run(tmp_path, "rollback") == 0
+    assert told[-1] is Phase.ROLLED_BACK
+    assert held == [False]
+    [report] = tmp_path.glob("*.html")
+    assert "rolled back: v2 is at weight 0" in report.read_text()
+
+
+def test_a_webhook_that_cannot_be_used_keeps_nobody_from_going_back(
+    tmp_path: Path,
+    target: FakeTarget,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CANARY_WEBHOOK", "hooks.example.com/secret")
+    left_at_10(tmp_path, target)
+    assert run(tmp_path, "rollback", "--json") == 0
+    assert target.live == Release("v1", "v2")
+    captured = capsys.readouterr()
+    assert captured.err.splitlines()[0] == (
+        "canary: no webhook is told: CANARY_WEBHOOK: must be an http:// or https:// address"
+    )
+    for line in captured.out.splitlines():
+        json.loads(line)
 
 
 def test_a_blue_green_ramp_that_was_killed_is_driven_to_its_end(
