@@ -33,10 +33,10 @@ def _anybody(namespace: str, path: str, rule: Any) -> Iterator[Trouble]:  # noqa
     """Anybody may ask the ingress gateway, but not for everything."""
     targets = [at(target, "operation") for _, target in items(rule, "to")]
     if namespace != INGRESS_NAMESPACE:
-        yield Trouble(f"{path}.from", at(rule, "from"), _MEND)
+        yield Trouble(f"{path}.from", at(rule, "from"), _MEND, whole=True)
     elif not targets or not all(map(_limited, targets)):
         mend = "name the methods, hosts or paths that anybody may ask the ingress gateway for"
-        yield Trouble(f"{path}.to", at(rule, "to"), mend)
+        yield Trouble(f"{path}.to", at(rule, "to"), mend, whole=True)
 
 
 def _limited(operation: Any) -> bool:  # noqa: ANN401 (data)

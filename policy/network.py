@@ -29,7 +29,7 @@ def _paths(subject: Subject) -> Iterator[Trouble]:
             # A pod may serve the public; what it calls is always somebody.
             if not at(rule, peers) and (direction == "egress" or every_pod(spec)):
                 mend = "say for whom it is: without, it is for the whole internet"
-                yield Trouble(f"spec.{path}.{peers}", at(rule, peers), mend)
+                yield Trouble(f"spec.{path}.{peers}", at(rule, peers), mend, whole=True)
             for inner, peer in items(rule, peers) if every_pod(spec) else ():
                 cidr = at(peer, "ipBlock.cidr")
                 if cidr is not None and names_nobody(cidr):

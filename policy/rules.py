@@ -90,11 +90,14 @@ class Trouble:
         field: The path of the field.
         value: What it holds; None for nothing.
         mend: What to do about it, as an order.
+        whole: Whether the field belongs to what a patch replaces as a whole, such as a list of
+            rules: what isn't set there isn't set anywhere.
     """
 
     field: str
     value: Any
     mend: str
+    whole: bool = False
 
 
 ResourceCheck = Callable[[Subject], Iterable[Trouble]]
@@ -102,12 +105,16 @@ StackCheck = Callable[[Sequence[Subject]], Iterable[tuple[Subject, Trouble]]]
 
 
 def resource_rule(name: str, description: str, check: ResourceCheck) -> ResourceValidationPolicy:
-    """A rule for each resource by itself, judged by its inputs before it is created or changed."""
+    """A rule for each resource by itself, judged by its inputs before it is created or changed.
+
+    What a patch leaves out is no trouble: the object that it is for may hold it already.
+    """
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         subject = Subject(args.resource_type, args.urn, args.name, args.props)
         for trouble in check(subject):
-            report(_message(subject, trouble), None)
+            if trouble.value is not None or trouble.whole or not subject.is_patch:
+                report(_message(subject, trouble), None)
 
     return ResourceValidationPolicy(name=name, description=description, validate=validate)
 

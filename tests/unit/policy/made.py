@@ -107,6 +107,16 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
         [workload("DeploymentPatch", hostNetwork=True)],
         "Deployment pets/tried: spec.template.spec.hostNetwork is true",
     ),
+    "a patch that lets every caller in": (
+        "callers-are-named",
+        [istio("AuthorizationPolicyPatch", "security", rules=[{}])],
+        "AuthorizationPolicy pets/tried: spec.rules[0].from is not set",
+    ),
+    "a patch that lets pods reach everything": (
+        "paths-are-named",
+        [resource("kubernetes:networking.k8s.io/v1:NetworkPolicyPatch", spec={"egress": [{}]})],
+        "spec.egress[0].to is not set",
+    ),
     "a pod as a custom resource": (
         "pods-restricted",
         [resource("kubernetes:v1:Pod", spec={**POD, "hostNetwork": True})],
@@ -346,6 +356,23 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
             BUDGET,
         ],
     ),
+    "a patch that adds a variable": (
+        "pods-restricted",
+        [
+            resource(
+                "kubernetes:apps/v1:DeploymentPatch",
+                spec={
+                    "template": {
+                        "spec": {
+                            "containers": [
+                                {"name": "app", "env": [{"name": "LOG_LEVEL", "value": "debug"}]}
+                            ]
+                        }
+                    }
+                },
+            )
+        ],
+    ),
     "an account of its own": ("pods-have-their-own-account", [workload(), BUDGET]),
     "a job without probes": (
         "containers-are-looked-after",
@@ -517,6 +544,24 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
     "a restricted namespace": (
         "namespaces-restricted",
         [resource("kubernetes:core/v1:Namespace", metadata={"labels": RESTRICTED}), closed()],
+    ),
+    "a patch that labels a namespace": (
+        "namespaces-restricted",
+        [
+            resource(
+                "kubernetes:core/v1:NamespacePatch",
+                metadata={"name": "kube-system", "labels": {"dns": "here"}},
+            )
+        ],
+    ),
+    "a patch that labels what is strict": (
+        "mutual-tls-is-strict",
+        [
+            resource(
+                "kubernetes:security.istio.io/v1:PeerAuthenticationPatch",
+                metadata={"name": "default", "labels": {"team": "pets"}},
+            )
+        ],
     ),
     "strict on a port": (
         "mutual-tls-is-strict",
