@@ -12,6 +12,16 @@ from policy.values import UNKNOWN, at, items
 _IDENTITIES = ("principals", "serviceAccounts", "namespaces")
 _ADDRESSES = ("ipBlocks", "remoteIpBlocks")
 _TOKENS = ("requestPrincipals",)
+# What a condition looks at, as the field of a source that does.
+# https://istio.io/latest/docs/reference/config/security/conditions/
+_CONDITIONS = {
+    "source.principal": "principals",
+    "source.serviceAccount": "serviceAccounts",
+    "source.namespace": "namespaces",
+    "source.ip": "ipBlocks",
+    "remote.ip": "remoteIpBlocks",
+    "request.auth.principal": "requestPrincipals",
+}
 _REQUEST = ("hosts", "ports", "methods", "paths")
 _WHOLE = {"*", "/*"}
 _MEND = "name the callers' service accounts"
@@ -23,18 +33,33 @@ def _callers(subject: Subject) -> Iterator[Trouble]:
     if at(subject.properties, "spec.action") not in (None, "ALLOW"):
         return
     for path, rule in items(subject.properties, "spec.rules"):
-        if at(rule, "from") in (None, []):
-            yield from _anybody(subject.namespace, path, rule)
-        for inner, source in items(rule, "from"):
-            yield from _source(f"{path}.{inner}.source", at(source, "source"))
+        unnamed = [*_unnamed(path, rule)]
+        if unnamed and subject.namespace == INGRESS_NAMESPACE:
+            unnamed = [*_anybody(path, rule)]
+        yield from unnamed
 
 
-def _anybody(namespace: str, path: str, rule: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+def _unnamed(path: str, rule: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+    """Whom a rule leaves open; any one of its conditions may name the callers for all of it."""
+    if any(_names_somebody(condition) for _, condition in items(rule, "when")):
+        return
+    if at(rule, "from") in (None, []):
+        yield Trouble(f"{path}.from", at(rule, "from"), _MEND, whole=True)
+    for inner, source in items(rule, "from"):
+        yield from _source(f"{path}.{inner}.source", at(source, "source"))
+
+
+def _names_somebody(condition: Any) -> bool:  # noqa: ANN401 (data)
+    field, values = _CONDITIONS.get(at(condition, "key")), at(condition, "values")
+    return field is not None and (
+        values is UNKNOWN or (bool(values) and not any(_everybody(field, each) for each in values))
+    )
+
+
+def _anybody(path: str, rule: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
     """Anybody may ask the ingress gateway, but not for everything."""
     targets = [at(target, "operation") for _, target in items(rule, "to")]
-    if namespace != INGRESS_NAMESPACE:
-        yield Trouble(f"{path}.from", at(rule, "from"), _MEND, whole=True)
-    elif not targets or not all(map(_limited, targets)):
+    if not targets or not all(map(_limited, targets)):
         mend = "name the methods, hosts or paths that anybody may ask the ingress gateway for"
         yield Trouble(f"{path}.to", at(rule, "to"), mend, whole=True)
 
@@ -49,7 +74,7 @@ def _source(path: str, source: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
         return
     named = (*_IDENTITIES, *_ADDRESSES, *_TOKENS)
     if not any(at(source, field) for field in named):
-        yield Trouble(path, source, _MEND)
+        yield Trouble(path, source, _MEND, whole=True)
     for field in named:
         for inner, value in items(source, field):
             if _everybody(field, value):

@@ -31,6 +31,18 @@ def mesh_namespace(labels: Mapping[str, str]) -> list[Resource]:
     ]
 
 
+def at_ingress(**rule: Any) -> Resource:  # noqa: ANN401 (data)
+    """An AuthorizationPolicy of the ingress gateway, with one rule."""
+    return resource(
+        "kubernetes:security.istio.io/v1:AuthorizationPolicy",
+        metadata={"name": "tried", "namespace": "istio-ingress"},
+        spec={"rules": [rule]},
+    )
+
+
+GET = [{"operation": {"methods": ["GET"]}}]
+ANY_TOKEN = [{"source": {"requestPrincipals": ["*"]}}]
+
 # What no stack has, and no stack may have.
 REFUSED: dict[str, tuple[str, list[Resource], str]] = {
     "an authoritative binding": (
@@ -116,6 +128,33 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
         "paths-are-named",
         [resource("kubernetes:networking.k8s.io/v1:NetworkPolicyPatch", spec={"egress": [{}]})],
         "spec.egress[0].to is not set",
+    ),
+    "a condition that everybody meets": (
+        "callers-are-named",
+        [
+            istio(
+                "AuthorizationPolicy",
+                "security",
+                rules=[{"when": [{"key": "source.principal", "values": ["*"]}]}],
+            )
+        ],
+        "spec.rules[0].from is not set: name the callers",
+    ),
+    "a condition that says who is not meant": (
+        "callers-are-named",
+        [
+            istio(
+                "AuthorizationPolicy",
+                "security",
+                rules=[{"when": [{"key": "source.namespace", "notValues": ["other"]}]}],
+            )
+        ],
+        "spec.rules[0].from is not set",
+    ),
+    "any token at the ingress gateway, for everything": (
+        "callers-are-named",
+        [at_ingress(**{"from": ANY_TOKEN})],
+        "spec.rules[0].to is not set: name the methods, hosts or paths that anybody may ask",
     ),
     "a pod as a custom resource": (
         "pods-restricted",
@@ -611,6 +650,36 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
                 ],
             )
         ],
+    ),
+    "callers by a condition": (
+        "callers-are-named",
+        [
+            istio(
+                "AuthorizationPolicy",
+                "security",
+                rules=[
+                    {"when": [{"key": key, "values": [value]}]}
+                    for key, value in (
+                        ("source.principal", "cluster.local/ns/pets/sa/petservice"),
+                        ("source.namespace", "pets"),
+                        ("source.ip", "10.0.0.0/8"),
+                        ("source.ip", UNKNOWN),
+                    )
+                ],
+            )
+        ],
+    ),
+    "anybody at the ingress gateway, for what is named": (
+        "callers-are-named",
+        [
+            at_ingress(to=GET),
+            at_ingress(to=GET, **{"from": ANY_TOKEN}),
+            at_ingress(to=GET, **{"from": [{"source": {"notIpBlocks": ["192.0.2.0/24"]}}]}),
+        ],
+    ),
+    "a named caller at the ingress gateway, for everything": (
+        "callers-are-named",
+        [at_ingress(**{"from": [{"source": {"ipBlocks": ["203.0.113.0/24"]}}]})],
     ),
     "a Sidecar that leaves the outside to the mesh": (
         "outside-is-registered",
