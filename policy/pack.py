@@ -2,12 +2,13 @@
 
 from pulumi_policy import Policy
 
-from policy import callers, cluster, gcp, mesh, namespaces, network, pods, supply
+from policy import callers, cluster, credentials, gcp, mesh, namespaces, network, pods, supply
 
 RULES: tuple[Policy, ...] = (
     *gcp.RULES,
     *supply.RULES,
     *pods.RULES,
+    *credentials.RULES,
     *cluster.RULES,
     *namespaces.RULES,
     *network.RULES,

@@ -4,13 +4,12 @@ Source:
     https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from policy.podspec import containers, pod, selects
 from policy.rules import Subject, Trouble, resource_rule, stack_rule, unless
-from policy.values import UNKNOWN, at, entries, items
+from policy.values import UNKNOWN, at, items
 
 _VOLUMES = {
     "configMap",
@@ -42,14 +41,6 @@ _PROFILES = ("RuntimeDefault", "Localhost")
 _SERVING = ("Deployment", "StatefulSet", "DaemonSet")
 # Of which a node's upgrade may take a pod away.
 _EVICTED = ("Deployment", "StatefulSet")
-_CREDENTIAL = re.compile(
-    r"(?:password|passwd|passphrase|(?:^|[_.-])(?:pass|secret|token|credentials?)"
-    r"|(?:api|private|access|secret)[_.-]?key)$",
-    re.IGNORECASE,
-)
-_FLAG = re.compile(r"--?([\w.-]+)=(.+)", re.DOTALL)
-# What Kubernetes puts in from another variable, which may come from a Secret.
-_REFERENCE = re.compile(r"\$\(\w+\)")
 
 
 def _restricted(subject: Subject) -> Iterator[Trouble]:
@@ -154,28 +145,6 @@ def _looked_after(subject: Subject) -> Iterator[Trouble]:
                     yield Trouble(f"{inner}.{probe}", None, "add one that asks the process itself")
 
 
-def _credentials(subject: Subject) -> Iterator[Trouble]:
-    mend = "hold it in a Secret and refer to it by secretKeyRef"
-    if (subject.api, subject.kind) == ("core", "ConfigMap"):
-        for key, value in entries(subject.properties, "data").items():
-            if _CREDENTIAL.search(key) and value:
-                yield Trouble(f"data.{key}", "(not shown)", mend)
-    found = pod(subject)
-    for path, container in containers(*found) if found else ():
-        for place, name, value in _settings(container):
-            if _CREDENTIAL.search(name) and value and not _REFERENCE.fullmatch(str(value)):
-                yield Trouble(f"{path}.{place} {name}", "(not shown)", mend)
-
-
-def _settings(container: Any) -> Iterator[tuple[str, str, Any]]:  # noqa: ANN401 (data)
-    """What a container is told in clear: a path, a name and a value each."""
-    for path, variable in items(container, "env"):
-        yield path, str(at(variable, "name")), at(variable, "value")
-    for path, word in (*items(container, "command"), *items(container, "args")):
-        if flag := _FLAG.fullmatch(str(word)):
-            yield path, flag[1], flag[2]
-
-
 def _budgets(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
     budgets = [each for each in subjects if each.kind == "PodDisruptionBudget"]
     for budget in budgets:
@@ -229,11 +198,6 @@ RULES = (
         "containers-are-looked-after",
         "Containers state requests and a memory limit; what serves has both probes.",
         _looked_after,
-    ),
-    resource_rule(
-        "no-credential-in-clear",
-        "No environment variable, argument or ConfigMap holds a credential.",
-        _credentials,
     ),
     stack_rule(
         "workloads-have-a-budget",

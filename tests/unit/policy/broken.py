@@ -194,6 +194,29 @@ BROKEN: list[Case] = [
             (f"{CONTAINER}.env[0]", {"name": "SECRET_KEY", "value": "a"}, "env[0] SECRET_KEY is"),
             (f"{CONTAINER}.args", ["--password=a"], 'args[0] password is "(not shown)"'),
             (f"{CONTAINER}.command", ["app", "--api-key=a"], "command[1] api-key is"),
+            (
+                f"{CONTAINER}.args",
+                ["--password", "hunter2"],
+                'args[0] password is "(not shown)": put it in env by secretKeyRef and',
+            ),
+            (f"{CONTAINER}.args", ["--password=1234"], "args[0] password is"),
+            (f"{CONTAINER}.args", ["--password=$(PASSWORD)2"], "args[0] password is"),
+            (f"{CONTAINER}.args", ["serve", "http://u:hunter2@db/x"], "args[1] URL is"),
+            (
+                f"{CONTAINER}.command",
+                ["sh", "-c", "TOKEN='hunter2' exec app"],
+                "command[2] TOKEN is",
+            ),
+            (
+                f"{CONTAINER}.command",
+                ["sh", "-c", 'exec app --password="hunter2" --port=80'],
+                "command[2] password is",
+            ),
+            (
+                f"{CONTAINER}.env[0]",
+                {"name": "DATABASE_URL", "value": "postgres://u:hunter2@db/x"},
+                "env[0] DATABASE_URL is",
+            ),
         )
     ),
     *(

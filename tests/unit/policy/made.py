@@ -432,6 +432,35 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
             BUDGET,
         ],
     ),
+    "names that sound like a credential's, with values that are none": (
+        "no-credential-in-clear",
+        [
+            workload(
+                containers=container(
+                    env=[
+                        {"name": "TLS_PRIVATE_KEY", "value": "/etc/tls/key.pem"},
+                        {"name": "ALLOW_EMPTY_PASSWORD", "value": "yes"},
+                        {"name": "DB_PASSWORD", "value": "$(A)$(B)"},
+                        {"name": "DATABASE_URL", "value": "postgres://$(A):$(B)@db/x"},
+                        {"name": "REPOSITORY", "value": "ssh://git@example.com/x"},
+                    ],
+                    command=["sh", "-c", 'PASSWORD=$(cat /run/password) app --token "$TOKEN"'],
+                    args=[
+                        "--private-key=/etc/tls/key.pem",
+                        "--use-token=true",
+                        "--max-token=500",
+                        "--automount-token=false",
+                        "--from-secret=ingress-tls",
+                        "--password",
+                        "$(DB_PASSWORD)",
+                        "--ask-password",
+                        "--verbose",
+                    ],
+                )
+            ),
+            BUDGET,
+        ],
+    ),
     "a budget by expressions": (
         "workloads-have-a-budget",
         [
