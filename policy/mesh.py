@@ -34,18 +34,26 @@ def _peers(subject: Subject) -> Iterator[Trouble]:
 def _client_tls(subject: Subject) -> Iterator[Trouble]:
     if not _is(subject, _NETWORKING, "DestinationRule"):
         return
-    host = at(subject.properties, "spec.host")
+    in_cluster = _in_cluster(at(subject.properties, "spec.host"), subject.namespace)
     for path, policy in _traffic_policies(subject.properties):
         mode = at(policy, "tls.mode")
         if mode == "DISABLE":
             mend = "remove it: the mesh's mutual TLS is the default"
             yield Trouble(f"{path}.tls.mode", mode, mend)
-        elif mode in ("SIMPLE", "MUTUAL") and str(host).endswith(_IN_CLUSTER):
+        elif mode in ("SIMPLE", "MUTUAL") and in_cluster:
             mend = "remove it or use ISTIO_MUTUAL: the service's sidecar takes the mesh's own TLS"
             yield Trouble(f"{path}.tls.mode", mode, mend)
         if at(policy, "tls.insecureSkipVerify") is True:
             mend = "remove it and name the certificate's subjectAltNames"
             yield Trouble(f"{path}.tls.insecureSkipVerify", value=True, mend=mend)
+
+
+def _in_cluster(host: Any, namespace: str) -> bool:  # noqa: ANN401 (data)
+    """Whether a host is a Service, or a wildcard that Services match."""
+    if not isinstance(host, str):
+        return False
+    wildcard = host.startswith("*") and _IN_CLUSTER.endswith(host[1:])
+    return wildcard or _full(host, namespace).endswith(_IN_CLUSTER)
 
 
 def _traffic_policies(properties: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (data)

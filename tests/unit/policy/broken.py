@@ -319,6 +319,15 @@ BROKEN: list[Case] = [
                 [{"port": {"number": 9080}, "tls": {"mode": "SIMPLE"}}],
                 'portLevelSettings[0].tls.mode is "SIMPLE": remove it or use ISTIO_MUTUAL',
             ),
+            *(
+                (
+                    "dog-api",
+                    "spec",
+                    {"host": host, "trafficPolicy": {"tls": {"mode": "SIMPLE"}}},
+                    'spec.trafficPolicy.tls.mode is "SIMPLE": remove it or use ISTIO_MUTUAL',
+                )
+                for host in ("petdetailsservice", "*.local", "*.pets.svc.cluster.local", "*")
+            ),
             (
                 "dog-api",
                 "spec.trafficPolicy.portLevelSettings[0].tls.insecureSkipVerify",

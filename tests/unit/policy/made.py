@@ -642,15 +642,16 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
             )
         ],
     ),
-    "TLS to a host outside": (
+    "TLS to hosts outside, and to one that isn't known yet": (
         "tls-is-not-weakened",
         [
             istio(
                 "DestinationRule",
                 "networking",
-                host="a.com",
+                host=host,
                 trafficPolicy={"tls": {"mode": "SIMPLE"}},
             )
+            for host in ("a.com", "*.a.com", UNKNOWN)
         ],
     ),
     "a wildcard within the mesh, and a Gateway's host of any namespace": (
