@@ -8,6 +8,8 @@ from policy.values import UNKNOWN, at, entries
 
 # Istio looks at the second where there is no first.
 _INJECTION, _REVISION = "istio-injection", "istio.io/rev"
+# Without a sidecar: the node's ztunnel takes what is sent to the namespace's pods.
+_DATAPLANE, _AMBIENT = "istio.io/dataplane-mode", "ambient"
 _ROOT_NAMESPACE = "istio-system"
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 
@@ -27,13 +29,15 @@ def _restricted(subject: Subject) -> Iterator[Trouble]:
 
 
 def _in_mesh(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, str, str]]:
-    """Each namespace whose pods get a sidecar, with the label that says so and its value."""
+    """Each namespace whose pods are of the mesh, with the label that says so and its value."""
     for each in filter(_is_namespace, subjects):
         labels = entries(each.properties, "metadata.labels")
         label = _INJECTION if _INJECTION in labels else _REVISION
         value = str(labels.get(label, ""))
         if value == "enabled" or (label == _REVISION and value):
             yield each, label, value
+        elif labels.get(_DATAPLANE) == _AMBIENT:
+            yield each, _DATAPLANE, _AMBIENT
 
 
 def _allow_nothing(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
@@ -43,9 +47,12 @@ def _allow_nothing(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Troub
         if (each.api, each.kind) == ("security.istio.io", "AuthorizationPolicy")
         and _allows_nothing(each)
     }
-    mend = "add an AuthorizationPolicy with an empty spec to it: what none allows is refused then"
+    mend = (
+        f"add an AuthorizationPolicy with an empty spec to it, or to {_ROOT_NAMESPACE} for the "
+        "whole mesh: what none allows is refused then"
+    )
     for each, label, value in _in_mesh(subjects):
-        if each.name not in closed:
+        if closed.isdisjoint((each.name, _ROOT_NAMESPACE)):
             yield each, Trouble(f"metadata.labels.{label}", value, mend)
 
 
@@ -106,7 +113,7 @@ RULES = (
     ),
     stack_rule(
         "namespaces-allow-nothing",
-        "A namespace of the mesh refuses what no AuthorizationPolicy allows.",
+        "A namespace of the mesh refuses what none allows, by its own word or the whole mesh's.",
         _allow_nothing,
     ),
     stack_rule(

@@ -8,6 +8,7 @@ from tests.unit.policy.judged import BUDGET, POD, closed, container, istio, reso
 
 HEX = "0" * 64
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+AMBIENT = {"istio.io/dataplane-mode": "ambient"}
 STRICT = istio("PeerAuthentication", "security", mtls={"mode": "STRICT"})
 PRIVATE = {"enablePrivateEndpoint": False, "enablePrivateNodes": True}
 OFFICE = {"cidrBlocks": [{"cidrBlock": "203.0.113.0/24"}, {"cidrBlock": "10.0.0.0/8"}]}
@@ -21,14 +22,24 @@ def cluster(**fields: Any) -> Resource:  # noqa: ANN401 (data)
     return resource("gcp:container/cluster:Cluster", "made", **given)
 
 
+def open_namespace(labels: Mapping[str, str]) -> list[Resource]:
+    """The namespace pets with some labels, its networks closed."""
+    metadata = {"name": "pets", "labels": {**RESTRICTED, **labels}}
+    return [resource("kubernetes:core/v1:Namespace", metadata=metadata), closed("pets")]
+
+
 def mesh_namespace(labels: Mapping[str, str]) -> list[Resource]:
     """The namespace pets with some labels, its networks closed and nobody allowed in."""
-    metadata = {"name": "pets", "labels": {**RESTRICTED, **labels}}
-    return [
-        resource("kubernetes:core/v1:Namespace", metadata=metadata),
-        closed("pets"),
-        istio("AuthorizationPolicy", "security"),
-    ]
+    return [*open_namespace(labels), istio("AuthorizationPolicy", "security")]
+
+
+def of_whole_mesh(kind: str, **spec: Any) -> Resource:  # noqa: ANN401 (data)
+    """An object of Istio's security that is for every namespace."""
+    return resource(
+        f"kubernetes:security.istio.io/v1:{kind}",
+        metadata={"name": "default", "namespace": "istio-system"},
+        spec=spec,
+    )
 
 
 def at_ingress(**rule: Any) -> Resource:  # noqa: ANN401 (data)
@@ -259,15 +270,18 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
     ),
     "a revision's namespace that allows everything": (
         "namespaces-allow-nothing",
-        [
-            resource(
-                "kubernetes:core/v1:Namespace",
-                metadata={"name": "pets", "labels": {"istio.io/rev": "stable", **RESTRICTED}},
-            ),
-            closed("pets"),
-            STRICT,
-        ],
+        [*open_namespace({"istio.io/rev": "stable"}), STRICT],
         'Namespace pets: metadata.labels.istio.io/rev is "stable": add an AuthorizationPolicy',
+    ),
+    "an ambient namespace that allows everything": (
+        "namespaces-allow-nothing",
+        [*open_namespace(AMBIENT), STRICT],
+        'Namespace pets: metadata.labels.istio.io/dataplane-mode is "ambient": add an',
+    ),
+    "an ambient namespace that takes plaintext": (
+        "namespaces-take-mutual-tls",
+        mesh_namespace(AMBIENT),
+        'Namespace pets: metadata.labels.istio.io/dataplane-mode is "ambient": add a Peer',
     ),
     "a namespace that is closed by a patch": (
         "namespaces-closed",
@@ -533,15 +547,15 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
             STRICT,
         ],
     ),
+    "nobody allowed in by the whole mesh's word": (
+        "namespaces-allow-nothing",
+        [*open_namespace({"istio.io/rev": "stable"}), of_whole_mesh("AuthorizationPolicy"), STRICT],
+    ),
     "mutual TLS by the whole mesh's word, and a namespace that opts out of its revision": (
         "namespaces-take-mutual-tls",
         [
             *mesh_namespace({"istio.io/rev": "stable"}),
-            resource(
-                "kubernetes:security.istio.io/v1:PeerAuthentication",
-                metadata={"name": "default", "namespace": "istio-system"},
-                spec={"mtls": {"mode": "STRICT"}},
-            ),
+            of_whole_mesh("PeerAuthentication", mtls={"mode": "STRICT"}),
             resource(
                 "kubernetes:core/v1:Namespace",
                 "out",
