@@ -1,6 +1,6 @@
 """The cluster: what is public, and who may do what with its API."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from policy.rules import Subject, Trouble, resource_rule
 from policy.values import UNKNOWN, at, entries, items
@@ -9,9 +9,21 @@ INGRESS_NAMESPACE = "istio-ingress"
 # What may have a public address: the ingress gateway, or the load balancer before it.
 _INGRESS = (INGRESS_NAMESPACE, "istio-ingressgateway")
 _LOAD_BALANCER = (INGRESS_NAMESPACE, "public")
-# Who can reach these is in the network already.
-# https://cloud.google.com/kubernetes-engine/docs/how-to/internal-load-balancing
-_INTERNAL_SERVICE = "networking.gke.io/load-balancer-type"
+# Who can reach these is in the network already: Google's, Amazon's and Azure's annotations.
+# https://kubernetes.io/docs/concepts/services-networking/service/#internal-load-balancer
+_INTERNAL_SERVICE = {
+    "networking.gke.io/load-balancer-type": "Internal",
+    "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
+    "service.beta.kubernetes.io/azure-load-balancer-internal": "true",
+}
+# https://cloud.google.com/kubernetes-engine/docs/concepts/ingress-ilb
+# https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/
+# https://learn.microsoft.com/azure/application-gateway/ingress-controller-private-ip
+_INTERNAL_INGRESS = {
+    "kubernetes.io/ingress.class": "gce-internal",
+    "alb.ingress.kubernetes.io/scheme": "internal",
+    "appgw.ingress.kubernetes.io/use-private-ip": "true",
+}
 _INTERNAL_GATEWAYS = ("gke-l7-rilb", "istio-waypoint")
 _BY_GATEWAY = "route to it from the ingress gateway"
 _RBAC = "rbac.authorization.k8s.io"
@@ -23,21 +35,23 @@ def _public(subject: Subject) -> Iterator[Trouble]:
         case "core", "Service":
             yield from _service(subject)
         case "networking.k8s.io", "Ingress":
-            yield Trouble("kind", "Ingress", f"remove it, and {_BY_GATEWAY}")
+            if not _is_internal(subject, _INTERNAL_INGRESS):
+                mend = f"remove it, and {_BY_GATEWAY}, or {_within(_INTERNAL_INGRESS)}"
+                yield Trouble("kind", "Ingress", mend)
         case "gateway.networking.k8s.io", "Gateway":
             gateway_class = at(subject.properties, "spec.gatewayClassName")
             known = gateway_class in (UNKNOWN, *_INTERNAL_GATEWAYS)
             if not known and (subject.namespace, subject.name) != _LOAD_BALANCER:
-                yield Trouble(
-                    "spec.gatewayClassName", gateway_class, f"remove it, and {_BY_GATEWAY}"
+                mend = (
+                    f"remove it, and {_BY_GATEWAY}, or use one of {', '.join(_INTERNAL_GATEWAYS)}"
                 )
+                yield Trouble("spec.gatewayClassName", gateway_class, mend)
         case _:
             pass
 
 
 def _service(subject: Subject) -> Iterator[Trouble]:
     spec = at(subject.properties, "spec")
-    annotations = entries(subject.properties, "metadata.annotations")
     if at(spec, "type") == "NodePort" or at(spec, "externalIPs"):
         field = "type" if at(spec, "type") == "NodePort" else "externalIPs"
         mend = "make it a ClusterIP: the ingress gateway is the way in"
@@ -45,9 +59,20 @@ def _service(subject: Subject) -> Iterator[Trouble]:
     elif (
         at(spec, "type") == "LoadBalancer"
         and (subject.namespace, subject.name) != _INGRESS
-        and annotations.get(_INTERNAL_SERVICE) not in ("Internal", UNKNOWN)
+        and not _is_internal(subject, _INTERNAL_SERVICE)
     ):
-        yield Trouble("spec.type", "LoadBalancer", f"make it a ClusterIP, and {_BY_GATEWAY}")
+        mend = f"make it a ClusterIP, and {_BY_GATEWAY}, or {_within(_INTERNAL_SERVICE)}"
+        yield Trouble("spec.type", "LoadBalancer", mend)
+
+
+def _is_internal(subject: Subject, annotations: Mapping[str, str]) -> bool:
+    given = entries(subject.properties, "metadata.annotations")
+    return any(given.get(key) in (value, UNKNOWN) for key, value in annotations.items())
+
+
+def _within(annotations: Mapping[str, str]) -> str:
+    listed = ", ".join(f"{key}: {value}" for key, value in annotations.items())
+    return f"keep it within the network by its cloud's annotation, one of {listed}"
 
 
 def _lists(subject: Subject) -> Iterator[Trouble]:

@@ -234,6 +234,7 @@ BROKEN: list[Case] = [
         ("one-way-in", "Service", "petservice", field, value, text)
         for field, value, text in (
             ("spec.type", "LoadBalancer", 'spec.type is "LoadBalancer": make it a ClusterIP'),
+            ("spec.type", "LoadBalancer", "one of networking.gke.io/load-balancer-type: Internal"),
             ("spec.type", "NodePort", 'spec.type is "NodePort"'),
             ("spec.externalIPs", ["192.0.2.1"], "spec.externalIPs is"),
         )

@@ -180,7 +180,17 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
     "an Ingress": (
         "one-way-in",
         [resource("kubernetes:networking.k8s.io/v1:Ingress", spec={})],
-        "remove it, and route to it from the ingress gateway",
+        "route to it from the ingress gateway, or keep it within the network by its cloud's",
+    ),
+    "an Ingress that its annotation makes public": (
+        "one-way-in",
+        [
+            resource(
+                "kubernetes:networking.k8s.io/v1:Ingress",
+                metadata={"annotations": {"alb.ingress.kubernetes.io/scheme": "internet-facing"}},
+            )
+        ],
+        'kind is "Ingress"',
     ),
     "a second load balancer": (
         "one-way-in",
@@ -511,14 +521,32 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
             )
         ],
     ),
-    "an address within the network": (
+    "addresses within the network": (
         "one-way-in",
         [
-            resource(
-                "kubernetes:core/v1:Service",
-                metadata={"annotations": {"networking.gke.io/load-balancer-type": "Internal"}},
-                spec={"type": "LoadBalancer"},
-            )
+            *(
+                resource(
+                    "kubernetes:core/v1:Service",
+                    metadata={"annotations": {annotation: value}},
+                    spec={"type": "LoadBalancer"},
+                )
+                for annotation, value in (
+                    ("networking.gke.io/load-balancer-type", "Internal"),
+                    ("service.beta.kubernetes.io/aws-load-balancer-scheme", "internal"),
+                    ("service.beta.kubernetes.io/azure-load-balancer-internal", "true"),
+                )
+            ),
+            *(
+                resource(
+                    "kubernetes:networking.k8s.io/v1:Ingress",
+                    metadata={"annotations": {annotation: value}},
+                )
+                for annotation, value in (
+                    ("kubernetes.io/ingress.class", "gce-internal"),
+                    ("alb.ingress.kubernetes.io/scheme", "internal"),
+                    ("appgw.ingress.kubernetes.io/use-private-ip", "true"),
+                )
+            ),
         ],
     ),
     "a custom resource whose kind ends as a list's": (
