@@ -15,6 +15,9 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 _DIGEST: Final = re.compile(r"[^\s$]+@sha256:[0-9a-f]{64}")
 # Semantic Versioning, as Helm reads it: a range such as ^1.31 or 1.x is none.
 _VERSION: Final = re.compile(r"v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+_IMAGE: Final = "docker:index/image:Image"
+# Its Dockerfile may be no file of this checkout, nor its context.
+_OPAQUE_IMAGE: Final = "docker-build:index:Image"
 _SECURE: Final = ("https://", "oci://")
 # A program that renders a chart itself tells the engine neither the chart nor its version.
 _OPAQUE_CHARTS: Final = ("kubernetes:helm.sh/v2:Chart", "kubernetes:helm.sh/v3:Chart")
@@ -34,7 +37,9 @@ def _images(subject: Subject) -> Iterator[Trouble]:
 
 
 def _bases(subject: Subject) -> Iterator[Trouble]:
-    if subject.type != "docker:index/image:Image":
+    if subject.type == _OPAQUE_IMAGE:
+        yield Trouble("type", subject.type, f"use {_IMAGE}, whose Dockerfile can be looked at")
+    if subject.type != _IMAGE:
         return
     dockerfile = at(subject.properties, "build.dockerfile")
     arguments = entries(subject.properties, "build.args")

@@ -110,6 +110,11 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
         [cluster(enableAutopilot=True)],
         "clusterAutoscaling.autoProvisioningDefaults.serviceAccount is not set",
     ),
+    "an image whose Dockerfile no rule looks at": (
+        "base-images-by-digest",
+        [resource("docker-build:index:Image", dockerfile={"inline": "FROM busybox"})],
+        'type is "docker-build:index:Image": use docker:index/image:Image, whose Dockerfile can',
+    ),
     "a chart of a repository that isn't named": (
         "charts-by-version",
         [resource("kubernetes:helm.sh/v3:Release", chart="bitnami/nginx", version="1.2.3")],
