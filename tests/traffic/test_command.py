@@ -76,12 +76,15 @@ def children(parent: int) -> list[int]:
 
 def running(pids: list[int]) -> list[int]:
     """Those that still run; a zombie doesn't."""
-    states = {pid: Path(f"/proc/{pid}/stat") for pid in pids}
-    return [
-        pid
-        for pid, stat in states.items()
-        if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
-    ]
+    return [pid for pid in pids if state(pid) not in ("", "Z")]
+
+
+def state(pid: int) -> str:
+    """A process's state by /proc; empty where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
 def all_gone(pids: list[int], seconds: float) -> bool:
