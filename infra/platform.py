@@ -13,8 +13,8 @@ from infra.network import Network, NetworkArgs
 from infra.project_services import ProjectServices
 from infra.registry import ImageRepository, ImageRepositoryArgs
 
-# Where nearly every cluster has it.
-PRIVATE_RANGES = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
+# Where nearly every cluster has its API server.
+USUAL_API_SERVER_RANGES = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def existing_platform(context: str, image_registry: str, helm_platform: str) -> 
         provider=provider,
         image_registry=image_registry,
         ingress_address=None,
-        api_server_ranges=PRIVATE_RANGES,
+        api_server_ranges=USUAL_API_SERVER_RANGES,
         helm_platform=helm_platform,
         cluster_name=context or "current kube context",
         kubeconfig=None,

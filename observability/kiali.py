@@ -11,6 +11,7 @@ from observability import dashboard, grafana, prometheus, tracing
 from observability.charts import KIALI, release, resources
 from observability.paths import beside, opened
 from observability.place import Place
+from observability.rights import account, role_ref
 from observability.scrapers import PROMETHEUS_APP
 
 APP = "kiali"
@@ -102,14 +103,8 @@ class Kiali(pulumi.ComponentResource):
                 kubernetes.rbac.v1.RoleBinding(
                     f"{READER}-{role}-{namespace}",
                     metadata={"name": f"{READER}-{role}", "namespace": namespace},
-                    role_ref={
-                        "api_group": "rbac.authorization.k8s.io",
-                        "kind": "ClusterRole",
-                        "name": role,
-                    },
-                    subjects=[
-                        {"kind": "ServiceAccount", "name": READER, "namespace": place.namespace}
-                    ],
+                    role_ref=role_ref("ClusterRole", role),
+                    subjects=[account(READER, place)],
                     opts=place.options,
                 )
 

@@ -14,11 +14,11 @@ import pulumi_kubernetes as kubernetes
 
 from observability.charts import KUBE_PROMETHEUS_STACK
 from observability.place import Place
+from observability.rights import account, role_ref
 
 # As the chart names them.
 OPERATOR_ACCOUNT = f"{KUBE_PROMETHEUS_STACK.name}-operator"
 PROMETHEUS_ACCOUNT = f"{KUBE_PROMETHEUS_STACK.name}-prometheus"
-_GROUP = "rbac.authorization.k8s.io"
 _MONITORING = "monitoring.coreos.com"
 _LOOK = ("get", "list", "watch")
 _KEEP = (*_LOOK, "create", "update", "delete")
@@ -58,11 +58,11 @@ def granted(place: Place, scraped: Sequence[str]) -> Place:
 
 
 def _allow(
-    account: str, rules: Sequence[Rule], namespace: str, place: Place
+    name: str, rules: Sequence[Rule], namespace: str, place: Place
 ) -> Sequence[pulumi.Resource]:
-    metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {"name": account, "namespace": namespace}
+    metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {"name": name, "namespace": namespace}
     role = kubernetes.rbac.v1.Role(
-        f"{account}-{namespace}",
+        f"{name}-{namespace}",
         metadata=metadata,
         rules=[
             {"api_groups": [group], "resources": list(resources), "verbs": list(verbs)}
@@ -71,10 +71,10 @@ def _allow(
         opts=place.options,
     )
     binding = kubernetes.rbac.v1.RoleBinding(
-        f"{account}-{namespace}",
+        f"{name}-{namespace}",
         metadata=metadata,
-        role_ref={"api_group": _GROUP, "kind": "Role", "name": account},
-        subjects=[_subject(account, place)],
+        role_ref=role_ref("Role", name),
+        subjects=[account(name, place)],
         opts=place.after(role).options,
     )
     return role, binding
@@ -99,12 +99,8 @@ def _see_own_namespace(place: Place) -> Sequence[pulumi.Resource]:
     binding = kubernetes.rbac.v1.ClusterRoleBinding(
         name,
         metadata={"name": name},
-        role_ref={"api_group": _GROUP, "kind": "ClusterRole", "name": name},
-        subjects=[_subject(OPERATOR_ACCOUNT, place)],
+        role_ref=role_ref("ClusterRole", name),
+        subjects=[account(OPERATOR_ACCOUNT, place)],
         opts=place.after(role).options,
     )
     return role, binding
-
-
-def _subject(account: str, place: Place) -> kubernetes.rbac.v1.SubjectArgsDict:
-    return {"kind": "ServiceAccount", "name": account, "namespace": place.namespace}
