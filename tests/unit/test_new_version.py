@@ -19,9 +19,9 @@ Run = Callable[..., Declaration]
 def checkout(tmp_path: Path) -> Path:
     """A copy of the program."""
     ignore = shutil.ignore_patterns("__pycache__", "tests")
-    for name in PROGRAM[1:]:
+    for name in PROGRAM:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=ignore)
-    for path in (*ROOT.glob("Pulumi*.yaml"), ROOT / "settings.py", ROOT / "__main__.py"):
+    for path in (*ROOT.glob("Pulumi*.yaml"), ROOT / "__main__.py"):
         shutil.copy(path, tmp_path)
     return tmp_path
 

@@ -1,0 +1,122 @@
+"""What no key's form can say: keys that contradict each other, or what this checkout builds."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from settings.keys import CANARY_SERVICE, Settings
+
+# Nobody owns a name under these: https://www.iana.org/assignments/special-use-domain-names
+SPECIAL_USE = (".localhost", ".local", ".internal", ".test", ".example", ".invalid")
+
+
+def contradictions(settings: Settings, built: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """One line for each problem that a stack's settings have with each other or this checkout.
+
+    Args:
+        settings: Settings that are fine key by key.
+        built: For each service the versions that this checkout can build.
+    """
+    yield from _platform_problems(settings)
+    yield from _ingress_problems(settings)
+    yield from _release_problems(settings, built)
+    yield from _image_problems(settings, built)
+    yield from _observability_problems(settings)
+
+
+def _platform_problems(settings: Settings) -> Iterator[str]:
+    if settings.platform == "gke" and not settings.google_project:
+        yield "gcp:project is not set: run pulumi config set gcp:project YOUR_PROJECT_ID"
+    if settings.platform == "gke" and settings.istio_platform:
+        yield f"istioPlatform = {settings.istio_platform}: must be empty while platform is gke"
+
+
+def _ingress_problems(settings: Settings) -> Iterator[str]:
+    issued = settings.ingress_tls == "certManager"
+    if issued and not settings.ingress_issuer:
+        yield 'ingressIssuer = "": must be set while ingressTls is certManager'
+    if settings.ingress_issuer and not issued:
+        yield (
+            f"ingressIssuer = {settings.ingress_issuer}: must be empty while ingressTls is "
+            f"{settings.ingress_tls}"
+        )
+    if not settings.google_balanced:
+        return
+    if settings.platform != "gke":
+        yield "ingressTls = googleManaged: must be another while platform is existing"
+    if settings.ingress_service_type != "ClusterIP":
+        yield (
+            f"ingressServiceType = {settings.ingress_service_type}: must be ClusterIP while "
+            "ingressTls is googleManaged, whose load balancer is before the ingress"
+        )
+    for host in settings.ingress_hosts:
+        if host.endswith(SPECIAL_USE):
+            yield (
+                f"ingressHosts = {host}: must be a public DNS name while ingressTls is "
+                "googleManaged"
+            )
+
+
+def known_versions(settings: Settings, built: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Every version of petdetailsservice that could run: those built here and those given."""
+    given = (version for service, version in settings.given_images if service == CANARY_SERVICE)
+    return tuple(sorted({*built[CANARY_SERVICE], *given}))
+
+
+def _release_problems(settings: Settings, built: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    versions = known_versions(settings, built)
+    for key, version in (
+        ("stableVersion", settings.stable_version),
+        ("canaryVersion", settings.canary_version),
+    ):
+        if version and version not in versions:
+            yield (
+                f"{key} = {version}: must be one of {', '.join(versions)}, which "
+                f"apps/{CANARY_SERVICE}/versions and images name"
+            )
+    if settings.stable_version == settings.canary_version:
+        yield (
+            f"canaryVersion = {settings.canary_version}: must differ from stableVersion; "
+            "to have no canary run pulumi config rm canaryVersion"
+        )
+    for key, percent in (
+        ("canaryWeight", settings.canary_weight),
+        ("canaryMirrorPercent", settings.canary_mirror_percent),
+    ):
+        if percent and not settings.canary_version:
+            yield f"{key} = {percent}: must be 0 while canaryVersion is not set"
+    if settings.dog_api_host.split(".")[-1] in (settings.namespace, "default"):
+        yield f"dogApiHost = {settings.dog_api_host}: must be outside the cluster"
+    if settings.max_nodes < settings.min_nodes:
+        yield f"maxNodes = {settings.max_nodes}: must be at least minNodes = {settings.min_nodes}"
+    if settings.max_replicas < settings.min_replicas:
+        yield (
+            f"maxReplicas = {settings.max_replicas}: must be at least "
+            f"minReplicas = {settings.min_replicas}"
+        )
+
+
+def _observability_problems(settings: Settings) -> Iterator[str]:
+    for key, is_set in (("grafana", settings.grafana), ("kiali", settings.kiali)):
+        if is_set and settings.metrics != "prometheus":
+            yield f"{key} = true: needs metrics = prometheus"
+    if settings.metrics == "managed" and settings.platform != "gke":
+        yield "metrics = managed: needs platform = gke; elsewhere set metrics to prometheus"
+
+
+def _image_problems(settings: Settings, built: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    given = settings.given_images
+    deployed = {
+        (service, version)
+        for service, own_versions in built.items()
+        for version in (settings.live_versions if service == CANARY_SERVICE else own_versions)
+    }
+    usable = deployed | {(CANARY_SERVICE, version) for version in known_versions(settings, built)}
+    for service, version in given:
+        if (service, version) not in usable:
+            allowed = ", ".join(sorted(f"{name}/{each}" for name, each in usable))
+            yield f"images = {service}/{version}: must name one of {allowed}"
+    if len(given) < len(settings.images):
+        yield f"images = {json.dumps(settings.images)}: must name each service/version once"
+    if settings.platform == "existing" and not settings.image_registry and deployed - set(given):
+        missing = ", ".join(sorted(f"{name}/{version}" for name, version in deployed - set(given)))
+        yield f'imageRegistry = "": must be set to build {missing}, unless images names them'

@@ -1,0 +1,163 @@
+"""The keys of a stack's config, as one frozen object."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from settings.forms import (
+    CHARTS,
+    DNS_LABEL,
+    DNS_NAME,
+    DNS_SUBDOMAIN,
+    REPOSITORY,
+    Array,
+    Cidr,
+    DnsName,
+    Image,
+    Member,
+    TrueOrFalse,
+    Version,
+    Whole,
+    charts,
+    each_once,
+    free_namespace,
+    matches,
+    not_everybody,
+    outside_host,
+)
+
+PROJECT = "petmesh"
+CANARY_SERVICE = "petdetailsservice"
+
+
+class Settings(BaseModel):
+    """One stack's config. A field's description says what its key allows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+    google_project: Annotated[str, matches(r"(([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9])?")] = (
+        Field(alias="gcp:project", description="the id of a Google Cloud project")
+    )
+    platform: Literal["gke", "existing"] = Field(description="gke or existing")
+    cluster_name: Annotated[str, matches(r"[a-z]([a-z0-9-]{0,22}[a-z0-9])?")] = Field(
+        description="1 to 24 of a-z, 0-9 and -, a letter first and no - last"
+    )
+    location: Annotated[str, matches(r"[a-z]+-[a-z]+[0-9]+(-[a-z])?")] = Field(
+        description="a zone such as us-central1-a or a region such as us-central1"
+    )
+    deployers: Annotated[tuple[Member, ...], Array] = Field(
+        description="a list of members: user:, group: or serviceAccount: and an email address, "
+        "or a principal:// or principalSet:// of workload identity"
+    )
+    authorized_networks: Annotated[tuple[Cidr, ...], Array, AfterValidator(not_everybody)] = Field(
+        description="a list of IPv4 CIDR ranges such as 203.0.113.0/24, not the whole internet"
+    )
+    api_server_ranges: Annotated[tuple[Cidr, ...], Array, AfterValidator(not_everybody)] = Field(
+        description="a list of IPv4 CIDR ranges such as 172.16.0.0/28, not the whole internet"
+    )
+    machine_type: Annotated[str, matches(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")] = Field(
+        description="a Compute Engine machine type such as e2-standard-4"
+    )
+    min_nodes: Whole = Field(ge=1, le=100, description="a whole number from 1 to 100")
+    max_nodes: Whole = Field(ge=1, le=100, description="a whole number from minNodes to 100")
+    deletion_protection: TrueOrFalse = Field(description="true or false")
+    kube_context: Annotated[str, matches(r"\S*")] = Field(description="the name of a kube context")
+    image_registry: Annotated[str, matches(rf"({REPOSITORY})?")] = Field(
+        description="a registry without scheme or tag, such as localhost:5001"
+    )
+    images: Annotated[tuple[Image, ...], Array] = Field(
+        description="a list of service/version=reference, each reference with a digest or a tag "
+        "other than latest"
+    )
+    image_platform: Literal["linux/amd64", "linux/arm64"] = Field(
+        description="linux/amd64 or linux/arm64"
+    )
+    istio_version: Annotated[str, matches(r"1\.(2[5-9]|[3-9][0-9])\.[0-9]+(-[a-z0-9.]+)?")] = Field(
+        description="a release of Istio from 1.25 on, such as 1.31.1"
+    )
+    istio_charts: Annotated[str, AfterValidator(charts)] = Field(
+        description=f"an https:// or oci:// address or a folder with {', '.join(CHARTS)}"
+    )
+    istio_platform: Literal["", "k3d", "k3s", "microk8s", "minikube"] = Field(
+        description="k3d, k3s, microk8s or minikube, or empty for any other cluster"
+    )
+    ingress_service_type: Literal["LoadBalancer", "ClusterIP"] = Field(
+        description="LoadBalancer or ClusterIP"
+    )
+    # Sixteen is what one HTTPRoute of the Gateway API takes.
+    ingress_hosts: Annotated[tuple[DnsName, ...], Array, AfterValidator(each_once)] = Field(
+        min_length=1,
+        max_length=16,
+        description="a list of 1 to 16 different DNS names such as pets.example.com, none a "
+        "wildcard or an address",
+    )
+    ingress_tls: Literal["none", "secret", "certManager", "googleManaged"] = Field(
+        description="none, secret, certManager or googleManaged"
+    )
+    ingress_tls_secret: Annotated[str, matches(DNS_SUBDOMAIN)] = Field(
+        max_length=253, description="the name of a Secret, of a-z, 0-9, - and ."
+    )
+    ingress_issuer: Annotated[str, matches(f"({DNS_SUBDOMAIN})?")] = Field(
+        max_length=253, description="the name of a ClusterIssuer, of a-z, 0-9, - and ."
+    )
+    ingress_requests_per_second: Whole = Field(
+        ge=0, le=100_000, description="a whole number from 0 to 100000"
+    )
+    namespace: Annotated[str, matches(DNS_LABEL), AfterValidator(free_namespace)] = Field(
+        description="a namespace's name, not default, istio-system, istio-ingress, istio-egress, "
+        "observability or kube-*"
+    )
+    min_replicas: Whole = Field(ge=1, le=20, description="a whole number from 1 to 20")
+    max_replicas: Whole = Field(ge=1, le=100, description="a whole number from minReplicas to 100")
+    stable_version: Version = Field(description="a version of petdetailsservice such as v1")
+    canary_version: Version | Literal[""] = Field(
+        description="a version of petdetailsservice such as v2, or empty for no canary"
+    )
+    canary_weight: Whole = Field(ge=0, le=100, description="a whole number from 0 to 100")
+    canary_mirror_percent: Whole = Field(ge=0, le=100, description="a whole number from 0 to 100")
+    dog_api_enabled: TrueOrFalse = Field(description="true or false")
+    dog_api_host: Annotated[str, matches(DNS_NAME), AfterValidator(outside_host)] = Field(
+        max_length=253, description="a public DNS name such as api.thedogapi.com"
+    )
+    egress_gateway: TrueOrFalse = Field(description="true or false")
+    metrics: Literal["none", "prometheus", "managed"] = Field(
+        description="none, prometheus or managed"
+    )
+    grafana: TrueOrFalse = Field(description="true or false")
+    kiali: TrueOrFalse = Field(description="true or false")
+    tracing: Literal["none", "jaeger"] = Field(description="none or jaeger")
+    tracing_sampling_percent: Whole = Field(
+        ge=0, le=100, description="a whole number from 0 to 100"
+    )
+    access_logs: Literal["all", "errors", "off"] = Field(description="all, errors or off")
+    dog_api_path: Annotated[str, matches(r"/([\w.~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")] = Field(
+        description="a path that starts with /"
+    )
+
+    @property
+    def region(self) -> str:
+        """The region of `location`: a zone's name without its last part."""
+        return "-".join(self.location.split("-")[:2])
+
+    @property
+    def gateway_secret(self) -> str:
+        """The Secret with the certificate that the gateway shows; empty where it shows none."""
+        return self.ingress_tls_secret if self.ingress_tls in ("secret", "certManager") else ""
+
+    @property
+    def google_balanced(self) -> bool:
+        """Whether Google's load balancer stands before the ingress."""
+        return self.ingress_tls == "googleManaged"
+
+    @property
+    def given_images(self) -> Mapping[tuple[str, str], str]:
+        """The references of `images` by service and version."""
+        pairs = (image.split("=", 1) for image in self.images)
+        return {(key.split("/")[0], key.split("/")[1]): reference for key, reference in pairs}
+
+    @property
+    def live_versions(self) -> tuple[str, ...]:
+        """The versions of petdetailsservice that run: the stable one, then the canary."""
+        return tuple(filter(None, (self.stable_version, self.canary_version)))
