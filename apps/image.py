@@ -6,6 +6,7 @@ import pulumi
 import pulumi_docker as docker
 
 from apps.catalog import FOLDER
+from apps.context import build_context
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class ServiceImage(pulumi.ComponentResource):
                     args.registry, "/", args.service, ":", args.version
                 ),
                 build={
-                    "context": str(FOLDER.relative_to(FOLDER.parent)),
+                    "context": build_context(),
                     "dockerfile": f"{FOLDER.name}/{args.service}/Dockerfile",
                     "args": _build_args(args.service, args.version),
                     "platform": args.platform,

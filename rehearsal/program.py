@@ -1,7 +1,7 @@
 """Runs a stack's Pulumi program in process and returns what it declares.
 
 The real `__main__.py` runs under the SDK with a resource monitor of our own in the engine's place:
-nothing is created, no file is written, no CLI is needed.
+nothing is created, no CLI is needed, and of files the program writes its images' contexts alone.
 """
 
 import asyncio

@@ -8,6 +8,9 @@ from typing import Any
 from rehearsal.program import Resource
 from rehearsal.stackconfig import ROOT
 
+# Contexts that a program copies there, so that a checkout's umask changes no image, have the files
+# of the same path below the root.
+COPIES = "build/context/"
 _IMAGE = "docker:index/image:Image"
 _PARTS = re.compile(r"(\*\*/|\*\*|\*|\?)")
 _WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -33,7 +36,7 @@ def built_anew(
             continue
         dockerfile, context = build["dockerfile"], str(build.get("context") or ".")
         patterns = _ignored(root / f"{dockerfile}.dockerignore")
-        within = f"{Path(context).as_posix()}/"
+        within = f"{Path(context).as_posix()}/".removeprefix(COPIES)
         sources = [
             file
             for file in files
