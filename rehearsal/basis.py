@@ -103,18 +103,21 @@ def declaration_of(base: Base, stack: str) -> Declaration:
 
 
 def changed_files(base: Base, root: Path = ROOT) -> list[str]:
-    """Files of the checkout that are not as in the base, untracked ones too, sorted."""
-    tracked = _git(root, "diff", "--name-only", "--no-renames", base.commit, "--")
-    untracked = _git(root, "ls-files", "--others", "--exclude-standard")
-    return sorted({*tracked.splitlines(), *untracked.splitlines()})
+    """Files of the checkout that are not as in the base, untracked ones too, sorted.
+
+    Their paths are below the root, as the file system has them, whatever characters they hold.
+    """
+    # Without -z git quotes what is not ASCII; a path may hold a line's end.
+    names = ("-z", "--relative", "--name-only", "--no-renames")
+    tracked = _git(root, "diff", *names, base.commit, "--")
+    untracked = _git(root, "ls-files", "-z", "--others", "--exclude-standard")
+    return sorted({*tracked.split("\0"), *untracked.split("\0")} - {""})
 
 
 def _git(root: Path, *arguments: str, says_nothing: bool = False) -> str:
-    """What git says; empty where it refuses."""
-    done = subprocess.run(
-        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
-    )
-    said = "done" if says_nothing else done.stdout.strip()
+    """What git says, without a line's end; empty where it refuses."""
+    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
+    said = "done" if says_nothing else os.fsdecode(done.stdout).removesuffix("\n")
     return "" if done.returncode else said
 
 

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, Final, Literal, cast
 
-from rehearsal.phrases import Field, phrase, shown
+from rehearsal.phrases import Field, phrase, printable, shown
 from rehearsal.preview import fact
 from rehearsal.program import STACK_TYPE, Declaration, Resource
 
@@ -146,7 +146,7 @@ def _built_anew(resource: Resource, images: Mapping[str, Sequence[str]]) -> str:
     if files := images.get(resource.urn):
         more = len(files) - 1
         others = f" and {more} more {'file' if more == 1 else 'files'}" if more else ""
-        return f"built anew from {files[0]}{others}"
+        return f"built anew from {printable(files[0])}{others}"
     needed = {urn for urns in resource.property_dependencies.values() for urn in urns}
     return "rolls out an image that is built anew" if needed & images.keys() else ""
 

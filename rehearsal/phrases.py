@@ -81,6 +81,13 @@ def shown(value: object) -> str:
     return _cut(_text(value), 0, ALONE)
 
 
+def printable(text: str) -> str:
+    r"""A text in which what has no shape of its own is escaped, such as `\n` or `\u202e`."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 def _text(value: object, *, exact: bool = False) -> str:
     """A value on one line; exactly, if need be: with its type, its blanks and its whole digest."""
     as_json = isinstance(value, bool | dict | list | str if exact else bool | dict | list)
@@ -88,7 +95,7 @@ def _text(value: object, *, exact: bool = False) -> str:
     if as_json:
         text = json.dumps(value, sort_keys=True, default=str, separators=(",", ":"))
     text = without_userinfo(text)
-    return text if exact else _DIGEST.sub(r"\1…", " ".join(text.split()))
+    return printable(text if exact else _DIGEST.sub(r"\1…", " ".join(text.split())))
 
 
 def _cut(text: str, begin: int, length: int) -> str:

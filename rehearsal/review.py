@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from policy.rules import without_userinfo
 from rehearsal.difference import Difference
+from rehearsal.phrases import printable
 from rehearsal.program import STACK_TYPE
 
 # A comment's mark, by which a later report takes its place.
@@ -145,4 +146,4 @@ def _block(lines: Sequence[str], language: str) -> list[str]:
 
 def _inline(text: str) -> str:
     """Text on one line that can't end a code block and tells no password of a URL."""
-    return without_userinfo(" ".join(text.split())).replace("`", "'")
+    return printable(without_userinfo(" ".join(text.split()))).replace("`", "'")

@@ -57,11 +57,11 @@ def _let_in(path: str, patterns: Sequence[str]) -> bool:
     """Whether a context has a file: the last pattern that it or its folder matches decides."""
     let_in = True
     for pattern in patterns:
-        if re.match(_expression(pattern.removeprefix("!").strip("/")), path):
+        if re.match(_expression(pattern.removeprefix("!").strip("/")), path, re.DOTALL):
             let_in = pattern.startswith("!")
     return let_in
 
 
 def _expression(pattern: str) -> str:
     parts = (_WILDCARDS.get(part, re.escape(part)) for part in _PARTS.split(pattern))
-    return f"{''.join(parts)}(/|$)"
+    return rf"{''.join(parts)}(/|\Z)"

@@ -52,6 +52,35 @@ def test_the_base_declares_by_its_own_code(checkout: Path) -> None:
     assert len(subprocess.check_output(listed, text=True).splitlines()) == 1
 
 
+NAMES = [
+    "größe.py",
+    "犬.json",
+    "a file",
+    " b ",
+    "tab\tbed",
+    'quo"ted',
+    "back\\slash",
+    "line\nend\n",
+    "sep\u2028arator",
+    "esc\x1b[2J",
+    "no utf-8 \udcff",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_changed_file_is_found_whatever_its_name(checkout: Path, name: str) -> None:
+    tracked, untracked = checkout / "tracked", checkout / "untracked"
+    tracked.mkdir()
+    (tracked / name).write_text("old")
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "--message=names")
+    (tracked / name).write_text("new")
+    untracked.mkdir()
+    (untracked / name).write_text("")
+    with base_of("HEAD", checkout) as base:
+        assert changed_files(base, checkout) == [f"tracked/{name}", f"untracked/{name}"]
+
+
 def test_what_the_engine_is_asked_for_is_compared_too(checkout: Path) -> None:
     kept = MAIN.replace("})", "}, opts=pulumi.ResourceOptions(protect=True))")
     (checkout / "__main__.py").write_text(f"import pulumi{kept}pulumi.export('word', WORD)\n")

@@ -102,6 +102,22 @@ def test_an_image_built_anew_is_a_change_and_so_is_what_rolls_it_out() -> None:
     assert len(differences(before, after, built)) == len(differences(before, after)) + 2
 
 
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("apps/größe.py", "apps/größe.py"),
+        ("apps/a\nb\t", r"apps/a\nb\t"),
+        ("apps/\u202eyp.a", r"apps/\u202eyp.a"),
+        ("apps/\udcff", r"apps/\udcff"),
+    ],
+)
+def test_a_files_name_is_told_on_one_line(file: str, told: str) -> None:
+    before = local().resources
+    first, *_ = differences(before, before, {"petservice-v1-image": [file]})
+    assert str(first) == f"~ Image petservice-v1-image: built anew from {told}"
+    str(first).encode()
+
+
 def test_an_image_is_told_once_whatever_changes_of_it() -> None:
     before = local().resources
     after = tuple(
