@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
+from istio import idle
 from istio.apis import NETWORKING
 
 # Limits for each calling pod: far above what a healthy caller needs, low enough that a service that
@@ -14,7 +15,12 @@ from istio.apis import NETWORKING
 # of a request must have failed to connect before its route's timeout, which tells nobody why.
 CONNECTION_POOL = {
     "tcp": {"maxConnections": 200, "connectTimeout": "0.4s"},
-    "http": {"http1MaxPendingRequests": 200, "http2MaxRequests": 400, "maxRetries": 20},
+    "http": {
+        "http1MaxPendingRequests": 200,
+        "http2MaxRequests": 400,
+        "maxRetries": 20,
+        "idleTimeout": idle.seconds(idle.POOL),
+    },
 }
 
 # A pod that fails five times in a row is broken, not unlucky: even at one error in five that is one

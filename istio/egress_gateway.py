@@ -1,17 +1,17 @@
 """The egress gateway: through it alone the outside is reached, by whom and for what it says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
 
+from istio import idle
 from istio.apis import NETWORKING, SECURITY
 from istio.charts import Charts, gateway_values
 from istio.destinations import UNREACHED_DETECTION
-from istio.egress import CONNECTION_POOL, ExternalHost, ExternalHostArgs
-from istio.egress import HTTP_PORT as OUTSIDE_PORT
+from istio.egress import ExternalHost, ExternalHostArgs, connection_pool, outside_routes
 from istio.install import INJECTION_LABEL
 from istio.network import XDS, NoOtherPaths, Path, PodPaths, PodPathsArgs
 from istio.pod_security import RESTRICTED
@@ -131,14 +131,16 @@ class EgressRouteArgs:
 class EgressRoute(pulumi.ComponentResource):
     """A host's route: from the caller's sidecar by mutual TLS to the gateway, which originates TLS.
 
-    The VirtualService of the caller's namespace is the switch. It comes last, and goes first: with
-    it requests go through a gateway that is ready for them, and without it they go as they would
-    without a gateway. On no wire, and at no moment, are they in plain text: each hop's
-    DestinationRule is there before the route that leads to it.
+    The switch is the VirtualService of the host in the caller's namespace, which is to lead by
+    `routes` and to come after `ready` (`ExternalHost`): it leads to a gateway that is ready for
+    requests, and before the gateway goes they go as they would without one. On no wire, and at no
+    moment, are they in plain text: each hop's DestinationRule is there before the route that leads
+    to it.
 
     Attributes:
         policy: What lets the caller through the gateway.
-        route: The switch.
+        routes: The HTTP routes to the gateway.
+        ready: What has to be there before requests go by them.
 
     Source:
         https://istio.io/latest/docs/tasks/traffic-management/egress/egress-gateway-tls-origination/
@@ -197,13 +199,8 @@ class EgressRoute(pulumi.ComponentResource):
                 "gateways": [f"{EGRESS_NAMESPACE}/{name}"],
                 "exportTo": ["."],
                 "http": [
-                    {
-                        "name": "outside",
-                        "headers": {"request": {"remove": list(INNER_HEADERS)}},
-                        "route": [
-                            {"destination": {"host": args.host, "port": {"number": OUTSIDE_PORT}}}
-                        ],
-                    }
+                    {**route, "headers": {"request": {"remove": list(INNER_HEADERS)}}}
+                    for route in outside_routes(args.host)
                 ],
             },
             [gateway],
@@ -222,7 +219,7 @@ class EgressRoute(pulumi.ComponentResource):
                             "portLevelSettings": [
                                 {
                                     "port": {"number": EGRESS_PORT},
-                                    "connectionPool": CONNECTION_POOL,
+                                    "connectionPool": connection_pool(idle.POOL),
                                     "outlierDetection": UNREACHED_DETECTION,
                                     "tls": {"mode": "ISTIO_MUTUAL", "sni": args.host},
                                 }
@@ -233,30 +230,11 @@ class EgressRoute(pulumi.ComponentResource):
             },
             [out],
         )
-        self.route: pulumi.Resource = self._object(
-            "through-gateway",
-            "VirtualService",
-            args.caller.namespace,
-            {
-                "hosts": [args.host],
-                "exportTo": ["."],
-                "http": [
-                    {
-                        "name": "through-gateway",
-                        "route": [
-                            {
-                                "destination": {
-                                    "host": EGRESS_HOST,
-                                    "subset": name,
-                                    "port": {"number": EGRESS_PORT},
-                                }
-                            }
-                        ],
-                    }
-                ],
-            },
-            [mutual, out],
-        )
+        self.ready: Sequence[pulumi.Resource] = [mutual, out]
+        destination = {"host": EGRESS_HOST, "subset": name, "port": {"number": EGRESS_PORT}}
+        self.routes: Sequence[Mapping[str, object]] = [
+            {"name": "through-gateway", "route": [{"destination": destination}]}
+        ]
         self.register_outputs({})
 
     def _object(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import math
 import socket
 import ssl
 import struct
@@ -77,6 +78,28 @@ def late(seconds: float) -> Conversation:
             await _request(reader)
             await asyncio.sleep(seconds)
             writer.write(_answer(body))
+
+    return converse
+
+
+def forgetful(seconds: float) -> Conversation:
+    """Answer soundly, but reset a connection that was idle so long as soon as it is asked again.
+
+    So it looks to a client whose request crosses the server's close on the way.
+    """
+
+    async def converse(
+        body: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        clock = asyncio.get_running_loop().time
+        forgets = math.inf
+        while True:
+            await _request(reader)
+            if clock() > forgets:
+                _reset(writer)
+                return
+            writer.write(_answer(body))
+            forgets = clock() + seconds
 
     return converse
 

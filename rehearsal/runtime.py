@@ -171,7 +171,11 @@ class Runtime:
             environment: variables that its pods get besides the declared ones; none takes back
                 what was set before.
             replicas: how many pods it has; None is what is declared.
+
+        Raises:
+            ProcessError: there is no such workload.
         """
+        self._check_workload(workload)
         self._environment[workload] = environment or {}
         if replicas is None:
             self._replicas.pop(workload, None)
@@ -181,7 +185,7 @@ class Runtime:
 
     def crash(self, pod: str) -> None:
         """Kill a pod's process; its sidecar stays, as when a container crashes."""
-        kill(self._pods[pod].process)
+        kill(self._live(pod).process)
 
     async def impair(self, pod: str, converse: Conversation, body: bytes) -> None:
         """Have a pod's process answer wrongly from now on; its sidecar stays.
@@ -191,7 +195,7 @@ class Runtime:
             converse: the fault.
             body: of a sound answer of the process.
         """
-        live = self._pods[pod]
+        live = self._live(pod)
         self.crash(pod)
         await live.process.process.wait()
         self._faulty[pod] = FaultyServer(converse, body)
@@ -203,7 +207,7 @@ class Runtime:
         Raises:
             ProcessError: it failed.
         """
-        live = self._pods[pod]
+        live = self._live(pod)
         self.crash(pod)
         await live.process.process.wait()
         await self._mend(pod)
@@ -212,7 +216,8 @@ class Runtime:
 
     async def replace(self, pod: str) -> Change:
         """Put a new pod in the place of one: the old one is deleted once the new one is ready."""
-        live = self._pods.pop(pod)
+        live = self._live(pod)
+        del self._pods[pod]
         change = await self.apply(self.mesh)
         self._retire(live)
         return change
@@ -223,7 +228,9 @@ class Runtime:
         In a cluster nothing orders the end of a pod's process after the news of it. Here the
         callers' Envoys hear of it late: when the new pod is ready.
         """
-        self._retire(self._pods.pop(pod))
+        live = self._live(pod)
+        del self._pods[pod]
+        self._retire(live)
         return await self.apply(self.mesh)
 
     async def ended(self) -> tuple[str, ...]:
@@ -298,7 +305,12 @@ class Runtime:
         return self.origin.url
 
     def pods_of(self, workload: str) -> tuple[Pod, ...]:
-        """A deployment's pods."""
+        """A deployment's pods.
+
+        Raises:
+            ProcessError: there is no such workload.
+        """
+        self._check_workload(workload)
         return tuple(live.pod for live in self._pods.values() if live.pod.workload == workload)
 
     def process_ids(self) -> dict[str, int]:
@@ -324,7 +336,13 @@ class Runtime:
         Args:
             host: the service's name in the whole cluster, or an outside host. What goes to no
                 version in particular is counted under the empty name.
+
+        Raises:
+            ProcessError: there is no such host in the mesh.
         """
+        outside = (name for entry in self.mesh.service_entries for name in entry.spec.hosts)
+        services = (self.mesh.service_host(service) for service in self.mesh.services)
+        _check_known("host", host, (*services, *outside))
         return await version_metrics(self._admins(), host)
 
     async def sidecar_stats(self, pod: str, pattern: str) -> Stats:
@@ -334,7 +352,7 @@ class Runtime:
             pod: its name.
             pattern: an RE2 pattern that the statistics' names contain.
         """
-        return await self._pods[pod].sidecar.admin.stats(pattern)
+        return await self._live(pod).sidecar.admin.stats(pattern)
 
     async def gateway_stats(self, gateway: str, pattern: str) -> Stats:
         """Statistics of a gateway's Envoy.
@@ -343,7 +361,15 @@ class Runtime:
             gateway: its name.
             pattern: an RE2 pattern that the statistics' names contain.
         """
+        _check_known("gateway", gateway, self._gateways)
         return await self._gateways[gateway].envoy.admin.stats(pattern)
+
+    def _check_workload(self, workload: str) -> None:
+        _check_known("workload", workload, (each.name for each in self.mesh.workloads))
+
+    def _live(self, pod: str) -> "_LivePod":
+        _check_known("pod", pod, self._pods)
+        return self._pods[pod]
 
     def _admins(self) -> list[Admin]:
         admins = [live.sidecar.admin for live in self._pods.values()]
@@ -575,6 +601,14 @@ def new_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=RUNS))
     (folder / _OWNER).write_text(str(os.getpid()), encoding="utf-8")
     return folder
+
+
+def _check_known(what: str, name: str, known: Iterable[str]) -> None:
+    names = sorted(known)
+    if name not in names:
+        raise ProcessError(
+            f"{what} {name}: not in the mesh, which has {', '.join(names) or 'none'}"
+        )
 
 
 def _is_used(folder: Path) -> bool:

@@ -10,6 +10,7 @@ from rehearsal.envoy.topology import LOOPBACK
 from rehearsal.faulty import Conversation, FaultyServer
 from rehearsal.pki import Authority
 from rehearsal.ports import Ports
+from rehearsal.processes import ProcessError
 
 # The form of an answer of https://api.thedogapi.com/v1/images/search, with no real picture.
 ANSWER = [
@@ -43,7 +44,14 @@ class StandIns:
         await server.start(self.addresses[host])
 
     async def silence(self, host: str) -> None:
-        """Stop a host's server: nobody listens at its address any more."""
+        """Stop a host's server: nobody listens at its address any more.
+
+        Raises:
+            ProcessError: there is no stand-in of the host.
+        """
+        if host not in self.addresses:
+            names = ", ".join(sorted(self.addresses)) or "none"
+            raise ProcessError(f"host {host}: has no stand-in; there are those of {names}")
         server = self._servers.pop(host, None)
         if isinstance(server, FaultyServer):
             await server.stop()

@@ -3,7 +3,7 @@
 import pulumi
 
 from apps.catalog import PETSERVICE
-from istio.egress import ExternalHost, ExternalHostArgs
+from istio.egress import ExternalHost, ExternalHostArgs, outside_routes
 from istio.egress_gateway import EGRESS_NAMESPACE, EgressRoute, EgressRouteArgs
 from istio.security import NothingElse
 from settings import Settings
@@ -16,6 +16,7 @@ def open_outside(
 ) -> None:
     """Declare the dog API to petservice, and have the egress gateway let nothing else out."""
     ready: list[pulumi.Resource] = [*mesh.pets.ready]
+    routes = outside_routes(settings.dog_api_host)
     if mesh.egress:
         let_through = [mesh.egress.ready]
         if settings.dog_api_enabled:
@@ -30,11 +31,12 @@ def open_outside(
                 in_cluster,
             )
             let_through.append(route.policy)
-            ready.append(route.route)
+            ready.extend(route.ready)
+            routes = route.routes
         NothingElse("egress-allow-nothing", EGRESS_NAMESPACE, let_through, in_cluster)
     if settings.dog_api_enabled:
         ExternalHost(
             "dog-api",
-            ExternalHostArgs(settings.dog_api_host, settings.namespace, ready),
+            ExternalHostArgs(settings.dog_api_host, settings.namespace, ready, routes),
             in_cluster,
         )

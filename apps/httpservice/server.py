@@ -9,6 +9,7 @@ from typing import Any
 from httpservice.connection import Connection
 from httpservice.log import Log
 from httpservice.message import Request, Response
+from httpservice.timeouts import IDLE_SECONDS
 
 Handler = Callable[[Request], Response | Coroutine[Any, Any, Response]]
 """Answers a request at once, or by a coroutine that counts as a request in flight."""
@@ -41,7 +42,7 @@ class Limits:
     body: int = 64 * 1024
     pipelined: int = 32
     receive_seconds: float = 10.0
-    idle_seconds: float = 75.0
+    idle_seconds: float = IDLE_SECONDS
     send_seconds: float = 10.0
     sweep_seconds: float = 0.5
 

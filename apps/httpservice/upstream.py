@@ -11,10 +11,10 @@ from typing import NamedTuple, cast
 import httptools
 
 from httpservice.environment import Url
+from httpservice.timeouts import CLIENT_IDLE_SECONDS
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_BODY_BYTES = 64 * 1024
-IDLE_SECONDS = 30.0
 
 
 class Answer(NamedTuple):
@@ -102,7 +102,7 @@ class Upstream:
                 break
         else:
             self.open(exchange)
-        if idle and idle[0].idle_since < self.loop.time() - IDLE_SECONDS:
+        if idle and idle[0].idle_since < self.loop.time() - CLIENT_IDLE_SECONDS:
             idle.popleft().close()
         return outcome
 

@@ -100,7 +100,8 @@ async def play(stage: Stage, requests: int) -> Scene:
     petservice = f"{PETSERVICE.name}-{PETSERVICE.versions[0]}"
     runtime = stage.session.runtime
     held = {"FAULT_DELAY_MILLISECONDS": str(HELD_MILLISECONDS)}
-    await runtime.adjust(f"{PETDETAILS.name}-{PETDETAILS.versions[0]}", environment=held)
+    details = f"{PETDETAILS.name}-{stage.stable}"
+    await runtime.adjust(details, environment=held)
     limited = {"MAX_REQUESTS_IN_FLIGHT": str(LIMIT)}
     rows: list[Measured] = []
     for limit, environment in (("as declared", {}), (str(LIMIT), limited)):
@@ -115,8 +116,10 @@ async def play(stage: Stage, requests: int) -> Scene:
         rows += [await _measure(stage, level, requests) for level in levels]
         await forget_ejections(stage)
     await runtime.adjust(petservice)
-    await runtime.adjust(f"{PETDETAILS.name}-{PETDETAILS.versions[0]}")
+    await runtime.adjust(details)
     problems = [problem for row in rows for problem in row.problems()]
+    if rows[0].phase.percentile(50) * 1000 < HELD_MILLISECONDS:
+        problems.append(f"{details} didn't hold its requests: no load was measured")
     if not rows[-2].phase.answers[SHED]:
         problems.append(f"limit {LIMIT}, {TIMES} times: nothing was shed")
     return Scene(

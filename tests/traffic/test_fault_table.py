@@ -99,6 +99,14 @@ def test_at_its_limit_petservice_sheds_with_503_and_recovers(overloaded: Scene) 
     assert overloaded.problems == ()
 
 
+def test_after_a_promotion_it_is_the_promoted_version_that_holds_the_load(live: Live) -> None:
+    live.run(live.session.change({"stableVersion": "v2", "canaryVersion": ""}))
+    scene = live.run(overload.play(live.stage, 8))
+    live.run(live.session.change({}))
+    assert scene.data["rows"][0]["p50Ms"] >= overload.HELD_MILLISECONDS
+    assert not [problem for problem in scene.problems if "hold" in problem]
+
+
 def test_pods_that_end_under_load_lose_no_request_and_end_by_themselves(ended: Scene) -> None:
     deleted, replaced = ended.data["rows"]
     assert set(deleted["answers"]) == set(replaced["answers"]) == {"200"}

@@ -126,7 +126,7 @@ def test_callers_show_the_identity_of_the_mesh() -> None:
 
 
 def test_requests_go_to_the_gateway_and_from_there_to_the_host() -> None:
-    inner = spec("VirtualService", PETS)
+    inner = spec("VirtualService", PETS, "dog-api")
     assert inner["hosts"] == [HOST]
     assert "gateways" not in inner
     [route] = inner["http"]
@@ -136,15 +136,15 @@ def test_requests_go_to_the_gateway_and_from_there_to_the_host() -> None:
 
     outer = spec("VirtualService", EGRESS)
     assert (outer["hosts"], outer["gateways"]) == ([HOST], [f"{EGRESS}/{ROUTE}"])
-    [route] = outer["http"]
-    assert route["route"] == [{"destination": {"host": HOST, "port": {"number": 80}}}]
+    for route in outer["http"]:
+        assert route["route"] == [{"destination": {"host": HOST, "port": {"number": 80}}}]
 
 
 def test_the_outside_learns_nothing_of_the_caller() -> None:
-    [route] = spec("VirtualService", EGRESS)["http"]
-    assert {"x-forwarded-for", "x-forwarded-client-cert"} <= {
-        *route["headers"]["request"]["remove"]
-    }
+    for route in spec("VirtualService", EGRESS)["http"]:
+        assert {"x-forwarded-for", "x-forwarded-client-cert"} <= {
+            *route["headers"]["request"]["remove"]
+        }
 
 
 def test_the_gateway_originates_tls_as_the_sidecar_does_without_it() -> None:
@@ -258,7 +258,7 @@ def test_its_metrics_are_scraped(metrics: str, port: int) -> None:
 
 def test_each_hops_tls_is_there_before_the_route_that_leads_to_it() -> None:
     stack = local(**OPEN)
-    switch = one("VirtualService", PETS)
+    switch = one("VirtualService", PETS, "dog-api")
     for earlier in (
         one("DestinationRule", PETS),
         one("DestinationRule", EGRESS, f"{ROUTE}-outside"),
@@ -279,7 +279,7 @@ def test_each_hops_tls_is_there_before_the_route_that_leads_to_it() -> None:
 def test_the_host_is_opened_once_requests_for_it_go_through_the_gateway() -> None:
     stack = local(**OPEN)
     for kind in ("ServiceEntry", "DestinationRule"):
-        assert is_after(stack, one(kind, PETS, "dog-api"), one("VirtualService", PETS))
+        assert is_after(stack, one(kind, PETS, "dog-api"), one("VirtualService", PETS, "dog-api"))
 
 
 def test_switching_it_touches_nothing_that_keeps_the_direct_way_encrypted() -> None:

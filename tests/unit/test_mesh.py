@@ -370,5 +370,5 @@ def test_the_namespace_is_configs() -> None:
         for each in in_cluster(stack)
         if each.inputs.get("metadata", {}).get("namespace", "istio-system") not in system
     ]
-    assert len(in_mesh) == 38
+    assert len(in_mesh) == 39
     assert set(in_mesh) == {"dev-pets"}

@@ -52,11 +52,12 @@ def test_what_comes_and_goes() -> None:
     assert sorted(f"{each.change} {each.kind}" for each in opened) == [
         "+ DestinationRule",
         "+ ServiceEntry",
+        "+ VirtualService",
         "~ NetworkPolicy",
         "~ Sidecar",
     ]
     closed = compare(local(dogApiEnabled="true"), local())
-    assert sorted(each.change for each in closed) == ["-", "-", "~", "~"]
+    assert sorted(each.change for each in closed) == ["-", "-", "-", "~", "~"]
 
 
 def test_what_comes_is_told_with_what_matters_of_it() -> None:

@@ -75,9 +75,11 @@ def test_the_gateway_takes_identities_of_the_mesh_alone() -> None:
 
 def test_the_gateway_originates_tls_and_says_nothing_of_the_caller() -> None:
     files = gateway(mesh(**OPEN))
-    route = chosen(files.routes["http.443"], DOG_API)
-    assert route["route"]["cluster"] == TO_HOST
-    assert "x-forwarded-for" in route["request_headers_to_remove"]
+    [host] = files.routes["http.443"]["virtual_hosts"]
+    assert host["domains"] == [DOG_API]
+    for route in host["routes"]:
+        assert route["route"]["cluster"] == TO_HOST
+        assert "x-forwarded-for" in route["request_headers_to_remove"]
     cluster = named(files.clusters, TO_HOST)
     assert cluster["transport_socket"]["typed_config"]["sni"] == DOG_API
 

@@ -1,0 +1,42 @@
+"""How long a connection that no request is on stays open, hop by hop.
+
+On each hop one side sends requests and the other answers them. Who sends must give an idle
+connection up first: where the other does, it may close the connection just as a request is sent,
+and the caller gets 503 for a request that nobody saw. A retry isn't for every request, so the
+times are what is declared. From the outside in, each in seconds:
+
+- a load balancer (`BALANCER`) asks the ingress gateway (`LISTENER`);
+- a gateway's or a sidecar's pool (`POOL`) asks the next sidecar (`LISTENER`);
+- a sidecar's pool (`POOL`) asks its own service (`IDLE_SECONDS` in
+  `apps/httpservice/timeouts.py`), for the pool that a service's DestinationRule declares is its
+  sidecar's too, where that sees its own host: `buildInboundCluster` in
+  https://github.com/istio/istio/blob/1.31.1/pilot/pkg/networking/core/cluster_builder.go;
+- a service's client (`CLIENT_IDLE_SECONDS` there) asks its own sidecar (`LISTENER`);
+- a sidecar's or the egress gateway's pool (`OUTSIDE_POOL`) asks a host outside of the mesh.
+
+`tests/unit/test_idle.py` holds the declared objects to that order.
+"""
+
+from typing import Final
+
+# Google's Application Load Balancers, and no setting of theirs changes it.
+# https://cloud.google.com/load-balancing/docs/https#timeout-keepalive-backends
+BALANCER: Final = 600
+
+# Envoy's default for its listeners, which istiod leaves as it is (`idle_timeout` of
+# https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/protocol.proto).
+LISTENER: Final = 3600
+
+# Of Envoy's connections to what is in the mesh: long enough that a service which is asked now and
+# then is seldom asked over a new one, and less than half of what its server grants.
+POOL: Final = 30
+
+# Nobody knows a host outside: the shortest times of widely used servers are 5 s, Node.js' and
+# Apache's. A host that closes sooner still costs no request that is safe to send again
+# (`istio/egress.py`).
+OUTSIDE_POOL: Final = 4
+
+
+def seconds(idle: int) -> str:
+    """A time as Istio's and Envoy's durations are written."""
+    return f"{idle}s"

@@ -1,0 +1,44 @@
+"""What isn't in the mesh is refused by name: a fault that hits nothing would measure nothing."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from rehearsal.faulty import silent
+from rehearsal.processes import ProcessError
+from rehearsal.runtime import Runtime
+from tests.traffic.conftest import Live
+
+pytestmark = pytest.mark.envoy
+
+GONE = "petdetailsservice-v9"
+CALLS: dict[str, tuple[str, Callable[[Runtime], Coroutine[Any, Any, object]]]] = {
+    "adjust": ("workload", lambda runtime: runtime.adjust(GONE, replicas=2)),
+    "impair": ("pod", lambda runtime: runtime.impair(GONE, silent, b"")),
+    "restart": ("pod", lambda runtime: runtime.restart(GONE)),
+    "replace": ("pod", lambda runtime: runtime.replace(GONE)),
+    "delete": ("pod", lambda runtime: runtime.delete(GONE)),
+    "sidecar_stats": ("pod", lambda runtime: runtime.sidecar_stats(GONE, "cluster")),
+    "gateway_stats": ("gateway", lambda runtime: runtime.gateway_stats(GONE, "cluster")),
+    "version_metrics": ("host", lambda runtime: runtime.version_metrics(GONE)),
+    "impair a stand-in": ("host", lambda runtime: runtime.stand_ins.impair(GONE, silent)),
+    "silence a stand-in": ("host", lambda runtime: runtime.stand_ins.silence(GONE)),
+    "mend a stand-in": ("host", lambda runtime: runtime.stand_ins.mend(GONE)),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_name_that_is_not_in_the_mesh_is_refused(live: Live, name: str) -> None:
+    what, call = CALLS[name]
+    before = live.session.runtime.process_ids()
+    with pytest.raises(ProcessError, match=rf"^{what} {GONE}: "):
+        live.run(call(live.session.runtime))
+    assert live.session.runtime.process_ids() == before
+
+
+def test_neither_are_its_pods_told_nor_crashed(live: Live) -> None:
+    with pytest.raises(ProcessError, match=rf"^workload {GONE}: not in the mesh, which has pet"):
+        live.session.runtime.pods_of(GONE)
+    with pytest.raises(ProcessError, match=rf"^pod {GONE}: not in the mesh, which has pet"):
+        live.session.runtime.crash(GONE)
