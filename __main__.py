@@ -4,6 +4,7 @@ import pulumi
 
 from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, VERSIONS
 from settings import load
+from stack.ending import end_without_traceback, told_once
 from stack.mesh import install_mesh
 from stack.outside import open_outside
 from stack.platform import make_platform
@@ -12,8 +13,10 @@ from stack.routes import route_versions
 from stack.services import deploy_services
 from stack.watchers import watchers
 
-settings = load(VERSIONS)
-platform = make_platform(settings)
+end_without_traceback()
+with told_once():
+    settings = load(VERSIONS)
+    platform = make_platform(settings)
 in_cluster = pulumi.ResourceOptions(provider=platform.provider)
 watching = watchers(settings)
 

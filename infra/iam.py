@@ -35,7 +35,7 @@ class ClusterAdmins(pulumi.ComponentResource):
         self, name: str, args: ClusterAdminsArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:infra:ClusterAdmins", name, None, opts)
-        members: dict[str, pulumi.Input[str]] = {member: member for member in args.members}
+        members = {member: member for member in args.members}
         if not members:
             members = {"running-account": _running_account()}
         self.grants = [
@@ -51,17 +51,15 @@ class ClusterAdmins(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _running_account() -> pulumi.Output[str]:
-    def member(email: str) -> str:
-        if not email:
-            raise pulumi.RunError(
-                "deployers = []: the account that runs the up has no email address; run "
-                "pulumi config set --path 'deployers[0]' MEMBER"
-            )
-        kind = "serviceAccount" if email.endswith(".gserviceaccount.com") else "user"
-        return f"{kind}:{email}"
-
-    return gcp.organizations.get_client_open_id_user_info_output().email.apply(member)
+def _running_account() -> str:
+    email = gcp.organizations.get_client_open_id_user_info().email
+    if not email:
+        raise pulumi.RunError(
+            "deployers = []: the account that runs the up has no email address; run "
+            "pulumi config set --path 'deployers[0]' MEMBER"
+        )
+    kind = "serviceAccount" if email.endswith(".gserviceaccount.com") else "user"
+    return f"{kind}:{email}"
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,11 @@ def declare(
         set_all_config(config, sorted(secret_keys))
         await run_in_stack(lambda: _run_main(root))
 
-    _in_own_thread(run)
+    try:
+        _in_own_thread(run)
+    except SystemExit as ended:
+        if ended.code and not engine.errors:
+            raise ProgramError(f"the program ended with exit status {ended.code}") from None
     if engine.errors:
         raise ProgramError("\n".join(engine.errors))
     return Declaration(

@@ -151,6 +151,15 @@ def test_a_run_error_is_for_people(tiny: Path) -> None:
     assert str(refused.value) == "weight = x: no"
 
 
+def test_a_program_that_ends_by_itself_has_said_why_or_its_exit_status_is_told(tiny: Path) -> None:
+    said = "pulumi.log.error('weight = x: no')\nraise SystemExit(32)"
+    with pytest.raises(ProgramError, match=r"^weight = x: no$"):
+        declare("one", root=program(tiny, said))
+    with pytest.raises(ProgramError, match=r"^the program ended with exit status 3$"):
+        declare("one", root=program(tiny, "raise SystemExit(3)"))
+    assert declare("one", root=program(tiny, "raise SystemExit(0)")).outputs == {}
+
+
 def test_a_logged_error_fails_the_run_as_in_the_cli(tiny: Path) -> None:
     with pytest.raises(ProgramError, match="it is broken"):
         declare("one", root=program(tiny, "pulumi.log.error('it is broken')"))
