@@ -8,12 +8,14 @@ from stack.ending import end_without_traceback, told_once
 from stack.mesh import install_mesh
 from stack.outside import open_outside
 from stack.platform import make_platform
+from stack.protection import DeletionProtection, declared_from_here_on
 from stack.public import publish
 from stack.routes import route_versions
 from stack.services import deploy_services
 from stack.watchers import watchers
 
 end_without_traceback()
+everything = declared_from_here_on()
 with told_once():
     settings = load(VERSIONS)
     platform = make_platform(settings)
@@ -25,6 +27,8 @@ services = deploy_services(settings, platform, mesh, watching, in_cluster)
 canary = route_versions(settings, services, in_cluster)
 public = publish(settings, mesh, services, in_cluster)
 open_outside(settings, mesh, services, in_cluster)
+if settings.platform == "gke":
+    DeletionProtection(everything, protect=settings.deletion_protection)
 
 pulumi.export("url", public.url)
 pulumi.export("ingressAddress", public.address)

@@ -58,6 +58,8 @@ class GkeCluster(pulumi.ComponentResource):
     """A private, VPC-native cluster with one autoscaled node pool.
 
     Attributes:
+        cluster_id: Project, location and name: what stays while the way to its API server changes,
+            and is another once the cluster is made anew elsewhere.
         cluster_name: The cluster's name.
         kubeconfig: A kubeconfig without a credential in it, marked secret.
         ready: What has to be there before a pod can run and be injected.
@@ -178,6 +180,7 @@ class GkeCluster(pulumi.ComponentResource):
                 allows=[{"protocol": "tcp", "ports": [str(port) for port in GATEWAY_PORTS]}],
                 opts=pulumi.ResourceOptions(parent=self),
             )
+        self.cluster_id = cluster.id
         self.cluster_name = cluster.name
         self.kubeconfig = pulumi.Output.secret(
             pulumi.Output.all(

@@ -16,6 +16,13 @@ from infra.registry import ImageRepository, ImageRepositoryArgs
 # Where nearly every cluster has its API server.
 USUAL_API_SERVER_RANGES = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
 
+# What the Kubernetes provider goes by: while it stays, another server, CA or context in the
+# kubeconfig updates the provider; without it that replaces the provider, and with it every object
+# in the cluster. A cluster that this program didn't make has no identity that a kubeconfig tells,
+# and a stack stays with its cluster: another one gets a stack of its own.
+# https://www.pulumi.com/registry/packages/kubernetes/api-docs/provider/#clusteridentifier_python
+THE_CLUSTER = "existing"
+
 
 @dataclass(frozen=True)
 class Platform:
@@ -129,6 +136,7 @@ class GkePlatform(pulumi.ComponentResource):
             ).address
         provider = kubernetes.Provider(
             "kubernetes",
+            cluster_identifier=cluster.cluster_id,
             kubeconfig=cluster.kubeconfig,
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[*cluster.ready, *admins.grants, repository.grant]
@@ -154,7 +162,14 @@ def existing_platform(context: str, image_registry: str, helm_platform: str) -> 
         image_registry: Where images are pushed to; empty where none is built.
         helm_platform: What Istio's charts call it; empty for none.
     """
-    provider = kubernetes.Provider("kubernetes", context=context or None)
+    provider = kubernetes.Provider(
+        "kubernetes",
+        cluster_identifier=THE_CLUSTER,
+        context=context or None,
+        # Without it the SDK puts the path in KUBECONFIG into the state, and a shell with another
+        # path finds a change. With it the provider asks that variable, or ~/.kube/config.
+        kubeconfig="",
+    )
     return Platform(
         provider=provider,
         image_registry=image_registry,

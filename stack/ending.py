@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pulumi
@@ -16,7 +16,7 @@ TOLD = 32
 
 
 @contextmanager
-def told_once() -> Iterator[None]:
+def told_once() -> Generator[None]:
     """Tell the engine of a RunError within, and end.
 
     Raises:

@@ -1,37 +1,16 @@
 """What a user reads when the program refuses its config, or a resource fails."""
 
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from pulumi import automation
 
-from cli.pulumi_cli import ROOT, CliError, find
+from tests.engine.small import small_stack
 
 
 @pytest.fixture
 def stack(tmp_path: Path) -> automation.Stack:
-    """A stack of the small program, in a state of its own."""
-    try:
-        command = find()
-    except CliError as error:
-        pytest.skip(str(error))
-    if command is None:
-        pytest.skip("no Pulumi CLI: run make install-cli")
-    project, state = tmp_path / "project", tmp_path / "state"
-    project.mkdir()
-    state.mkdir()
-    runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
-    (project / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "petmesh", "runtime": runtime}))
-    (project / "__main__.py").write_text((Path(__file__).parent / "ending.py").read_text())
-    variables = {
-        "PULUMI_BACKEND_URL": state.as_uri(),
-        "PULUMI_CONFIG_PASSPHRASE": "test",
-        "PYTHONPATH": str(ROOT),
-    }
-    options = automation.LocalWorkspaceOptions(pulumi_command=command, env_vars=variables)
-    return automation.create_stack("local", work_dir=str(project), opts=options)
+    return small_stack("ending.py", tmp_path)
 
 
 def seen(stack: automation.Stack) -> str:

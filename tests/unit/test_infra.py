@@ -2,12 +2,13 @@
 
 import ipaddress
 import json
+from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
 import pytest
 
-from rehearsal.program import Declaration
+from rehearsal.program import Declaration, declare
 from tests.unit.declared import (
     PROJECT,
     before,
@@ -189,7 +190,8 @@ def test_maintenance_has_a_window_on_weekends() -> None:
     assert window["startTime"] < window["endTime"]
 
 
-HOLDS_STATE = {
+PROTECTED = {
+    "petmesh:stack:DeletionProtection",
     "gcp:container/cluster:Cluster",
     "gcp:artifactregistry/repository:Repository",
 }
@@ -199,12 +201,31 @@ def protected(stack: Declaration) -> set[str]:
     return {each.type for each in stack.resources if each.protect}
 
 
-def test_what_holds_state_is_protected_and_nothing_else() -> None:
+def test_what_holds_state_is_protected_and_what_a_destroy_asks_for_first() -> None:
     assert cluster(google_managed())["deletionProtection"] is True
-    balanced = HOLDS_STATE | {"gcp:compute/globalAddress:GlobalAddress"}
+    balanced = PROTECTED | {"gcp:compute/globalAddress:GlobalAddress"}
     assert protected(google_managed()) == balanced
-    assert protected(gke()) == HOLDS_STATE | {"gcp:compute/address:Address"}
-    assert protected(gke(ingressServiceType="ClusterIP")) == HOLDS_STATE
+    assert protected(gke()) == PROTECTED | {"gcp:compute/address:Address"}
+    assert protected(gke(ingressServiceType="ClusterIP")) == PROTECTED
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        gke,
+        gke_otherwise,
+        google_managed,
+        lambda: gke(dogApiEnabled="true", egressGateway="true", tracing="jaeger"),
+        lambda: gke(metrics="prometheus", grafana="true", kiali="true"),
+    ],
+)
+def test_a_destroy_comes_to_the_protection_before_anything_that_is_there(
+    stack: Callable[[], Declaration],
+) -> None:
+    declared = stack()
+    guard = declared.one("petmesh:stack:DeletionProtection", "deletion-protection")
+    first = {each.urn for each in declared.resources if each.custom} - before(declared, guard)
+    assert not first
 
 
 def test_the_ingress_answers_on_an_address_that_outlives_its_service() -> None:
@@ -408,9 +429,41 @@ def test_the_kubeconfig_is_whole() -> None:
     assert (config["kind"], config["apiVersion"]) == ("Config", "v1")
 
 
+def identifier(stack: Declaration) -> object:
+    [provider] = stack.of_type("pulumi:providers:kubernetes")
+    return provider.inputs["clusterIdentifier"]
+
+
+def test_another_way_to_the_same_cluster_is_no_other_cluster() -> None:
+    networks = '["203.0.113.0/24"]'
+    assert identifier(gke()) == identifier(gke(authorizedNetworks=networks))
+    assert kubeconfig(gke()) != kubeconfig(gke(authorizedNetworks=networks))
+    assert identifier(local()) == identifier(local(kubeContext="renamed"))
+
+
+def test_another_cluster_is_another_with_all_that_stands_on_it() -> None:
+    stack = gke()
+    [provider] = stack.of_type("pulumi:providers:kubernetes")
+    [declared] = stack.of_type("gcp:container/cluster:Cluster")
+    assert identifier(stack) == declared.outputs["id"]
+    # A cluster that is replaced under its name is one too: its id isn't known until then.
+    assert provider.property_dependencies["clusterIdentifier"] == (declared.urn,)
+    others = {"clusterName": "other", "location": "europe-west4", "gcp:project": "petmesh-other"}
+    for key, value in others.items():
+        assert identifier(gke(**{key: value})) != identifier(stack)
+
+
+def test_which_file_kubeconfig_names_is_the_shells_and_no_part_of_the_state(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/home/alice/.kube/one")
+    [provider] = declare("local").of_type("pulumi:providers:kubernetes")
+    assert provider.inputs["kubeconfig"] == ""
+
+
 def test_a_cluster_that_exists_has_no_kubeconfig_to_give_away() -> None:
     stack = local_otherwise()
     [provider] = stack.of_type("pulumi:providers:kubernetes")
     assert "kubeconfig" not in stack.outputs
-    assert provider.inputs == {"context": "kind-pets"}
+    assert (provider.inputs["context"], provider.inputs["kubeconfig"]) == ("kind-pets", "")
     assert stack.outputs["clusterName"] == "kind-pets"
