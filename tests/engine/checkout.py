@@ -1,0 +1,223 @@
+"""The `dev` stack of a copy of this checkout, through the real engine, with stand-in clouds."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pulumi import automation
+from pulumi.automation import EngineEvent, OpType
+
+from cli.pulumi_cli import ROOT
+from tests.engine.standins.google import CLUSTER, Docker, GoogleCloud
+from tests.engine.standins.kubernetes import Cluster
+from tests.engine.standins.protocol import Snapshot, StandIn, served
+
+STACK = "dev"
+GOOGLE_PROJECT = "petmesh-test"
+PACKAGES = ("gcp", "docker", "kubernetes")
+_NOT_COPIED = (".*", "build", "__pycache__", "tests", "bench", "docs")
+_CHANGING = {OpType.CREATE, OpType.UPDATE, OpType.DELETE, OpType.REPLACE}
+
+
+@dataclass
+class Clouds:
+    """The stand-ins, and how the engine finds them."""
+
+    google: GoogleCloud
+    docker: Docker
+    kubernetes: Cluster
+    attached: str
+
+    def snapshot(self) -> Sequence[Snapshot]:
+        """All that there is."""
+        return [each.snapshot() for each in self._all]
+
+    def restore(self, there: Sequence[Snapshot]) -> None:
+        """Come back to what there was; with nothing given, nothing is there."""
+        for index, each in enumerate(self._all):
+            each.restore(there[index] if there else ({}, {}))
+
+    @property
+    def _all(self) -> Sequence[StandIn]:
+        return self.google, self.docker, self.kubernetes
+
+
+@contextmanager
+def clouds() -> Generator[Clouds]:
+    """The stand-ins, served while this lasts."""
+    google = GoogleCloud()
+
+    def reachable(server: str) -> bool:
+        return server in control_planes(google)
+
+    docker, kubernetes = Docker(), Cluster(reachable)
+    with ExitStack() as serving:
+        attached = ",".join(
+            f"{package}:{serving.enter_context(served(standin))}"
+            for package, standin in zip(PACKAGES, (google, docker, kubernetes), strict=True)
+        )
+        yield Clouds(google, docker, kubernetes, attached)
+
+
+def control_planes(google: GoogleCloud) -> Iterator[str]:
+    """The URLs at which clusters answer now: by address or by DNS, as each is configured."""
+    for (type_, _), made in google.made.items():
+        if type_ == CLUSTER:
+            if not made.inputs["privateClusterConfig"]["enablePrivateEndpoint"]:
+                yield f"https://{made.outputs['endpoint']}"
+            dns = made.outputs["controlPlaneEndpointsConfig"]["dnsEndpointConfig"]
+            if dns["allowExternalTraffic"]:
+                yield f"https://{dns['endpoint']}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the engine does with one resource.
+
+    Attributes:
+        op: `create`, `update`, `delete` or `replace`.
+        urn: The resource's.
+        paths: The property paths that differ.
+    """
+
+    op: str
+    urn: str
+    paths: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """The resource's logical name."""
+        return self.urn.rpartition("::")[2]
+
+
+class Steps:
+    """Collects what the engine does, resource by resource, from its events."""
+
+    def __init__(self) -> None:
+        self.all: list[Step] = []
+
+    def __call__(self, event: EngineEvent) -> None:
+        """Take one event in."""
+        if event.resource_pre_event:
+            step = event.resource_pre_event.metadata
+            if step.op in _CHANGING:
+                paths = frozenset(step.detailed_diff or step.diffs or ())
+                self.all.append(Step(step.op.value, step.urn, paths))
+
+
+class Checkout:
+    """A copy of the program with a state of its own.
+
+    Attributes:
+        folder: The copy.
+        stack: Its stack.
+    """
+
+    def __init__(
+        self, folder: Path, state: Path, attached: str, command: automation.PulumiCommand
+    ) -> None:
+        self.folder = folder
+        self._command = command
+        self._variables = {
+            "PULUMI_BACKEND_URL": state.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "test",
+            "PULUMI_DEBUG_PROVIDERS": attached,
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+        options = automation.LocalWorkspaceOptions(pulumi_command=command, env_vars=self._variables)
+        self.stack = automation.create_or_select_stack(STACK, work_dir=str(folder), opts=options)
+
+    @property
+    def policy_packs(self) -> list[str]:
+        """The guard-rails, as `make preview` and `make up` have them."""
+        return [str(self.folder / "policy")]
+
+    def set(self, **config: str | None) -> None:
+        """Set keys as `pulumi config set` does; None takes one away."""
+        path = self.folder / f"Pulumi.{STACK}.yaml"
+        document = yaml.safe_load(path.read_text())
+        for key, value in config.items():
+            document["config"].pop(f"petmesh:{key}", None)
+            if value is not None:
+                document["config"][f"petmesh:{key}"] = yaml.safe_load(value)
+        path.write_text(yaml.safe_dump(document))
+
+    def preview(self) -> list[Step]:
+        """What an up would do, held against the guard-rails."""
+        steps = Steps()
+        self.stack.preview(policy_packs=self.policy_packs, on_event=steps)
+        return steps.all
+
+    def up(self) -> list[Step]:
+        """What an up did, held against the guard-rails."""
+        steps = Steps()
+        self.stack.up(policy_packs=self.policy_packs, on_event=steps)
+        return steps.all
+
+    def refresh(self) -> list[Step]:
+        """What a refresh found changed."""
+        steps = Steps()
+        self.stack.refresh(on_event=steps)
+        return [step for step in steps.all if step.op != "refresh"]
+
+    def started(self, *command: str) -> subprocess.Popen[str]:
+        """The CLI, started for this stack in a process group of its own, its output kept."""
+        return subprocess.Popen(
+            [self._command.command, *command, "--stack", STACK],
+            cwd=self.folder,
+            env={**os.environ, **self._variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def make(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """What `make preview`, `make up` and `make destroy` run."""
+        return subprocess.run(
+            [sys.executable, "-m", "cli", command, "--stack", STACK, *arguments],
+            cwd=self.folder,
+            env={**os.environ, **self._variables},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+
+
+def copy_checkout(folder: Path) -> None:
+    """Copy the program, its policy pack and its stack files; share the virtual environment."""
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*_NOT_COPIED))
+    (folder / ".venv").symlink_to(sys.prefix)
+    stack_file = folder / f"Pulumi.{STACK}.yaml"
+    document = yaml.safe_load(stack_file.read_text())
+    document["config"]["gcp:project"] = GOOGLE_PROJECT
+    stack_file.write_text(yaml.safe_dump(document))
+    # The engine looks for every plugin, though it attaches to these and starts none.
+    plugins = folder / "plugins"
+    plugins.mkdir()
+    for package in PACKAGES:
+        plugin = plugins / f"pulumi-resource-{package}"
+        plugin.touch(0o700)
+    project_file = folder / "Pulumi.yaml"
+    project = yaml.safe_load(project_file.read_text())
+    project["plugins"] = {"providers": [{"name": each, "path": plugins.name} for each in PACKAGES]}
+    project_file.write_text(yaml.safe_dump(project))
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """Kill the engine itself, then whatever of it is left."""
+    process.kill()
+    process.wait(30)
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return

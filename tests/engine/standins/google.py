@@ -1,0 +1,111 @@
+"""Stand-ins for Google Cloud and for Docker with its registry."""
+
+from collections.abc import Collection, Mapping
+
+from rehearsal.cloud import computed_outputs, invoke_result
+from tests.engine.standins.protocol import Made, Properties, RefusedError, StandIn
+
+CLUSTER = "gcp:container/cluster:Cluster"
+# What Google Cloud can't change of a resource that exists: the provider's ForceNew.
+# https://github.com/hashicorp/terraform-provider-google/tree/main/google/services
+IMMUTABLE: Mapping[str, Collection[str]] = {
+    CLUSTER: (
+        "datapathProvider",
+        "initialNodeCount",
+        "ipAllocationPolicy",
+        "location",
+        "masterAuth",
+        "name",
+        "network",
+        "networkingMode",
+        "nodeConfig",
+        "privateClusterConfig.masterIpv4CidrBlock",
+        "project",
+        "subnetwork",
+    ),
+    "gcp:container/nodePool:NodePool": (
+        "cluster",
+        "initialNodeCount",
+        "location",
+        "name",
+        "nodeConfig.metadata",
+        "nodeConfig.oauthScopes",
+        "nodeConfig.serviceAccount",
+        "nodeConfig.shieldedInstanceConfig",
+        "project",
+    ),
+    "gcp:compute/network:Network": ("autoCreateSubnetworks", "name", "project"),
+    "gcp:compute/subnetwork:Subnetwork": ("name", "network", "project", "region"),
+    "gcp:compute/router:Router": ("name", "network", "project", "region"),
+    "gcp:compute/routerNat:RouterNat": ("name", "project", "region", "router"),
+    "gcp:compute/firewall:Firewall": ("direction", "name", "network", "project"),
+    "gcp:compute/address:Address": ("name", "project", "region"),
+    "gcp:compute/globalAddress:GlobalAddress": ("name", "project"),
+    "gcp:compute/sSLPolicy:SSLPolicy": ("name", "project"),
+    "gcp:artifactregistry/repository:Repository": ("format", "location", "project", "repositoryId"),
+    "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember": (
+        "location",
+        "member",
+        "project",
+        "repository",
+        "role",
+    ),
+    "gcp:projects/iAMMember:IAMMember": ("member", "project", "role"),
+    "gcp:projects/service:Service": ("project", "service"),
+    "gcp:serviceaccount/account:Account": ("accountId", "project"),
+    "gcp:certificatemanager/certificateMap:CertificateMap": ("name", "project"),
+    "gcp:certificatemanager/dnsAuthorization:DnsAuthorization": ("domain", "name", "project"),
+    "gcp:certificatemanager/certificate:Certificate": ("managed", "name", "project"),
+    "gcp:certificatemanager/certificateMapEntry:CertificateMapEntry": (
+        "hostname",
+        "map",
+        "name",
+        "project",
+    ),
+}
+# Asked for twice they are what they were.
+IDEMPOTENT = (
+    "gcp:projects/service:Service",
+    "gcp:projects/iAMMember:IAMMember",
+    "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember",
+)
+
+
+class GoogleCloud(StandIn):
+    """Google Cloud: one project, in which names are taken once, and what is protected stays."""
+
+    def computed(self, type_: str, name: str, inputs: Properties) -> tuple[str, Properties]:
+        return computed_outputs(type_, name, inputs, self._config)
+
+    def replaces(self, type_: str) -> Collection[str]:
+        return IMMUTABLE[type_]
+
+    def may_create(self, type_: str, id_: str, inputs: Properties) -> None:
+        del inputs
+        if (type_, id_) in self.made and type_ not in IDEMPOTENT:
+            raise RefusedError(f"googleapi: Error 409: Already Exists: {id_}")
+
+    def may_delete(self, type_: str, made: Made) -> None:
+        if type_ == CLUSTER and made.inputs.get("deletionProtection", True):
+            raise RefusedError(
+                "Cannot destroy cluster because deletion_protection is set to true. Set it to "
+                "false to proceed with cluster deletion."
+            )
+
+    def invoke(self, token: str, arguments: Properties) -> Properties:
+        return invoke_result(token, arguments, self._config)
+
+    @property
+    def _config(self) -> Mapping[str, str]:
+        return {f"gcp:{key}": str(value) for key, value in self.config.items()}
+
+
+class Docker(StandIn):
+    """Docker and a registry that takes what is pushed; a tag may be pushed again."""
+
+    def computed(self, type_: str, name: str, inputs: Properties) -> tuple[str, Properties]:
+        return computed_outputs(type_, name, inputs, {})
+
+    def replaces(self, type_: str) -> Collection[str]:
+        del type_
+        return ()
