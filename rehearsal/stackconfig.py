@@ -1,6 +1,5 @@
 """A stack's configuration, put together as the Pulumi CLI hands it to a program."""
 
-import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -8,6 +7,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import yaml
+
+from rehearsal.goyaml import OtherKey, as_text, load
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,7 +19,11 @@ class StackConfigError(Exception):
 
 def project_name(root: Path = ROOT) -> str:
     """The project's name, as Pulumi.yaml gives it."""
-    return str(_load(root / "Pulumi.yaml")["name"])
+    path = root / "Pulumi.yaml"
+    name: object = _document(path).get("name")
+    if not isinstance(name, str) or not name:
+        raise StackConfigError(f"{path.name}: name: must be the project's")
+    return name
 
 
 def stacks(root: Path = ROOT) -> list[str]:
@@ -43,23 +48,19 @@ def stack_config(
         the keys whose values are secret.
 
     Raises:
-        StackConfigError: the stack has no file, a key is malformed, or a value is encrypted
-            (its key is the real engine's), not overridden and without a placeholder.
+        StackConfigError: the stack has no file, a key is malformed or given twice, or a value is
+            encrypted (its key is the real engine's), not overridden and without a placeholder.
     """
     path = root / f"Pulumi.{stack}.yaml"
     if not path.is_file():
         known = ", ".join(stacks(root)) or "none"
         raise StackConfigError(f"stack {stack}: {path.name} does not exist (stacks: {known})")
     project = project_name(root)
-    given = {_full_key(key, project): value for key, value in overrides.items()}
+    given = {full_key(key, project): value for key, value in overrides.items()}
     config = _project_defaults(root, project)
     secret: set[str] = set()
-    for key, node in _stack_nodes(path):
-        if key.count(":") != 1:
-            raise StackConfigError(
-                f"{path.name}: config key {key}: must be <namespace>:<name>, as {project}:{key}"
-            )
-        if isinstance(node, yaml.MappingNode) and _child(node, "secure") is not None:
+    for key, value in _stack_values(path, project).items():
+        if _is_encrypted(value):
             secret.add(key)
             if placeholder:
                 config.setdefault(key, placeholder)
@@ -70,71 +71,90 @@ def stack_config(
                 )
         else:
             with _reading(path):
-                config[key] = _text(node)
+                config[key] = as_text(value)
     config.update(given)
     return config, secret
 
 
-def _full_key(key: str, project: str) -> str:
-    return key if ":" in key else f"{project}:{key}"
+def full_key(key: str, project: str) -> str:
+    """A key with its namespace, which is the project's where none is given.
+
+    Raises:
+        StackConfigError: It has more parts than a namespace and a name.
+    """
+    match key.split(":"):
+        case [name]:
+            return f"{project}:{name}"
+        # https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/config/key.go
+        case [namespace, name] | [namespace, "config", name]:
+            return f"{namespace}:{name}"
+        case _:
+            raise StackConfigError(
+                f"config key {key}: must be <namespace>:<name>, or a name alone for {project}'s own"
+            )
 
 
 def _project_defaults(root: Path, project: str) -> dict[str, str]:
-    declared = cast("dict[str, Any]", _load(root / "Pulumi.yaml").get("config") or {})
+    path = root / "Pulumi.yaml"
     defaults: dict[str, str] = {}
-    for key, schema in declared.items():
+    for key, schema in _config(path).items():
         value = cast("dict[str, Any]", schema) if isinstance(schema, dict) else {"value": schema}
         chosen = value.get("default", value.get("value"))
         if chosen is not None:
-            defaults[_full_key(key, project)] = _stringify(chosen)
+            with _reading(path):
+                defaults[full_key(key, project)] = as_text(chosen)
     return defaults
 
 
-def _stringify(value: object) -> str:
-    """Return what Go's `%v` makes of a scalar, or the JSON of a list or map, as the CLI does."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list | dict):
-        return json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return str(value)
+def _stack_values(path: Path, project: str) -> dict[str, Any]:
+    """What a stack's file says of each key, by full key."""
+    values: dict[str, Any] = {}
+    for written, value in _config(path).items():
+        if isinstance(written, OtherKey):
+            raise StackConfigError(f"{path.name}: config key {written}: must be a text")
+        try:
+            key = full_key(written, project)
+        except StackConfigError as error:
+            raise StackConfigError(f"{path.name}: {error}") from None
+        if key in values:
+            raise StackConfigError(f"{path.name}: config key {written}: {key} is given twice")
+        values[key] = value
+    return values
 
 
-def _stack_nodes(path: Path) -> list[tuple[str, yaml.Node]]:
-    """Config entries as YAML nodes: a scalar keeps the text it is written in, as in the CLI."""
-    with _reading(path):
-        document = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    if document is None:
-        return []
-    if not isinstance(document, yaml.MappingNode):
-        raise StackConfigError(f"{path.name}: must be a map, such as config: {{}}")
-    config = _child(document, "config")
-    if config is None or config.tag == "tag:yaml.org,2002:null":
-        return []
-    if not isinstance(config, yaml.MappingNode):
+def _config(path: Path) -> dict[str, Any]:
+    """The part of a file that its `config:` is."""
+    config: object = _document(path).get("config")
+    if config is None:
+        return {}
+    if not isinstance(config, dict):
         raise StackConfigError(f"{path.name}: config: must be a map of keys and values")
-    return [(str(key.value), value) for key, value in _entries(config)]
+    return cast("dict[str, Any]", config)
 
 
-def _entries(node: yaml.MappingNode) -> list[tuple[yaml.Node, yaml.Node]]:
-    return cast("list[tuple[yaml.Node, yaml.Node]]", node.value)
+def _is_encrypted(value: object) -> bool:
+    """Whether a value is encrypted, or something within it."""
+    if isinstance(value, list):
+        return any(map(_is_encrypted, cast("list[object]", value)))
+    if not isinstance(value, dict):
+        return False
+    entries = cast("dict[object, object]", value)
+    return ([*entries] == ["secure"] and isinstance(entries["secure"], str)) or any(
+        map(_is_encrypted, entries.values())
+    )
 
 
-def _child(node: yaml.MappingNode, name: str) -> yaml.Node | None:
-    return next((value for key, value in _entries(node) if key.value == name), None)
-
-
-def _text(node: yaml.Node) -> str:
-    if isinstance(node, yaml.ScalarNode):
-        return "" if node.tag == "tag:yaml.org,2002:null" else str(node.value)
-    return _stringify(yaml.SafeLoader("").construct_document(node))  # pyright: ignore[reportUnknownMemberType]
-
-
-def _load(path: Path) -> dict[str, Any]:
+def _document(path: Path) -> dict[str, Any]:
     try:
         with _reading(path):
-            return _parsed(path.read_text(encoding="utf-8"))
+            document = _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StackConfigError(f"{path} does not exist") from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise StackConfigError(f"{path.name}: must be a map, such as config: {{}}")
+    return cast("dict[str, Any]", document)
 
 
 @contextmanager
@@ -149,9 +169,9 @@ def _reading(path: Path) -> Generator[None]:
 
 
 @cache
-def _parsed(text: str) -> dict[str, Any]:
+def _parsed(text: str) -> Any:  # noqa: ANN401 (data)
     """What a file says, for reading alone; one program is declared time and again."""
-    return cast("dict[str, Any]", yaml.safe_load(text))
+    return load(text)
 
 
 def _one_line(error: Exception) -> str:

@@ -84,10 +84,10 @@ def test_runs_may_overlap(tiny: Path) -> None:
     assert seen == {str(w): str(w) for w in range(4)}
 
 
-def test_a_value_keeps_the_text_it_is_written_in(tiny: Path) -> None:
-    (tiny / "Pulumi.one.yaml").write_text("config: {tiny:weight: 25.50, tiny:switch: yes}")
+def test_a_value_is_what_the_cli_hands_over(tiny: Path) -> None:
+    (tiny / "Pulumi.one.yaml").write_text("config: {weight: 0x19, tiny:switch: yes}")
     outputs = declare("one", root=program(tiny, EXPORT)).outputs
-    assert (outputs["weight"], outputs["switch"]) == ("25.50", "yes")
+    assert (outputs["weight"], outputs["switch"]) == ("25", "yes")
 
 
 RESOURCES = """
@@ -188,7 +188,8 @@ def test_an_invoke_without_an_answer_is_named(tiny: Path) -> None:
     ("stack", "text", "refusal"),
     [
         ("two", "", "stack two: Pulumi.two.yaml does not exist \\(stacks: one\\)"),
-        ("one", "config: {weight: 1}", "config key weight: must be <namespace>:<name>"),
+        ("one", "config: {a:b:c: 1}", "config key a:b:c: must be <namespace>:<name>"),
+        ("one", "config: {tiny:weight: 1, weight: 2}", "tiny:weight is given twice"),
         ("one", "config: {tiny:weight: {secure: v1}}", "tiny:weight is encrypted"),
         ("one", "config: [", "Pulumi.one.yaml: not YAML"),
     ],

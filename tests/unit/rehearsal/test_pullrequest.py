@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from rehearsal import pullrequest
 from rehearsal.basis import Base
@@ -63,14 +62,10 @@ def test_a_stack_that_refuses_is_reported(capsys: pytest.CaptureFixture[str]) ->
 def test_an_encrypted_value_ends_no_report(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = yaml.compose("{petmesh:dogApiPath: {secure: v1:abc=}}", Loader=yaml.SafeLoader)
-    assert isinstance(config, yaml.MappingNode)
-    nodes = [(str(key.value), value) for key, value in config.value]
+    def encrypted(_: Path, project: str) -> dict[str, object]:
+        return {f"{project}:dogApiPath": {"secure": "v1:abc="}}
 
-    def encrypted(_: Path) -> list[tuple[str, yaml.Node]]:
-        return nodes
-
-    monkeypatch.setattr("rehearsal.stackconfig._stack_nodes", encrypted)
+    monkeypatch.setattr("rehearsal.stackconfig._stack_values", encrypted)
     assert pullrequest.main(["--requests", "0", "--stacks", "local"]) == 0
     assert "changed against `main`" in capsys.readouterr().out
 
