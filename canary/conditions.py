@@ -31,6 +31,10 @@ class Verdict:
     reason: str
 
 
+_HELD = Verdict(Outcome.PASS, "")
+_NO_STABLE = "no figures of the stable version are known yet"
+
+
 class Conditions(BaseModel):
     """When a canary is good enough. None switches a condition off.
 
@@ -48,7 +52,7 @@ class Conditions(BaseModel):
         latency_margin_ms: ... but a difference up to so many milliseconds is never too much.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     min_requests: int = Field(default=500, ge=1)
     min_failures: int | None = Field(default=10, ge=1)
@@ -72,7 +76,7 @@ def judge(
     baseline: Figures | None,
     due: float = 0.0,
 ) -> Verdict:
-    """The verdict on a canary.
+    """The verdict on a canary: a pass needs one of each condition that is asked for.
 
     Args:
         observation: both versions over one window.
@@ -90,17 +94,14 @@ def judge(
         obvious = conditions.min_failures is not None and canary.errors >= conditions.min_failures
         certain = obvious and success.outcome is Outcome.FAIL
         return success if certain else _too_few(canary, conditions, due)
-    slow = "; ".join(_latency_problems(canary, stable, earlier, conditions))
-    if success.outcome is Outcome.FAIL or slow:
-        return Verdict(Outcome.FAIL, "; ".join(filter(None, (success.reason, slow))))
-    if success.outcome is Outcome.NOT_ENOUGH_DATA:
-        return success
-    if missing := _missing(canary, stable, conditions):
-        return Verdict(Outcome.NOT_ENOUGH_DATA, missing)
+    verdicts = (success, *_latencies(canary, stable, earlier, conditions))
+    for outcome in (Outcome.FAIL, Outcome.NOT_ENOUGH_DATA):
+        if reasons := [each.reason for each in verdicts if each.outcome is outcome]:
+            return Verdict(outcome, "; ".join(dict.fromkeys(reasons)))
     beside = f", stable{earlier} {_summary(stable)}" if stable else ""
-    tail = _tail(canary, stable, conditions)
+    left_out = "".join(f"; {each.reason}" for each in verdicts if each.reason)
     return Verdict(
-        Outcome.PASS, f"{canary.requests:.0f} requests: {_summary(canary)}{beside}{tail}"
+        Outcome.PASS, f"{canary.requests:.0f} requests: {_summary(canary)}{beside}{left_out}"
     )
 
 
@@ -117,91 +118,78 @@ def _too_few(canary: Figures, conditions: Conditions, due: float) -> Verdict:
     )
 
 
-def _missing(canary: Figures, stable: Figures | None, conditions: Conditions) -> str:
-    """What a condition needs and nobody knows yet; empty for nothing."""
-    if _without_latency(canary, conditions):
-        return "no latency is known yet"
-    if stable is None and _is_relative(conditions):
-        return "no figures of the stable version are known yet"
-    return ""
-
-
-def _is_relative(conditions: Conditions) -> bool:
-    relative = (conditions.success_drop, conditions.p50_ratio, conditions.p99_ratio)
-    return any(limit is not None for limit in relative)
-
-
-def _without_latency(canary: Figures, conditions: Conditions) -> bool:
-    """Whether answers came, latencies are asked for, and the source knows none."""
-    asked = (
-        conditions.p50_ms or conditions.p50_ratio,
-        conditions.p99_ms or conditions.p99_ratio,
-    )
-    known = (canary.p50, canary.p99)
-    missing = any(limit and value is None for limit, value in zip(asked, known, strict=True))
-    return missing and canary.errors < canary.requests
-
-
 def _success(
     canary: Figures, stable: Figures | None, earlier: str, conditions: Conditions
 ) -> Verdict:
     """The verdict on the success rate alone."""
+    wanted, drop = conditions.success_rate, conditions.success_drop
     rate = canary.success_rate
     if rate is None:
-        return Verdict(Outcome.PASS, "")
+        return Verdict(Outcome.NOT_ENOUGH_DATA, "no request reached it")
     seen = (canary.errors, canary.requests)
     failed = f"{canary.errors:.0f} of {canary.requests:.0f} failed{_nowhere(canary)}"
     figures = f"success {rate:.2f}% ({failed})"
     broken: list[tuple[bool, str]] = []
-    wanted, drop = conditions.success_rate, conditions.success_drop
     if wanted is not None and rate < wanted:
         certain = 100 - failing(*seen)[0] < wanted
         broken.append((certain, f"at least {wanted:g}% is asked for"))
-    if stable and stable.success_rate is not None and drop is not None:
-        beside = f"{drop:g} points below stable's{earlier} {stable.success_rate:.2f}%"
-        if rate < stable.success_rate - drop:
-            certain = least_difference(seen, (stable.errors, stable.requests)) > drop
-            broken.append((certain, f"more than {beside}"))
-    if not broken:
-        return Verdict(Outcome.PASS, "")
-    certain = [text for sure, text in broken if sure]
-    if certain:
+    beside = None if stable is None else stable.success_rate
+    if stable and beside is not None and drop is not None and rate < beside - drop:
+        certain = least_difference(seen, (stable.errors, stable.requests)) > drop
+        below = f"more than {drop:g} points below stable's{earlier} {beside:.2f}%"
+        broken.append((certain, below))
+    if certain := [text for sure, text in broken if sure]:
         return Verdict(Outcome.FAIL, f"{figures}, {certain[0]}")
-    return Verdict(Outcome.NOT_ENOUGH_DATA, f"{figures}, {broken[0][1]}: it may be chance")
+    if broken:
+        return Verdict(Outcome.NOT_ENOUGH_DATA, f"{figures}, {broken[0][1]}: it may be chance")
+    if drop is not None and beside is None:
+        return Verdict(Outcome.NOT_ENOUGH_DATA, _NO_STABLE)
+    return _HELD
 
 
-def _latency_problems(
+def _latencies(
     canary: Figures, stable: Figures | None, earlier: str, conditions: Conditions
-) -> Iterator[str]:
-    for name, own, other, limit, ratio in (
-        ("p50", canary.p50, stable and stable.p50, conditions.p50_ms, conditions.p50_ratio),
-        ("p99", _p99(canary), stable and _p99(stable), conditions.p99_ms, conditions.p99_ratio),
+) -> Iterator[Verdict]:
+    """A verdict on each latency that is asked for; that of a pass tells what was left out."""
+    for name, limit, ratio, fewest in (
+        ("p50", conditions.p50_ms, conditions.p50_ratio, 0),
+        ("p99", conditions.p99_ms, conditions.p99_ratio, _TAIL_REQUESTS),
     ):
-        if own is None:
+        own: float | None = getattr(canary, name)
+        if limit is None and ratio is None:
             continue
-        if limit is not None and own > limit:
-            yield f"{name} {own:.3g} ms, at most {limit:g} ms is asked for"
-        elif ratio is not None and other is not None:
-            longest = max(other * ratio, other + conditions.latency_margin_ms)
-            if own > longest:
-                beside = f"beside stable's{earlier} {other:.3g} ms"
-                yield f"{name} {own:.3g} ms, at most {longest:.3g} ms is asked for {beside}"
+        if canary.requests < fewest:
+            yield Verdict(Outcome.PASS, f"{name} needs {fewest} answers")
+        elif own is None:
+            yield Verdict(Outcome.NOT_ENOUGH_DATA, f"its {name} is not known")
+        elif limit is not None and own > limit:
+            text = f"{name} {own:.3g} ms, at most {limit:g} ms is asked for"
+            yield Verdict(Outcome.FAIL, text)
+        elif ratio is None:
+            yield _HELD
+        elif stable is None:
+            yield Verdict(Outcome.NOT_ENOUGH_DATA, _NO_STABLE)
+        elif stable.requests < fewest:
+            text = f"{name} beside stable's needs {fewest} of its answers"
+            yield Verdict(Outcome.PASS, text)
+        else:
+            other: float | None = getattr(stable, name)
+            yield _compared((name, own), other, ratio, conditions.latency_margin_ms, earlier)
 
 
-def _p99(figures: Figures) -> float | None:
-    """None where it is of too few answers."""
-    return figures.p99 if figures.requests >= _TAIL_REQUESTS else None
-
-
-def _tail(canary: Figures, stable: Figures | None, conditions: Conditions) -> str:
-    """Why a p99 that is asked for was left out; empty where it wasn't."""
-    if not (conditions.p99_ms or conditions.p99_ratio):
-        return ""
-    if canary.requests < _TAIL_REQUESTS:
-        return f"; p99 needs {_TAIL_REQUESTS} answers"
-    if conditions.p99_ratio and stable and stable.requests < _TAIL_REQUESTS:
-        return f"; p99 beside stable's needs {_TAIL_REQUESTS} of its answers"
-    return ""
+def _compared(
+    latency: tuple[str, float], other: float | None, ratio: float, margin: float, earlier: str
+) -> Verdict:
+    """The verdict on a latency, by its name and value, beside the stable version's."""
+    name, own = latency
+    if other is None:
+        return Verdict(Outcome.NOT_ENOUGH_DATA, f"stable's{earlier} {name} is not known")
+    longest = max(other * ratio, other + margin)
+    if own <= longest:
+        return _HELD
+    beside = f"beside stable's{earlier} {other:.3g} ms"
+    text = f"{name} {own:.3g} ms, at most {longest:.3g} ms is asked for {beside}"
+    return Verdict(Outcome.FAIL, text)
 
 
 def _nowhere(figures: Figures) -> str:

@@ -6,10 +6,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from canary.conditions import Outcome
 from canary.figures import Observation
+from canary.plain import Plain
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
 class Done(_Event):
@@ -22,7 +23,7 @@ class Failed(_Event):
     """The action under way failed; it may be in force or not."""
 
     kind: Literal["failed"] = "failed"
-    reason: str
+    reason: Plain
 
 
 class Judged(_Event):
@@ -34,7 +35,7 @@ class Judged(_Event):
 
     kind: Literal["judged"] = "judged"
     outcome: Outcome
-    reason: str
+    reason: Plain
     held: float
     observation: Observation
 
@@ -47,7 +48,7 @@ class MetricsFailed(_Event):
     """
 
     kind: Literal["metrics failed"] = "metrics failed"
-    reason: str
+    reason: Plain
     lasting: float
 
 
@@ -87,7 +88,7 @@ class RollBack(_Event):
     """
 
     kind: Literal["roll back"] = "roll back"
-    reason: str = "asked for"
+    reason: Plain = "asked for"
     half_promoted: bool = False
 
 

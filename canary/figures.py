@@ -1,13 +1,19 @@
 """How the two versions of a release do."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+# Up to here a float counts whole numbers exactly.
+MOST = 2.0**53
+Count = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
+Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Figures(BaseModel):
-    """One version's figures over a window.
+    """One version's figures over a window; one that isn't finite is refused.
 
     Attributes:
         requests: tries that reached the version or were meant to; a source that estimates gives
@@ -18,13 +24,13 @@ class Figures(BaseModel):
         p99: the latency in milliseconds that 99% stayed within; None where nothing was answered.
     """
 
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
+    model_config = ConfigDict(frozen=True)
 
-    requests: float = Field(default=0.0, ge=0)
-    errors: float = Field(default=0.0, ge=0)
-    lost: float = Field(default=0.0, ge=0)
-    p50: float | None = None
-    p99: float | None = None
+    requests: Count = 0.0
+    errors: Count = 0.0
+    lost: Count = 0.0
+    p50: Milliseconds | None = None
+    p99: Milliseconds | None = None
 
     @property
     def success_rate(self) -> float | None:
@@ -33,12 +39,13 @@ class Figures(BaseModel):
 
     def and_lost(self, requests: float) -> "Figures":
         """With further requests, none of which reached it."""
-        more = {
-            "requests": self.requests + requests,
-            "errors": self.errors + requests,
-            "lost": self.lost + requests,
-        }
-        return self.model_copy(update=more)
+        return Figures(
+            requests=self.requests + requests,
+            errors=self.errors + requests,
+            lost=self.lost + requests,
+            p50=self.p50,
+            p99=self.p99,
+        )
 
 
 class Observation(BaseModel):
@@ -46,7 +53,7 @@ class Observation(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    seconds: float
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     stable: Figures
     canary: Figures
 
@@ -92,8 +99,8 @@ class Lost:
         overflowed: of these, how many found pods, but too many requests that waited for them.
     """
 
-    requests: float
-    overflowed: float = 0.0
+    requests: Count
+    overflowed: Count = 0.0
 
 
 def put_down(stable: Figures, canary: Figures, lost: Lost, weight: int) -> tuple[Figures, Figures]:

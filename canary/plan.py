@@ -77,7 +77,7 @@ class Plan(BaseModel):
         conditions: what the canary must hold to.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     steps: tuple[int, ...] = (10, 25, 50, 100)
     hold: float = Field(default=60.0, ge=0)

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import math
+import zlib
 from pathlib import Path
 from string import Template
 from typing import Any, Self, cast
@@ -10,27 +11,36 @@ from typing import Any, Self, cast
 import aiohttp
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import from_json
 from yarl import URL
 
-from canary.figures import Figures, Lost
+from canary.figures import MOST, Figures, Lost
 from canary.target import TargetError, UsageError
 from istio import metrics
 
 TOKEN_VARIABLE = "PROMETHEUS_TOKEN"  # noqa: S105 (a name)
 _TIMEOUT_SECONDS = 5.0
+_STRETCHES = 24
+# No shorter than it takes Prometheus to scrape what is new.
+_SHORTEST_STRETCH_SECONDS = 5
 _UNAUTHORIZED = (401, 403)
+_REDIRECTS = range(300, 400)
+# One number takes some hundred bytes, the text of an error some thousand.
+_LONGEST_ANSWER = 2**20
+_TOO_LONG = f"its answer is longer than {_LONGEST_ANSWER >> 20} MiB: a query is to give one number"
 
 # By the workload, whose name holds the version: who can't reach a pod doesn't know its version.
 _WORKLOAD = 'destination_workload="$workload",destination_workload_namespace="$namespace"'
+_WINDOW = metrics.Window("$window", stretch="$stretch")
 _HOST = r"$service([.]$namespace([.].*)?)?(:[0-9]+)?"
 
 
 class Queries(BaseModel):
     """PromQL of one version's figures, and of what reached no version.
 
-    $workload, $namespace, $version, $window (as 60s) and, for the latency, $quantile (as 0.99) are
-    replaced; in lost and overflowed it is $service, $namespace and $window. An empty result is 0
-    requests.
+    $workload, $namespace, $version, $window (as 60s), $stretch (a part of it, as 5s) and, for the
+    latency, $quantile (as 0.99) are replaced; in lost and overflowed it is $service, $namespace,
+    $window and $stretch. An empty result is 0 requests.
 
     Attributes:
         requests: how many there were in the window.
@@ -42,19 +52,20 @@ class Queries(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    requests: str = f"sum({metrics.requests(_WORKLOAD, '$window')})"
-    errors: str = f"sum({metrics.failures(_WORKLOAD, '$window')})"
+    requests: str = f"sum({metrics.requests(_WORKLOAD, _WINDOW)})"
+    errors: str = f"sum({metrics.failures(_WORKLOAD, _WINDOW)})"
     latency: str = (
-        f"histogram_quantile($quantile, sum by (le) ({metrics.durations(_WORKLOAD, '$window')}))"
+        f"histogram_quantile($quantile, sum by (le) ({metrics.durations(_WORKLOAD, _WINDOW)}))"
     )
 
-    lost: str = f"sum({metrics.nowhere(_HOST, '$window')})"
-    overflowed: str = f"sum({metrics.nowhere(_HOST, '$window', more=metrics.OVERFLOWED)})"
+    lost: str = f"sum({metrics.nowhere(_HOST, _WINDOW)})"
+    overflowed: str = f"sum({metrics.nowhere(_HOST, _WINDOW, more=metrics.OVERFLOWED)})"
 
     @model_validator(mode="after")
     def _known_names(self) -> Self:
-        version = {"workload", "namespace", "version", "window"}
-        service = {"service", "namespace", "window"}
+        times = {"window", "stretch"}
+        version = {"workload", "namespace", "version", *times}
+        service = {"service", "namespace", *times}
         for name, known in (
             ("requests", version),
             ("errors", version),
@@ -114,40 +125,38 @@ class Prometheus:
         """A version's figures of the last so many seconds.
 
         Raises:
-            TargetError: Prometheus doesn't answer or refuses a query.
+            TargetError: Prometheus doesn't answer, refuses a query, or gives no finite number.
         """
         names = {
             "workload": workload,
             "namespace": namespace,
             "version": version,
-            "window": _window(seconds),
+            **_times(seconds),
         }
 
         def filled(query: str, **more: str) -> str:
             return Template(query).substitute(names, **more)
 
         requests, errors, p50, p99 = await asyncio.gather(
-            self._value(filled(self._queries.requests)),
-            self._value(filled(self._queries.errors)),
-            self._value(filled(self._queries.latency, quantile="0.5")),
-            self._value(filled(self._queries.latency, quantile="0.99")),
+            self._count("requests", filled(self._queries.requests)),
+            self._count("errors", filled(self._queries.errors)),
+            self._quantile(filled(self._queries.latency, quantile="0.5")),
+            self._quantile(filled(self._queries.latency, quantile="0.99")),
         )
-        counted = requests or 0.0
-        return Figures(requests=counted, errors=min(counted, errors or 0.0), p50=p50, p99=p99)
+        return Figures(requests=requests, errors=min(requests, errors), p50=p50, p99=p99)
 
     async def lost(self, service: str, namespace: str, seconds: float) -> Lost:
         """The requests for a service that reached no pod of any version.
 
         Raises:
-            TargetError: Prometheus doesn't answer or refuses a query.
+            TargetError: Prometheus doesn't answer, refuses a query, or gives no finite number.
         """
-        names = {"service": service, "namespace": namespace, "window": _window(seconds)}
+        names = {"service": service, "namespace": namespace, **_times(seconds)}
         requests, overflowed = await asyncio.gather(
-            self._value(Template(self._queries.lost).substitute(names)),
-            self._value(Template(self._queries.overflowed).substitute(names)),
+            self._count("lost", Template(self._queries.lost).substitute(names)),
+            self._count("overflowed", Template(self._queries.overflowed).substitute(names)),
         )
-        counted = requests or 0.0
-        return Lost(counted, min(counted, overflowed or 0.0))
+        return Lost(requests, min(requests, overflowed))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -155,44 +164,103 @@ class Prometheus:
             await self._session.close()
             self._session = None
 
+    async def _count(self, name: str, query: str) -> float:
+        """How many a query counts; no series is 0."""
+        value = await self._value(query)
+        return 0.0 if value is None else self._finite(name, value)
+
+    async def _quantile(self, query: str) -> float | None:
+        """Milliseconds; None for no series, or NaN, which is a quantile of nothing."""
+        value = await self._value(query)
+        return None if value is None or math.isnan(value) else self._finite("latency", value)
+
+    def _finite(self, name: str, value: float) -> float:
+        if not 0 <= value <= MOST:
+            raise self._error(f"{name} is {value:g}: must be a finite number from 0 on")
+        return value
+
     async def _value(self, query: str) -> float | None:
-        """The one number that a query gives; None for none or NaN."""
+        """The one number that a query gives, of whatever size; None for no series."""
         answer = await self._ask(query)
         try:
             result = answer["data"]["result"]
             if answer["data"]["resultType"] == "scalar":
-                value = float(result[1])
-            elif len(result) > 1:
-                raise TargetError(f"Prometheus gives {len(result)} series for {query}")
-            else:
-                value = float(result[0]["value"][1]) if result else math.nan
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise TargetError(f"Prometheus at {self._address} gives no number") from error
-        return None if math.isnan(value) else max(0.0, value)
+                return float(result[1])
+            if len(result) > 1:
+                raise self._error(f"it gives {len(result)} series for {query}")
+            return float(result[0]["value"][1]) if result else None
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+            raise self._error("it gives no number") from error
 
     async def _ask(self, query: str) -> dict[str, Any]:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
-            self._session = aiohttp.ClientSession(timeout=timeout, headers=self._headers)
+            headers = {"Accept-Encoding": "identity", **self._headers}
+            self._session = aiohttp.ClientSession(
+                timeout=timeout, headers=headers, auto_decompress=False
+            )
         url = f"{self._address}/api/v1/query"
         try:
-            async with self._session.post(url, data={"query": query}) as response:
+            async with self._session.post(
+                url, data={"query": query}, allow_redirects=False
+            ) as response:
                 if response.status in _UNAUTHORIZED:
-                    raise TargetError(
-                        f"Prometheus at {self._address} wants another {TOKEN_VARIABLE}"
-                    )
-                answer: object = await response.json(content_type=None)
+                    raise self._error(f"it wants another {TOKEN_VARIABLE}")
+                if response.status in _REDIRECTS:
+                    raise self._error(f"it answers {response.status}, {_leads_to(response)}")
+                body = await self._body(response)
+                kind = f"{response.status}, {response.content_type}"
         except TimeoutError as error:
-            reason = f"no answer within {_TIMEOUT_SECONDS:g} s"
-            raise TargetError(f"Prometheus at {self._address}: {reason}") from error
+            raise self._error(f"no answer within {_TIMEOUT_SECONDS:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise TargetError(f"Prometheus at {self._address}: {error}") from error
+            raise self._error(str(error)) from error
+        try:
+            answer: object = from_json(body)
+        except ValueError as error:
+            raise self._error(f"it answers no JSON ({kind}): {error}") from error
         fields = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
         if fields.get("status") != "success":
-            text = fields.get("error") or "no answer of its API"
-            raise TargetError(f"Prometheus at {self._address}: {text}")
+            raise self._error(str(fields.get("error") or f"no answer of its API ({kind})"))
         return fields
 
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        """A whole answer, unpacked; neither form may be longer than is allowed."""
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > _LONGEST_ANSWER:
+                raise self._error(_TOO_LONG)
+        encoding = response.headers.get("Content-Encoding", "identity")
+        if encoding == "identity":
+            return bytes(body)
+        if encoding != "gzip":
+            raise self._error(f"its answer is packed by {encoding}, though it was asked for none")
+        inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            unpacked = inflate.decompress(bytes(body), _LONGEST_ANSWER)
+        except zlib.error as error:
+            raise self._error(f"its answer can't be unpacked: {error}") from error
+        if not inflate.eof:
+            raise self._error(f"{_TOO_LONG}, or it is cut")
+        return unpacked
 
-def _window(seconds: float) -> str:
-    return f"{max(1, round(seconds))}s"
+    def _error(self, text: str) -> TargetError:
+        return TargetError(f"Prometheus at {self._address}: {text}")
+
+
+def _leads_to(response: aiohttp.ClientResponse) -> str:
+    """Where a redirect leads, without what may be secret in it."""
+    try:
+        url = URL(response.headers.get("Location", ""))
+        place = url.with_user(None) if url.is_absolute() else url
+        where = str(place.with_query(None).with_fragment(None))
+    except ValueError:
+        where = "nowhere"
+    return f"a redirect to {where}, as to a login: give the address and token that answer at once"
+
+
+def _times(seconds: float) -> dict[str, str]:
+    """A window, and the stretches that it is cut into: a few dozen, whatever its length."""
+    window = max(1, round(seconds))
+    stretch = min(window, max(_SHORTEST_STRETCH_SECONDS, math.ceil(window / _STRETCHES)))
+    return {"window": f"{window}s", "stretch": f"{stretch}s"}

@@ -4,10 +4,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from canary.figures import Observation
+from canary.plain import plain
 
 
 class TargetError(Exception):
-    """The target can't be asked or changed; the text says why, in one line."""
+    """The target can't be asked or changed; the text says why, in one plain line."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(plain(text))
 
 
 class UsageError(TargetError):

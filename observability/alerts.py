@@ -4,15 +4,16 @@ from collections.abc import Mapping
 
 from istio import metrics
 
-WINDOW = "5m"
+_WINDOW_SECONDS = 300
+WINDOW = metrics.Window(f"{_WINDOW_SECONDS}s", stretch="15s")
 # Of the tries; what a ramp asks of a canary by default.
 MOST_FAILURES = 0.01
 # Of a service's requests, which reached no pod.
 MOST_UNREACHED = 0.01
 # A bound of Istio's histogram, so that no quantile near it is a guess between two others.
 MOST_P99_MILLISECONDS = 500
-# Tries a second: below that a single failure is already a large share.
-FEWEST_TRIES = 0.1
+# In a window, one in ten seconds: below that a single failure is already a large share.
+FEWEST_TRIES = _WINDOW_SECONDS // 10
 # The workload's name holds the version; who can't reach a pod doesn't know the latter alone.
 _VERSION = "destination_workload_namespace, destination_workload"
 _SERVICE = "destination_service_name"
@@ -31,9 +32,9 @@ def rule_groups(namespace: str) -> list[Mapping[str, object]]:
     reached no pod names no workload: that is looked at by service, as its callers count it.
     """
     labels = f'destination_workload_namespace="{namespace}"'
-    tries = f"sum by ({_VERSION}) ({metrics.requests(labels, WINDOW, 'rate')})"
-    failures = f"sum by ({_VERSION}) ({metrics.failures(labels, WINDOW, 'rate')})"
-    durations = f"sum by ({_VERSION}, le) ({metrics.durations(labels, WINDOW, 'rate')})"
+    tries = f"sum by ({_VERSION}) ({metrics.requests(labels, WINDOW)})"
+    failures = f"sum by ({_VERSION}) ({metrics.failures(labels, WINDOW)})"
+    durations = f"sum by ({_VERSION}, le) ({metrics.durations(labels, WINDOW)})"
     busy = f"and ({tries}) > {FEWEST_TRIES}"
     asked = _asked(namespace, metrics.CALLED)
     unreached = _asked(namespace, metrics.NOWHERE)
@@ -85,11 +86,11 @@ def rule_groups(namespace: str) -> list[Mapping[str, object]]:
 
 
 def _asked(namespace: str, picked: str) -> str:
-    """Requests per second by service, as its callers count them.
+    """A window's requests by service, as its callers count them.
 
     Where they reached no pod they know no namespace but the one in the service's host; where there
     was no such subset either, the host is the request's own, maybe the bare name with a port.
     """
     host = rf"[a-z0-9-]+([.]{namespace}([.].*)?)?(:[0-9]+)?"
     labels = f'{picked},destination_service=~"{host}"'
-    return f"sum by ({_SERVICE}) (rate(istio_requests_total{{{labels}}}[{WINDOW}]))"
+    return f"sum by ({_SERVICE}) ({metrics.counted('istio_requests_total', labels, WINDOW)})"

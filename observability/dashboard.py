@@ -16,8 +16,9 @@ TITLE = "Canary"
 DATA_SOURCE = "prometheus"
 _SOURCE = {"type": "prometheus", "uid": DATA_SOURCE}
 _LABELS = 'destination_workload_namespace="$namespace",destination_service_name="$service"'
-# Grafana's: at least four scrapes, so that a rate never lacks one.
-_WINDOW = "$__rate_interval"
+# Grafana's: at least four scrapes, so that an increase never lacks one.
+_WINDOW = metrics.Window("$__rate_interval")
+_SECONDS = "($__rate_interval_ms / 1000)"
 # The workload's name holds the version; who can't reach a pod doesn't know the latter alone.
 _VERSION = "destination_workload"
 _LEGEND = f"{{{{{_VERSION}}}}}"
@@ -60,15 +61,14 @@ def _by_version(inner: str, *more: str) -> str:
 
 
 def _quantile(quantile: float) -> Query:
-    durations = _by_version(metrics.durations(_LABELS, _WINDOW, "rate"), "le")
+    durations = _by_version(metrics.durations(_LABELS, _WINDOW), "le")
     return Query(f"histogram_quantile({quantile}, {durations})")
 
 
-_TRIES = _by_version(metrics.requests(_LABELS, _WINDOW, "rate"))
-_FAILURES = _by_version(metrics.failures(_LABELS, _WINDOW, "rate"))
+_TRIES = _by_version(metrics.requests(_LABELS, _WINDOW))
+_FAILURES = _by_version(metrics.failures(_LABELS, _WINDOW))
 _ASKED = f"sum by (destination_version) ({ASKED_WEIGHT}{{{_LABELS}}}) / 100"
-# What callers asked for, without the tries that retries and mirroring add.
-_CALLS = f'rate(istio_requests_total{{reporter="source",{_LABELS}}}[{_WINDOW}])'
+_CALLS = metrics.calls(_LABELS, _WINDOW)
 _SHARE = f"{_by_version(_CALLS)} / scalar(sum({_CALLS}))"
 
 PANELS = (
@@ -82,7 +82,7 @@ PANELS = (
         "Tries per second",
         "What each version is asked, retried and mirrored requests too.",
         "reqps",
-        (Query(_TRIES),),
+        (Query(f"{_TRIES} / {_SECONDS}"),),
     ),
     Panel(
         "Success",
@@ -96,7 +96,7 @@ PANELS = (
         "Failing tries per second",
         "Answers of 5xx, tries that never arrived, and tries that the caller gave up.",
         "reqps",
-        (Query(_FAILURES),),
+        (Query(f"{_FAILURES} / {_SECONDS}"),),
     ),
 )
 

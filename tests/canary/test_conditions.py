@@ -154,3 +154,47 @@ def test_without_any_figures_of_the_stable_version_a_relative_condition_has_no_v
     assert judge(seen, Conditions(), None).outcome is Outcome.NOT_ENOUGH_DATA
     alone = Conditions(success_drop=None, p50_ratio=None, p99_ratio=None)
     assert judge(seen, alone, None).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ({"p50_ratio": 1.5}, "stable's p50 is not known"),
+        ({"p99_ratio": 1.5}, "stable's p99 is not known"),
+        ({"p50_ratio": 1.5, "p50_ms": 99999}, "stable's p50 is not known"),
+    ],
+)
+def test_a_latency_of_the_stable_version_that_is_asked_for_and_not_known_is_no_pass(
+    asked: dict[str, float], reason: str
+) -> None:
+    none: dict[str, None] = {"success_drop": None, "p50_ratio": None, "p99_ratio": None}
+    conditions = Conditions.model_validate({**none, **asked})
+    slow = Figures(requests=1000, p50=9000, p99=9000)
+    unknown = verdict(slow, Figures(requests=9000), conditions)
+    assert unknown == Verdict(Outcome.NOT_ENOUGH_DATA, reason)
+    earlier = verdict(slow, Figures(), conditions, baseline=Figures(requests=9000))
+    assert earlier.reason == reason.replace("stable's", "stable's earlier")
+
+
+CONDITIONS = {
+    "success_rate": 99.0,
+    "success_drop": 1.0,
+    "p50_ms": 10.0,
+    "p99_ms": 50.0,
+    "p50_ratio": 1.5,
+    "p99_ratio": 1.5,
+}
+FEW, MANY = 1000, 9000
+NONE = dict.fromkeys(CONDITIONS, None)
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+@pytest.mark.parametrize("canary", [Figures(requests=FEW), Figures(requests=FEW, errors=FEW)])
+def test_no_condition_that_is_asked_for_passes_without_the_figures_it_needs(
+    name: str, canary: Figures
+) -> None:
+    """A canary with counts alone, beside a stable version of which nothing is known."""
+    alone = Conditions.model_validate({**NONE, name: CONDITIONS[name]})
+    outcome = judge(Observation(seconds=60, stable=Figures(), canary=canary), alone, None).outcome
+    answered = name == "success_rate" and not canary.errors
+    assert (outcome is Outcome.PASS) == answered

@@ -2,18 +2,11 @@
 
 import asyncio
 import base64
-import shutil
-import signal
-import socket
-import subprocess
-import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 from aiohttp import web
@@ -21,7 +14,9 @@ from aiohttp import web
 from canary.figures import Figures, Lost
 from canary.prometheus import Prometheus, Queries, read_queries
 from canary.target import TargetError
+from tests.canary.scraping import scraped
 
+BEGUN = time.monotonic()
 Answer = Callable[[str], tuple[int, Any]]
 
 
@@ -83,7 +78,9 @@ def test_the_figures_are_of_the_version_and_the_window() -> None:
 
 def test_no_series_is_no_requests_and_no_latency() -> None:
     assert figures(lambda _: vector())[0] == Figures()
-    assert figures(lambda _: vector("NaN"))[0] == Figures()
+    quiet = vector("0")
+    nothing = figures(lambda query: vector("NaN") if "quantile" in query else quiet)[0]
+    assert nothing == Figures()
 
 
 def test_more_errors_than_requests_by_extrapolation_are_all_of_them() -> None:
@@ -171,94 +168,30 @@ def lost_ones(ticks: float) -> list[str]:
     return [*lines, f'istio_requests_total{{{anew},response_code="200"}} {ticks % 300}']
 
 
-class Exporter(BaseHTTPRequestHandler):
-    """Istio's standard metrics of two versions, growing since `begun`."""
-
-    begun = time.monotonic()
-
-    def do_GET(self) -> None:
-        ticks = (time.monotonic() - self.begun) * 100
-        lines: list[str] = []
-        for version, errors, slow in (("v1", 0.0, 0.0), ("v2", 0.05, 1.0)):
-            common = (
-                f'destination_workload="petdetailsservice-{version}",'
-                f'destination_workload_namespace="pets",destination_version="{version}"'
-            )
-            for reporter in ("source", "destination"):
-                labels = f'reporter="{reporter}",response_flags="-",{common}'
-                lines += [
-                    f'istio_requests_total{{{labels},response_code="200"}} {ticks * (1 - errors)}',
-                    f'istio_requests_total{{{labels},response_code="500"}} {ticks * errors}',
-                ]
-                for bound, share in (("10", 0.9 - slow), ("100", 0.99), ("+Inf", 1.0)):
-                    count = ticks * max(0.0, share)
-                    name = "istio_request_duration_milliseconds_bucket"
-                    lines.append(f'{name}{{{labels},le="{bound}"}} {count}')
-        lines += lost_ones(ticks)
-        body = ("\n".join(lines) + "\n").encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_request(self, code: object = "-", size: object = "-") -> None:
-        pass
+def exported() -> list[str]:
+    """Istio's standard metrics of two versions, growing since `BEGUN`."""
+    ticks = (time.monotonic() - BEGUN) * 100
+    lines: list[str] = []
+    for version, errors, slow in (("v1", 0.0, 0.0), ("v2", 0.05, 1.0)):
+        common = (
+            f'destination_workload="petdetailsservice-{version}",'
+            f'destination_workload_namespace="pets",destination_version="{version}"'
+        )
+        for reporter in ("source", "destination"):
+            labels = f'reporter="{reporter}",response_flags="-",{common}'
+            lines += [
+                f'istio_requests_total{{{labels},response_code="200"}} {ticks * (1 - errors)}',
+                f'istio_requests_total{{{labels},response_code="500"}} {ticks * errors}',
+            ]
+            for bound, share in (("10", 0.9 - slow), ("100", 0.99), ("+Inf", 1.0)):
+                count = ticks * max(0.0, share)
+                name = "istio_request_duration_milliseconds_bucket"
+                lines.append(f'{name}{{{labels},le="{bound}"}} {count}')
+    return [*lines, *lost_ones(ticks)]
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
-@pytest.fixture
-def real(tmp_path: Path) -> Iterator[str]:
-    """A real Prometheus that scrapes the exporter each second; its address."""
-    binary = shutil.which("prometheus")
-    if binary is None:
-        pytest.skip("prometheus is not installed (Debian's package has it)")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Exporter)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    config = tmp_path / "prometheus.yml"
-    config.write_text(
-        "global: {scrape_interval: 500ms, scrape_timeout: 500ms}\n"
-        "scrape_configs: [{job_name: istio, static_configs: "
-        f"[{{targets: ['127.0.0.1:{server.server_address[1]}']}}]}}]\n"
-    )
-    port = free_port()
-    process = subprocess.Popen(
-        [
-            binary,
-            f"--config.file={config}",
-            f"--storage.tsdb.path={tmp_path / 'data'}",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(10)
-        server.shutdown()
-
-
-def wait_ready(address: str) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            with urlopen(f"{address}/-/ready", timeout=1):  # noqa: S310 (loopback)
-                return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail("prometheus did not start")
-
-
-def test_istios_queries_on_a_real_prometheus(real: str) -> None:
-    wait_ready(real)
-
-    async def run() -> tuple[list[Figures], list[Lost]]:
+def test_istios_queries_on_a_real_prometheus(tmp_path: Path) -> None:
+    async def run(real: str) -> tuple[list[Figures], list[Lost]]:
         prometheus = Prometheus(real)
 
         async def figures_of(version: str, service: str = "petdetailsservice") -> Figures:
@@ -277,7 +210,10 @@ def test_istios_queries_on_a_real_prometheus(real: str) -> None:
         finally:
             await prometheus.close()
 
-    (stable, canary, other, cut, copied, anew), (gone, full, *kept) = asyncio.run(run())
+    with scraped(tmp_path, exported) as address:
+        found, nowhere = asyncio.run(run(address))
+    stable, canary, other, cut, copied, anew = found
+    gone, full, *kept = nowhere
     # Each scrape gives another figure, and they were asked for one after another.
     each = pytest.approx(stable.requests, rel=0.5)
     assert (cut.requests, cut.success_rate) == (each, pytest.approx(0, abs=20))

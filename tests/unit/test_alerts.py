@@ -155,6 +155,20 @@ def test_a_service_whose_requests_reach_no_pod_is_told(
     fires(tmp_path, series, "ServiceUnreached", at, summary)
 
 
+def test_what_new_pods_failed_before_their_first_scrape_is_told(tmp_path: Path) -> None:
+    """Five pods that fail 20 requests each as they start, beside one that answers."""
+    pods = [
+        {
+            "series": counter(0, "503")["series"].replace("{", f'{{pod="{pod}",'),
+            "values": f"_x24 20x{SCRAPES}",
+        }
+        for pod in range(5)
+    ]
+    summary = FAILING.replace("1.1%", "47.62%")
+    series = [{**counter(0), "values": f"0+5x{SCRAPES}"}, *pods]
+    fires(tmp_path, series, "VersionFailing", "9m", summary.replace("47.62%", "50%"))
+
+
 def test_an_alert_is_about_one_namespace(tmp_path: Path) -> None:
     series = [
         {**each, "series": each["series"].replace('="pets"', '="other"')}

@@ -14,7 +14,12 @@ from tests.unit.declared import local, manifest
 from tests.unit.promtool import check_rules, play
 
 WORKLOAD = 'destination_workload="details-{}"'
-VALUES = {"$namespace": "pets", "$service": "details", "$__rate_interval": "1m"}
+VALUES = {
+    "$namespace": "pets",
+    "$service": "details",
+    "$__rate_interval_ms": "60000",
+    "$__rate_interval": "1m",
+}
 
 
 def filled(expression: str) -> str:
@@ -87,9 +92,13 @@ def test_both_versions_are_side_by_side(
 
 def test_a_figure_is_the_one_that_a_ramp_asks_for() -> None:
     def shape(query: str) -> str:
-        """A query without what it picks, over how long, by what it sums, and per second or not."""
+        """A query without what it picks, over how long, by what it sums, and per second or not.
+
+        A ramp looks for what begins in several stretches of its window, a chart in one.
+        """
         query = re.sub(r'destination_\w+="[^"]*",?|\[[^]]*\]| by \([^)]*\) ?|,(?=})', "", query)
-        return query.replace("rate(", "increase(")
+        query = re.sub(r" offset [^)]+| / \([^)]*\)$", "", query)
+        return re.sub(r"max_over_time\(\((.*?\) unless .*?\))\)\)", r"\1", query)
 
     ramp = Queries()
     assert shape(expression("Tries per second")) == shape(ramp.requests)

@@ -1,0 +1,138 @@
+"""What a source that isn't to be trusted answers: bounded, and told in one plain line."""
+
+import asyncio
+import gzip
+import tracemalloc
+from collections.abc import Mapping
+
+import pytest
+from aiohttp import web
+
+from canary.figures import Figures, Lost
+from canary.prometheus import Prometheus
+from canary.target import TargetError
+
+JSON = {"Content-Type": "application/json"}
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+
+
+async def asked(answer: web.Response) -> Figures:
+    """The figures of a Prometheus that answers every query the same."""
+
+    async def query(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
+
+    application = web.Application()
+    application.router.add_post("/api/v1/query", query)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    prometheus = Prometheus(f"http://127.0.0.1:{runner.addresses[0][1]}")
+    try:
+        return await prometheus.figures("details-v2", "pets", "v2", 60)
+    finally:
+        await prometheus.close()
+        await runner.cleanup()
+
+
+def reason(body: bytes, status: int = 200, headers: Mapping[str, str] = JSON) -> str:
+    """The one line that an answer which gives no figures comes to."""
+    with pytest.raises(TargetError) as caught:
+        asyncio.run(asked(web.Response(body=body, status=status, headers=headers)))
+    text = str(caught.value)
+    assert text.isprintable()
+    assert len(text) <= 1000
+    assert text.startswith("Prometheus at http://127.0.0.1:")
+    return text
+
+
+ONE = b'{"status": "success", "data": {"resultType": "scalar", "result": [0, "7"]}}'
+
+
+def test_a_packed_answer_is_unpacked() -> None:
+    packed = web.Response(body=gzip.compress(ONE), headers={**JSON, "Content-Encoding": "gzip"})
+    assert asyncio.run(asked(packed)) == Figures(requests=7, errors=7, p50=7, p99=7)
+
+
+def test_an_answer_is_read_no_further_than_a_mebibyte_packed_or_not() -> None:
+    too_long = "its answer is longer than 1 MiB"
+    assert too_long in reason(ONE + b" " * 2**21)
+    bomb = gzip.compress(ONE + b" " * (256 * 2**20), compresslevel=1)
+    tracemalloc.start()
+    try:
+        assert too_long in reason(bomb, headers={**JSON, "Content-Encoding": "gzip"})
+        assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("cut", [gzip.compress(ONE)[:-9], b"no gzip"])
+def test_an_answer_that_cannot_be_unpacked_says_so(cut: bytes) -> None:
+    assert "answer" in reason(cut, headers={**JSON, "Content-Encoding": "gzip"})
+    assert "packed by br" in reason(cut, headers={**JSON, "Content-Encoding": "br"})
+
+
+def test_nesting_without_end_is_no_json() -> None:
+    assert "it answers no JSON (200, application/json)" in reason(b"[" * 100_000)
+    assert "it answers no JSON" in reason(b'{"a":' * 100_000)
+
+
+def test_a_redirect_to_a_login_is_named_as_one_without_what_is_secret_in_it() -> None:
+    where = "https://me:hunter2@login.example/start?state=hunter2"
+    text = reason(b"", 302, {"Location": where})
+    assert "it answers 302, a redirect to https://login.example/start, as to a login" in text
+    assert "hunter2" not in text
+    assert "a redirect to nowhere" in reason(b"", 307, {"Location": "http://[::1"})
+
+
+def test_a_page_in_place_of_json_is_named_by_its_kind() -> None:
+    assert "it answers no JSON (200, text/html)" in reason(b"<html>", headers=HTML)
+    assert "it answers no JSON (503, text/html)" in reason(b"<html>", 503, HTML)
+
+
+def test_what_steers_a_terminal_or_forges_a_line_is_taken_out_of_an_errors_text() -> None:
+    error = rb'{"status": "error", "error": "no\u001b[2J\r\n12:00:00 v2 100% promoted\u202e\u009b"}'
+    text = reason(error, 400)
+    assert text.endswith(": no\ufffd[2J; 12:00:00 v2 100% promoted\ufffd\ufffd")
+    assert reason(b'{"status": "error", "error": "' + b"x" * 9999 + b'"}').endswith("x…")
+
+
+def figures(**values: str) -> Figures:
+    """Figures of a source whose counts and latencies are given by their query's name."""
+
+    class Fixed(Prometheus):
+        async def _value(self, query: str) -> float | None:
+            name = "errors" if "5..|0" in query else "requests"
+            return float(values.get("latency" if "quantile" in query else name, "7"))
+
+    return asyncio.run(Fixed("http://127.0.0.1:1").figures("details-v2", "pets", "v2", 60))
+
+
+@pytest.mark.parametrize("name", ["requests", "errors", "latency"])
+@pytest.mark.parametrize("value", ["+Inf", "-Inf", "NaN", "-1", "1e300"])
+def test_a_figure_that_is_not_finite_is_an_error_of_the_source(name: str, value: str) -> None:
+    if (name, value) == ("latency", "NaN"):
+        # A quantile of nothing: it is not known.
+        assert figures(latency=value) == Figures(requests=7, errors=7)
+        return
+    with pytest.raises(TargetError, match=f"{name} is .*: must be a finite number from 0 on"):
+        figures(**{name: value})
+
+
+@pytest.mark.parametrize("value", ["+Inf", "NaN", "-1"])
+def test_lost_requests_that_are_not_finite_are_an_error_too(value: str) -> None:
+    class Fixed(Prometheus):
+        async def _value(self, query: str) -> float | None:  # noqa: ARG002
+            return float(value)
+
+    with pytest.raises(TargetError, match=r"lost is .*: must be a finite number"):
+        asyncio.run(Fixed("http://127.0.0.1:1").lost("details", "pets", 60))
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), -1.0])
+def test_no_source_can_make_figures_that_are_not_finite(value: float) -> None:
+    for name in ("requests", "errors", "lost", "p50", "p99"):
+        with pytest.raises(ValueError, match=name):
+            Figures(**{name: value})
+    with pytest.raises(ValueError, match="requests"):
+        Lost(requests=value)

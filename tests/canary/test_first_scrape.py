@@ -1,0 +1,117 @@
+"""What a pod counted before it was scraped first is counted, by Prometheus itself."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from canary.figures import Figures, Lost
+from canary.prometheus import Prometheus
+from istio.metrics import Window, counted
+from tests.canary.scraping import SCRAPE_SECONDS, scraped
+from tests.unit.promtool import play
+
+
+def plays(folder: Path, query: str, values: str, at: str, result: float) -> None:
+    """Assert what a query gives while a counter takes values, one every 15 s from 0 s on."""
+    series = {"series": 'hits{reporter="destination",pod="a"}', "values": values}
+    samples = [{"labels": "{}", "value": result}]
+    test = {"expr": query, "eval_time": at, "exp_samples": samples}
+    play(folder, [], [{"interval": "15s", "input_series": [series], "promql_expr_test": [test]}])
+
+
+@pytest.mark.parametrize("window", [Window("2m", "5s"), Window("120s", "15s"), Window("2m")])
+@pytest.mark.parametrize(
+    ("values", "at", "counts"),
+    [
+        pytest.param("_x8 20x20", "2m", 20, id="at its first scrape"),
+        pytest.param("_x8 20x20", "3m", 20, id="still within the window"),
+        pytest.param("_x8 20x20", "5m", 0, id="before the window"),
+        pytest.param("_x8 20 stale", "3m", 20, id="of a pod that is gone again"),
+        pytest.param("1000+10x40", "5m", 80, id="of a series that goes on, its increase alone"),
+        pytest.param("1000x9 stale _x10 1000x9", "6m", 0, id="not after scrapes that failed"),
+        pytest.param("1000 _x40 1000x9", "11m", 0, id="not after ten minutes without scrapes"),
+    ],
+)
+def test_a_window_holds_the_first_value_of_a_series_that_begins_in_it(
+    tmp_path: Path, values: str, at: str, counts: float, window: Window
+) -> None:
+    plays(tmp_path, f"sum({counted('hits', '', window)})", values, at, counts)
+
+
+@pytest.mark.parametrize(("values", "counts"), [("_x8 20 0x20", 20), ("_x8 0 20 0x20", 20)])
+def test_a_counter_that_begins_and_is_reset_within_a_window_is_counted_whole(
+    tmp_path: Path, values: str, counts: float
+) -> None:
+    query = f"sum({counted('hits', '', Window('2m', '5s'))})"
+    plays(tmp_path, f"abs({query} - {counts}) < bool 3", values, "3m", 1)
+
+
+class Pods:
+    """What the sidecars of the pets count; a test adds to it while it is scraped."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[str, int] = {}
+
+    def count(self, labels: str, requests: int) -> None:
+        with self._lock:
+            self._counts[labels] = requests
+
+    def exported(self) -> list[str]:
+        with self._lock:
+            return [f"istio_requests_total{{{key}}} {n}" for key, n in self._counts.items()]
+
+
+def arrived(version: str, pod: int, code: int) -> str:
+    return (
+        f'reporter="destination",response_flags="-",destination_workload="details-{version}",'
+        f'destination_workload_namespace="pets",pod="{version}-{pod}",response_code="{code}"'
+    )
+
+
+NOWHERE = (
+    'reporter="source",response_flags="UH",response_code="503",destination_workload="unknown",'
+    'destination_workload_namespace="unknown",destination_service="details.pets.svc.cluster.local"'
+)
+
+
+def test_what_new_pods_failed_before_their_first_scrape_is_seen_on_a_real_prometheus(
+    tmp_path: Path,
+) -> None:
+    pods = Pods()
+    pods.count(arrived("v1", 0, 200), 5000)
+
+    async def run(address: str) -> tuple[Figures, Figures, Figures, Lost]:
+        prometheus = Prometheus(address)
+
+        async def seen(version: str, seconds: float) -> Figures:
+            return await prometheus.figures(f"details-{version}", "pets", version, seconds)
+
+        async def scraped_anew() -> None:
+            # Some scrapes, and the stretch of the window that they are in.
+            await asyncio.sleep(5 + 4 * SCRAPE_SECONDS)
+
+        try:
+            # What Prometheus finds as it starts it can't tell from what is new.
+            await scraped_anew()
+            for pod in range(5):
+                pods.count(arrived("v2", pod, 503), 20)
+            pods.count(NOWHERE, 12)
+            await scraped_anew()
+            stable, new = await seen("v1", 7), await seen("v2", 60)
+            # A sidecar that is started anew counts from 0 under its pod's name.
+            pods.count(arrived("v2", 0, 503), 7)
+            await scraped_anew()
+            again = await seen("v2", 60)
+            return stable, new, again, await prometheus.lost("details", "pets", 60)
+        finally:
+            await prometheus.close()
+
+    with scraped(tmp_path, pods.exported) as address:
+        stable, new, again, lost = asyncio.run(run(address))
+    assert stable.requests == 0
+    assert (new.requests, new.errors) == (100, 100)
+    assert again.errors == pytest.approx(107, abs=2)
+    assert lost.requests == 12
