@@ -65,6 +65,12 @@ class Conditions(BaseModel):
     latency_margin_ms: float = Field(default=10.0, ge=0)
 
     @property
+    def is_relative(self) -> bool:
+        """Whether the canary is compared with the stable version."""
+        relative = (self.success_drop, self.p50_ratio, self.p99_ratio)
+        return any(limit is not None for limit in relative)
+
+    @property
     def comparable(self) -> int:
         """So many requests to the stable version are enough for all that it is compared in."""
         return max(self.min_requests, _TAIL_REQUESTS if self.p99_ratio else 0)

@@ -12,8 +12,9 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
+from canary.before import observe_baseline
 from canary.conditions import Conditions
-from canary.driver import Course, Driver, Listener, observe_baseline
+from canary.driver import Course, Driver, Listener
 from canary.journal import Journal, Opening, now, read
 from canary.machine import Phase, State, begin
 from canary.outcome import last_line
@@ -102,7 +103,7 @@ async def play(scenario: Scenario, console: Console, stack: str) -> Result:
         )
         with TemporaryDirectory() as folder, ExitStack() as contexts:
             journal = Journal.create(Path(folder), opening)
-            before = await observe_baseline(opening, place.target, PLAN.window)
+            before = await observe_baseline(opening, place.target, console.print)
             shown: Listener = PlainLines(opening, sys.stdout)
             if console.is_terminal:
                 shown = contexts.enter_context(LiveView(opening, console))

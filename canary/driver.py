@@ -321,16 +321,6 @@ class Driver:
             await asyncio.sleep(_POLL_SECONDS)
 
 
-async def observe_baseline(opening: Opening, target: Target, seconds: float) -> Observation | None:
-    """What is known from before the ramp, where the stable version had enough requests."""
-    with suppress(Exception):
-        async with asyncio.timeout(_OBSERVE_SECONDS):
-            observation = await target.observe(opening.release(), seconds)
-        if observation.stable.requests >= opening.plan.conditions.min_requests:
-            return observation
-    return None
-
-
 def begins_a_hold(before: Phase, after: Phase) -> bool:
     """Whether the time of a stage counts anew from here."""
     resumed = after is Phase.WATCHING and before is not Phase.WATCHING

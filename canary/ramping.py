@@ -13,10 +13,11 @@ from typing import TextIO
 
 from rich.console import Console
 
-from canary.driver import Course, Driver, Listener, observe_baseline
+from canary.before import ask_source, observe_baseline
+from canary.driver import Course, Driver, Listener
 from canary.events import Event, Interrupt, Restarted, Resume, RollBack
 from canary.journal import Entry, Journal, JournalError, Opening, Record, latest, now, read
-from canary.machine import FINAL, State, Transition, advance, begin
+from canary.machine import FINAL, WATCHED, Phase, State, Transition, advance, begin
 from canary.options import WEBHOOK_VARIABLE, is_planned, plan_of
 from canary.outcome import exit_status, last_line, standing
 from canary.places import Place, held_stack, journal_folder, lock_folder, opened
@@ -27,7 +28,8 @@ from canary.webhook import Webhook
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WEBHOOK_SECONDS = 5.0
-_BASELINE_SECONDS = 60.0
+# A ramp that is on its way to an end needs no figures.
+_ASKING = (*WATCHED, Phase.APPLYING)
 _ALL = 100
 # Standard input and output; one that is closed is no terminal.
 _TERMINAL = (0, 1)
@@ -48,6 +50,8 @@ async def ramp(options: argparse.Namespace) -> int:
         async with opened(options) as place:
             live = await place.target.release()
             if options.resume and record is not None:
+                if record.state.phase in _ASKING:
+                    await ask_source(record.opening, place.target, record.opening.plan.window)
                 course = taken_up(record, live, [Resume()])
             else:
                 refuse_unfinished(record, live, options)
@@ -61,8 +65,7 @@ async def ramp(options: argparse.Namespace) -> int:
                     canary=live.canary,
                     plan=plan,
                 )
-                seconds = min(plan.window, _BASELINE_SECONDS)
-                before = await observe_baseline(opening, place.target, seconds)
+                before = await observe_baseline(opening, place.target, _tell_waiting)
                 opening = opening.model_copy(update={"before": before})
                 journal = Journal.create(folder, opening)
                 course = Course(opening, journal, begin(plan), before)
@@ -71,6 +74,10 @@ async def ramp(options: argparse.Namespace) -> int:
     await follow_up(ended, options, options.report)
     say(last_line(ended.course.opening, ended.state), _out(options))
     return exit_status(ended.state)
+
+
+def _tell_waiting(text: str) -> None:
+    say(f"canary: {text}", sys.stderr)
 
 
 @dataclass(frozen=True)

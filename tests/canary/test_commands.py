@@ -7,70 +7,23 @@ import json
 import os
 import threading
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from canary import commands, control, places, ramping
+from canary import control, places, ramping
 from canary.__main__ import main
 from canary.driver import Driver
 from canary.events import Pause
 from canary.figures import Figures
 from canary.journal import Entry, latest, now
 from canary.machine import Phase
-from canary.places import Place
 from canary.plan import Plan
 from canary.target import Release, TargetError
+from tests.canary.commanded import PLAN, left_at_10, phase, run
 from tests.canary.fakes import BAD, GOOD, QUICK, FakeTarget, start
 
 SLOW = Figures(requests=1000, p50=50, p99=200)
-PLAN = ["--hold", "40ms", "--interval", "20ms", "--failures", "2"]
-
-
-@pytest.fixture
-def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
-    """The stack that every command finds."""
-    found = FakeTarget()
-    monkeypatch.setattr(places, "STATE", tmp_path / "state")
-    monkeypatch.setattr(places, "LOCKS", tmp_path / "locks")
-
-    def open_cluster(_: argparse.Namespace) -> FakeTarget:
-        return found
-
-    @asynccontextmanager
-    async def opened(_: argparse.Namespace) -> AsyncGenerator[Place]:
-        yield Place(found)
-
-    monkeypatch.setattr(commands, "open_cluster", open_cluster)
-    monkeypatch.setattr(ramping, "opened", opened)
-    return found
-
-
-def left_at_10(folder: Path, target: FakeTarget) -> None:
-    """A ramp whose process was killed at weight 10."""
-
-    async def killed() -> None:
-        plan = QUICK.model_copy(update={"hold": 60.0})
-        task = asyncio.create_task(start(folder, target, plan).run())
-        async with target.changed:
-            await target.changed.wait_for(lambda: target.live.weight == 10)
-        await asyncio.sleep(0.05)
-        task.cancel()
-
-    asyncio.run(killed())
-
-
-def run(folder: Path, *arguments: str) -> int:
-    command, *more = arguments
-    return main([command, "--journal", str(folder), *more])
-
-
-def phase(folder: Path) -> Phase:
-    record = latest(folder)
-    assert record is not None
-    return record.state.phase
 
 
 def test_a_ramp_promotes_and_says_so_last(
