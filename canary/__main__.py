@@ -9,7 +9,9 @@ from canary.control import BusyError, LockError
 from canary.journal import JournalError
 from canary.options import MISTAKEN, parser
 from canary.outcome import FAILED
+from canary.plain import plain
 from canary.target import TargetError, UsageError
+from cli.pulumi_cli import CliError
 
 _COMMANDS = {
     "ramp": ramping.ramp,
@@ -21,7 +23,7 @@ _COMMANDS = {
     "approve": commands.approve,
     "report": commands.report,
 }
-_MISTAKES = (TargetError, JournalError, BusyError, LockError)
+_MISTAKES = (TargetError, JournalError, BusyError, LockError, CliError)
 _INTERRUPTED = 130
 
 
@@ -31,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return asyncio.run(_COMMANDS[options.command](options))
     except _MISTAKES as error:
-        print(f"canary: {error}".replace("\n", "; "), file=sys.stderr)
+        print(plain(f"canary: {error}"), file=sys.stderr)
         return MISTAKEN if isinstance(error, UsageError) else FAILED
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("canary: stopped; python -m canary status tells what is in force", file=sys.stderr)

@@ -18,6 +18,7 @@ from canary.journal import JournalError, Record, latest
 from canary.machine import FINAL, Phase, advance
 from canary.outcome import FAILED, PROMOTED, ROLLED_BACK, exit_status, last_line, standing
 from canary.places import held_stack, journal_folder, lock_folder, locks_of, open_cluster
+from canary.plain import plain
 from canary.plan import PROMOTION
 from canary.ramping import Ended, end, follow_up, is_half_promoted, is_of
 from canary.report import write_report
@@ -170,7 +171,8 @@ async def rollback(options: argparse.Namespace) -> int:
             try:
                 held.enter_context(each)
             except control.LockError as error:
-                print(f"canary: going back without a lock: {error}", file=sys.stderr)
+                warning = f"canary: going back without a lock: {error}"
+                print(plain(warning), file=sys.stderr)
         target = open_cluster(options)
         try:
             ended = await _roll_back_here(options, target, folder)
@@ -194,9 +196,11 @@ async def _roll_back_here(
         record = latest(folder)
         if record and record.state.phase not in FINAL and _fits(record, live):
             return await end(options, target, record)
-    except JournalError as error:
+    except TargetError:
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever is wrong with a journal, it goes back)
         warning = f"canary: going back by what is live, without the journal: {error}"
-        print(warning.replace("\n", "; "), file=sys.stderr)
+        print(plain(warning), file=sys.stderr)
     if not live.canary:
         raise TargetError(f"stack {options.stack}: there is no canary to roll back: {live}")
     await target.apply(Release(live.stable, live.canary))

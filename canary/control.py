@@ -7,14 +7,16 @@ import uuid
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
 from pydantic import ValidationError
 
 from canary.events import EVENT, Event
+from canary.files import open_regular, private_folder, read_regular
 
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.02
+_LONGEST_REQUEST = 2**16
 
 
 class BusyError(Exception):
@@ -46,8 +48,8 @@ def held(folder: Path, stack: str, journal: Path | None = None) -> Generator[Non
     """
     with ExitStack() as kept:
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = kept.enter_context((folder / "lock").open("a+", encoding="utf-8"))
+            private_folder(folder)
+            file = kept.enter_context(open_regular(folder / "lock", os.O_RDWR | os.O_CREAT))
             if not _locked(file):
                 raise BusyError(f"stack {stack}: {_owner(folder)} runs a ramp of it")
             # It is only for people: a full disk keeps nobody from going back.
@@ -65,7 +67,7 @@ def held(folder: Path, stack: str, journal: Path | None = None) -> Generator[Non
 def is_held(folder: Path) -> bool:
     """Whether a process runs a ramp; where there can be no lock, none does."""
     try:
-        with (folder / "lock").open("r", encoding="utf-8") as file:
+        with open_regular(folder / "lock", os.O_RDONLY) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -78,7 +80,7 @@ def journal_of(folder: Path) -> Path | None:
     """The folder of the journals of the process that runs a ramp; None where there is none."""
     with suppress(OSError):
         if is_held(folder):
-            _, _, journal = (folder / "lock").read_text(encoding="utf-8").partition("\n")
+            _, _, journal = _lock_text(folder).partition("\n")
             return Path(journal) if journal else None
     return None
 
@@ -107,18 +109,20 @@ def send(folder: Path, stack: str, event: Event) -> Path:
 
 
 def take(folder: Path) -> Iterator[Event]:
-    """The requests that came; one that can't be read is dropped."""
+    """The requests that came; one that can't be read, such as a pipe, is dropped."""
     for path in _requests(folder):
         try:
-            event = EVENT.validate_json(path.read_bytes())
+            event = EVENT.validate_json(read_regular(path, _LONGEST_REQUEST))
         except (ValidationError, OSError):
-            path.unlink(missing_ok=True)
+            # A folder stays, and holds up no other request.
+            with suppress(OSError):
+                path.unlink()
             continue
         yield event
         path.unlink(missing_ok=True)
 
 
-def _locked(file: TextIO) -> bool:
+def _locked(file: IO[bytes]) -> bool:
     """Take the lock; `is_held` may have it for a moment."""
     for _ in range(_ATTEMPTS):
         with suppress(BlockingIOError):
@@ -139,6 +143,11 @@ def _requests(folder: Path) -> list[Path]:
 
 def _owner(folder: Path) -> str:
     with suppress(OSError):
-        if number := (folder / "lock").read_text(encoding="utf-8").partition("\n")[0]:
+        if number := _lock_text(folder).partition("\n")[0]:
             return f"process {number}"
     return "another process"
+
+
+def _lock_text(folder: Path) -> str:
+    """The number of the process, and the folder of its journals."""
+    return read_regular(folder / "lock", _LONGEST_REQUEST).decode(errors="replace")

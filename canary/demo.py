@@ -15,7 +15,7 @@ from rich.table import Table
 from canary.before import observe_baseline
 from canary.conditions import Conditions
 from canary.driver import Course, Driver, Listener
-from canary.journal import Journal, Opening, now, read
+from canary.journal import Journal, JournalError, Opening, now, read
 from canary.machine import Phase, State, begin
 from canary.outcome import last_line
 from canary.places import rehearsed
@@ -110,7 +110,6 @@ async def play(scenario: Scenario, console: Console, stack: str) -> Result:
             course = Course(opening, journal, begin(PLAN), before)
             state = await Driver(course, place.target, Path(folder), [shown]).run()
             journal.close()
-            REPORTS.mkdir(parents=True, exist_ok=True)
             report = REPORTS / f"{scenario.name.replace(' ', '-').replace('%', '-percent')}.html"
             write_report(read(journal.path), report)
         console.print(last_line(opening, state), style="bold", markup=False, highlight=False)
@@ -122,6 +121,10 @@ async def play(scenario: Scenario, console: Console, stack: str) -> Result:
 async def play_all(stack: str) -> int:
     """Every scenario in turn; returns the exit status."""
     console = Console()
+    try:
+        REPORTS.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TargetError(f"{REPORTS}: no report can be written: {error.strerror}") from error
     results = [await play(scenario, console, stack) for scenario in SCENARIOS]
     table = Table("version", "ended", "at weight", "requests", "failed", title="Ramps")
     for result in results:
@@ -147,7 +150,7 @@ def main() -> int:
     parser.add_argument("--stack", default="local", help="whose program (default: local)")
     try:
         return asyncio.run(play_all(parser.parse_args().stack))
-    except TargetError as error:
+    except (TargetError, JournalError) as error:
         print(f"canary: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):

@@ -328,7 +328,7 @@ def begins_a_hold(before: Phase, after: Phase) -> bool:
 
 
 def _unexpected(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".replace("\n", "; ")
+    return f"{type(error).__name__}: {error}"
 
 
 def _now() -> float:

@@ -1,21 +1,38 @@
 """A ramp's journal: JSON lines, each on the disk before what it announces is done."""
 
+import errno
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from canary.events import EVENT, Event, Judged
+from canary.events import Event, Judged
 from canary.figures import Observation, baseline
+from canary.files import private_folder, read_regular
 from canary.machine import Action, State, Transition, advance, begin
+from canary.plain import Plain
 from canary.plan import Plan
 from canary.target import Release
+
+# The name that `Journal.create` gives.
+_NAME = re.compile(r"[0-9]{8}-[0-9]{6}\.[0-9]{3}-.+\.jsonl")
+_LONGEST_OPENING = 2**20
+
+
+def _moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("it names no zone")
+    return text
+
+
+Moment = Annotated[str, AfterValidator(_moment)]
 
 
 class JournalError(Exception):
@@ -26,6 +43,7 @@ class Opening(BaseModel):
     """The first line: what the ramp was asked to do. One of another form is refused.
 
     Attributes:
+        number: how many ramps of the folder began before, and one; 0 where that isn't known.
         at: when, in ISO 8601, UTC.
         stack: the stack's name.
         target: where it runs: `cluster` or `rehearsal`.
@@ -36,17 +54,27 @@ class Opening(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    at: str
-    stack: str
-    target: str
-    stable: str
-    canary: str
+    number: int = Field(default=0, ge=0)
+    at: Moment
+    stack: Plain
+    target: Plain
+    stable: Plain
+    canary: Plain
     plan: Plan
     before: Observation | None = None
 
     def release(self, weight: int = 0, mirror: int = 0) -> Release:
         """Its versions with a split."""
         return Release(self.stable, self.canary, weight, mirror)
+
+
+class _Line(BaseModel):
+    """A line after the first as it is read; what followed from the event is for people."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: Moment
+    event: Annotated[Event, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True)
@@ -102,11 +130,16 @@ class Journal:
 
     @classmethod
     def create(cls, folder: Path, opening: Opening) -> "Journal":
-        """Begin the journal of a new ramp, named by its time and canary."""
+        """Begin the journal of a new ramp, named by its time and canary.
+
+        Its opening gets the next number, since a clock that was set back gives it no later name.
+        """
+        numbers = [each.number for each, _ in _openings(folder)]
+        opening = opening.model_copy(update={"number": max(numbers, default=0) + 1})
         when = opening.at.translate(str.maketrans("", "", "-:")).replace("T", "-")[:19]
         path = folder / f"{when}-{opening.canary}.jsonl"
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(folder)
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             journal = cls(path, file)
             journal._append(opening.model_dump(mode="json"))
@@ -119,7 +152,7 @@ class Journal:
     def reopen(cls, record: Record) -> "Journal":
         """Go on with a journal; a line that a kill cut is taken away."""
         try:
-            file = os.open(record.path, os.O_WRONLY | os.O_APPEND)
+            file = os.open(record.path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
             os.ftruncate(file, record.whole)
         except OSError as error:
             raise JournalError(f"{record.path}: {error.strerror}") from error
@@ -156,7 +189,10 @@ class Journal:
     def _append(self, line: dict[str, Any]) -> None:
         """Write a whole line, or nothing."""
         rest = json.dumps(line).encode() + b"\n"
-        good = os.fstat(self._file).st_size
+        own, there = os.fstat(self._file), self.path.stat()
+        if (own.st_dev, own.st_ino) != (there.st_dev, there.st_ino):
+            raise OSError(errno.ESTALE, "another file is in its place")
+        good = own.st_size
         try:
             while rest:
                 rest = rest[os.write(self._file, rest) :]
@@ -196,7 +232,7 @@ def read(path: Path) -> Record:
         JournalError: it can't be read, or a line isn't one of a journal's.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except OSError as error:
         raise JournalError(f"{path}: {error.strerror}") from error
     whole = content.rfind(b"\n") + 1
@@ -215,39 +251,72 @@ def read(path: Path) -> Record:
 def latest(folder: Path) -> Record | None:
     """The journal of a stack's latest ramp; None before the first.
 
-    One that was killed before its first line was whole never did anything, and is passed over.
+    The latest has the highest number. One that was killed before its first line was whole never did
+    anything, and is passed over, as is a file that is no journal.
+
+    Raises:
+        JournalError: the folder or a journal can't be read.
     """
-    for path in sorted(folder.glob("*.jsonl"), reverse=True):
+    _, path = max(_openings(folder), default=(None, None), key=_rank)
+    return read(path) if path else None
+
+
+def _rank(found: tuple[Opening | None, Path | None]) -> tuple[int, str]:
+    opening, path = found
+    return opening.number if opening else 0, path.name if path else ""
+
+
+def _openings(folder: Path) -> list[tuple[Opening, Path]]:
+    """The journals of a folder.
+
+    Raises:
+        JournalError: the folder can't be read, or its latest journal by name holds no opening.
+    """
+    found: list[tuple[Opening, Path]] = []
+    broken: list[JournalError] = []
+    for path in _paths(folder):
         try:
-            begun = b"\n" in path.read_bytes()
-        except OSError as error:
-            raise JournalError(f"{path}: {error.strerror}") from error
-        if begun:
-            return read(path)
-    return None
+            line, end, _ = read_regular(path, _LONGEST_OPENING).partition(b"\n")
+            if end:
+                found.append((Opening.model_validate_json(line), path))
+                broken.clear()
+        except (OSError, ValidationError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "line 1 is no ramp's opening"
+            if _NAME.fullmatch(path.name):
+                broken.append(JournalError(f"{path}: {reason}"))
+    if broken:
+        raise broken[-1]
+    return found
+
+
+def _paths(folder: Path) -> list[Path]:
+    """The files of a folder that may be journals, by name."""
+    try:
+        with os.scandir(folder) as entries:
+            files = [each for each in entries if each.is_file()]
+            return sorted(Path(each.path) for each in files if each.name.endswith(".jsonl"))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise JournalError(f"{folder}: {error.strerror}") from error
 
 
 def _entries(path: Path, opening: Opening, lines: list[bytes]) -> Iterator[Entry]:
     state = begin(opening.plan).state
     for number, line in enumerate(lines, 2):
         try:
-            at, event = _parsed(line)
-        except (ValueError, KeyError, TypeError) as error:
+            parsed = _Line.model_validate_json(line)
+        except ValidationError as error:
             raise JournalError(f"{path}: line {number} is no ramp's event") from error
-        transition = advance(opening.plan, state, event)
+        transition = advance(opening.plan, state, parsed.event)
         state = transition.state
-        yield Entry(at, event, state, transition.action)
-
-
-def _parsed(line: bytes) -> tuple[str, Event]:
-    data = json.loads(line)
-    return str(data["at"]), EVENT.validate_python(data["event"])
+        yield Entry(parsed.at, parsed.event, state, transition.action)
 
 
 def _is_event(line: bytes) -> bool:
     try:
-        _parsed(line)
-    except (ValueError, KeyError, TypeError):
+        _Line.model_validate_json(line)
+    except ValidationError:
         return False
     return True
 

@@ -11,7 +11,13 @@ import hashlib
 import os
 import re
 from collections.abc import AsyncGenerator, Generator
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,8 +64,10 @@ def journal_folder(options: argparse.Namespace) -> Path:
 
 def _own_folder(options: argparse.Namespace) -> Path:
     if options.journal:
-        if options.journal.exists() and not options.journal.is_dir():
-            raise UsageError(f"--journal = {options.journal}: must be a folder")
+        # What can't be looked at now is told by who has to.
+        with suppress(OSError):
+            if options.journal.exists() and not options.journal.is_dir():
+                raise UsageError(f"--journal = {options.journal}: must be a folder")
         return options.journal
     rehearsal = options.target == "rehearsal"
     return STATE / (f"rehearsal-{options.stack}" if rehearsal else options.stack)
@@ -166,7 +174,10 @@ async def rehearsed(
     from rehearsal.session import Session  # noqa: PLC0415
     from settings import CANARY_SERVICE  # noqa: PLC0415
 
-    runtime = Runtime(new_folder())
+    try:
+        runtime = Runtime(new_folder())
+    except ProcessError as error:
+        raise TargetError(str(error)) from error
     # The load is there to measure the canary; a limit at the ingress would measure itself.
     session = Session(runtime, stack, {"ingressRequestsPerSecond": "0", **overrides})
     try:
@@ -179,7 +190,7 @@ async def rehearsed(
                 workload = f"{CANARY_SERVICE}-{canary_version(session)}"
                 await runtime.adjust(workload, environment=faults)
         except (ProgramError, RefusedError, ProcessError) as error:
-            raise TargetError(str(error).replace("\n", "; ")) from error
+            raise TargetError(str(error)) from error
         target = RehearsalTarget(session)
         async with Load(runtime.origin, PATH, judge) as load:
             await load.measure("warm-up", 200)

@@ -21,6 +21,7 @@ from canary.machine import FINAL, WATCHED, Phase, State, Transition, advance, be
 from canary.options import WEBHOOK_VARIABLE, is_planned, plan_of
 from canary.outcome import exit_status, last_line, standing
 from canary.places import Place, held_stack, journal_folder, lock_folder, opened
+from canary.plain import plain
 from canary.progress import InBackground, JsonLines, LiveView, PlainLines, say
 from canary.report import write_report
 from canary.target import Release, Target, TargetError, UsageError
@@ -109,12 +110,12 @@ async def follow_up(ended: Ended, options: argparse.Namespace, report: Path | No
     try:
         write_report(read(path), report)
     except Exception as error:  # noqa: BLE001 (how the ramp ended is told all the same)
-        say(f"canary: no report was written: {error}".replace("\n", "; "), sys.stderr)
+        say(plain(f"canary: no report was written: {error}"), sys.stderr)
     if webhook:
         try:
             await webhook.close(_WEBHOOK_SECONDS)
         except Exception as error:  # noqa: BLE001 (the same)
-            say(f"canary: the webhook failed: {error}".replace("\n", "; "), sys.stderr)
+            say(plain(f"canary: the webhook failed: {error}"), sys.stderr)
         if webhook.dropped:
             say(f"canary: {webhook.dropped} messages to the webhook were lost", sys.stderr)
     if ended.load:
@@ -221,8 +222,10 @@ def _check_report(path: Path | None) -> None:
     """See that the report can be written, before anything is done."""
     if path is None:
         return
-    new = not path.exists()
     try:
+        if path.is_fifo():
+            raise UsageError(f"--report = {path}: must be a file")
+        new = not path.exists()
         with path.open("a", encoding="utf-8"):
             pass
     except OSError as error:

@@ -75,7 +75,7 @@ class RehearsalTarget:
         except TimeoutError as error:
             raise TargetError(f"not in force within {_CHANGE_SECONDS:.0f} s") from error
         except (ProgramError, RefusedError, ProcessError) as error:
-            raise TargetError(str(error).replace("\n", "; ")) from error
+            raise TargetError(str(error)) from error
         self._live = release
         await self._read()
 
@@ -88,7 +88,7 @@ class RehearsalTarget:
         except TimeoutError as error:
             raise TargetError(f"not promoted within {_CHANGE_SECONDS:.0f} s") from error
         except (ProgramError, RefusedError, ProcessError) as error:
-            raise TargetError(str(error).replace("\n", "; ")) from error
+            raise TargetError(str(error)) from error
         self._live = promoted
 
     def interrupt(self) -> None:
@@ -147,4 +147,6 @@ def _figures(first: _Reading, last: _Reading, version: str) -> Figures:
 
 def _milliseconds(counted: VersionMetrics, percent: float) -> float | None:
     value = counted.percentile(percent)
+    if math.isinf(value):
+        raise TargetError("a latency is beyond the last bound of Envoy's histogram")
     return None if math.isnan(value) else value

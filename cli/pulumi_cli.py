@@ -52,9 +52,19 @@ def state_environment(environment: Mapping[str, str] = os.environ) -> dict[str, 
 
     A backend is chosen by PULUMI_BACKEND_URL or by an earlier `pulumi login`. State in `.state` is
     encrypted with a passphrase that is made on first use and that its owner alone can read.
+
+    Raises:
+        CliError: `.state` can't be made or written into.
     """
     if environment.get("PULUMI_BACKEND_URL") or _logged_in(environment):
         return {}
+    try:
+        return _local_state(environment)
+    except OSError as error:
+        raise CliError(f"{STATE}: the state can't be kept in it: {error.strerror}") from error
+
+
+def _local_state(environment: Mapping[str, str]) -> dict[str, str]:
     STATE.mkdir(mode=0o700, exist_ok=True)
     variables = {"PULUMI_BACKEND_URL": STATE.as_uri()}
     if not environment.keys() & {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"}:
