@@ -15,6 +15,9 @@ INSTALLED := $(if $(wildcard $(VENV)/.locked),,setup)
 QUOTE := '
 CONFIGS = $(foreach pair,$(CONFIG),--config '$(subst $(QUOTE),'\'',$(pair))')
 
+# A process a core, each with its share of the tests; past eight, more of them import longer than they test.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist worksteal
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo faults test unit fuzz lint format types bench preview policy pr-report up destroy ramp promote rollback
 .PHONY: ramp-status ramp-demo bench-rollback bench-ramps install-cli env charts e2e lock audit
@@ -42,7 +45,7 @@ test: setup ## every test but charts and e2e: unit, service, traffic through rea
 	@$(BIN)/python -m pytest -m 'not charts and not cluster'
 
 unit: setup ## the unit tests alone: seconds
-	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit
 
 fuzz: setup ## hostile input by the thousand against the services: EXAMPLES, RAW, SEED
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),500) FUZZ_RAW=$(or $(RAW),20000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -rP tests/services/test_fuzz.py
