@@ -7,6 +7,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from infra.kubeconfig import kubeconfig
+from infra.machines import boot_disk, is_arm
 from infra.network import PODS, SERVICES
 
 CONTROL_PLANE = "172.16.0.0/28"
@@ -118,17 +119,21 @@ class GkeCluster(pulumi.ComponentResource):
             gateway_api_config={"channel": "CHANNEL_STANDARD"} if args.load_balancer else None,
             deletion_protection=args.deletion_protection,
             # A GKE cluster can't be created without a pool: this one is deleted right away, but
-            # until then it must not run as the project's default service account either.
+            # until then it must not run as the project's default service account either, nor take
+            # a new project's whole quota of SSD: three disks of 100 GB in a regional cluster.
             initial_node_count=1,
             remove_default_node_pool=True,
             node_config={
+                "disk_type": "pd-standard",
+                "disk_size_gb": 20,
                 "service_account": args.node_email,
                 "shielded_instance_config": {"enable_secure_boot": True},
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=args.deletion_protection,
-                ignore_changes=["nodeConfig"],
+                # Another value for the pool that is gone would replace the cluster.
+                ignore_changes=["nodeConfig", "initialNodeCount"],
                 custom_timeouts=pulumi.CustomTimeouts(create="40m", update="60m", delete="40m"),
             ),
         )
@@ -141,20 +146,7 @@ class GkeCluster(pulumi.ComponentResource):
             autoscaling={"min_node_count": args.min_nodes, "max_node_count": args.max_nodes},
             management={"auto_repair": True, "auto_upgrade": True},
             upgrade_settings={"max_surge": 1, "max_unavailable": 0},
-            node_config={
-                "machine_type": args.machine_type,
-                "image_type": "COS_CONTAINERD",
-                "disk_type": "pd-balanced",
-                "disk_size_gb": 50,
-                "service_account": args.node_email,
-                "oauth_scopes": ["https://www.googleapis.com/auth/cloud-platform"],
-                "shielded_instance_config": {
-                    "enable_secure_boot": True,
-                    "enable_integrity_monitoring": True,
-                },
-                "workload_metadata_config": {"mode": "GKE_METADATA"},
-                "metadata": {"disable-legacy-endpoints": "true"},
-            },
+            node_config=_nodes(args),
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["initialNodeCount"]),
         )
         webhook = gcp.compute.Firewall(
@@ -198,3 +190,26 @@ class GkeCluster(pulumi.ComponentResource):
         )
         self.ready: list[pulumi.Resource] = [pool, webhook]
         self.register_outputs({"cluster_name": self.cluster_name, "kubeconfig": self.kubeconfig})
+
+
+def _nodes(args: GkeClusterArgs) -> gcp.container.NodePoolNodeConfigArgsDict:
+    nodes: gcp.container.NodePoolNodeConfigArgsDict = {
+        "machine_type": args.machine_type,
+        "image_type": "COS_CONTAINERD",
+        "disk_type": boot_disk(args.machine_type),
+        "disk_size_gb": 50,
+        "service_account": args.node_email,
+        "oauth_scopes": ["https://www.googleapis.com/auth/cloud-platform"],
+        "shielded_instance_config": {
+            "enable_secure_boot": True,
+            "enable_integrity_monitoring": True,
+        },
+        "workload_metadata_config": {"mode": "GKE_METADATA"},
+        "metadata": {"disable-legacy-endpoints": "true"},
+    }
+    if is_arm(args.machine_type):
+        # GKE keeps pods off Arm nodes unless they tolerate that; here every node is one, and every
+        # image is built for it.
+        # https://cloud.google.com/kubernetes-engine/docs/how-to/prepare-arm-workloads-for-deployment
+        nodes["taint_config"] = {"architecture_taint_behavior": "NONE"}
+    return nodes

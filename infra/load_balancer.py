@@ -8,7 +8,7 @@ import pulumi
 import pulumi_gcp as gcp
 from pulumi_kubernetes.apiextensions import CustomResource
 
-API = "certificatemanager.googleapis.com"
+CERTIFICATE_MANAGER = "certificatemanager.googleapis.com"
 GATEWAY_API = "gateway.networking.k8s.io/v1"
 GKE_API = "networking.gke.io/v1"
 GATEWAY_CLASS = "gke-l7-global-external-managed"
@@ -86,17 +86,15 @@ class LoadBalancer(pulumi.ComponentResource):
         policy = gcp.compute.SSLPolicy(
             f"{name}-tls", name=args.name, min_tls_version=MINIMUM_TLS, profile="MODERN", opts=child
         )
-        api = gcp.projects.Service(f"{name}-api", service=API, disable_on_destroy=False, opts=child)
-        certified = pulumi.ResourceOptions(parent=self, depends_on=[api, *args.needs])
         certificates = gcp.certificatemanager.CertificateMap(
-            f"{name}-certificates", name=args.name, opts=certified
+            f"{name}-certificates", name=args.name, opts=child
         )
         shown: list[pulumi.Resource] = []
         proofs: list[pulumi.Output[Mapping[str, str]]] = []
         for host in args.hosts:
             called = f"{args.name}-{hashlib.sha256(host.encode()).hexdigest()[:8]}"
             proof = gcp.certificatemanager.DnsAuthorization(
-                f"{name}-{host}-proof", name=called, domain=host, opts=certified
+                f"{name}-{host}-proof", name=called, domain=host, opts=child
             )
             certificate = gcp.certificatemanager.Certificate(
                 f"{name}-{host}-certificate",

@@ -9,8 +9,9 @@ import pulumi_kubernetes as kubernetes
 from infra.address import IngressAddress, IngressAddressArgs
 from infra.cluster import CONTROL_PLANE, GkeCluster, GkeClusterArgs
 from infra.iam import ClusterAdmins, ClusterAdminsArgs, NodeIdentity, NodeIdentityArgs
+from infra.load_balancer import CERTIFICATE_MANAGER
 from infra.network import Network, NetworkArgs
-from infra.project_services import ProjectServices
+from infra.project_services import ProjectServices, ProjectServicesArgs
 from infra.registry import ImageRepository, ImageRepositoryArgs
 
 # Where nearly every cluster has its API server.
@@ -93,7 +94,11 @@ class GkePlatform(pulumi.ComponentResource):
         self, name: str, args: GkePlatformArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:infra:GkePlatform", name, None, opts)
-        services = ProjectServices("apis", opts=pulumi.ResourceOptions(parent=self))
+        services = ProjectServices(
+            "apis",
+            ProjectServicesArgs([CERTIFICATE_MANAGER] if args.load_balancer else []),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
         child = pulumi.ResourceOptions(parent=self, depends_on=services.enabled)
         network = Network("network", NetworkArgs(args.cluster_name, args.region), opts=child)
         nodes = NodeIdentity("nodes", NodeIdentityArgs(f"{args.cluster_name}-nodes"), opts=child)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
+from infra.machines import is_arm
 from settings.keys import CANARY_SERVICE, Settings
 
 # Nobody owns a name under these: https://www.iana.org/assignments/special-use-domain-names
@@ -28,6 +29,12 @@ def _platform_problems(settings: Settings) -> Iterator[str]:
         yield "gcp:project is not set: run pulumi config set gcp:project YOUR_PROJECT_ID"
     if settings.platform == "gke" and settings.istio_platform:
         yield f"istioPlatform = {settings.istio_platform}: must be empty while platform is gke"
+    nodes = "linux/arm64" if is_arm(settings.machine_type) else "linux/amd64"
+    if settings.platform == "gke" and settings.image_platform != nodes:
+        yield (
+            f"imagePlatform = {settings.image_platform}: must be {nodes} while machineType is "
+            f"{settings.machine_type}"
+        )
 
 
 def _ingress_problems(settings: Settings) -> Iterator[str]:

@@ -41,8 +41,9 @@ class Settings(BaseModel):
         Field(alias="gcp:project", description="the id of a Google Cloud project")
     )
     platform: Literal["gke", "existing"] = Field(description="gke or existing")
-    cluster_name: Annotated[str, matches(r"[a-z]([a-z0-9-]{0,22}[a-z0-9])?")] = Field(
-        description="1 to 24 of a-z, 0-9 and -, a letter first and no - last"
+    # Cloud NAT's name has two letters at least, and every project comes with a network `default`.
+    cluster_name: Annotated[str, matches(r"(?!default$)[a-z][a-z0-9-]{0,22}[a-z0-9]")] = Field(
+        description="2 to 24 of a-z, 0-9 and -, a letter first and no - last, not default"
     )
     location: Annotated[str, matches(r"[a-z]+-[a-z]+[0-9]+(-[a-z])?")] = Field(
         description="a zone such as us-central1-a or a region such as us-central1"

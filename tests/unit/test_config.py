@@ -22,7 +22,7 @@ SERVER_RANGES = "a list of IPv4 CIDR ranges such as 172.16.0.0/28, not the whole
 IMAGES = "a list of service/version=reference, each reference with a digest or a tag"
 CHARTS = "an https:// or oci:// address or a folder with base, cni, istiod, gateway"
 NAMESPACE = "not default, istio-system, istio-ingress, istio-egress, observability or kube-*"
-CLUSTER_NAME = "1 to 24 of a-z, 0-9 and -, a letter first and no - last"
+CLUSTER_NAME = "2 to 24 of a-z, 0-9 and -, a letter first and no - last, not default"
 LOCATION = "a zone such as us-central1-a or a region such as us-central1"
 HOST = "a public DNS name such as api.thedogapi.com"
 PATH = "a path that starts with /"
@@ -94,6 +94,8 @@ REFUSED = [
     ("clusterName", "1st", CLUSTER_NAME),
     ("clusterName", "petmesh-", CLUSTER_NAME),
     ("clusterName", "a" * 25, CLUSTER_NAME),
+    ("clusterName", "a", CLUSTER_NAME),
+    ("clusterName", "default", CLUSTER_NAME),
     ("location", "us-central", LOCATION),
     ("location", "us-central1-", LOCATION),
     ("location", "us-central1-abc", LOCATION),
@@ -421,6 +423,26 @@ def test_a_gke_cluster_is_no_other_platform() -> None:
     assert refusal("dev", **config) == ["istioPlatform = k3s: must be empty while platform is gke"]
 
 
+@pytest.mark.parametrize(
+    ("machine", "built", "allowed"),
+    [
+        ("c4a-standard-4", "linux/amd64", "linux/arm64"),
+        ("t2a-standard-1", "linux/amd64", "linux/arm64"),
+        ("e2-standard-4", "linux/arm64", "linux/amd64"),
+        ("n4-custom-4-8192", "linux/arm64", "linux/amd64"),
+    ],
+)
+def test_images_are_built_for_the_processors_that_the_nodes_have(
+    machine: str, built: str, allowed: str
+) -> None:
+    config = {"gcp:project": "petmesh-test", "machineType": machine}
+    assert refusal("dev", **config, imagePlatform=built) == [
+        f"imagePlatform = {built}: must be {allowed} while machineType is {machine}"
+    ]
+    assert read("dev", **config, imagePlatform=allowed).machine_type == machine
+    assert read("local", machineType=machine, imagePlatform=built).image_platform == built
+
+
 def test_a_cluster_that_exists_needs_no_google_cloud_project() -> None:
     assert read("local").platform == "existing"
 
@@ -444,7 +466,7 @@ def test_a_key_without_a_value_says_what_it_must_be() -> None:
         ("canaryWeight", "10", 10),
         ("canaryWeight", "100", 100),
         ("canaryVersion", "", ""),
-        ("clusterName", "a", "a"),
+        ("clusterName", "ab", "ab"),
         ("clusterName", "a" * 24, "a" * 24),
         ("location", "europe-west4", "europe-west4"),
         ("location", "northamerica-northeast2-b", "northamerica-northeast2-b"),

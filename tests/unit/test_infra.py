@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from infra.machines import boot_disk
 from rehearsal.program import Declaration, declare
 from tests.unit.declared import (
     PROJECT,
@@ -58,6 +59,29 @@ def test_the_apis_are_enabled_before_anything_else() -> None:
     assert len(others) > 40
     for each in others:
         assert {api.urn for api in apis} <= before(stack, each), each.urn
+
+
+def test_a_new_project_tells_which_apis_it_has_before_another_is_enabled() -> None:
+    stack = google_managed()
+    apis = {each.inputs["service"]: each for each in stack.of_type("gcp:projects/service:Service")}
+    first = apis.pop("cloudresourcemanager.googleapis.com")
+    assert not first.dependencies
+    assert apis
+    for each in apis.values():
+        assert is_after(stack, each, first)
+
+
+def test_an_api_is_enabled_long_before_its_use_where_it_is_used_at_all() -> None:
+    stack = google_managed()
+    [cluster_declared] = stack.of_type("gcp:container/cluster:Cluster")
+    enabled = {each.inputs["service"] for each in stack.of_type("gcp:projects/service:Service")}
+    certificates = "certificatemanager.googleapis.com"
+    for each in stack.of_type("gcp:projects/service:Service"):
+        assert is_after(stack, cluster_declared, each)
+    assert certificates in enabled
+    assert certificates not in {
+        each.inputs["service"] for each in gke().of_type("gcp:projects/service:Service")
+    }
 
 
 def test_a_destroy_leaves_the_apis_enabled_for_others() -> None:
@@ -286,6 +310,55 @@ def test_the_nodes_are_shielded_repaired_and_upgraded() -> None:
     assert pool["nodeConfig"]["workloadMetadataConfig"] == {"mode": "GKE_METADATA"}
     assert pool["nodeConfig"]["metadata"] == {"disable-legacy-endpoints": "true"}
     assert pool["nodeConfig"]["imageType"] == "COS_CONTAINERD"
+
+
+@pytest.mark.parametrize(
+    ("machine", "disk"),
+    [
+        *((f"{each}-standard-4", "pd-balanced") for each in ("e2", "n1", "n2", "n2d", "t2d")),
+        *((f"{each}-standard-4", "pd-balanced") for each in ("c2", "c2d", "c3", "c3d", "t2a")),
+        *((f"{each}-standard-4", "hyperdisk-balanced") for each in ("n4", "n4d", "n4a")),
+        *((f"{each}-standard-4", "hyperdisk-balanced") for each in ("c4", "c4d", "c4a")),
+        ("m3-ultramem-32", "pd-balanced"),
+        ("m4-megamem-28", "hyperdisk-balanced"),
+        ("h4d-standard-192", "hyperdisk-balanced"),
+        ("g2-standard-4", "pd-balanced"),
+        ("g4-standard-48", "hyperdisk-balanced"),
+        ("a3-highgpu-8g", "pd-balanced"),
+        ("a3-ultragpu-8g", "hyperdisk-balanced"),
+        ("a4x-highgpu-4g", "hyperdisk-balanced"),
+        ("c3-standard-192-metal", "hyperdisk-balanced"),
+        ("n4-custom-4-8192", "hyperdisk-balanced"),
+        ("custom-4-8192", "pd-balanced"),
+    ],
+)
+def test_the_nodes_boot_from_a_disk_that_their_machine_type_takes(machine: str, disk: str) -> None:
+    assert boot_disk(machine) == disk
+
+
+def test_the_pool_has_that_disk() -> None:
+    assert node_pool(gke())["nodeConfig"]["diskType"] == "pd-balanced"
+    assert node_pool(gke(machineType="n4-standard-4"))["nodeConfig"]["diskType"] == (
+        "hyperdisk-balanced"
+    )
+
+
+@pytest.mark.parametrize("series", ["c4a", "n4a", "t2a"])
+def test_no_taint_keeps_pods_off_arm_nodes(series: str) -> None:
+    stack = gke(machineType=f"{series}-standard-4", imagePlatform="linux/arm64")
+    assert node_pool(stack)["nodeConfig"]["taintConfig"] == {"architectureTaintBehavior": "NONE"}
+
+
+def test_other_nodes_have_no_taint_to_speak_of() -> None:
+    assert "taintConfig" not in node_pool(gke())["nodeConfig"]
+
+
+def test_the_pool_that_is_removed_again_takes_little_and_no_quota_of_ssd() -> None:
+    stack = gke_otherwise()
+    assert cluster(stack)["nodeConfig"]["diskType"] == "pd-standard"
+    assert cluster(stack)["nodeConfig"]["diskSizeGb"] <= 20
+    [declared] = stack.of_type("gcp:container/cluster:Cluster")
+    assert {"nodeConfig", "initialNodeCount"} <= set(declared.ignore_changes)
 
 
 def test_no_node_runs_as_the_projects_default_service_account() -> None:
