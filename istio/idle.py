@@ -5,7 +5,7 @@ connection up first: where the other does, it may close the connection just as a
 and the caller gets 503 for a request that nobody saw. A retry isn't for every request, so the
 times are what is declared. From the outside in, each in seconds:
 
-- a load balancer (`BALANCER`) asks the ingress gateway (`LISTENER`);
+- a load balancer (`BALANCER`) asks the ingress gateway (`GATEWAY_BALANCED`);
 - a gateway's or a sidecar's pool (`POOL`) asks the next sidecar (`LISTENER`);
 - a sidecar's pool (`POOL`) asks its own service (`IDLE_SECONDS` in
   `apps/httpservice/timeouts.py`), for the pool that a service's DestinationRule declares is its
@@ -22,6 +22,14 @@ from typing import Final
 # Google's Application Load Balancers, and no setting of theirs changes it.
 # https://cloud.google.com/load-balancing/docs/https#timeout-keepalive-backends
 BALANCER: Final = 600
+
+# What Google advises for a server behind that.
+GATEWAY_BALANCED: Final = 620
+
+# Where clients come themselves, or by a load balancer of another make: AWS' and nginx keep a
+# connection for 60 s. Who connects and then asks nothing holds one of the gateway's connections
+# (`ingressConnections`) for as long.
+GATEWAY: Final = 120
 
 # Envoy's default for its listeners, which istiod leaves as it is (`idle_timeout` of
 # https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/protocol.proto).

@@ -54,6 +54,7 @@ class IstioMeshArgs:
         ingress_service_type: The ingress gateway's service type, LoadBalancer or ClusterIP.
         ingress_address: The address that a LoadBalancer is to have; None for one of its own.
         ingress_https: Whether the ingress gateway is reached on 443 too.
+        ingress_connections: How many connections each pod of the ingress gateway holds.
         ingress_proxies: How many addresses a load balancer before the ingress gateway adds to
             X-Forwarded-For, so that the client's is the one before them; 0 where there is none.
         min_replicas: Fewest pods of istiod and of the ingress gateway.
@@ -72,6 +73,7 @@ class IstioMeshArgs:
     ingress_service_type: str
     ingress_address: pulumi.Input[str] | None
     ingress_https: bool
+    ingress_connections: int
     ingress_proxies: int
     min_replicas: int
     max_replicas: int
@@ -272,18 +274,31 @@ def _traces(args: IstioMeshArgs) -> Mapping[str, object]:
 def _gateway_values(args: IstioMeshArgs) -> Mapping[str, object]:
     return {
         **gateway_values(args.min_replicas, args.max_replicas),
-        **({"podAnnotations": _topology(args.ingress_proxies)} if args.ingress_proxies else {}),
+        "podAnnotations": {"proxy.istio.io/config": json.dumps(_gateway_proxy(args))},
     }
 
 
-def _topology(proxies: int) -> Mapping[str, str]:
-    """What the gateway believes of X-Forwarded-For.
+def _gateway_proxy(args: IstioMeshArgs) -> Mapping[str, object]:
+    """The gateway's own configuration of its proxies.
+
+    It takes HTTP/1.0, which nginx and older health checks speak: Envoy answers it 426 otherwise.
+    Connections over the limit are closed; those of probes and scrapers, on ports of their own,
+    don't count. Istio knows that limit since 1.29.
 
     Source:
-        https://istio.io/latest/docs/ops/configuration/traffic-management/network-topologies/
+        https://istio.io/latest/docs/ops/configuration/traffic-management/network-topologies/ for
+        what is believed of X-Forwarded-For, `HTTP10` in
+        https://github.com/istio/istio/blob/1.31.1/pkg/model/proxy.go, and
+        `getNodeMetadataOptions` in
+        https://github.com/istio/istio/blob/1.31.1/pkg/bootstrap/config.go
     """
+    trusted = {"gatewayTopology": {"numTrustedProxies": args.ingress_proxies}}
     return {
-        "proxy.istio.io/config": json.dumps({"gatewayTopology": {"numTrustedProxies": proxies}})
+        **(trusted if args.ingress_proxies else {}),
+        "proxyMetadata": {
+            "ISTIO_META_HTTP10": "1",
+            "ISTIO_META_GLOBAL_DOWNSTREAM_MAX_CONNECTIONS": str(args.ingress_connections),
+        },
     }
 
 

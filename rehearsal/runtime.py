@@ -136,6 +136,10 @@ class Runtime:
         )
         fresh: list[EnvoyProcess] = [live.sidecar for live in started]
         for name, gateway in gateways.items():
+            live = self._gateways.get(name)
+            if live and live.proxy.most_connections != gateway.most_connections:
+                # Envoy takes the limit as it starts: in a cluster new pods come for the old.
+                await self._stop_envoy(self._gateways.pop(name).envoy)
             if name not in self._gateways:
                 fresh.append(await self._start_gateway(mesh, topology, gateway))
         await together(
@@ -451,6 +455,8 @@ class Runtime:
                 labels=each.labels,
                 identity=self._identity(mesh, each.namespace, each.service_account),
                 ports=self._open(mesh, each),
+                takes_http10=each.takes_http10,
+                most_connections=each.most_connections,
             )
             for each in (mesh.ingress, *mesh.inner_gateways)
         }

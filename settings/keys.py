@@ -106,6 +106,9 @@ class Settings(BaseModel):
     ingress_requests_per_second: Whole = Field(
         ge=0, le=100_000, description="a whole number from 0 to 100000"
     )
+    ingress_connections: Whole = Field(
+        ge=1, le=100_000, description="a whole number from 1 to 100000"
+    )
     namespace: Annotated[str, matches(DNS_LABEL), AfterValidator(free_namespace)] = Field(
         description="a namespace's name, not default, istio-system, istio-ingress, istio-egress, "
         "observability or kube-*"

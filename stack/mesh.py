@@ -54,6 +54,7 @@ def install_mesh(
             ingress_service_type=settings.ingress_service_type,
             ingress_address=platform.ingress_address,
             ingress_https=bool(settings.gateway_secret),
+            ingress_connections=settings.ingress_connections,
             ingress_proxies=PROXIES if settings.google_balanced else 0,
             min_replicas=settings.min_replicas,
             max_replicas=settings.max_replicas,

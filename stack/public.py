@@ -7,6 +7,7 @@ import pulumi
 from apps.catalog import PETSERVICE
 from infra.load_balancer import LoadBalancer, LoadBalancerArgs
 from istio.certificate import IssuedCertificate, IssuedCertificateArgs
+from istio.edge import Edge, EdgeArgs
 from istio.ingress import PublicRoute, PublicRouteArgs
 from istio.install import (
     HTTP_PORT,
@@ -101,7 +102,8 @@ def _guards(
     nothing_else = NothingElse(
         "ingress-allow-nothing", INGRESS_NAMESPACE, [methods.policy], in_cluster
     )
-    guards: list[pulumi.Resource] = [nothing_else.policy]
+    edge = Edge("edge", EdgeArgs(settings.google_balanced, [istio.ingress_ready]), in_cluster)
+    guards: list[pulumi.Resource] = [nothing_else.policy, edge.ready]
     if settings.ingress_tls == "certManager":
         certificate = IssuedCertificate(
             "ingress",

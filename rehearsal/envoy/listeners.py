@@ -8,6 +8,7 @@ from rehearsal.envoy.rbac import authorization_filters
 from rehearsal.envoy.routes import OUTBOUND, gateway_servers
 from rehearsal.envoy.tls import gateway_tls, mutual_tls_server
 from rehearsal.envoy.topology import LOOPBACK, GatewayPod, Pod, Topology
+from rehearsal.objects.envoy_filter import HttpFilterPatch, ManagerPatch
 from rehearsal.objects.fields import RefusedError
 from rehearsal.objects.mesh import Mesh
 
@@ -84,11 +85,14 @@ def gateway_listener(
             },
             "http_filters": [
                 *authorization_filters(mesh, proxy.namespace, proxy.labels),
-                *_rate_limits(mesh, proxy),
+                *_patches(mesh, proxy, HttpFilterPatch),
                 _ROUTER,
             ],
         }
+        | ({"http_protocol_options": {"accept_http_10": True}} if proxy.takes_http10 else {})
     )
+    for settings in _patches(mesh, proxy, ManagerPatch):
+        manager |= settings["typed_config"]
     name, here = f"gateway_{port}", proxy.ports[port]
     secure = [s for s in gateway_servers(mesh, proxy.labels, port) if s.tls.mode]
     if not secure:
@@ -112,14 +116,17 @@ def gateway_listener(
     return _listener(name, here, [chain]) | {"listener_filters": [_TLS_INSPECTOR]}
 
 
-def _rate_limits(mesh: Mesh, proxy: GatewayPod) -> list[Json]:
-    """The filters that are put before the router; their values are in Envoy's form already."""
+def _patches(
+    mesh: Mesh, proxy: GatewayPod, kind: type[HttpFilterPatch | ManagerPatch]
+) -> list[Json]:
+    """What a gateway's Envoy filters of a kind hold; it is in Envoy's form already."""
     return [
         patch.patch.value.model_dump(by_alias=True, mode="json", exclude_unset=True)
         for declared in mesh.envoy_filters
         if declared.metadata.namespace == proxy.namespace
         and selects(declared.spec.workload_selector.labels, proxy.labels)
         for patch in declared.spec.config_patches
+        if isinstance(patch, kind)
     ]
 
 

@@ -106,7 +106,7 @@ def gateway_files(
     ]
     return ProxyFiles(
         proxy.name,
-        _bootstrap(proxy.name, proxy.name, folder, socket),
+        _bootstrap(proxy.name, proxy.name, folder, socket) | _most_connections(proxy),
         tuple(outbound_clusters(view, topology, proxy.identity)),
         tuple(logged(each, mesh, access_log_file(folder)) for each in listeners),
         {each["name"]: each for each in routes},
@@ -124,7 +124,7 @@ def discovery(type_: str, resources: list[Json] | tuple[Json, ...]) -> tuple[str
 def _bootstrap(name: str, cluster: str, folder: Path, socket: Path) -> Json:
     return {
         "node": {"id": name, "cluster": cluster},
-        "admin": {"address": {"pipe": {"path": str(socket)}}},
+        "admin": {"address": {"pipe": {"path": str(socket)}}, "ignore_global_conn_limit": True},
         "dynamic_resources": {
             "cds_config": _source(clusters_file(folder)),
             "lds_config": _source(listeners_file(folder)),
@@ -137,6 +137,21 @@ def _bootstrap(name: str, cluster: str, folder: Path, socket: Path) -> Json:
             ]
         },
     }
+
+
+def _most_connections(proxy: GatewayPod) -> Json:
+    """The limit as Istio's bootstrap has it: of all listeners but Envoy's own together."""
+    if proxy.most_connections is None:
+        return {}
+    monitor = {
+        "name": "envoy.resource_monitors.global_downstream_max_connections",
+        "typed_config": typed(
+            "envoy.extensions.resource_monitors.downstream_connections.v3"
+            ".DownstreamConnectionsConfig",
+            max_active_downstream_connections=proxy.most_connections,
+        ),
+    }
+    return {"overload_manager": {"resource_monitors": [monitor]}}
 
 
 def _source(file: Path) -> Json:

@@ -43,13 +43,21 @@ class Pod:
 
 @dataclass(frozen=True)
 class GatewayPod:
-    """A gateway's proxy; `ports` are those of this machine by the gateway's own."""
+    """A gateway's proxy.
+
+    Attributes:
+        ports: those of this machine by the gateway's own.
+        takes_http10: whether it answers requests of HTTP/1.0.
+        most_connections: how many it holds at a time; None for any number.
+    """
 
     name: str
     namespace: str
     labels: Mapping[str, str]
     identity: Identity
     ports: Mapping[int, int]
+    takes_http10: bool = False
+    most_connections: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
-"""EnvoyFilters: the one shape that the rehearsal knows, Envoy's local rate limit at a gateway."""
+"""EnvoyFilters at a gateway: Envoy's local rate limit, and settings of an edge proxy."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Generic, Literal, TypeVar, cast
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from rehearsal.objects.fields import Fields, Metadata, exactly_one
+
+Duration = Annotated[str, Field(pattern=r"^\d+(\.\d+)?s$")]
 
 
 class EnvoyFields(Fields):
@@ -20,7 +22,7 @@ class TokenBucket(EnvoyFields):
 
     max_tokens: Annotated[int, Field(ge=1)]
     tokens_per_fill: Annotated[int, Field(ge=1)] = 1
-    fill_interval: Annotated[str, Field(pattern=r"^\d+(\.\d+)?s$")]
+    fill_interval: Duration
 
 
 class Fraction(EnvoyFields):
@@ -76,6 +78,63 @@ class LocalRateLimitFilter(EnvoyFields):
     typed_config: LocalRateLimit
 
 
+class Protocol(EnvoyFields):
+    """What holds for each version of HTTP."""
+
+    idle_timeout: Duration
+
+
+class Removal(EnvoyFields):
+    """A header of a request to take away."""
+
+    remove: str
+
+
+class EarlyMutation(EnvoyFields):
+    """What is done to a request's headers before anything is decided by them."""
+
+    type_: Annotated[
+        Literal[
+            "type.googleapis.com/"
+            "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
+        ],
+        Field(alias="@type"),
+    ]
+    mutations: tuple[Removal, ...]
+
+
+class EarlyMutationExtension(EnvoyFields):
+    """The extension that does it."""
+
+    name: Literal["envoy.http.early_header_mutation.header_mutation"]
+    typed_config: EarlyMutation
+
+
+class ManagerSettings(EnvoyFields):
+    """Settings of a connection manager, each in the place of the one that it had."""
+
+    type_: Annotated[
+        Literal[
+            "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3"
+            ".HttpConnectionManager"
+        ],
+        Field(alias="@type"),
+    ]
+    request_headers_timeout: Duration | None = None
+    request_timeout: Duration | None = None
+    stream_idle_timeout: Duration | None = None
+    common_http_protocol_options: Protocol | None = None
+    strip_trailing_host_dot: bool = False
+    early_header_mutation_extensions: tuple[EarlyMutationExtension, ...] = ()
+
+
+class Manager(EnvoyFields):
+    """A connection manager."""
+
+    name: Literal["envoy.filters.network.http_connection_manager"]
+    typed_config: ManagerSettings
+
+
 class Router(Fields):
     """The filter that others are put before."""
 
@@ -83,44 +142,80 @@ class Router(Fields):
 
 
 class ConnectionManager(Fields):
-    """Where HTTP filters are."""
+    """Any connection manager."""
 
     name: Literal["envoy.filters.network.http_connection_manager"]
+
+
+class ConnectionManagerWithRouter(ConnectionManager):
+    """Any connection manager, and its filter."""
+
     sub_filter: Router
 
 
-class FilterChain(Fields):
+Filter = TypeVar("Filter", bound=ConnectionManager)
+
+
+class FilterChain(Fields, Generic[Filter]):
     """Any filter chain that has such a filter."""
 
-    filter: ConnectionManager
+    filter: Filter
 
 
-class Listener(Fields):
+class Listener(Fields, Generic[Filter]):
     """Any listener that has such a chain."""
 
-    filter_chain: FilterChain
+    filter_chain: FilterChain[Filter]
 
 
-class Match(Fields):
+class Match(Fields, Generic[Filter]):
     """Where a patch applies: every HTTP listener of a gateway."""
 
     context: Literal["GATEWAY"]
-    listener: Listener
+    listener: Listener[Filter]
 
 
-class Patch(Fields):
+class Insertion(Fields):
     """What is put in."""
 
     operation: Literal["INSERT_BEFORE"]
     value: LocalRateLimitFilter
 
 
-class ConfigPatch(Fields):
-    """One patch."""
+class HttpFilterPatch(Fields):
+    """An HTTP filter that is put before the router."""
 
-    apply_to: Literal["HTTP_FILTER"]
-    match: Match
-    patch: Patch
+    apply_to: Literal["HTTP_FILTER", "NETWORK_FILTER"]
+    match: Match[ConnectionManagerWithRouter]
+    patch: Insertion
+
+
+class Merging(Fields):
+    """What is set."""
+
+    operation: Literal["MERGE"]
+    value: Manager
+
+
+class ManagerPatch(Fields):
+    """Settings of the connection manager."""
+
+    apply_to: Literal["NETWORK_FILTER"]
+    match: Match[ConnectionManager]
+    patch: Merging
+
+
+def _kind(patch: object) -> str:
+    applied: object = (
+        cast("dict[str, object]", patch).get("applyTo") if isinstance(patch, dict) else ""
+    )
+    return "<manager>" if applied == "NETWORK_FILTER" else "<filter>"
+
+
+ConfigPatch = Annotated[
+    Annotated[HttpFilterPatch, Tag("<filter>")] | Annotated[ManagerPatch, Tag("<manager>")],
+    Discriminator(_kind),
+]
 
 
 class WorkloadSelector(Fields):

@@ -79,7 +79,8 @@ def _inner_omissions(value: object, path: str) -> Iterator[tuple[str, str]]:
 def _lines(error: ValidationError, what: str) -> Iterator[str]:
     for problem in error.errors():
         path = ""
-        for part in problem["loc"]:
+        # A part in angle brackets is the name of one of a field's forms, and no field.
+        for part in (each for each in problem["loc"] if not str(each).startswith("<")):
             path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
         if problem["type"] == "extra_forbidden":
             yield f"{what}: {path}: not known to the rehearsal"

@@ -1,8 +1,9 @@
 """Values of Istio's Helm charts: what the rehearsal uses, and what it leaves out."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+import yaml
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from rehearsal.objects.fields import Fields, LeftOut, Seconds, only
 from rehearsal.objects.istio import Retries
@@ -97,6 +98,43 @@ class GatewayAccount(Fields):
     name: str = ""
 
 
+class GatewayMetadata(Fields):
+    """What a gateway's pods tell istiod of themselves."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=None
+    )
+
+    http10: Annotated[Literal["", "1"], Field(alias="ISTIO_META_HTTP10")] = ""
+    most_connections: Annotated[
+        Annotated[int, Field(ge=1)] | None,
+        Field(alias="ISTIO_META_GLOBAL_DOWNSTREAM_MAX_CONNECTIONS"),
+    ] = None
+
+
+class GatewayConfig(Fields):
+    """A gateway's own configuration of its proxies."""
+
+    gateway_topology: Annotated[Any, LeftOut("clients ask the gateway themselves here")] = None
+    proxy_metadata: GatewayMetadata = GatewayMetadata()
+
+
+def _read(text: object) -> object:
+    """YAML, of which JSON is a part, as Istio reads the annotation."""
+    try:
+        return yaml.safe_load(text) if isinstance(text, str) else text
+    except yaml.YAMLError as error:
+        raise ValueError(f"no YAML: {error}") from None
+
+
+class GatewayAnnotations(Fields):
+    """The annotations of a gateway's pods."""
+
+    config: Annotated[
+        GatewayConfig, Field(alias="proxy.istio.io/config"), BeforeValidator(_read)
+    ] = GatewayConfig()
+
+
 class GatewayValues(Fields):
     """Values of the gateway chart."""
 
@@ -118,5 +156,5 @@ class GatewayValues(Fields):
     termination_grace_period_seconds: Annotated[Any, GATEWAY_POD] = None
     min_ready_seconds: Annotated[Any, GATEWAY_POD] = None
     strategy: Annotated[Any, GATEWAY_POD] = None
-    pod_annotations: Annotated[Any, GATEWAY_POD] = None
+    pod_annotations: GatewayAnnotations = GatewayAnnotations()
     annotations: Annotated[Any, GATEWAY_POD] = None

@@ -97,12 +97,19 @@ class Workload:
 
 @dataclass(frozen=True)
 class GatewayProxy:
-    """The gateway pod that a gateway chart's release brings."""
+    """The gateway pod that a gateway chart's release brings.
+
+    Attributes:
+        takes_http10: whether it answers requests of HTTP/1.0.
+        most_connections: how many it holds at a time; None for any number.
+    """
 
     name: str
     namespace: str
     labels: Mapping[str, str]
     service_account: str
+    takes_http10: bool
+    most_connections: int | None
 
 
 @dataclass(frozen=True)
@@ -382,11 +389,14 @@ def _gateway_proxy(release: str, namespace: str, values: helm.GatewayValues) -> 
     """Names and labels as the gateway chart's _helpers.tpl makes them."""
     name = values.name or release
     account = values.service_account
+    metadata = values.pod_annotations.config.proxy_metadata
     return GatewayProxy(
         name=name,
         namespace=namespace,
         labels={"app": name, "istio": name.removeprefix("istio-"), **values.labels},
         service_account=account.name or (name if account.create else "default"),
+        takes_http10=bool(metadata.http10),
+        most_connections=metadata.most_connections,
     )
 
 

@@ -221,6 +221,7 @@ def mesh(ingress_service_type: str) -> IstioMesh:
             ingress_service_type=ingress_service_type,
             ingress_address=None,
             ingress_https=False,
+            ingress_connections=100,
             ingress_proxies=0,
             min_replicas=1,
             max_replicas=2,

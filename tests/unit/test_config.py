@@ -185,6 +185,10 @@ REFUSED = [
         ("ingressRequestsPerSecond", value, "a whole number from 0 to 100000")
         for value in ("-1", "100001", "0.5", "none", "")
     ),
+    *(
+        ("ingressConnections", value, "a whole number from 1 to 100000")
+        for value in ("0", "-1", "100001", "1e3", "")
+    ),
     ("namespace", "default", NAMESPACE),
     ("namespace", "istio-system", NAMESPACE),
     ("namespace", "kube-system", NAMESPACE),
@@ -499,6 +503,8 @@ def test_a_key_without_a_value_says_what_it_must_be() -> None:
         ("ingressTlsSecret", "pets.example.com", "pets.example.com"),
         ("ingressRequestsPerSecond", "0", 0),
         ("ingressRequestsPerSecond", "100000", 100_000),
+        ("ingressConnections", "1", 1),
+        ("ingressConnections", "100000", 100_000),
         ("namespace", "p" * 63, "p" * 63),
         ("minReplicas", "2", 2),
         ("maxReplicas", "100", 100),

@@ -25,6 +25,9 @@ HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 # https://nodejs.org/api/http.html#serverkeepalivetimeout, and KeepAliveTimeout in
 # https://httpd.apache.org/docs/current/mod/core.html
 SHORTEST_OF_USUAL_SERVERS = 5
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html
+# and keepalive_timeout in https://nginx.org/en/docs/http/ngx_http_upstream_module.html
+USUAL_BALANCERS = 60
 
 
 @pytest.fixture(params=MESHES)
@@ -97,8 +100,10 @@ def test_a_services_client_gives_up_before_its_sidecar_and_before_any_service(me
     assert CLIENT_IDLE_SECONDS < IDLE_SECONDS
 
 
-def test_a_load_balancer_gives_up_before_the_ingress_gateway(mesh: Mesh) -> None:
-    assert min(listeners(mesh, "gateway_80")) > idle.BALANCER
+def test_a_load_balancer_gives_up_before_the_ingress_gateway() -> None:
+    behind, directly = MESHES["behind Google's load balancer"](), MESHES["directly out"]()
+    assert min(listeners(behind, "gateway_80")) > idle.BALANCER
+    assert min(listeners(directly, "gateway_80")) > USUAL_BALANCERS
 
 
 def test_whoever_asks_the_outside_gives_up_before_usual_servers_do(mesh: Mesh) -> None:

@@ -9,6 +9,7 @@ from rehearsal.program import Declaration
 from tests.unit.declared import (
     changed_leaves,
     gke,
+    google_managed,
     is_after,
     local,
     manifest,
@@ -127,7 +128,7 @@ def test_what_is_public_comes_after_its_limit() -> None:
 def test_a_limit_is_there_unless_the_stack_takes_it_away() -> None:
     limit = spec(gke(), "EnvoyFilter", "rate-limit")["configPatches"][0]["patch"]["value"]
     assert limit["typed_config"]["token_bucket"]["max_tokens"] == 1000
-    assert not manifests(gke(ingressRequestsPerSecond="0"), "EnvoyFilter")
+    assert "rate-limit" not in manifests(gke(ingressRequestsPerSecond="0"), "EnvoyFilter")
 
 
 def test_another_limit_changes_the_filter_alone() -> None:
@@ -140,3 +141,32 @@ def test_another_limit_changes_the_filter_alone() -> None:
         if (leaves := changed_leaves(was[each.urn], each))
     }
     assert changed == {"rate-limit-filter": {f"{bucket}.max_tokens", f"{bucket}.tokens_per_fill"}}
+
+
+@pytest.mark.parametrize("stack", [local, gke, google_managed])
+def test_what_is_public_comes_after_what_the_edge_bears(stack: Stack) -> None:
+    edge = manifest(stack(), "EnvoyFilter", "edge")
+    assert is_after(stack(), manifest(stack(), "Gateway", "petmesh"), edge)
+    assert edge.inputs["metadata"]["namespace"] == release(stack(), INGRESS)["namespace"]
+    labels = edge.inputs["spec"]["workloadSelector"]["labels"]
+    assert labels == spec(stack(), "Service", INGRESS)["selector"]
+
+
+@pytest.mark.parametrize(("stack", "seconds"), [(local, "120s"), (google_managed, "620s")])
+def test_a_clients_times_are_bounded_and_a_load_balancers_too(stack: Stack, seconds: str) -> None:
+    [patch] = spec(stack(), "EnvoyFilter", "edge")["configPatches"]
+    assert "portNumber" not in patch["match"]["listener"]
+    manager = patch["patch"]["value"]["typed_config"]
+    assert manager["request_headers_timeout"] == "10s"
+    assert manager["request_timeout"] == "20s"
+    assert manager["stream_idle_timeout"] == "60s"
+    assert manager["common_http_protocol_options"] == {"idle_timeout": seconds}
+
+
+def test_a_pods_connections_are_the_gateways_own_to_limit() -> None:
+    values = release(local(ingressConnections="7"), INGRESS)["values"]
+    proxy = json.loads(values["podAnnotations"]["proxy.istio.io/config"])
+    assert proxy["proxyMetadata"] == {
+        "ISTIO_META_HTTP10": "1",
+        "ISTIO_META_GLOBAL_DOWNSTREAM_MAX_CONNECTIONS": "7",
+    }

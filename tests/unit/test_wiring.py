@@ -27,6 +27,7 @@ TOP = {
     "petmesh:apps:MeshService",
     "petmesh:infra:GkePlatform",
     "petmesh:infra:LoadBalancer",
+    "petmesh:istio:Edge",
     "petmesh:istio:EgressGateway",
     "petmesh:istio:EgressRoute",
     "petmesh:istio:ExternalHost",
