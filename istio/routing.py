@@ -91,11 +91,14 @@ class WeightedRoute(pulumi.ComponentResource):
 
 
 def _testers(args: WeightedRouteArgs) -> Mapping[str, object]:
+    # A header that comes twice is one with a list of values.
+    # https://www.rfc-editor.org/rfc/rfc9110#section-5.2
+    header = rf"^(.*,\s*)?{TESTER_VALUE}(\s*,.*)?$"
     cookie = rf"^(.*;\s*)?{TESTER_COOKIE}={TESTER_VALUE}(;.*)?$"
     return {
         "name": "testers",
         "match": [
-            {"headers": {TESTER_HEADER: {"exact": TESTER_VALUE}}},
+            {"headers": {TESTER_HEADER: {"regex": header}}},
             {"headers": {"cookie": {"regex": cookie}}},
         ],
         "route": [{"destination": _subset(args, args.canary), "weight": 100}],

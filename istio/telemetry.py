@@ -23,8 +23,8 @@ class MeshTelemetryArgs:
         access_logs: Which requests each proxy logs: all, errors (an answer of 400 or more, or
             none), or off.
         tracing: Whether requests are traced to the mesh's collector.
-        sampling_percent: The percent of the requests that get a trace, 0 to 100; a request that
-            comes with a sampled trace is traced anyway.
+        sampling_percent: The percent of the requests that get a trace, 0 to 100, as the ingress
+            decides: no client of it does (`istio/edge.py`).
         needs: What has to be there first: istiod.
     """
 

@@ -8,6 +8,7 @@ from rehearsal.envoy.rbac import authorization_filters
 from rehearsal.envoy.routes import OUTBOUND, gateway_servers
 from rehearsal.envoy.tls import gateway_tls, mutual_tls_server
 from rehearsal.envoy.topology import LOOPBACK, GatewayPod, Pod, Topology
+from rehearsal.envoy.tracing import sampled
 from rehearsal.objects.envoy_filter import HttpFilterPatch, ManagerPatch
 from rehearsal.objects.fields import RefusedError
 from rehearsal.objects.mesh import Mesh
@@ -36,7 +37,11 @@ _MINIMUM = {"TLS_AUTO": "TLSv1_2", "TLSV1_2": "TLSv1_2", "TLSV1_3": "TLSv1_3"}
 
 def outbound_listener(mesh: Mesh, pod: Pod, routes: Path) -> Json:
     """The sidecar as its pod's HTTP proxy; its routes come from a file."""
-    manager = _manager(mesh, "outbound") | _routes_from(OUTBOUND, routes)
+    manager = (
+        _manager(mesh, "outbound")
+        | _routes_from(OUTBOUND, routes)
+        | sampled(mesh, pod.workload, is_gateway=False)
+    )
     return _listener("outbound", pod.outbound_port, [_chain(manager)])
 
 
@@ -47,6 +52,7 @@ def inbound_listener(mesh: Mesh, topology: Topology, pod: Pod, port: int) -> Jso
         "set_current_client_cert_details": {"subject": True, "dns": True, "uri": True},
         "route_config": _inbound_routes(port),
         "http_filters": [*authorization_filters(mesh, pod.namespace, pod.labels), _ROUTER],
+        **sampled(mesh, pod.workload, is_gateway=False),
     }
     accepted = mode(mesh, pod.namespace, pod.labels)
     socket = mutual_tls_server(
@@ -89,6 +95,7 @@ def gateway_listener(
                 _ROUTER,
             ],
         }
+        | sampled(mesh, proxy.name, is_gateway=True)
         | ({"http_protocol_options": {"accept_http_10": True}} if proxy.takes_http10 else {})
     )
     for settings in _patches(mesh, proxy, ManagerPatch):

@@ -480,11 +480,27 @@ class AccessLogging(Fields):
     filter: LogFilter | None = None
 
 
+class TraceProvider(Fields):
+    """Who takes traces."""
+
+    name: str
+
+
+class Tracing(Fields):
+    """Which requests are traced: so many percent, as far as no caller may decide it."""
+
+    providers: Annotated[
+        tuple[TraceProvider, ...],
+        LeftOut("no tracing back end is started: requests are sampled, and their spans lost"),
+    ] = ()
+    random_sampling_percentage: Annotated[float, Field(ge=0, le=100)] | None = None
+
+
 class TelemetrySpec(Fields):
     """What proxies tell."""
 
     access_logging: tuple[AccessLogging, ...] = ()
-    tracing: Annotated[Any, LeftOut("no tracing back end is started")] = None
+    tracing: tuple[Tracing, ...] = ()
 
 
 class Telemetry(Fields):

@@ -129,6 +129,7 @@ class Mesh:
     peer_authentications: tuple[istio.PeerAuthentication, ...]
     authorization_policies: tuple[istio.AuthorizationPolicy, ...]
     access_logging: tuple[istio.AccessLogging, ...]
+    tracing: tuple[istio.Tracing, ...]
     sidecars: tuple[istio.Sidecar, ...]
     namespaces: tuple[kubernetes.Namespace, ...]
     network_policies: tuple[network.NetworkPolicy, ...]
@@ -211,6 +212,11 @@ class _Gatherer:
             peer_authentications=self._all(istio.PeerAuthentication),
             authorization_policies=self._all(istio.AuthorizationPolicy),
             access_logging=self._access_logging(),
+            tracing=tuple(
+                traced
+                for telemetry in self._all(istio.Telemetry)
+                for traced in telemetry.spec.tracing
+            ),
             sidecars=self._all(istio.Sidecar),
             namespaces=self._all(kubernetes.Namespace),
             network_policies=self._all(network.NetworkPolicy),

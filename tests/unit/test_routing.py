@@ -84,13 +84,17 @@ def test_without_a_percent_nothing_is_mirrored() -> None:
 # Testers
 
 
-def cookie_pattern() -> str:
-    [cookie] = [
-        match["headers"]["cookie"]["regex"]
+def pattern(header: str) -> str:
+    [found] = [
+        match["headers"][header]["regex"]
         for match in rules(local())["testers"]["match"]
-        if "cookie" in match["headers"]
+        if header in match["headers"]
     ]
-    return cookie
+    return found
+
+
+def cookie_pattern() -> str:
+    return pattern("cookie")
 
 
 @pytest.mark.parametrize("weight", ["0", "25", "100"])
@@ -103,7 +107,7 @@ def test_testers_get_the_canary_whatever_its_weight(weight: str) -> None:
 def test_a_header_or_a_cookie_makes_a_tester() -> None:
     matches = rules(local())["testers"]["match"]
     assert matches == [
-        {"headers": {"x-canary": {"exact": "always"}}},
+        {"headers": {"x-canary": {"regex": pattern("x-canary")}}},
         {"headers": {"cookie": {"regex": cookie_pattern()}}},
     ]
 
@@ -148,6 +152,20 @@ def test_the_cookie_is_found_among_others(cookies: str) -> None:
 )
 def test_no_other_cookie_makes_a_tester(cookies: str) -> None:
     assert not re.fullmatch(cookie_pattern(), cookies)
+
+
+@pytest.mark.parametrize(
+    "values", ["always", "always, always", "always,always", "never, always", "always ,never"]
+)
+def test_a_header_that_came_more_than_once_makes_a_tester(values: str) -> None:
+    assert re.fullmatch(pattern("x-canary"), values)
+
+
+@pytest.mark.parametrize(
+    "values", ["", "never", "Always", "alwaysx", "xalways", "not always", "always never", "a,never"]
+)
+def test_no_other_value_makes_a_tester(values: str) -> None:
+    assert not re.fullmatch(pattern("x-canary"), values)
 
 
 def test_the_cookie_pattern_is_one_that_envoy_can_run() -> None:

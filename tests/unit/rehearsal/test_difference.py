@@ -27,7 +27,8 @@ def test_a_promotion_reads_as_such() -> None:
     assert route.startswith(
         '~ VirtualService petdetailsservice: http[weighted].route[v1] removed: {"destination":'
         '{"host":"petdetailsservice.pets.svc.cluster.local","subset":"v1"},"weight":0}, '
-        'http[testers] removed: {"match":[{"headers":{"x-canary":{"exact":"always"}}},'
+        'http[testers] removed: {"match":[{"headers":{"x-canary":'
+        '{"regex":"^(.*,\\\\s*)?always(\\\\s*,.*)?$"}}},'
     )
 
 

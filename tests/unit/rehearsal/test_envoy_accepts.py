@@ -72,6 +72,7 @@ def test_envoy_accepts_every_kind_of_proxy(
         egressGateway="true",
         ingressTls="secret",
         ingressRequestsPerSecond="5",
+        tracing="jaeger",
     )
     of = without_resilience(of) if bare else of
     place = (tmp_path, tmp_path / "admin.sock")

@@ -204,7 +204,7 @@ def test_what_watches_a_mesh_is_left_out_by_name() -> None:
         "Release of chart kube-prometheus-stack",
         "Release of chart istiod: values.meshConfig.extensionProviders",
         "ServiceMonitor",
-        "Telemetry: spec.tracing",
+        "Telemetry: spec.tracing[].providers",
     } <= added
     for workload in watched.workloads:
         assert not [each for each in workload.container.env if each.name.startswith("OTEL_")]
