@@ -9,5 +9,6 @@ from pulumi_policy import EnforcementLevel, PolicyPack
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from policy.pack import RULES
+from policy.rules import policies
 
-PolicyPack("petmesh", list(RULES), enforcement_level=EnforcementLevel.MANDATORY)
+PolicyPack("petmesh", policies(RULES), enforcement_level=EnforcementLevel.MANDATORY)

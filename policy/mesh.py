@@ -12,6 +12,7 @@ from policy.values import UNKNOWN, at, entries, items
 _NETWORKING, _SECURITY = "networking.istio.io", "security.istio.io"
 _STRICT = ("STRICT",)
 _WHOLE = 100
+_ANY = "*"
 _REGISTRY = "REGISTRY_ONLY"
 _ISTIOD = re.compile(r"(?:^|/)istiod$")
 _IN_CLUSTER = ".svc.cluster.local"
@@ -137,7 +138,7 @@ def _destinations(
         host, subset = at(destination, "host"), at(destination, "subset")
         if subset in (None, UNKNOWN) or host is UNKNOWN:
             continue
-        known = subsets.get(_full(str(host), namespace), set())
+        known = subsets.get(_full(str(host), namespace), subsets.get(_ANY, set()))
         if known is not None and subset not in known:
             there = ", ".join(sorted(known)) or "none"
             mend = f"name a subset that a DestinationRule gives {host} ({there}), or add it there"
@@ -145,14 +146,15 @@ def _destinations(
 
 
 def _subsets(subjects: Sequence[Subject]) -> dict[str, set[str] | None]:
-    """Each host's subsets; None for a host whose subsets aren't known yet."""
+    """Each host's subsets; None where they aren't known yet, for any host where it isn't either."""
     found: dict[str, set[str] | None] = {}
     for rule in subjects:
         if not _is(rule, _NETWORKING, "DestinationRule"):
             continue
-        host = _full(str(at(rule.properties, "spec.host")), rule.namespace)
+        given = at(rule.properties, "spec.host")
+        host = _ANY if given is UNKNOWN else _full(str(given), rule.namespace)
         names = {at(subset, "name") for _, subset in items(rule.properties, "spec.subsets")}
-        unknown = at(rule.properties, "spec.subsets") is UNKNOWN or UNKNOWN in names
+        unknown = UNKNOWN in (given, at(rule.properties, "spec.subsets"), *names)
         known = found.setdefault(host, set())
         found[host] = None if unknown or known is None else known | names
     return found

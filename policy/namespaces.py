@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from policy.network import every_pod, is_policy
 from policy.rules import Subject, Trouble, resource_rule, stack_rule
-from policy.values import UNKNOWN, at, entries
+from policy.values import UNKNOWN, at, entries, may_be
 
 # Istio looks at the second where there is no first.
 _INJECTION, _REVISION = "istio-injection", "istio.io/rev"
@@ -16,6 +16,10 @@ _ENFORCE = "pod-security.kubernetes.io/enforce"
 
 def _is_namespace(subject: Subject) -> bool:
     return (subject.api, subject.kind) == ("core", "Namespace")
+
+
+def _is_known_namespace(subject: Subject) -> bool:
+    return _is_namespace(subject) and subject.properties is not UNKNOWN
 
 
 def _restricted(subject: Subject) -> Iterator[Trouble]:
@@ -30,10 +34,12 @@ def _restricted(subject: Subject) -> Iterator[Trouble]:
 
 def _in_mesh(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, str, str]]:
     """Each namespace whose pods are of the mesh, with the label that says so and its value."""
-    for each in filter(_is_namespace, subjects):
+    for each in filter(_is_known_namespace, subjects):
         labels = entries(each.properties, "metadata.labels")
         label = _INJECTION if _INJECTION in labels else _REVISION
-        value = str(labels.get(label, ""))
+        value = labels.get(label, "")
+        if value is UNKNOWN:
+            continue
         if value == "enabled" or (label == _REVISION and value):
             yield each, label, value
         elif labels.get(_DATAPLANE) == _AMBIENT:
@@ -41,27 +47,33 @@ def _in_mesh(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, str, str]]:
 
 
 def _allow_nothing(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
-    closed = {
-        each.namespace
+    closed = [
+        each
         for each in subjects
         if (each.api, each.kind) == ("security.istio.io", "AuthorizationPolicy")
         and _allows_nothing(each)
-    }
+    ]
     mend = (
         f"add an AuthorizationPolicy with an empty spec to it, or to {_ROOT_NAMESPACE} for the "
         "whole mesh: what none allows is refused then"
     )
     for each, label, value in _in_mesh(subjects):
-        if closed.isdisjoint((each.name, _ROOT_NAMESPACE)):
+        if not _in_force(closed, each.name):
             yield each, Trouble(f"metadata.labels.{label}", value, mend)
 
 
 def _allows_nothing(policy: Subject) -> bool:
     """Whether a policy is for every workload of its namespace and allows none of their requests."""
     spec = at(policy.properties, "spec")
-    return spec is UNKNOWN or (
-        at(spec, "action") in (None, "ALLOW")
-        and not any(at(spec, field) for field in ("rules", "selector", "targetRefs"))
+    return may_be(at(spec, "action"), None, "ALLOW") and all(
+        may_be(at(spec, field), None, [], {}) for field in ("rules", "selector", "targetRefs")
+    )
+
+
+def _in_force(policies: Sequence[Subject], namespace: str) -> bool:
+    """Whether one of some policies is in a namespace, or in the one that speaks for the mesh."""
+    return any(
+        policy.may_be_in(each) for policy in policies for each in (namespace, _ROOT_NAMESPACE)
     )
 
 
@@ -71,25 +83,25 @@ def _strict(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
     Source:
         https://istio.io/latest/docs/concepts/security/#peer-authentication
     """
-    strict = {
-        each.namespace
+    strict = [
+        each
         for each in subjects
         if (each.api, each.kind) == ("security.istio.io", "PeerAuthentication")
-        and not at(each.properties, "spec.selector")
-        and at(each.properties, "spec.mtls.mode") in ("STRICT", UNKNOWN)
-    }
+        and may_be(at(each.properties, "spec.selector"), None, {})
+        and may_be(at(each.properties, "spec.mtls.mode"), "STRICT")
+    ]
     mend = (
         "add a PeerAuthentication without a selector and with mtls.mode STRICT to it, or to "
         f"{_ROOT_NAMESPACE} for the whole mesh: without one plaintext is taken too"
     )
     for each, label, value in _in_mesh(subjects):
-        if strict.isdisjoint((each.name, _ROOT_NAMESPACE)):
+        if not _in_force(strict, each.name):
             yield each, Trouble(f"metadata.labels.{label}", value, mend)
 
 
 def _closed(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
     policies = [each for each in subjects if is_policy(each)]
-    for each in filter(_is_namespace, subjects):
+    for each in filter(_is_known_namespace, subjects):
         for direction in ("Ingress", "Egress"):
             if not any(_closes(policy, each.name, direction) for policy in policies):
                 mend = f"add a NetworkPolicy with podSelector {{}} and policyTypes [{direction}]"
@@ -100,8 +112,10 @@ def _closes(policy: Subject, namespace: str, direction: str) -> bool:
     """Whether a policy closes every pod of a namespace one way, but for what policies open."""
     spec = at(policy.properties, "spec")
     types = at(spec, "policyTypes")
-    return policy.namespace == namespace and (
-        UNKNOWN in (spec, types) or (every_pod(spec) and direction in (types or ()))
+    return (
+        policy.may_be_in(namespace)
+        and every_pod(spec)
+        and (types is UNKNOWN or any(may_be(each, direction) for each in types or ()))
     )
 
 

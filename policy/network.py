@@ -5,7 +5,7 @@ from typing import Any
 
 from policy.ranges import names_nobody
 from policy.rules import Subject, Trouble, resource_rule
-from policy.values import at, items
+from policy.values import at, items, may_be
 
 _PEERS = (("ingress", "from"), ("egress", "to"))
 
@@ -16,8 +16,9 @@ def is_policy(subject: Subject) -> bool:
 
 
 def every_pod(spec: Any) -> bool:  # noqa: ANN401 (data)
-    """Whether a NetworkPolicy is for every pod of its namespace."""
-    return not any(at(spec, f"podSelector.{by}") for by in ("matchLabels", "matchExpressions"))
+    """Whether a NetworkPolicy is for every pod of its namespace, or may well be."""
+    selectors = (at(spec, f"podSelector.{by}") for by in ("matchLabels", "matchExpressions"))
+    return all(may_be(each, None, {}, []) for each in selectors)
 
 
 def _paths(subject: Subject) -> Iterator[Trouble]:

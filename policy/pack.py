@@ -1,10 +1,9 @@
 """Every rule of the pack; all of them are mandatory."""
 
-from pulumi_policy import Policy
-
 from policy import callers, cluster, credentials, gcp, mesh, namespaces, network, pods, supply
+from policy.rules import Rule
 
-RULES: tuple[Policy, ...] = (
+RULES: tuple[Rule, ...] = (
     *gcp.RULES,
     *supply.RULES,
     *pods.RULES,

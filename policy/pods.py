@@ -152,9 +152,9 @@ def _budgets(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
     for workload in subjects:
         if workload.api == "apps" and workload.kind in _EVICTED:
             labels = at(workload.properties, "spec.template.metadata.labels")
-            if labels is not UNKNOWN and not any(
-                _covers(budget, workload, labels or {}) for budget in budgets
-            ):
+            if UNKNOWN in (workload.properties, labels):
+                continue
+            if not any(_covers(budget, workload, labels or {}) for budget in budgets):
                 mend = "add a PodDisruptionBudget whose selector matches them"
                 yield workload, Trouble("spec.template.metadata.labels", labels, mend)
 
@@ -175,12 +175,12 @@ def _blocks(budget: Subject) -> Iterator[Trouble]:
         yield Trouble("spec.maxUnavailable", maximum, mend)
 
 
-def _covers(budget: Subject, workload: Subject, labels: dict[str, str]) -> bool:
+def _covers(budget: Subject, workload: Subject, labels: dict[str, Any]) -> bool:
     """Whether a budget is for a workload's pods; one that isn't known yet may well be."""
     selector = at(budget.properties, "spec.selector")
-    return selector is UNKNOWN or (
-        budget.namespace == workload.namespace and selects(selector, labels)
-    )
+    namespace = at(workload.properties, "metadata.namespace")
+    together = namespace is UNKNOWN or budget.may_be_in(workload.namespace)
+    return selector is UNKNOWN or (together and selects(selector, labels))
 
 
 RULES = (

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from policy.rules import Subject
-from policy.values import UNKNOWN, at, entries, items
+from policy.values import UNKNOWN, at, entries, items, may_be
 
 _TEMPLATE = "spec.template.spec"
 _PATHS = {
@@ -34,22 +34,28 @@ def containers(path: str, spec: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN4
             yield f"{path}.{inner}", container
 
 
-def selects(selector: Any, labels: Mapping[str, str]) -> bool:  # noqa: ANN401 (data)
+def selects(selector: Any, labels: Any) -> bool:  # noqa: ANN401 (data)
     """Whether a label selector means pods with these labels: an empty one does, none doesn't.
+
+    What isn't known yet may well match.
 
     Source:
         https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.34/#labelselector-v1-meta
     """
     if selector is None:
         return False
+    if UNKNOWN in (selector, labels, *labels.values()):
+        return True
     wanted = entries(selector, "matchLabels")
-    return all(labels.get(key) == value for key, value in wanted.items()) and all(
+    return all(may_be(value, labels.get(key)) for key, value in wanted.items()) and all(
         _matches(expression, labels) for _, expression in items(selector, "matchExpressions")
     )
 
 
 def _matches(expression: Any, labels: Mapping[str, str]) -> bool:  # noqa: ANN401 (data)
     key, values = at(expression, "key"), [value for _, value in items(expression, "values")]
+    if UNKNOWN in (key, at(expression, "values")):
+        return True
     match at(expression, "operator"):
         case "In":
             return labels.get(key) in values

@@ -1,12 +1,18 @@
-"""A rule: a check that looks at one resource or at the whole stack, and what it says of trouble."""
+"""A rule: a check that looks at one resource or at the whole stack, and what it says of trouble.
+
+What isn't known yet is treated alike by every rule: it is no trouble, and it counts as what is
+asked for. A rule judges inputs, which a preview knows but for what the update will tell; the update
+asks again, with every value known.
+"""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from pulumi_policy import (
+    Policy,
     PolicyResource,
     ReportViolation,
     ResourceValidationArgs,
@@ -30,8 +36,8 @@ class Subject:
         type: Its type token, such as `kubernetes:apps/v1:Deployment`.
         urn: Its URN.
         logical_name: Its name in the program.
-        given: Inputs where one resource is judged, outputs where a whole stack is, as the engine
-            hands them over.
+        given: Its inputs as the engine hands them over; the outputs of a resource that is only
+            read, which has no inputs.
     """
 
     type: str
@@ -41,8 +47,8 @@ class Subject:
 
     @cached_property
     def properties(self) -> Any:  # noqa: ANN401 (data)
-        """What is given as plain data; most rules look at the type and need none of it."""
-        return plain(self.given)
+        """What is given as plain data; where nothing is, as of what can't be read yet, unknown."""
+        return plain(self.given) if self.given else UNKNOWN
 
     @property
     def kind(self) -> str:
@@ -74,9 +80,13 @@ class Subject:
 
     @property
     def namespace(self) -> str:
-        """Its namespace; empty for none."""
+        """Its namespace; empty for none, or where it isn't known yet."""
         namespace = at(self.properties, "metadata.namespace")
         return namespace if isinstance(namespace, str) else ""
+
+    def may_be_in(self, namespace: str) -> bool:
+        """Whether a namespace is its own; one that isn't known yet may be any."""
+        return at(self.properties, "metadata.namespace") is UNKNOWN or self.namespace == namespace
 
     def __str__(self) -> str:
         return f"{self.kind} {f'{self.namespace}/' if self.namespace else ''}{self.name}"
@@ -104,37 +114,85 @@ ResourceCheck = Callable[[Subject], Iterable[Trouble]]
 StackCheck = Callable[[Sequence[Subject]], Iterable[tuple[Subject, Trouble]]]
 
 
-def resource_rule(name: str, description: str, check: ResourceCheck) -> ResourceValidationPolicy:
-    """A rule for each resource by itself, judged by its inputs before it is created or changed.
+@dataclass(frozen=True)
+class Rule:
+    """What no stack may declare.
 
-    What a patch leaves out is no trouble: the object that it is for may hold it already.
+    Attributes:
+        name: Such as `pods-restricted`.
+        description: What it holds to, as a sentence.
+        check: What finds trouble.
+        of_stack: Whether the check is for resources together.
     """
 
+    name: str
+    description: str
+    check: ResourceCheck | StackCheck
+    of_stack: bool = False
+
+    def judge(self, subjects: Sequence[Subject]) -> Iterator[tuple[str, str]]:
+        """What the rule says of resources: a URN and a message each.
+
+        What a patch leaves out is no trouble: the object that it is for may hold it already. A rule
+        of the stack doesn't see patches: a part of an object neither keeps nor breaks what it asks
+        of the whole.
+        """
+        if self.of_stack:
+            check = cast("StackCheck", self.check)
+            for subject, trouble in check([each for each in subjects if not each.is_patch]):
+                yield subject.urn, _message(subject, trouble)
+            return
+        for subject in subjects:
+            for trouble in cast("ResourceCheck", self.check)(subject):
+                if trouble.value is not None or trouble.whole or not subject.is_patch:
+                    yield subject.urn, _message(subject, trouble)
+
+
+def resource_rule(name: str, description: str, check: ResourceCheck) -> Rule:
+    """A rule for each resource by itself."""
+    return Rule(name, description, check)
+
+
+def stack_rule(name: str, description: str, check: StackCheck) -> Rule:
+    """A rule for resources together."""
+    return Rule(name, description, check, of_stack=True)
+
+
+def policies(rules: Iterable[Rule]) -> list[Policy]:
+    """Rules as the engine asks them in one preview or update.
+
+    The engine gives a rule of the stack outputs alone, and in a preview those of a provider that
+    isn't configured yet are empty. So what each resource was judged by is kept for them; what the
+    program only reads was judged by nothing, and its outputs tell.
+
+    Source:
+        AnalyzeResources in
+        https://github.com/pulumi/pulumi/blob/master/pkg/resource/deploy/step_generator.go
+    """
+    seen: dict[str, Subject] = {}
+    return [(_of_stack if rule.of_stack else _of_resource)(rule, seen) for rule in rules]
+
+
+def _of_resource(rule: Rule, seen: dict[str, Subject]) -> ResourceValidationPolicy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         subject = Subject(args.resource_type, args.urn, args.name, args.props)
-        for trouble in check(subject):
-            if trouble.value is not None or trouble.whole or not subject.is_patch:
-                report(_message(subject, trouble), None)
+        seen[subject.urn] = subject
+        for _, message in rule.judge([subject]):
+            report(message, None)
 
-    return ResourceValidationPolicy(name=name, description=description, validate=validate)
+    return ResourceValidationPolicy(rule.name, rule.description, validate)
 
 
-def stack_rule(name: str, description: str, check: StackCheck) -> StackValidationPolicy:
-    """A rule for resources together, judged by their outputs once all of them are known.
-
-    It doesn't see patches: a part of an object neither keeps nor breaks what it asks of the whole.
-    """
+def _of_stack(rule: Rule, seen: dict[str, Subject]) -> StackValidationPolicy:
+    def subject_of(resource: PolicyResource) -> Subject:
+        read = Subject(resource.resource_type, resource.urn, resource.name, resource.props)
+        return seen.get(resource.urn, read)
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        subjects = map(_subject, args.resources)
-        for subject, trouble in check([each for each in subjects if not each.is_patch]):
-            report(_message(subject, trouble), subject.urn)
+        for urn, message in rule.judge([*map(subject_of, args.resources)]):
+            report(message, urn)
 
-    return StackValidationPolicy(name=name, description=description, validate=validate)
-
-
-def _subject(resource: PolicyResource) -> Subject:
-    return Subject(resource.resource_type, resource.urn, resource.name, resource.props)
+    return StackValidationPolicy(rule.name, rule.description, validate)
 
 
 def _message(subject: Subject, trouble: Trouble) -> str:

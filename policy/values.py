@@ -52,6 +52,11 @@ def at(data: Any, path: str) -> Any:  # noqa: ANN401 (data)
     return data
 
 
+def may_be(value: Any, *wanted: Any) -> bool:  # noqa: ANN401 (data)
+    """Whether a value is one of some, or isn't known yet."""
+    return value is UNKNOWN or value in wanted
+
+
 def items(data: Any, path: str) -> list[tuple[str, Any]]:  # noqa: ANN401 (data)
     """A list's known members, each with its own path, such as `spec.containers[0]`."""
     found = at(data, path)

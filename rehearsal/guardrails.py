@@ -1,31 +1,17 @@
 """Holds a declaration against the guard-rails of `policy/`: the engine's part in process.
 
-The rules are the very ones that `pulumi preview --policy-pack policy` runs. Each resource is judged
-by its inputs, the stack by its resources' outputs, as the engine does it.
-
-Source:
-    AnalyzeStack in
-    https://github.com/pulumi/pulumi/blob/master/pkg/resource/deploy/step_generator.go
+The rules are the very ones that `pulumi preview --policy-pack policy` runs, and they are given the
+same: inputs, and the outputs of what the program only reads.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from pulumi_policy import (
-    Policy,
-    PolicyCustomTimeouts,
-    PolicyResource,
-    PolicyResourceOptions,
-    ReportViolation,
-    ResourceValidationArgs,
-    ResourceValidationPolicy,
-    StackValidationArgs,
-    StackValidationPolicy,
-)
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
 from policy.pack import RULES
+from policy.rules import Rule, Subject
 from rehearsal.program import UNKNOWN, Declaration, Resource
 
 
@@ -47,7 +33,7 @@ class Violation:
         return f"{self.rule}: {self.message}"
 
 
-def violations(declaration: Declaration, rules: Sequence[Policy] = RULES) -> tuple[Violation, ...]:
+def violations(declaration: Declaration, rules: Sequence[Rule] = RULES) -> tuple[Violation, ...]:
     """All that the rules have to say of a declaration; a message tells no secret of it."""
     found = _judged(declaration.resources, rules)
     if not found or not any(_has_secrets(each) for each in declaration.resources):
@@ -58,18 +44,14 @@ def violations(declaration: Declaration, rules: Sequence[Policy] = RULES) -> tup
     return tuple(each if each in told else _untold(each, meant[each.rule]) for each in found)
 
 
-def _judged(resources: Sequence[Resource], rules: Sequence[Policy]) -> tuple[Violation, ...]:
-    found: list[Violation] = []
-    each = [_alone(resource) for resource in resources if not resource.read_id]
-    whole = [_in_stack(resource) for resource in resources]
-    for rule in rules:
-        if isinstance(rule, ResourceValidationPolicy):
-            for alone in each:
-                rule.validate(alone, _reporter(rule, found, alone.urn))  # pyright: ignore[reportUnknownMemberType]
-        elif isinstance(rule, StackValidationPolicy):
-            together = StackValidationArgs(whole)
-            rule.validate(together, _reporter(rule, found))  # pyright: ignore[reportUnknownMemberType]
-    return tuple(found)
+def _judged(resources: Sequence[Resource], rules: Sequence[Rule]) -> tuple[Violation, ...]:
+    each = [_subject(resource) for resource in resources if not resource.read_id]
+    whole = [*each, *(_subject(resource) for resource in resources if resource.read_id)]
+    return tuple(
+        Violation(rule.name, urn, message)
+        for rule in rules
+        for urn, message in rule.judge(whole if rule.of_stack else each)
+    )
 
 
 def _has_secrets(resource: Resource) -> bool:
@@ -104,48 +86,9 @@ def _untold(violation: Violation, meant: str) -> Violation:
     return replace(violation, message=f"{kind} {name}: a [secret] of it breaks the rule: {meant}")
 
 
-def _reporter(rule: Policy, found: list[Violation], judged: str = "") -> ReportViolation:
-    def report(message: str, urn: str | None = None) -> None:
-        found.append(Violation(rule.name, urn or judged, message))
-
-    return report
-
-
-def _alone(resource: Resource) -> ResourceValidationArgs:
-    return ResourceValidationArgs(
-        resource.type,
-        _engine_properties(resource.inputs),
-        resource.urn,
-        resource.name,
-        _options(resource),
-        None,
-    )
-
-
-def _in_stack(resource: Resource) -> PolicyResource:
-    return PolicyResource(
-        resource.type,
-        _engine_properties(resource.outputs),
-        resource.urn,
-        resource.name,
-        _options(resource),
-        None,
-        None,
-        [],
-        {},
-    )
-
-
-def _options(resource: Resource) -> PolicyResourceOptions:
-    return PolicyResourceOptions(
-        resource.protect,
-        list(resource.ignore_changes),
-        resource.delete_before_replace,
-        [],
-        PolicyCustomTimeouts(0, 0, 0),
-        list(resource.additional_secret_outputs),
-        resource.parent or None,
-    )
+def _subject(resource: Resource) -> Subject:
+    given = resource.outputs if resource.read_id else resource.inputs
+    return Subject(resource.type, resource.urn, resource.name, _engine_properties(given))
 
 
 def _engine_properties(properties: Mapping[str, Any]) -> Mapping[str, Any]:
