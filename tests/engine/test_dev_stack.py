@@ -1,12 +1,9 @@
 """The `dev` stack through the real engine, with stand-in clouds: installed, changed, deleted."""
 
-import pytest
-
 from tests.engine.checkout import Checkout, Clouds
 from tests.engine.conftest import Installed
 
 
-@pytest.mark.xfail(reason="rules take what isn't known for what isn't set")
 def test_a_preview_of_an_empty_stack_passes_the_guard_rails(
     empty: Checkout, standins: Clouds
 ) -> None:

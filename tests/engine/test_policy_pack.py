@@ -21,7 +21,7 @@ def created(tmp_path: Path, program: str) -> automation.Stack:
     plugin.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / "echo.py"} "$@"\n')
     plugin.chmod(0o755)
     path = f"{plugin.parent}{os.pathsep}{os.environ['PATH']}"
-    stack.workspace.env_vars["PATH"] = path
+    stack.workspace.env_vars = {**stack.workspace.env_vars, "PATH": path}
     return stack
 
 
