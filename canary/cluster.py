@@ -9,14 +9,17 @@ from typing import Any, TypeVar
 
 from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType
+from pydantic import ValidationError
 
 from canary.engine import Detached, is_left_behind, reason_of
 from canary.figures import Figures, Observation, put_down
+from canary.plain import plain
 from canary.prometheus import Prometheus
 from canary.target import Release, TargetError
 from settings import CANARY_SERVICE
 
 _ROUTE = ("VirtualService", f"{CANARY_SERVICE}-route")
+_UNKNOWN_ROUTE = f"the route {_ROUTE[1]} in the state is not the program's"
 _LOCK_SECONDS = 60.0
 _LOCK_POLL_SECONDS = 0.5
 _UNCHANGED = (OpType.SAME, OpType.READ, OpType.REFRESH)
@@ -31,7 +34,17 @@ class _Step:
 
     op: str
     type: str
-    name: str
+    urn: str
+
+    @property
+    def name(self) -> str:
+        """What the program calls it."""
+        return self.urn.rpartition("::")[2]
+
+    def belongs_to(self, version: str) -> bool:
+        """Whether it is of a version's workload: its pods, autoscaler, budget, image, ..."""
+        workload = f"{CANARY_SERVICE}-{version}"
+        return self.name == workload or self.name.startswith(f"{workload}-")
 
     def __str__(self) -> str:
         return f"{self.type.rpartition(':')[2]} {self.name}"
@@ -64,7 +77,9 @@ class ClusterTarget:
 
     A change of the weight is an update with the route as its only target: the engine neither
     compares nor waits for anything else, so that a step takes as long as one resource, a rollback
-    is held up by nothing, and a change that lies ready in the program can't slip in.
+    is held up by nothing, and a change that lies ready in the program can't slip in. A step creates
+    nothing, so that no resource comes about that the guard-rails of `make up` didn't see; going
+    back brings nothing back but the stable version.
 
     Args:
         stack: selected already.
@@ -95,23 +110,26 @@ class ClusterTarget:
             raise TargetError(f"the program has changes that aren't applied: {_names(others)}")
 
     async def apply(self, release: Release) -> None:
-        """Set the config and update the route; a version that doesn't run is started before.
+        """Set the config and update the route.
 
-        Going back starts no canary: one that doesn't run is taken out of the config and the route,
-        since the engine updates no route alone that comes after a workload which isn't there.
+        A weight needs both versions to run: where one doesn't, it is refused. Going back takes a
+        canary that doesn't run out of the config and the route, since the engine updates no route
+        alone that comes after a workload which isn't there; a stable version that doesn't run, as
+        after half a promotion, is started before, from its own resources alone.
         """
 
         def change() -> None:
             state = self._state()
             route = state.route()["urn"]
+            wanted = release
             if release.weight or release.mirror:
                 self._refuse_foreign(_release(state.route()), release)
-            wanted = release
-            if not (release.weight or release.mirror or state.runs(release.canary)):
+                self._refuse_missing(state, release)
+            elif not state.runs(release.canary):
                 wanted = Release(release.stable, "")
-            complete = all(map(state.runs, filter(None, (wanted.stable, wanted.canary))))
             self._configure(wanted)
-            self._stack.up(target=[route] if complete else None, color="never")
+            missing = [] if state.runs(wanted.stable) else self._resources_of(wanted.stable)
+            self._stack.up(target=[route, *missing], color="never")
             self._last = wanted
 
         await self._run(change)
@@ -127,7 +145,7 @@ class ClusterTarget:
         def change() -> None:
             live = _release(self._state().route())
             self._refuse_foreign(live, promoted)
-            old = f"{CANARY_SERVICE}-{release.stable}"
+            old = release.stable
             try:
                 self._configure(promoted)
                 others = [each for each in self._pending() if not _belongs_to_promotion(each, old)]
@@ -163,7 +181,10 @@ class ClusterTarget:
             figures(release.canary),
             self._prometheus.lost(CANARY_SERVICE, namespace, seconds),
         )
-        stable, canary = put_down(stable, canary, lost, release.weight)
+        try:
+            stable, canary = put_down(stable, canary, lost, release.weight)
+        except ValidationError as error:
+            raise TargetError("the figures of the metrics source add up to no number") from error
         return Observation(seconds=seconds, stable=stable, canary=canary)
 
     async def close(self) -> None:
@@ -179,6 +200,19 @@ class ClusterTarget:
             raise TargetError(
                 f"somebody else changed the weight: it is {live} now, not {self._last}"
             )
+
+    def _refuse_missing(self, state: "_State", wanted: Release) -> None:
+        """Give no weight to a version that isn't there: to create it is for an up to do."""
+        for version in (wanted.stable, wanted.canary):
+            if not state.runs(version):
+                raise TargetError(
+                    f"stack {self._stack.name}: {CANARY_SERVICE} {version} has no Deployment in "
+                    "its state: run make up first"
+                )
+
+    def _resources_of(self, version: str) -> list[str]:
+        """The URNs of what an update would create for a version."""
+        return [step.urn for step in self._pending() if step.belongs_to(version)]
 
     async def _namespace(self) -> str:
         if not self._known_namespace:
@@ -211,7 +245,7 @@ class ClusterTarget:
             if event.resource_pre_event:
                 step = event.resource_pre_event.metadata
                 if step.op not in _UNCHANGED:
-                    steps.append(_Step(step.op.value, step.type, step.urn.rpartition("::")[2]))
+                    steps.append(_Step(step.op.value, step.type, step.urn))
 
         self._stack.preview(on_event=take, color="never")
         return steps
@@ -261,25 +295,36 @@ class ClusterTarget:
 
 
 def _release(route: Mapping[str, Any]) -> Release:
-    """What a route says; the canary is the version that the testers get."""
-    rules = {rule["name"]: rule for rule in route["inputs"]["spec"]["http"]}
-    weighted = rules["weighted"]
-    weights = {each["destination"]["subset"]: int(each["weight"]) for each in weighted["route"]}
-    testers = rules.get("testers")
-    canary = testers["route"][0]["destination"]["subset"] if testers else ""
-    stable = next(version for version in weights if version != canary)
-    mirrored = int(weighted.get("mirrorPercentage", {}).get("value", 0))
+    """What a route says; the canary is the version that the testers get.
+
+    Raises:
+        TargetError: it isn't as this program declares it.
+    """
+    try:
+        rules = {rule["name"]: rule for rule in route["inputs"]["spec"]["http"]}
+        weighted = rules["weighted"]
+        weights = {
+            plain(each["destination"]["subset"]): int(each["weight"]) for each in weighted["route"]
+        }
+        testers = rules.get("testers")
+        canary = plain(testers["route"][0]["destination"]["subset"]) if testers else ""
+        [stable] = [version for version in weights if version != canary]
+        mirrored = int(weighted.get("mirrorPercentage", {}).get("value", 0))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise TargetError(f"{_UNKNOWN_ROUTE}: it has no two versions with weights") from error
     return Release(stable, canary, weights.get(canary, 0), mirrored)
 
 
 def _namespace(route: Mapping[str, Any]) -> str:
-    return route["inputs"]["metadata"]["namespace"]
+    try:
+        return route["inputs"]["metadata"]["namespace"]
+    except (LookupError, TypeError) as error:
+        raise TargetError(f"{_UNKNOWN_ROUTE}: it has no namespace") from error
 
 
 def _belongs_to_promotion(step: _Step, old: str) -> bool:
     moves_route = (step.type.rpartition(":")[2], step.name) == _ROUTE and step.op == "update"
-    removes_old = step.op == "delete" and (step.name == old or step.name.startswith(f"{old}-"))
-    return moves_route or removes_old
+    return moves_route or (step.op == "delete" and step.belongs_to(old))
 
 
 def _names(steps: Iterable[_Step]) -> str:

@@ -90,16 +90,19 @@ class Detached(PulumiCommand):
             TemporaryFile("w+", encoding="utf-8", errors="replace") as out,
             TemporaryFile("w+", encoding="utf-8", errors="replace") as err,
         ):
-            process = subprocess.Popen(
-                [self.command, "--non-interactive", *args],
-                cwd=cwd,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                text=True,
-                start_new_session=True,
-            )
+            try:
+                process = subprocess.Popen(
+                    [self.command, "--non-interactive", *args],
+                    cwd=cwd,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    text=True,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise TargetError(f"{self.command}: {error.strerror}") from error
             self._running = process
             if self.interrupted:
                 self._end(process)
@@ -130,10 +133,10 @@ class Detached(PulumiCommand):
                 self.killed = False
 
     def _limit(self, args: Sequence[str]) -> float:
-        """Seconds: what has a target is the route alone, which nothing is waited for."""
+        """Seconds: what has one target is the route alone, which nothing is waited for."""
         if args[0] not in _CHANGES:
             return self.read_seconds
-        routed = any(each.startswith("--target") for each in args)
+        routed = sum(each.startswith("--target") for each in args) == 1
         return self.route_seconds if routed else self.seconds
 
 

@@ -1,12 +1,14 @@
 """A stack in the engine's hands: other updates, what a killed one left, and lost requests."""
 
 import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from pulumi import automation
 from pulumi.automation import CommandResult, PulumiCommand
+from pulumi.automation.events import OpType
 
 from canary.cluster import ClusterTarget
 from canary.engine import Detached
@@ -49,6 +51,7 @@ class Stack:
         self.breaks_preview = False
         self.versions = ["v1", "v2"]
         self.targets: list[object] = []
+        self.creates: list[str] = []
 
     def export_stack(self) -> SimpleNamespace:
         runs = [
@@ -68,9 +71,12 @@ class Stack:
             raise automation.ConcurrentUpdateError(CommandResult("", LOCKED, 255))
         self.live = self.configured
 
-    def preview(self, **_: object) -> None:
+    def preview(self, on_event: Callable[[Any], None], **_: object) -> None:
         if self.breaks_preview:
             raise automation.CommandError(CommandResult("", "error: no program", 255))
+        for urn in self.creates:
+            step = SimpleNamespace(op=OpType.CREATE, type="x", urn=urn)
+            on_event(SimpleNamespace(resource_pre_event=SimpleNamespace(metadata=step)))
 
     def cancel(self) -> None:
         self.calls.append("cancel")
@@ -161,22 +167,68 @@ def test_a_new_change_is_not_held_back_by_the_interrupt_of_an_earlier_one() -> N
     assert (stack.live, stack.command.interrupted) == (10, False)
 
 
+ROUTE = route(0)["urn"]
+OWN = ["urn::petdetailsservice-v1", "urn::petdetailsservice-v1-deployment"]
+OTHERS = ["urn::petdetailsservice-v10-deployment", "urn::petservice-v1-deployment"]
+
+
 @pytest.mark.parametrize(
-    ("versions", "weight", "is_route_alone"),
+    ("versions", "weight", "targets"),
     [
-        pytest.param(["v1", "v2"], 10, True, id="both run"),
-        pytest.param(["v1"], 0, True, id="going back starts no canary"),
-        pytest.param(["v1"], 10, False, id="a canary is started before it gets anything"),
-        pytest.param(["v2"], 0, False, id="the stable version is started before it gets all"),
+        pytest.param(["v1", "v2"], 10, [ROUTE], id="both run"),
+        pytest.param(["v1"], 0, [ROUTE], id="going back starts no canary"),
+        pytest.param(
+            ["v2"], 0, [ROUTE, *OWN], id="the stable version is started, and nothing else"
+        ),
     ],
 )
-def test_only_a_version_that_is_to_get_requests_is_started(
-    versions: list[str], weight: int, *, is_route_alone: bool
+def test_a_step_is_the_route_and_at_most_the_stable_version_that_it_goes_back_to(
+    versions: list[str], weight: int, targets: list[str]
 ) -> None:
     stack = Stack()
-    stack.versions = versions
+    stack.versions, stack.creates = versions, [*OWN, *OTHERS]
     asyncio.run(target_of(stack).apply(Release("v1", "v2", weight)))
-    assert stack.targets == [[route(0)["urn"]] if is_route_alone else None]
+    assert stack.targets == [targets]
+
+
+@pytest.mark.parametrize("missing", ["v1", "v2"])
+@pytest.mark.parametrize("wanted", [Release("v1", "v2", 10), Release("v1", "v2", 0, 20)])
+def test_a_version_that_is_not_in_the_state_gets_no_request(missing: str, wanted: Release) -> None:
+    stack = Stack()
+    stack.versions.remove(missing)
+    with pytest.raises(TargetError) as refused:
+        asyncio.run(target_of(stack).apply(wanted))
+    version = f"petdetailsservice {missing}"
+    assert str(refused.value) == (
+        f"stack local: {version} has no Deployment in its state: run make up first"
+    )
+    assert (stack.targets, stack.calls) == ([], [])
+
+
+@pytest.mark.parametrize("http", [[], [{"name": "weighted", "route": []}], [{"name": "x"}], "no"])
+def test_a_route_that_the_program_did_not_declare_is_an_error_in_one_line(http: object) -> None:
+    foreign = route(0)
+    foreign["inputs"]["spec"]["http"] = http
+
+    class Foreign(Stack):
+        def export_stack(self) -> SimpleNamespace:
+            return SimpleNamespace(deployment={"resources": [foreign]})
+
+    with pytest.raises(TargetError, match="in the state is not the program's: it has no two"):
+        asyncio.run(target_of(Foreign()).release())
+
+
+def test_what_the_state_says_of_a_version_steers_no_terminal() -> None:
+    painted = route(0)
+    painted["inputs"]["spec"]["http"][0]["route"][0]["destination"]["subset"] = "v2\x1b[2J\n"
+
+    class Painted(Stack):
+        def export_stack(self) -> SimpleNamespace:
+            return SimpleNamespace(deployment={"resources": [painted]})
+
+    with pytest.raises(TargetError) as refused:
+        asyncio.run(target_of(Painted()).release())
+    assert str(refused.value).isprintable()
 
 
 def test_a_promotion_whose_preview_fails_leaves_the_config_as_it_was() -> None:

@@ -133,6 +133,43 @@ def test_going_back_takes_a_canary_out_of_the_route_that_does_not_run_any_more(
     asyncio.run(run())
 
 
+def test_a_step_creates_no_version_that_is_missing_from_the_state(project: Path) -> None:
+    async def run() -> None:
+        target = target_of(project)
+        forget(project, "petdetailsservice-v2-deployment")
+        with pytest.raises(TargetError, match="petdetailsservice v2 has no Deployment in its"):
+            await target.apply(Release("v1", "v2", 25))
+        assert await target.release() == Release("v1", "v2")
+        assert config_of(project)["petmesh:canaryWeight"] in ("0", 0)
+
+    asyncio.run(run())
+
+
+def test_going_back_from_a_promotion_starts_the_stable_version_and_changes_nothing_else(
+    project: Path,
+) -> None:
+    async def run() -> None:
+        target = target_of(project)
+        await target.promote(Release("v1", "v2"))
+        stack = open_stack("local", str(project))
+        stack.set_config("extra", automation.ConfigValue("changed"))
+        await target.apply(Release("v1", "v2"))
+        assert await target.release() == Release("v1", "v2")
+        deployment = stack.export_stack().deployment
+        assert deployment
+        extras = {
+            each["urn"].rpartition("::")[2]: each["inputs"]["data"]["extra"]
+            for each in deployment["resources"]
+            if each["type"].endswith(":ConfigMap")
+        }
+        assert extras == {
+            "petdetailsservice-v1-deployment": "changed",
+            "petdetailsservice-v2-deployment": "",
+        }
+
+    asyncio.run(run())
+
+
 def forget(project: Path, name: str) -> None:
     """Take a resource out of the state, as a refresh does after somebody deleted it."""
     stack = open_stack("local", str(project))
