@@ -20,7 +20,7 @@ SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo faults test unit fuzz lint format types bench preview policy pr-report up destroy ramp promote rollback
-.PHONY: ramp-status ramp-demo bench-rollback bench-ramps install-cli env charts e2e lock audit
+.PHONY: ramp-status approve pause resume ramp-report ramp-demo bench-rollback bench-ramps install-cli env charts e2e lock audit
 .PHONY: base-image sbom clean
 
 help: ## list the targets
@@ -91,6 +91,18 @@ rollback: $(INSTALLED) ## set the canary's weight to 0
 
 ramp-status: $(INSTALLED) ## who gets which requests, how both versions do, where a ramp stands
 	@$(BIN)/python -m canary status --stack $(STACK) $(ARGS)
+
+approve: $(INSTALLED) ## open the gate that a ramp waits at
+	@$(BIN)/python -m canary approve --stack $(STACK) $(ARGS)
+
+pause: $(INSTALLED) ## keep the weight of the ramp that runs where it is, still watched
+	@$(BIN)/python -m canary pause --stack $(STACK) $(ARGS)
+
+resume: $(INSTALLED) ## let a paused ramp go on; one that was left goes on with make ramp ARGS=--resume
+	@$(BIN)/python -m canary resume --stack $(STACK) $(ARGS)
+
+ramp-report: $(INSTALLED) ## write the HTML report of a stack's latest ramp
+	@$(BIN)/python -m canary report --stack $(STACK) $(ARGS)
 
 ramp-demo: setup ## ramp a good, a failing and a slow version on this machine, under constant load
 	@$(BIN)/python -m canary.demo --stack $(STACK)

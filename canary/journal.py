@@ -23,7 +23,7 @@ from canary.target import Release
 
 # The name that `Journal.create` gives.
 _NAME = re.compile(r"[0-9]{8}-[0-9]{6}\.[0-9]{3}-.+\.jsonl")
-_LONGEST_OPENING = 2**20
+_LONGEST_OPENING = 2**16
 
 
 def _moment(text: str) -> str:

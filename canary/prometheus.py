@@ -93,12 +93,12 @@ def read_queries(path: Path) -> Queries:
         raise UsageError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: it is no UTF-8") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: it is no YAML") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise UsageError(f"{path}: {where or 'queries'}: {first['msg']}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: it is no YAML") from error
 
 
 class Prometheus:

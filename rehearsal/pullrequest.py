@@ -133,7 +133,10 @@ def _changes(base: Base, declaration: Declaration) -> tuple[Difference, ...]:
 
 async def _rehearse(stack: str, overrides: Mapping[str, str], requests: int) -> Split:
     """The canary's share of a stack as it is configured, measured through real Envoy."""
-    runtime = Runtime(new_folder())
+    try:
+        runtime = Runtime(new_folder())
+    except ProcessError as error:
+        return Split(problems=(f"rehearsal: {error}",))
     try:
         session = Session(runtime, stack, overrides)
         await session.start()

@@ -263,3 +263,17 @@ def test_a_build_folder_that_cannot_be_made_is_one_line(
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"canary: {tmp_path / 'build'}")
     assert line.endswith("Not a directory")
+
+
+def test_a_state_that_cannot_be_kept_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".state").touch()
+    monkeypatch.setattr("cli.pulumi_cli.STATE", tmp_path / ".state")
+    for name in ("PULUMI_BACKEND_URL", "PULUMI_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path))
+    for command in ("status", "rollback", "ramp"):
+        assert main([command]) == 1
+        [line] = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"canary: {tmp_path / '.state'}: the state can't be kept in it: ")

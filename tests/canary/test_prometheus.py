@@ -127,6 +127,8 @@ def test_queries_can_be_replaced_and_wrong_ones_are_named(tmp_path: Path) -> Non
         ("overflowed: x[$version]", "overflowed: may hold no "),
         ("speed: x", "speed: Extra inputs are not permitted"),
         ("[", "it is no YAML"),
+        ("[" * 9999, "it is no YAML"),
+        ("requests: 2026-13-45", "it is no YAML"),
     ):
         file.write_text(text)
         with pytest.raises(TargetError, match=reason):

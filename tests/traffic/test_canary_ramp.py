@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from canary.__main__ import main
 from canary.bench.ramps import WORKLOAD, load_totals, new_ramp, session_of, until_passed
 from canary.conditions import Conditions
 from canary.events import Judged
@@ -49,6 +50,16 @@ async def ramped(
 def test_a_good_canary_is_promoted_and_no_request_fails(tmp_path: Path) -> None:
     state, live, failed = asyncio.run(ramped(tmp_path, {}))
     assert (state.phase, live, failed) == (Phase.PROMOTED, Release("v2", ""), 0)
+
+
+def test_a_good_canary_is_promoted_by_a_switch_at_once(tmp_path: Path) -> None:
+    told = ["--hold", "3s", "--interval", "1s", "--window", "30s", "--latency-margin-ms", "100"]
+    command = ["ramp", "--target", "rehearsal", "--blue-green", "--journal", str(tmp_path), *told]
+    assert main(command) == 0
+    record = latest(tmp_path)
+    assert record is not None
+    assert record.opening.before is not None
+    assert record.state.phase is Phase.PROMOTED
 
 
 def test_a_failing_canary_goes_back_though_retries_hide_its_errors_from_callers(

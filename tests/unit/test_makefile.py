@@ -41,7 +41,15 @@ def told_though_a_lock_changed(target: str) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.parametrize("target", ["rollback", "ramp-status"])
+@pytest.mark.parametrize("command", ["approve", "pause", "resume", "rollback", "promote"])
+def test_a_command_to_a_ramp_is_given_by_make(command: str) -> None:
+    make = ["make", "--dry-run", "--silent", command, "STACK=dev", "ARGS=--json"]
+    told = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    words = shlex.split(told.splitlines()[-1])
+    assert words[1:] == ["-m", "canary", command, "--stack", "dev", "--json"]
+
+
+@pytest.mark.parametrize("target", ["rollback", "ramp-status", "approve", "pause", "resume"])
 def test_who_goes_back_or_looks_waits_for_no_download(target: str) -> None:
     if not (ROOT / ".venv" / ".locked").exists():
         pytest.skip("nothing was set up by make")
