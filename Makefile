@@ -15,8 +15,8 @@ INSTALLED := $(if $(wildcard $(VENV)/.locked),,setup)
 QUOTE := '
 CONFIGS = $(foreach pair,$(CONFIG),--config '$(subst $(QUOTE),'\'',$(pair))')
 
-# A process a core, each with its share of the tests; past eight, more of them import longer than they test.
-SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist worksteal
+# A process a core, each with whole files of tests; past eight, more of them import longer than they test.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo faults test unit fuzz lint format types bench preview policy pr-report up destroy ramp promote rollback
@@ -42,7 +42,7 @@ faults: setup ## break the stack's services on this machine, row by row: STACK, 
 	@$(BIN)/python -m rehearsal faults --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN)) $(CONFIGS)
 
 test: setup ## every test but charts and e2e: unit, service, traffic through real Envoy
-	@$(BIN)/python -m pytest -m 'not charts and not cluster'
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --no-loadscope-reorder -m 'not charts and not cluster'
 
 unit: setup ## the unit tests alone: seconds
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit

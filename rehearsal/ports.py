@@ -22,7 +22,11 @@ def is_free(port: int) -> bool:
 
 
 class Ports:
-    """Hands out free ports, none twice.
+    """Hands out free ports, none twice, nor one that another rehearsal's has handed out.
+
+    A server that a port is for listens on it some time later. Until then, and as long as these
+    ports are held, the UDP port of the same number is bound, which no server here needs: it tells
+    whoever else looks for a port, and is free again however this process ends.
 
     They lie below the range from which the system takes the ports of outgoing connections, so that
     none of the many connections of a load can take one before its server has started.
@@ -36,6 +40,7 @@ class Ports:
             highest = 65000
         self._candidates = list(range(_LOWEST, highest))
         random.shuffle(self._candidates)
+        self._claims: list[socket.socket] = []
 
     def take(self) -> int:
         """A free port.
@@ -45,6 +50,16 @@ class Ports:
         """
         while self._candidates:
             port = self._candidates.pop()
-            if is_free(port):
+            if self._claimed(port) and is_free(port):
                 return port
         raise OSError("no free TCP port is left on this machine")
+
+    def _claimed(self, port: int) -> bool:
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            claim.bind((LOOPBACK, port))
+        except OSError:
+            claim.close()
+            return False
+        self._claims.append(claim)
+        return True

@@ -5,6 +5,7 @@ nothing is created, no CLI is needed, and of files the program writes its images
 """
 
 import asyncio
+import gc
 import runpy
 import sys
 import threading
@@ -169,7 +170,8 @@ def declare(
         await run_in_stack(lambda: _run_main(root))
 
     try:
-        _in_own_thread(run)
+        with _no_garbage_collection():
+            _in_own_thread(run)
     except SystemExit as ended:
         if ended.code and not engine.errors:
             raise ProgramError(f"the program ended with exit status {ended.code}") from None
@@ -210,6 +212,18 @@ def _no_stack_traces() -> Generator[None]:
             del sys.tracebacklimit
         else:
             sys.tracebacklimit = before
+
+
+@contextmanager
+def _no_garbage_collection() -> Generator[None]:
+    """Importing the SDK makes so many objects that to scan them takes a quarter of a first run."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _in_own_thread(run: Any) -> None:  # noqa: ANN401 (a coroutine function)

@@ -17,7 +17,7 @@ COMMIT = "c" * 40
 RUN = "https://github.com/owner/petmesh/actions/runs/99"
 # A stand-in for GitHub's CLI: answers from a file, writes down what it is asked. Without --paginate
 # it gives a list's first page alone, as GitHub does.
-GH = f"""#!{sys.executable}
+GH = f"""#!{sys.executable} -IS
 import json, os, sys
 folder = os.environ["FOLDER"]
 body = sys.stdin.read() if "--input" in sys.argv else ""

@@ -9,10 +9,12 @@ from rehearsal.basis import BaseError, base_of, changed_files, declaration_of
 from rehearsal.difference import compare, outputs
 from rehearsal.program import declare
 
+# Without the provider's SDK, which takes longer to import than all else here.
 MAIN = """
-import pulumi_kubernetes as k
+import pulumi
 from parts import WORD
-k.core.v1.ConfigMap("words", metadata={"name": "words"}, data={"word": WORD})
+words = {"kind": "ConfigMap", "metadata": {"name": "words"}, "data": {"word": WORD}}
+pulumi.CustomResource("kubernetes:core/v1:ConfigMap", "words", words)
 """
 
 
@@ -82,10 +84,10 @@ def test_a_changed_file_is_found_whatever_its_name(checkout: Path, name: str) ->
 
 
 def test_what_the_engine_is_asked_for_is_compared_too(checkout: Path) -> None:
-    kept = MAIN.replace("})", "}, opts=pulumi.ResourceOptions(protect=True))")
-    (checkout / "__main__.py").write_text(f"import pulumi{kept}pulumi.export('word', WORD)\n")
+    kept = MAIN.replace(", words)", ", words, pulumi.ResourceOptions(protect=True))")
+    (checkout / "__main__.py").write_text(f"{kept}pulumi.export('word', WORD)\n")
     git(checkout, "commit", "--all", "--message=protect")
-    (checkout / "__main__.py").write_text(f"{MAIN}\nimport pulumi\npulumi.export('word', 'x')\n")
+    (checkout / "__main__.py").write_text(f"{MAIN}pulumi.export('word', 'x')\n")
     here = declare("one", root=checkout)
     with base_of("HEAD", checkout) as base:
         there = declaration_of(base, "one")

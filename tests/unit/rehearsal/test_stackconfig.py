@@ -22,8 +22,8 @@ def test_a_file_without_config_is_a_stack_of_defaults(tmp_path: Path, content: b
     ("content", "reason"),
     [
         (b"config:\n  p:a: \xff\n", "not YAML: 'utf-8' codec can't decode"),
-        (b"config: {p:a: " + b"[" * 2000, "not YAML: "),
-        (b"config:\n  p:a: " + b"[" * 2000 + b"]" * 2000, "not YAML: nested too deeply"),
+        (b"config: {p:a: " + b"[" * 1000, "not YAML: "),
+        (b"config:\n  p:a: " + b"[" * 1000 + b"]" * 1000, "not YAML: nested too deeply"),
         (b"config:\n  p:a: &a [*a]\n", "not YAML: "),
         (b"config:\n  p:a: {[1]: 2}\n", "not YAML: "),
         (b"[]", "must be a map"),
