@@ -9,7 +9,7 @@ import pulumi_kubernetes as kubernetes
 USER = 65532
 PORT_NAME = "http"
 # After the pod is taken out of its Service, callers' proxies hear of it within seconds; until then
-# the container keeps serving. It has the rest to finish what it began: at most 27 s by default.
+# the container keeps serving. It has the rest to finish what it began: at most 30 s by default.
 SETTLE_SECONDS = 5
 GRACE_SECONDS = 45
 
@@ -29,7 +29,6 @@ class WorkloadArgs:
         needs: What has to be there before a pod is created, or it would run without its
             sidecar or its policies.
         environment: Environment variables besides PORT and SERVICE_VERSION.
-        annotations: The pods' annotations.
     """
 
     service: str
@@ -41,7 +40,6 @@ class WorkloadArgs:
     max_replicas: int
     needs: Sequence[pulumi.Resource]
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
-    annotations: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Workload(pulumi.ComponentResource):
@@ -68,10 +66,7 @@ class Workload(pulumi.ComponentResource):
                 # No replicas here: the autoscaler owns them.
                 "selector": {"match_labels": labels},
                 "strategy": {"rolling_update": {"max_surge": 1, "max_unavailable": 0}},
-                "template": {
-                    "metadata": {"labels": labels, "annotations": args.annotations},
-                    "spec": _pod(args, labels),
-                },
+                "template": {"metadata": {"labels": labels}, "spec": _pod(args, labels)},
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
         )

@@ -3,8 +3,8 @@
 import math
 import re
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
-from urllib.parse import urlsplit
+
+from yarl import URL
 
 _LABEL = r"[A-Za-z0-9_-]{1,63}"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
@@ -14,26 +14,6 @@ _TARGET = re.compile(r"[!-~]*")
 
 class SettingError(ValueError):
     """A variable that can't be used; the text names it, its value and what is allowed."""
-
-
-class Url(NamedTuple):
-    """An `http://` address.
-
-    Attributes:
-        host: name or address to connect to, an IPv6 address without its brackets.
-        port: 1 to 65535.
-        authority: host and port as a Host header gives them, the port left out where it is 80.
-        target: path and query, empty where the address has none.
-    """
-
-    host: str
-    port: int
-    authority: str
-    target: str
-
-    def __str__(self) -> str:
-        """Give the address without its query, which may hold a key."""
-        return f"http://{self.authority}{self.target.partition('?')[0]}"
 
 
 class Environment:
@@ -86,12 +66,12 @@ class Environment:
             return value
         raise SettingError(f"{name} = {value!r}: must be a name or an address to listen on")
 
-    def url(self, name: str, default: str) -> Url | None:
+    def url(self, name: str, default: str) -> URL | None:
         """Give an `http://` address, or None where the value is empty."""
         value = self._variables.get(name, default)
         return _url(name, value) if value else None
 
-    def required_url(self, name: str, default: str) -> Url:
+    def required_url(self, name: str, default: str) -> URL:
         """Give an `http://` address."""
         return _url(name, self._variables.get(name, default))
 
@@ -117,46 +97,43 @@ class Environment:
             self.choice(name, "http/protobuf", ("http/protobuf",))
         return True
 
-    def proxy_for(self, url: Url) -> Url | None:
+    def proxy_for(self, url: URL) -> URL | None:
         """Give the forward proxy that requests to `url` go through, by HTTP_PROXY and NO_PROXY.
 
         As curl and Python's urllib do, the lower-case names are taken first. NO_PROXY holds
         comma-separated host names, each with its subdomains and optionally a port, or `*`.
         """
-        name = "http_proxy" if "http_proxy" in self._variables else "HTTP_PROXY"
-        proxy = self.url(name, "")
+        proxy = self.url("http_proxy" if "http_proxy" in self._variables else "HTTP_PROXY", "")
         exceptions = self._variables.get("no_proxy", self._variables.get("NO_PROXY", ""))
         return None if proxy is None or _is_excepted(url, exceptions) else proxy
 
 
-def _url(name: str, value: str) -> Url:
+def _url(name: str, value: str) -> URL:
     wanted = f"{name} = {value!r}: must be an address like http://host:port/path"
     try:
-        parts = urlsplit(value)
-        host, port = parts.hostname or "", 80 if parts.port is None else parts.port
+        url = URL(value, encoded=True)
+        host, port = url.host or "", url.port or 0
     except ValueError:
         raise SettingError(wanted) from None
-    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    if parts.scheme == "https":
+    if url.scheme == "https":
         raise SettingError(f"{name} = {value!r}: must start with http://, the mesh adds the TLS")
-    if parts.username is not None or parts.password is not None or "#" in value:
+    if "@" in url.raw_authority or "#" in value:
         raise SettingError(wanted + ", without user, password or fragment")
     if (
-        parts.scheme != "http"
+        url.scheme != "http"
         or not _HOST.fullmatch(host)
         or not 1 <= port <= 65535  # noqa: PLR2004
         or not _TARGET.fullmatch(value)
     ):
         raise SettingError(wanted)
-    bracketed = f"[{host}]" if ":" in host else host
-    return Url(host, port, bracketed if port == 80 else f"{bracketed}:{port}", target)  # noqa: PLR2004
+    return url
 
 
-def _is_excepted(url: Url, exceptions: str) -> bool:
+def _is_excepted(url: URL, exceptions: str) -> bool:
     for entry in exceptions.lower().split(","):
         host, _, port = entry.strip().lstrip(".").partition(":")
         if host == "*":
             return True
-        if host and port in ("", str(url.port)) and f".{url.host.lower()}".endswith(f".{host}"):
+        if host and port in ("", str(url.port)) and f".{url.host}".lower().endswith(f".{host}"):
             return True
     return False

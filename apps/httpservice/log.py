@@ -1,33 +1,28 @@
-"""Structured logs: one JSON object a line on standard output."""
+"""Structured logs: one JSON object a line, whoever has something to say."""
 
+import logging
 import os
-import queue
+import sys
 import threading
 import time
+import traceback
 from typing import Any
 
 import orjson
-
-from httpservice.message import Request, Response
+from aiohttp.http_exceptions import HttpProcessingError
 
 LEVELS = ("debug", "info", "warning", "error", "off")
-_DEBUG, _INFO, _WARNING, _ERROR, _OFF = range(5)
-_MAX_WAITING_CHUNKS = 16
-_CHUNK_BYTES = 128 * 1024
-_MAX_PATH = 256
-_MAX_ID = 128
-_TRACEPARENT_FIELDS = 4
+_WRITE_SECONDS = 0.5
+_MAX_WAITING_BYTES = 2 * 2**20
 
 
 class Log:
     """Writes lines from a thread of its own, so that whoever reads them can't slow the service.
 
-    What the reader doesn't take is dropped once 16 chunks of about 128 KiB wait, and counted.
+    What the reader doesn't take is dropped once 2 MiB wait, and counted. Any thread may log.
 
     Args:
-        level: one of LEVELS; lines below it are left out. A request's level is `error` where its
-            status is 500 or higher, `warning` where it is 400 or higher, `debug` where it is a
-            health check, else `info`.
+        level: one of LEVELS; lines below it are left out.
         fields: members of every line.
         descriptor: the file descriptor to write to.
     """
@@ -36,89 +31,90 @@ class Log:
         self._level = LEVELS.index(level)
         self._fields = fields
         self._descriptor = descriptor
+        self._lock = threading.Lock()
         self._lines: list[bytes] = []
         self._size = 0
         self._dropped = 0
         self._second = -1
         self._date = ""
-        self._chunks: queue.Queue[bytes | None] = queue.Queue(_MAX_WAITING_CHUNKS)
+        self._closing = False
+        self._wake = threading.Event()
         self._writer = threading.Thread(target=self._write, name="log", daemon=True)
         self._writer.start()
 
     def event(self, level: str, message: str, **fields: object) -> None:
-        """Log something other than a request."""
-        number = LEVELS.index(level)
-        if number >= self._level:
-            self._append({**self._head(number), "message": message, **fields})
-
-    def request(self, request: Request, response: Response) -> None:
-        """Log a request that has just been answered."""
-        status = response.status
-        if status >= 400:  # noqa: PLR2004
-            level = _ERROR if status >= 500 else _WARNING  # noqa: PLR2004
-        else:
-            level = _DEBUG if response.is_health else _INFO
-        if level < self._level:
+        """Log a message of one of LEVELS, with further members of its line."""
+        if LEVELS.index(level) < self._level:
             return
-        line = self._head(level)
-        line["message"] = "request"
-        line["method"] = request.method.decode()
-        line["path"] = request.path[:_MAX_PATH].decode("latin-1")
-        line["status"] = status
-        line["duration_ms"] = round((time.perf_counter() - request.started) * 1e3, 3)
-        request_id = request.headers.get(b"x-request-id")
-        if request_id is not None:
-            line["request_id"] = request_id[:_MAX_ID].decode("latin-1")
-        trace = trace_id(request.headers)
-        if trace is not None:
-            line["trace_id"] = trace
-        if response.upstream_ms is not None:
-            line["upstream_ms"] = response.upstream_ms
-        self._append(line)
+        line = {"level": level, **self._fields, "message": message, **fields}
+        with self._lock:
+            if self._size > _MAX_WAITING_BYTES:
+                self._dropped += 1
+                return
+            encoded = self._encode(line)
+            self._lines.append(encoded)
+            self._size += len(encoded)
 
     def flush(self) -> None:
-        """Hand the lines so far to the writer; called several times a second."""
-        if not self._lines:
-            return
-        chunk = b"".join(self._lines)
-        try:
-            self._chunks.put_nowait(chunk)
-        except queue.Full:
-            self._dropped += len(self._lines)
-        self._lines.clear()
-        self._size = 0
+        """Have the lines so far written now; otherwise it is done twice a second."""
+        self._wake.set()
 
     def close(self, timeout: float) -> None:
         """Write what is left, waiting for the reader at most `timeout` seconds."""
-        self.flush()
-        try:
-            self._chunks.put(None, timeout=timeout)
-        except queue.Full:
-            return
+        self._closing = True
+        self._wake.set()
         self._writer.join(timeout)
 
-    def _head(self, level: int) -> dict[str, Any]:
+    def capture(self) -> None:
+        """Take what others say, too: libraries, warnings, exceptions that nobody catches."""
+        root = logging.getLogger()
+        root.addHandler(_ToLog(self))
+        root.setLevel(logging.WARNING)
+        logging.captureWarnings(capture=True)
+        threading.excepthook = lambda uncaught: self._uncaught(
+            uncaught.thread.name if uncaught.thread else "thread", uncaught.exc_value
+        )
+        sys.unraisablehook = lambda uncaught: self._uncaught(
+            uncaught.err_msg or "unraisable", uncaught.exc_value
+        )
+
+    def _uncaught(self, where: str, failure: BaseException | None) -> None:
+        self.event("error", f"uncaught exception: {where}", **described(failure))
+        self.flush()
+
+    def _encode(self, line: dict[str, Any]) -> bytes:
         now = time.time()
         second = int(now)
         if second != self._second:
             self._second = second
             self._date = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         moment = f"{self._date}.{int((now - second) * 1e3):03d}Z"
-        return {"time": moment, "level": LEVELS[level], **self._fields}
+        whole = {"time": moment, **line}
+        try:
+            return orjson.dumps(whole, repr, orjson.OPT_APPEND_NEWLINE)
+        except orjson.JSONEncodeError:  # text that isn't UTF-8
+            texts = {
+                name: clean(value if isinstance(value, str) else repr(value))
+                for name, value in whole.items()
+            }
+            return orjson.dumps(texts, option=orjson.OPT_APPEND_NEWLINE)
 
-    def _append(self, line: dict[str, Any]) -> None:
-        if self._dropped and not self._chunks.full():
+    def _take(self) -> bytes:
+        with self._lock:
+            lines, self._lines, self._size = self._lines, [], 0
             dropped, self._dropped = self._dropped, 0
-            self.event("warning", "log lines dropped", count=dropped)
-        encoded = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
-        self._lines.append(encoded)
-        self._size += len(encoded)
-        if self._size >= _CHUNK_BYTES:
-            self.flush()
+            if dropped:
+                said = {"level": "warning", **self._fields, "message": "log lines dropped"}
+                lines.append(self._encode({**said, "count": dropped}))
+        return b"".join(lines)
 
     def _write(self) -> None:
-        while (chunk := self._chunks.get()) is not None:
-            view = memoryview(chunk)
+        ended = False
+        while not ended:
+            self._wake.wait(_WRITE_SECONDS)
+            self._wake.clear()
+            ended = self._closing
+            view = memoryview(self._take())
             while view:
                 try:
                     view = view[os.write(self._descriptor, view) :]
@@ -128,18 +124,38 @@ class Log:
                     return
 
 
-def trace_id(headers: dict[bytes, bytes]) -> str | None:
-    """Give the trace a request belongs to, by its W3C or B3 headers.
+class _ToLog(logging.Handler):
+    """Hands the records of Python's own logging to the log.
 
-    See https://www.w3.org/TR/trace-context/#traceparent-header and
-    https://github.com/openzipkin/b3-propagation.
+    A request that the server's parser refuses is its client's fault, and no error.
     """
-    if (traceparent := headers.get(b"traceparent")) is not None:
-        fields = traceparent.split(b"-")
-        if len(fields) >= _TRACEPARENT_FIELDS:
-            return fields[1][:_MAX_ID].decode("latin-1")
-    if (b3 := headers.get(b"x-b3-traceid")) is not None:
-        return b3[:_MAX_ID].decode("latin-1")
-    if (b3 := headers.get(b"b3")) is not None and b"-" in b3:
-        return b3.partition(b"-")[0][:_MAX_ID].decode("latin-1")
-    return None
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        failure = record.exc_info[1] if record.exc_info else None
+        level = record.levelname.lower()
+        if isinstance(failure, HttpProcessingError):
+            self._log.event("warning", f"malformed request: {failure.message.splitlines()[0]}")
+            return
+        self._log.event(
+            level if level in LEVELS else "error",
+            record.getMessage().rstrip(),
+            logger=record.name,
+            **described(failure),
+        )
+
+
+def clean(text: str) -> str:
+    """Give text as UTF-8 has it: aiohttp keeps bytes that aren't UTF-8 as surrogates."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def described(failure: BaseException | None) -> dict[str, str]:
+    """Give an exception and where it arose as members of a line; nothing for none."""
+    if failure is None:
+        return {}
+    trace = "".join(traceback.format_exception(failure))
+    return {"error": repr(failure), "trace": trace}

@@ -1,78 +1,205 @@
-"""A service of one route beside its health checks."""
+"""What the services answer alike: health, ids, errors in JSON, load that is shed, an access log."""
 
+import asyncio
 import re
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
-from urllib.parse import unquote_to_bytes
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
 
-from httpservice.message import Request, Response, error
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from httpservice.log import Log, described
 from httpservice.upstream import Upstream
 
-_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
-_PREFIX = b"/pet/"
-_HEALTH = (b"/healthz/live", b"/healthz/ready")
-_LIVE = Response(200, b'{"status":"live"}', is_health=True)
-_READY = Response(200, b'{"status":"ready"}', is_health=True)
-_DRAINING = Response(503, b'{"status":"draining"}', is_health=True)
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SERVER_ERROR, _CLIENT_ERROR = 500, 400
+_MAX_PATH = 256
+_MAX_ID = 128
+_TRACEPARENT_FIELDS = 4
+_LIVE, _READY, _DRAINING = (
+    b'{"status":"%b"}' % state for state in (b"live", b"ready", b"draining")
+)
 
-PetHandler = Callable[[Request, bytes], Response | Coroutine[Any, Any, Response]]
+
+HEALTH = ("/healthz/live", "/healthz/ready")
+
+TRACEPARENT = web.RequestKey("traceparent", str)
+"""Where spans are made: the header's value that goes on in place of the caller's."""
+
+UPSTREAM_MS = web.ResponseKey("upstream_ms", dict[str, float])
+"""How long each upstream took, in milliseconds, for the access log."""
+
+PetHandler = Callable[[web.Request, str], Awaitable[web.Response]]
 """Answers for a pet's id, which is fit to be put into a path as it is."""
 
 
+@dataclass(frozen=True, slots=True)
 class Service:
-    """Answers `GET /pet/{id}<suffix>`, `/healthz/live` and `/healthz/ready`.
-
-    An id is 1 to 64 ASCII letters, digits, `_` or `-`, once percent-decoded.
-
-    Args:
-        suffix: what follows the id, for example `/details`.
-        handler: answers for one id.
-        upstreams: what the handler asks.
+    """A service of one route beside its health checks.
 
     Attributes:
-        draining: whether `/healthz/ready` answers 503.
-        upstreams: as given.
+        path: of the route, with `{id}`: 1 to 64 ASCII letters, digits, `_` or `-`, once decoded.
+        answer: answers for one id.
+        upstreams: what it asks.
     """
 
-    def __init__(
-        self, suffix: str, handler: PetHandler, upstreams: Sequence[Upstream] = ()
-    ) -> None:
+    path: str
+    answer: PetHandler
+    upstreams: Sequence[Upstream] = ()
+
+
+def reply(body: bytes, status: int = 200) -> web.Response:
+    """Give a response of encoded JSON."""
+    return web.Response(body=body, status=status, content_type="application/json")
+
+
+def error(status: int, message: str, **details: object) -> web.Response:
+    """Say what went wrong, as `{"status": …, "error": …, "message": …}` and the given details."""
+    name = HTTPStatus(status).phrase
+    return reply(
+        orjson.dumps({"status": status, "error": name, "message": message, **details}), status
+    )
+
+
+class Front:
+    """Stands before a service: answers health checks, turns away, counts and logs.
+
+    Args:
+        service: what answers the rest.
+        log: takes a line of each request.
+        most_in_flight: requests at a time; one more is answered 503.
+
+    Attributes:
+        draining: whether readiness is 503 and each response ends its connection.
+        in_flight: requests that are being answered, health checks left out.
+        last_request: `time.monotonic()` of the latest response, health checks left out.
+    """
+
+    def __init__(self, service: Service, log: Log, most_in_flight: int) -> None:
         self.draining = False
-        self.upstreams = upstreams
-        self._suffix = suffix.encode()
-        self._handler = handler
+        self.in_flight = 0
+        self.last_request = time.monotonic()
+        self._service = service
+        self._log = log
+        self._most = most_in_flight
 
-    def handle(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
-        """Answer any request."""
-        path = request.path
-        pet_id = self._pet_id(path)
-        if pet_id is None and path not in _HEALTH:
-            return error(404, "no such path")
-        if request.method not in (b"GET", b"HEAD"):
-            return error(405, "only GET and HEAD are allowed", headers=b"Allow: GET, HEAD\r\n")
-        if pet_id is None:
-            ready = _DRAINING if self.draining else _READY
-            return _LIVE if path == b"/healthz/live" else ready
-        if b"%" in pet_id:
-            pet_id = unquote_to_bytes(pet_id)
-        if not _ID.fullmatch(pet_id):
-            return error(400, "a pet's id is 1 to 64 letters, digits, '_' or '-'")
-        return self._handler(request, pet_id)
+    def application(self, *outer: Callable[..., Awaitable[web.StreamResponse]]) -> web.Application:
+        """Give the application, within further middlewares."""
+        app = web.Application(middlewares=[*outer, self._middleware])
+        for path, answer in zip(HEALTH, (self._live, self._ready), strict=True):
+            app.router.add_get(path, answer)
+        app.router.add_get(self._service.path, self._pet)
+        return app
 
-    def route(self, path: bytes) -> str | None:
-        """Give the path's template, such as `/pet/{id}/details`; None where there is no such path.
+    async def drain(self, quiet_seconds: float, grace_seconds: float) -> None:
+        """Serve on, ending each connection with its next response, until no request comes.
 
         Args:
-            path: as a request has it.
+            quiet_seconds: how long none may have come, and none be in flight.
+            grace_seconds: after which it is over in any case.
         """
-        if path in _HEALTH:
-            return path.decode()
-        return None if self._pet_id(path) is None else f"/pet/{{id}}{self._suffix.decode()}"
+        self.draining = True
+        begun = time.monotonic()
+        end = begun + grace_seconds
+        while (now := time.monotonic()) < end:
+            quiet_until = max(begun, self.last_request) + quiet_seconds
+            if now >= quiet_until and not self.in_flight:
+                break
+            await asyncio.sleep(min(max(quiet_until - now, 0.02), end - now))
 
-    def _pet_id(self, path: bytes) -> bytes | None:
-        """Give the id as it is in the path, None where the path is another."""
-        suffix = self._suffix
-        if not path.startswith(_PREFIX) or not path.endswith(suffix):
-            return None
-        pet_id = path[len(_PREFIX) : len(path) - len(suffix)]
-        return None if not pet_id or b"/" in pet_id else pet_id
+    async def _live(self, _request: web.Request) -> web.Response:
+        return reply(_LIVE)
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        return reply(_DRAINING, 503) if self.draining else reply(_READY)
+
+    async def _pet(self, request: web.Request) -> web.Response:
+        pet_id = request.match_info["id"]
+        if not _ID.fullmatch(pet_id):
+            return error(400, "a pet's id is 1 to 64 letters, digits, '_' or '-'")
+        return await self._service.answer(request, pet_id)
+
+    async def _shed(self, _request: web.Request) -> web.Response:
+        shed = error(503, "too many requests in flight")
+        shed.headers["Retry-After"] = "1"
+        return shed
+
+    @web.middleware
+    async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        begun = time.perf_counter()
+        is_health = request.path in HEALTH
+        if not is_health and self.in_flight >= self._most:
+            handler = self._shed
+        self.in_flight += not is_health
+        try:
+            response = await handler(request)
+        except web.HTTPException as refusal:
+            response = _refused(refusal)
+        except Exception as failure:  # noqa: BLE001 - a fault of ours is answered, too
+            self._log.event("error", "handler failed", **described(failure))
+            response = error(500, "internal error")
+        finally:
+            self.in_flight -= not is_health
+        if not is_health:
+            self.last_request = time.monotonic()
+        if self.draining:
+            response.force_close()
+        self._access(request, response, begun, is_health=is_health)
+        return response
+
+    def _access(
+        self, request: web.Request, response: web.StreamResponse, begun: float, *, is_health: bool
+    ) -> None:
+        status = response.status
+        if status >= _CLIENT_ERROR:
+            level = "error" if status >= _SERVER_ERROR else "warning"
+        else:
+            level = "debug" if is_health else "info"
+        further: dict[str, object] = {}
+        if (request_id := request.headers.get("x-request-id")) is not None:
+            further["request_id"] = request_id[:_MAX_ID]
+        if (trace := trace_id(request)) is not None:
+            further["trace_id"] = trace
+        if (upstream_ms := response.get(UPSTREAM_MS)) is not None:
+            further["upstream_ms"] = upstream_ms
+        self._log.event(
+            level,
+            "request",
+            method=request.method,
+            path=request.rel_url.raw_path[:_MAX_PATH],
+            status=status,
+            duration_ms=round((time.perf_counter() - begun) * 1e3, 3),
+            **further,
+        )
+
+
+def _refused(refusal: web.HTTPException) -> web.Response:
+    if isinstance(refusal, web.HTTPMethodNotAllowed):
+        response = error(405, "only GET and HEAD are allowed")
+        response.headers["Allow"] = "GET, HEAD"
+        return response
+    if isinstance(refusal, web.HTTPNotFound):
+        return error(404, "no such path")
+    return error(refusal.status, refusal.reason)
+
+
+def trace_id(request: web.Request) -> str | None:
+    """Give the trace a request belongs to, by its W3C or B3 headers.
+
+    See https://www.w3.org/TR/trace-context/#traceparent-header and
+    https://github.com/openzipkin/b3-propagation.
+    """
+    headers = request.headers
+    traceparent = request.get(TRACEPARENT) or headers.get("traceparent")
+    if traceparent is not None:
+        fields = traceparent.split("-")
+        if len(fields) >= _TRACEPARENT_FIELDS:
+            return fields[1][:_MAX_ID]
+    if (b3 := headers.get("x-b3-traceid")) is not None:
+        return b3[:_MAX_ID]
+    if (b3 := headers.get("b3")) is not None and "-" in b3:
+        return b3.partition("-")[0][:_MAX_ID]
+    return None

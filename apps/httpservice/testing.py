@@ -15,14 +15,15 @@ from typing import Any, NamedTuple, TypeVar
 import orjson
 import uvloop
 
+from httpservice import server
 from httpservice.log import Log
-from httpservice.server import Handler, Limits, Server
+from httpservice.server import Limits
+from httpservice.service import Front, Service
 
 SECONDS = 60.0
 """After which a test that waits has failed."""
 
-QUICK = Limits(sweep_seconds=0.02)
-"""Limits whose times are looked at often."""
+_SMALL = Limits()
 
 APPS = Path(__file__).parents[1]
 
@@ -43,11 +44,13 @@ class StandIn:
         port: where it listens on loopback.
         requests: the heads of the requests that came.
         connections: how many connections were made.
+        closed: how many of them have ended.
     """
 
     port: int
     requests: list[bytes] = field(default_factory=list[bytes])
     connections: int = 0
+    closed: int = 0
 
     @property
     def url(self) -> str:
@@ -70,6 +73,7 @@ async def stand_in(converse: Conversation) -> AsyncGenerator[StandIn]:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
+            itself.closed += 1
             writer.close()
 
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
@@ -185,14 +189,13 @@ async def get(port: int, path: str, *headers: str) -> Reply:
 
 
 @asynccontextmanager
-async def serving(handler: Handler, limits: Limits = QUICK) -> AsyncGenerator[tuple[Server, int]]:
-    """Serve a handler in this process, and give the server and its port."""
+async def serving(service: Service, limits: Limits = _SMALL) -> AsyncGenerator[tuple[Front, int]]:
+    """Serve a service in this process, and give what stands before it and its port."""
     log = Log("off", {})
-    server = Server(handler, log, limits)
     try:
-        yield server, await server.listen("127.0.0.1", 0)
+        async with server.serving(service, log, limits) as running:
+            yield running
     finally:
-        await server.close(0)
         log.close(1)
 
 

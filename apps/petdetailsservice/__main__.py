@@ -3,20 +3,19 @@
 import asyncio
 import random
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import orjson
+from aiohttp import web
 
 from httpservice.environment import Environment, SettingError
-from httpservice.message import Request, Response, error
 from httpservice.run import run
-from httpservice.service import Service
+from httpservice.service import Service, error, reply
 
 VERSIONS = Path(__file__).parent / "versions"
 
 
-def build(environment: Environment) -> Callable[[], Service]:
+def build(environment: Environment) -> Service:
     """Make a service that gives its version's details, whatever the pet.
 
     FAULT_ERROR_PERCENT of the requests, 0 to 100, are answered 500, and every answer is held
@@ -26,19 +25,17 @@ def build(environment: Environment) -> Callable[[], Service]:
     error_share = environment.number("FAULT_ERROR_PERCENT", 0, 0, 100) / 100
     delay = environment.number("FAULT_DELAY_MILLISECONDS", 0, 0, 60_000) / 1000
 
-    def answer(_request: Request, _pet_id: bytes) -> Response:
+    async def answer(_request: web.Request, _pet_id: str) -> web.Response:
+        if delay:
+            await asyncio.sleep(delay)
         if error_share and random.random() < error_share:  # noqa: S311 - a share, not a secret
             return error(500, "injected fault")
-        return details
+        return reply(details)
 
-    async def answer_late(request: Request, pet_id: bytes) -> Response:
-        await asyncio.sleep(delay)
-        return answer(request, pet_id)
-
-    return lambda: Service("/details", answer_late if delay else answer)
+    return Service("/pet/{id}/details", answer)
 
 
-def _details(environment: Environment) -> Response:
+def _details(environment: Environment) -> bytes:
     known = sorted(file.stem for file in VERSIONS.glob("*.json"))
     version = environment.choice("SERVICE_VERSION", "v1", known)
     file = VERSIONS / f"{version}.json"
@@ -48,7 +45,7 @@ def _details(environment: Environment) -> Response:
         raise SettingError(f"SERVICE_VERSION = {version!r}: {file}: {failure}") from None
     if not isinstance(details, dict):
         raise SettingError(f"SERVICE_VERSION = {version!r}: {file}: must hold a JSON object")
-    return Response(200, orjson.dumps(details))
+    return orjson.dumps(details)
 
 
 if __name__ == "__main__":

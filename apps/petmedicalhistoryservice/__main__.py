@@ -1,27 +1,26 @@
 """Run the service: `python -m petmedicalhistoryservice`."""
 
 import sys
-from collections.abc import Callable
 
 import orjson
+from aiohttp import web
 
 from httpservice.environment import Environment
-from httpservice.message import Request, Response
 from httpservice.run import run
-from httpservice.service import Service
+from httpservice.service import Service, reply
 
-_HISTORY = Response(
-    200, orjson.dumps({"vaccinationList": ["Bordetella, Leptospirosis, Rabies, Lyme Disease"]})
+_HISTORY = orjson.dumps(
+    {"vaccinationList": ["Bordetella, Leptospirosis, Rabies, Lyme Disease"]},
 )
 
 
-def build(_environment: Environment) -> Callable[[], Service]:
+def build(_environment: Environment) -> Service:
     """Make a service that gives the one history there is, whatever the pet."""
 
-    def history(_request: Request, _pet_id: bytes) -> Response:
-        return _HISTORY
+    async def history(_request: web.Request, _pet_id: str) -> web.Response:
+        return reply(_HISTORY)
 
-    return lambda: Service("/medicalhistory", history)
+    return Service("/pet/{id}/medicalhistory", history)
 
 
 if __name__ == "__main__":

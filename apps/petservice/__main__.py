@@ -1,9 +1,10 @@
 """Run the service: `python -m petservice`."""
 
 import sys
-from collections.abc import Callable
 
-from httpservice.environment import Environment, Url
+from yarl import URL
+
+from httpservice.environment import Environment
 from httpservice.run import run
 from httpservice.service import Service
 from httpservice.upstream import Upstream
@@ -13,23 +14,20 @@ _DETAILS_URL = "http://petdetailsservice:9081"
 _HISTORY_URL = "http://petmedicalhistoryservice:9082"
 
 
-def build(environment: Environment) -> Callable[[], Service]:
+def build(environment: Environment) -> Service:
     """Read where the upstreams are and how long they may take, 0.01 to 60 seconds each."""
-    details = environment.required_url("PETDETAILS_URL", _DETAILS_URL)
-    history = environment.required_url("PETMEDICALHISTORY_URL", _HISTORY_URL)
-    dog_api = environment.url("DOG_API_URL", "")
     timeout = environment.number("UPSTREAM_TIMEOUT_SECONDS", 2.0, 0.01, 60)
-    proxies = {url: environment.proxy_for(url) for url in (details, history, dog_api) if url}
 
-    def upstream(url: Url) -> Upstream:
-        return Upstream(url, timeout=timeout, proxy=proxies[url], user_agent="petservice")
+    def upstream(url: URL) -> Upstream:
+        proxy = environment.proxy_for(url)
+        return Upstream(url, timeout=timeout, proxy=proxy, user_agent="petservice")
 
-    def make() -> Service:
-        asked = [upstream(url) for url in (details, history, dog_api) if url]
-        pets = Pets(asked[0], asked[1], asked[2] if dog_api else None, str(dog_api))
-        return Service("", pets.answer, asked)
-
-    return make
+    details = upstream(environment.required_url("PETDETAILS_URL", _DETAILS_URL))
+    history = upstream(environment.required_url("PETMEDICALHISTORY_URL", _HISTORY_URL))
+    url = environment.url("DOG_API_URL", "")
+    dog_api = upstream(url) if url else None
+    asked = [details, history, *([dog_api] if dog_api else [])]
+    return Service("/pet/{id}", Pets(details, history, dog_api).answer, asked)
 
 
 if __name__ == "__main__":

@@ -1,36 +1,51 @@
-"""Which of a request's headers go on to the services that answer it."""
+"""What petservice passes on of a request to the services that it asks."""
 
-_FORWARDED = frozenset(
-    (
-        b"traceparent",
-        b"tracestate",
-        b"x-request-id",
-        b"b3",
-        b"x-b3-traceid",
-        b"x-b3-spanid",
-        b"x-b3-parentspanid",
-        b"x-b3-sampled",
-        b"x-b3-flags",
-        b"x-canary",
-    )
+from aiohttp import web
+
+from httpservice.log import clean
+from httpservice.service import TRACEPARENT
+
+MAX_BYTES = 8 * 1024
+"""Of all that is passed on: far below what sidecars take, which add headers to it."""
+
+FORWARDED = (
+    "traceparent",
+    "tracestate",
+    "x-request-id",
+    "b3",
+    "x-b3-traceid",
+    "x-b3-spanid",
+    "x-b3-parentspanid",
+    "x-b3-sampled",
+    "x-b3-flags",
+    "x-canary",
 )
-_COOKIE = b"canary="
+_COOKIE = "canary="
+_LINE_OVERHEAD = len(": \r\n")
 
 
-def forwarded(headers: dict[bytes, bytes]) -> bytes:
-    """Give the header lines to send on: trace context, and what puts a tester on the canary.
+def forwarded(request: web.Request) -> dict[str, str]:
+    """Give the headers to send on: trace context, and what puts a tester on the canary.
 
     Sidecars join a trace's spans by these headers only if the application passes them on
     (https://istio.io/latest/docs/tasks/observability/distributed-tracing/overview/). Of the
     cookies, the one named `canary` alone goes on.
     """
-    lines = b""
-    for name, value in headers.items():
-        if name in _FORWARDED:
-            lines += b"%b: %b\r\n" % (name, value)
-        elif name == b"cookie" and _COOKIE in value:
-            for cookie in value.split(b";"):
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        name = name.lower()  # noqa: PLW2901
+        if name in FORWARDED:
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        elif name == "cookie" and _COOKIE in value:
+            for cookie in value.split(";"):
                 if cookie.strip().startswith(_COOKIE):
-                    lines += b"cookie: %b\r\n" % cookie.strip()
+                    headers[name] = cookie.strip()
                     break
-    return lines
+    if TRACEPARENT in request:
+        headers["traceparent"] = request[TRACEPARENT]
+    return {name: clean(value) for name, value in headers.items()}
+
+
+def size(headers: dict[str, str]) -> int:
+    """Give the bytes that headers take up in a request."""
+    return sum(len(name) + len(value.encode()) + _LINE_OVERHEAD for name, value in headers.items())

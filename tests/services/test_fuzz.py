@@ -23,9 +23,10 @@ RAW = int(os.environ.get("FUZZ_RAW", "2000"))
 SEED = os.environ.get("FUZZ_SEED", "1")
 # What buffers, pools and the allocator keep; a leak of a KiB a request would show.
 GROWTH_MIB = 8
-SLOW = 500
-# Of a connection: what its requests may hold, and what that takes in Python's objects.
-HELD_KIB = 36
+# Without an answer, after which none is waited for.
+QUIET_SECONDS = 0.3
+# Batches of raw bytes, after which the allocator has what it keeps.
+WARM_UP = 5
 NAMES = [each.name for each in SERVICES]
 ROUTES = {each.name: each.path.replace("{*}", "7") for each in SERVICES}
 
@@ -100,7 +101,8 @@ def test_raw_bytes_get_an_error_of_the_client_or_none(name: str, tmp_path: Path)
     async def fuzz() -> None:
         async with attacked(name, tmp_path) as target:
             good = f"GET {ROUTES[name]} HTTP/1.1\r\nHost: a\r\nX-Request-Id: 1\r\n\r\n".encode()
-            await throw(target, [raw(chance, good) for _ in range(200)])
+            for _ in range(WARM_UP):
+                await throw(target, [raw(chance, good) for _ in range(200)])
             memory = target.running.memory
             for _ in range(0, RAW, 200):
                 for status in await throw(target, [raw(chance, good) for _ in range(200)]):
@@ -148,65 +150,20 @@ async def throw(target: Attacked, pieces: list[bytes]) -> list[int]:
         reader, writer = await asyncio.open_connection("127.0.0.1", target.running.port)
         try:
             writer.write(data)
-            writer.write_eof()
-            answered = await reader.read()
+            answered = await _read(reader)
         except ConnectionError:
             return []
         finally:
             writer.close()
-        return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answered)]
+        return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answered)]
 
     return [status for statuses in await asyncio.gather(*map(one, pieces)) for status in statuses]
 
 
-def test_ten_megabytes_of_target_are_refused_as_they_come(tmp_path: Path) -> None:
-    async def fuzz() -> None:
-        async with attacked("petservice", tmp_path) as target:
-            memory = target.running.memory
-            for _ in range(5):
-                data = b"GET /pet/" + b"a" * 10_000_000
-                assert await throw(target, [data] * 4) in (
-                    [],
-                    [414],
-                    [414] * 2,
-                    [414] * 3,
-                    [414] * 4,
-                )
-            await target.check(memory)
-
-    uvloop.run(fuzz())
-
-
-HEAD = b"GET /pet/1 HTTP/1.1\r\nHost: a\r\n"
-UNFINISHED = {
-    "one header": HEAD + b"X: " + b"x" * 19_000,
-    "small headers": HEAD + b"".join(b"%04x: %b\r\n" % (n, b"x" * 150) for n in range(99)),
-    "trailer": HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: " + b"x" * 19_000,
-    "long header": HEAD + b"X: " + b"x" * 80_000,
-}
-
-
-@pytest.mark.parametrize("piece", [1000, 1_000_000], ids=["drip by drip", "at once"])
-@pytest.mark.parametrize("unfinished", UNFINISHED)
-def test_clients_that_never_finish_hold_up_nobody_and_little_memory(
-    unfinished: str, piece: int, tmp_path: Path
-) -> None:
-    data = UNFINISHED[unfinished]
-
-    async def fuzz() -> None:
-        async with attacked("petservice", tmp_path) as target:
-            memory = target.running.memory
-            connections = [
-                await asyncio.open_connection("127.0.0.1", target.running.port) for _ in range(SLOW)
-            ]
-            for begin in range(0, len(data), piece):
-                for _, writer in connections:
-                    with contextlib.suppress(ConnectionError, RuntimeError):  # it was refused
-                        writer.write(data[begin : begin + piece])
-                        await writer.drain()
-                await asyncio.sleep(0)
-            await target.check(memory, GROWTH_MIB + SLOW * HELD_KIB / 1024)
-            for _, writer in connections:
-                writer.transport.abort()
-
-    uvloop.run(fuzz())
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    """Give what comes until the connection ends, or nothing has come for a while."""
+    answered = b""
+    with contextlib.suppress(TimeoutError):
+        while piece := await asyncio.wait_for(reader.read(65536), QUIET_SECONDS):
+            answered += piece
+    return answered

@@ -1,18 +1,17 @@
 import pytest
+from aiohttp import web
 
-from httpservice.message import Request, Response
-from httpservice.service import Service
+from httpservice.service import Service, reply
 from httpservice.testing import Reply, run, send, serving
 
 
 def reply_to(method: str, path: str, suffix: str = "/details", *, draining: bool = False) -> Reply:
-    def handler(_request: Request, pet_id: bytes) -> Response:
-        return Response(200, b'"%b"' % pet_id)
+    async def answer(_request: web.Request, pet_id: str) -> web.Response:
+        return reply(b'"%b"' % pet_id.encode())
 
     async def exchange() -> Reply:
-        service = Service(suffix, handler)
-        service.draining = draining
-        async with serving(service.handle) as (_, port):
+        async with serving(Service(f"/pet/{{id}}{suffix}", answer)) as (front, port):
+            front.draining = draining
             return await send(port, f"{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
 
     return run(exchange())

@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from httpservice.environment import Environment, Url
+from httpservice.environment import Environment
 from httpservice.testing import (
     Conversation,
     StandIn,
@@ -21,32 +21,30 @@ from httpservice.testing import (
 from httpservice.upstream import MAX_BODY_BYTES, Answer, Failure, Upstream
 
 
-def url(address: str) -> Url:
-    return Environment({}).required_url("X", address)
-
-
-def upstream(address: str, *, timeout: float = 2, proxy: str | None = None) -> Upstream:
-    return Upstream(
-        url(address), timeout=timeout, proxy=url(proxy) if proxy else None, user_agent="tests"
-    )
+@asynccontextmanager
+async def upstream(
+    address: str, *, seconds: float = 2, proxy: str = ""
+) -> AsyncGenerator[Upstream]:
+    settings = Environment({"U": address, "P": proxy})
+    url = settings.required_url("U", "")
+    async with Upstream(
+        url, timeout=seconds, proxy=settings.url("P", ""), user_agent="tests"
+    ) as client:
+        yield client
 
 
 @asynccontextmanager
 async def talking(
     converse: Conversation, seconds: float = 2
 ) -> AsyncGenerator[tuple[StandIn, Upstream]]:
-    async with stand_in(converse) as peer:
-        client = upstream(peer.url, timeout=seconds)
-        try:
-            yield peer, client
-        finally:
-            client.close()
+    async with stand_in(converse) as peer, upstream(peer.url, seconds=seconds) as client:
+        yield peer, client
 
 
 def outcome_of(converse: Conversation, timeout: float = 2) -> Answer | Failure:
     async def exchange() -> Answer | Failure:
         async with talking(converse, timeout) as (_, client):
-            return await client.get(b"/a")
+            return await client.get("/a")
 
     return run(exchange())
 
@@ -65,7 +63,7 @@ class TestRequests:
     def test_a_request_names_host_caller_and_what_it_accepts(self) -> None:
         async def test() -> None:
             async with talking(answering(ok(b"{}"))) as (peer, client):
-                await client.get(b"/pet/1", b"x-a: b\r\n")
+                await client.get("/pet/1", {"x-a": "b"})
                 assert peer.requests == [
                     (
                         b"GET /pet/1 HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: application/json\r\n"
@@ -79,27 +77,32 @@ class TestRequests:
     @pytest.mark.parametrize(
         ("base", "path", "target"),
         [
-            ("", b"", b"/"),
-            ("/", b"/pet/1", b"/pet/1"),
-            ("/api/", b"/pet/1", b"/api/pet/1"),
-            ("/v1/images?limit=1", b"", b"/v1/images?limit=1"),
-            ("?limit=1", b"", b"/?limit=1"),
+            ("", "", b"/"),
+            ("/", "/pet/1", b"/pet/1"),
+            ("/api/", "/pet/1", b"/api/pet/1"),
+            ("/v1/images?limit=1", "", b"/v1/images?limit=1"),
+            ("?limit=1", "", b"/?limit=1"),
         ],
     )
-    def test_paths_are_below_the_address(self, base: str, path: bytes, target: bytes) -> None:
+    def test_paths_are_below_the_address(self, base: str, path: str, target: bytes) -> None:
         async def test() -> None:
-            async with stand_in(answering(ok(b"{}"))) as peer:
-                await upstream(peer.url + base).get(path)
+            async with (
+                stand_in(answering(ok(b"{}"))) as peer,
+                upstream(peer.url + base) as client,
+            ):
+                await client.get(path)
                 assert peer.requests[0].startswith(b"GET %b HTTP/1.1\r\n" % target)
 
         run(test())
 
     def test_a_proxy_gets_the_absolute_address_and_the_upstreams_host(self) -> None:
         async def test() -> None:
-            async with stand_in(answering(ok(b"{}"))) as peer:
-                client = upstream("http://petdetailsservice:9081", proxy=peer.url)
-                await client.get(b"/pet/1/details")
-                whole = upstream("http://api.example/v1?q=1", proxy=peer.url)
+            async with (
+                stand_in(answering(ok(b"{}"))) as peer,
+                upstream("http://petdetailsservice:9081", proxy=peer.url) as client,
+                upstream("http://api.example/v1?q=1", proxy=peer.url) as whole,
+            ):
+                await client.get("/pet/1/details")
                 await whole.get()
                 details, dog = peer.requests
                 assert details.startswith(
@@ -141,7 +144,7 @@ class TestAnswers:
         async def test() -> None:
             async with talking(answering(answer)) as (peer, client):
                 for _ in range(3):
-                    outcome = await client.get(b"/a")
+                    outcome = await client.get("/a")
                     assert isinstance(outcome, Answer)
                     assert (outcome.status, outcome.body) == (status, body)
                     assert outcome.milliseconds >= 0
@@ -180,7 +183,7 @@ class TestAnswers:
             answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
             async with talking(answering(answer)) as (peer, client):
                 for _ in range(3):
-                    assert (await client.get(b"/a"))[:2] == (200, b"{}")
+                    assert (await client.get("/a"))[:2] == (200, b"{}")
                 assert peer.connections == 3
 
         run(test())
@@ -191,7 +194,7 @@ class TestPool:
         async def test() -> None:
             async with talking(answering(ok(b"{}"))) as (peer, client):
                 for _ in range(3):
-                    await asyncio.gather(*(client.get(b"/a") for _ in range(5)))
+                    await asyncio.gather(*(client.get("/a") for _ in range(5)))
                 assert (len(peer.requests), peer.connections) == (15, 5)
 
         run(test())
@@ -211,52 +214,35 @@ class TestPool:
         async def test() -> None:
             async with talking(converse) as (peer, client):
                 for _ in range(3):
-                    assert (await client.get(b"/a"))[:2] == (200, b"{}")
+                    assert (await client.get("/a"))[:2] == (200, b"{}")
                 assert (len(peer.requests), peer.connections) == (3, 3)
 
         run(test())
 
-    def test_a_new_connection_that_is_closed_is_not_replaced(self) -> None:
+    def test_a_connection_that_is_closed_at_once_is_replaced_once(self) -> None:
         async def test() -> None:
             async with talking(then_close(b"")) as (peer, client):
-                outcome = await client.get(b"/a")
+                outcome = await client.get("/a")
                 assert isinstance(outcome, Failure)
-                assert (outcome.code, peer.connections) == ("ECONNRESET", 1)
+                assert (outcome.code, peer.connections) == ("ECONNRESET", 2)
 
         run(test())
 
-    def test_connections_closed_while_idle_leave_the_pool(self) -> None:
-        async def converse(
-            _itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-        ) -> None:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(ok(b"{}"))
-
+    def test_a_connection_closed_while_idle_costs_the_next_request_nothing(self) -> None:
         async def test() -> None:
-            async with talking(converse) as (_, client):
-                await client.get(b"/a")
-                await until(lambda: not client.idle)
+            async with talking(then_close(ok(b"{}"))) as (peer, client):
+                for number in range(3):
+                    assert (await client.get("/a"))[:2] == (200, b"{}")
+                    await until(lambda: peer.closed > number)  # noqa: B023 - at once
+                assert peer.connections == 3
 
         run(test())
 
-    def test_an_old_idle_connection_is_closed(self) -> None:
+    def test_an_answer_nobody_asked_for_is_never_given_to_the_next_request(self) -> None:
         async def test() -> None:
-            async with talking(answering(ok(b"{}"))) as (_, client):
-                await asyncio.gather(client.get(b"/a"), client.get(b"/a"))
-                client.idle[0].idle_since -= 60
-                await client.get(b"/a")
-                assert len(client.idle) == 1
-
-        run(test())
-
-    @pytest.mark.parametrize("surplus", [b"HTTP/1.1 200 OK\r\n", ok(b'{"evil":1}'), b"rubbish"])
-    def test_an_answer_nobody_asked_for_is_never_given_to_the_next_request(
-        self, surplus: bytes
-    ) -> None:
-        async def test() -> None:
-            async with talking(answering(ok(b"{}") + surplus)) as (peer, client):
+            async with talking(answering(ok(b"{}") + ok(b'{"evil":1}'))) as (peer, client):
                 for _ in range(3):
-                    assert (await client.get(b"/a"))[:2] == (200, b"{}")
+                    assert (await client.get("/a"))[:2] == (200, b"{}")
                 assert peer.connections == 3
 
         run(test())
@@ -275,10 +261,10 @@ class TestPool:
 
         async def test() -> None:
             async with talking(converse) as (peer, client):
-                await client.get(b"/a")
+                await client.get("/a")
                 sent.set()
-                await until(lambda: not client.idle)
-                assert (await client.get(b"/a"))[:2] == (200, b"{}")
+                await until(lambda: peer.closed)
+                assert (await client.get("/a"))[:2] == (200, b"{}")
                 assert peer.connections == 2
 
         run(test())
@@ -313,7 +299,8 @@ class TestFailures:
 
     def test_a_connection_refused(self) -> None:
         async def test() -> None:
-            outcome = await upstream(f"http://127.0.0.1:{await unused_port()}").get(b"/a")
+            async with upstream(f"http://127.0.0.1:{await unused_port()}") as client:
+                outcome = await client.get("/a")
             assert isinstance(outcome, Failure)
             assert outcome.code == "ECONNREFUSED"
 
@@ -321,7 +308,8 @@ class TestFailures:
 
     def test_a_name_that_does_not_resolve(self) -> None:
         async def test() -> None:
-            outcome = await upstream("http://no-such-host.invalid").get(b"/a")
+            async with upstream("http://no-such-host.invalid") as client:
+                outcome = await client.get("/a")
             assert isinstance(outcome, Failure)
             assert outcome.code in ("ENOTFOUND", "EAI_AGAIN")
 
@@ -335,11 +323,11 @@ class TestFailures:
         async def test() -> None:
             async with talking(converse, 0.05) as (peer, client):
                 for number in (1, 2):
-                    outcome = await client.get(b"/a")
+                    outcome = await client.get("/a")
                     assert isinstance(outcome, Failure)
                     assert outcome.code == "ETIMEDOUT"
                     assert outcome.milliseconds >= 40
-                    assert (peer.connections, len(client.idle)) == (number, 0)
+                    assert peer.connections == number
 
         run(test())
 

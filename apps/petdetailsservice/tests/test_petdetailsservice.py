@@ -9,7 +9,7 @@ from petdetailsservice.__main__ import build
 
 
 async def ask(variables: dict[str, str], count: int = 1) -> list[Reply]:
-    async with serving(build(Environment(variables))().handle) as (_, port):
+    async with serving(build(Environment(variables))) as (_, port):
         return await asyncio.gather(*(get(port, "/pet/123/details") for _ in range(count)))
 
 

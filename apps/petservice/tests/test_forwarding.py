@@ -1,44 +1,59 @@
 import pytest
+from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
 
-from petservice.forwarding import forwarded
+from petservice import forwarding
+
+CONTEXT = (
+    "traceparent",
+    "tracestate",
+    "x-request-id",
+    "b3",
+    "x-b3-traceid",
+    "x-b3-spanid",
+    "x-b3-parentspanid",
+    "x-b3-sampled",
+    "x-b3-flags",
+    "x-canary",
+)
+
+
+def forwarded(*headers: tuple[str, str]) -> dict[str, str]:
+    return forwarding.forwarded(
+        make_mocked_request("GET", "/pet/1", headers=CIMultiDict[str](headers))
+    )
 
 
 def test_trace_context_and_the_testers_header_go_on() -> None:
-    headers = {
-        name: b"v-" + name
-        for name in (
-            b"traceparent",
-            b"tracestate",
-            b"x-request-id",
-            b"b3",
-            b"x-b3-traceid",
-            b"x-b3-spanid",
-            b"x-b3-parentspanid",
-            b"x-b3-sampled",
-            b"x-b3-flags",
-            b"x-canary",
-        )
-    }
-    assert forwarded(headers) == b"".join(b"%b: %b\r\n" % line for line in headers.items())
+    headers = [(name, f"v-{name}") for name in CONTEXT]
+    assert forwarded(*headers) == dict(headers)
+    assert forwarded(*((name.title(), value) for name, value in headers)) == dict(headers)
+
+
+def test_the_values_of_a_header_that_comes_twice_go_on_together() -> None:
+    assert forwarded(("tracestate", "a=1"), ("tracestate", "b=2")) == {"tracestate": "a=1, b=2"}
 
 
 @pytest.mark.parametrize(
     "name",
-    [b"host", b"authorization", b"cookie", b"x-forwarded-for", b"connection", b"content-length"],
+    ["host", "authorization", "cookie", "x-forwarded-for", "connection", "content-length"],
 )
-def test_nothing_else_goes_on(name: bytes) -> None:
-    assert forwarded({name: b"secret"}) == b""
+def test_nothing_else_goes_on(name: str) -> None:
+    assert forwarded((name, "secret")) == {}
 
 
 @pytest.mark.parametrize(
-    ("cookies", "line"),
+    ("cookies", "sent"),
     [
-        (b"canary=always", b"cookie: canary=always\r\n"),
-        (b"session=secret; canary=always; other=1", b"cookie: canary=always\r\n"),
-        (b"session=secret;canary=never", b"cookie: canary=never\r\n"),
-        (b"notcanary=always; session=canary=always", b""),
-        (b"Canary=always", b""),
+        (["canary=always"], {"cookie": "canary=always"}),
+        (["session=secret; canary=always; other=1"], {"cookie": "canary=always"}),
+        (["session=secret;canary=never"], {"cookie": "canary=never"}),
+        (["session=secret", "canary=always"], {"cookie": "canary=always"}),
+        (["notcanary=always; session=canary=always"], {}),
+        (["Canary=always"], {}),
     ],
 )
-def test_of_the_cookies_only_the_one_named_canary_goes_on(cookies: bytes, line: bytes) -> None:
-    assert forwarded({b"cookie": cookies}) == line
+def test_of_the_cookies_only_the_one_named_canary_goes_on(
+    cookies: list[str], sent: dict[str, str]
+) -> None:
+    assert forwarded(*(("cookie", each) for each in cookies)) == sent

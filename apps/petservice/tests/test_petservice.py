@@ -25,7 +25,6 @@ from httpservice.testing import (
 from petdetailsservice.__main__ import build as build_details
 from petservice import forwarding
 from petservice.__main__ import build
-from petservice.pets import MAX_FORWARDED_BYTES
 
 DETAILS = {"petName": "Maximus", "petAge": 5, "petOwner": "Nithin Mallya", "petBreed": "Dog"}
 HISTORY = {"vaccinationList": ["Bordetella, Leptospirosis, Rabies, Lyme Disease"]}
@@ -66,8 +65,8 @@ async def mesh(
             "PETMEDICALHISTORY_URL": peers[1].url,
             "DOG_API_URL": f"{api.url}/v1/images/search?key=private" if api else "",
         }
-        service = build(Environment(addresses | dict(variables)))()
-        _, port = await stack.enter_async_context(serving(service.handle))
+        service = build(Environment(addresses | dict(variables)))
+        _, port = await stack.enter_async_context(serving(service))
         yield Mesh(port, peers[0], peers[1], api)
 
 
@@ -163,22 +162,29 @@ class TestAnswer:
 
         run(test())
 
-    @pytest.mark.parametrize("name", [*sorted(forwarding._FORWARDED), b"cookie"])  # pyright: ignore[reportPrivateUsage]
-    def test_what_goes_on_is_refused_here_before_a_service_would_refuse_it(
-        self, name: bytes
-    ) -> None:
+    @pytest.mark.parametrize("name", [*forwarding.FORWARDED, "cookie"])
+    def test_what_goes_on_is_refused_here_before_a_service_would_refuse_it(self, name: str) -> None:
         async def test() -> None:
-            async with serving(build_details(Environment({}))().handle) as (_, port):
+            async with serving(build_details(Environment({}))) as (_, port):
                 variables = {"PETDETAILS_URL": f"http://127.0.0.1:{port}"}
                 async with mesh(variables=variables) as running:
-                    start = b"canary=" if name == b"cookie" else b""
-                    longest = MAX_FORWARDED_BYTES - len(name) - len(b": \r\n") - len(start)
+                    start = "canary=" if name == "cookie" else ""
+                    longest = forwarding.MAX_BYTES - len(name) - len(b": \r\n") - len(start)
                     statuses = [
                         (await get(running.port, "/pet/1", f"{line}{'a' * length}")).status
-                        for line in [f"{name.decode()}: {start.decode()}"]
+                        for line in [f"{name}: {start}"]
                         for length in (longest, longest + 1, 16_000)
                     ]
             assert statuses == [200, 431, 431]
+
+        run(test())
+
+    def test_bytes_that_are_no_text_cost_no_answer(self) -> None:
+        async def test() -> None:
+            async with mesh() as running:
+                reply = await get(running.port, "/pet/1", "x-request-id: a\xffb")
+                assert reply.status == 200
+                assert b"\r\nx-request-id: a?b\r\n" in running.details.requests[0]
 
         run(test())
 

@@ -206,8 +206,8 @@ def test_failures_are_marked() -> None:
     async def test() -> None:
         async with (
             collecting() as (collector, listening),
-            stand_in(answering(ok(b"{}", status="503 No"))) as details,
-            stand_in(silent) as history,
+            stand_in(silent) as details,
+            stand_in(answering(ok(b"{}", status="503 No"))) as history,
             petservice(
                 details,
                 history,
@@ -216,13 +216,13 @@ def test_failures_are_marked() -> None:
                 SHUTDOWN_QUIET_SECONDS="0.3",
             ) as pets,
         ):
-            assert (await get(pets.port, "/pet/1", SAMPLED)).status == 502
+            assert (await get(pets.port, "/pet/1", SAMPLED)).status == 504
             assert (await get(pets.port, "/nowhere", SAMPLED)).status == 404
             pets.process.terminate()
             await pets.process.wait()
         failed, unknown = collector.of("petservice", SERVER)
         assert (failed.attributes["error.type"], failed.span.status.code) == (
-            "502",
+            "504",
             Status.STATUS_CODE_ERROR,
         )
         assert (unknown.span.name, unknown.span.status.code) == ("GET", Status.STATUS_CODE_UNSET)
@@ -230,6 +230,24 @@ def test_failures_are_marked() -> None:
         calls = collector.of("petservice", CLIENT)
         assert sorted(str(call.attributes["error.type"]) for call in calls) == ["503", "ETIMEDOUT"]
         assert {call.span.status.code for call in calls} == {Status.STATUS_CODE_ERROR}
+
+    run(test())
+
+
+def test_a_call_that_is_given_up_is_marked() -> None:
+    async def test() -> None:
+        async with (
+            collecting() as (collector, listening),
+            stand_in(answering(ok(b"{}", status="503 No"))) as details,
+            stand_in(silent) as history,
+            petservice(details, history, OTEL_EXPORTER_OTLP_ENDPOINT=listening.url) as pets,
+        ):
+            assert (await get(pets.port, "/pet/1", SAMPLED)).status == 502
+            pets.process.terminate()
+            await pets.process.wait()
+        calls = collector.of("petservice", CLIENT)
+        marks = sorted(str(call.attributes["error.type"]) for call in calls)
+        assert marks == ["503", "cancelled"]
 
     run(test())
 
