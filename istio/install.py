@@ -283,7 +283,8 @@ def _gateway_proxy(args: IstioMeshArgs) -> Mapping[str, object]:
 
     It takes HTTP/1.0, which nginx and older health checks speak: Envoy answers it 426 otherwise.
     Connections over the limit are closed; those of probes and scrapers, on ports of their own,
-    don't count. Istio knows that limit since 1.29.
+    don't count. Istio knows that limit since 1.29. One that is kept over TLS takes some 22 KiB of
+    Envoy's memory, of which the chart grants 1 GiB.
 
     Source:
         https://istio.io/latest/docs/ops/configuration/traffic-management/network-topologies/ for

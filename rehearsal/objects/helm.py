@@ -123,8 +123,8 @@ def _read(text: object) -> object:
     """YAML, of which JSON is a part, as Istio reads the annotation."""
     try:
         return yaml.safe_load(text) if isinstance(text, str) else text
-    except yaml.YAMLError as error:
-        raise ValueError(f"no YAML: {error}") from None
+    except yaml.YAMLError:
+        raise ValueError("must be YAML or JSON") from None
 
 
 class GatewayAnnotations(Fields):

@@ -1,15 +1,26 @@
 """The ingress's listeners, and the gateways and filters that the rehearsal refuses."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rehearsal.envoy.listeners import gateway_listener
+from rehearsal.envoy.proxy import gateway_files
 from rehearsal.envoy.routes import gateway_routes
+from rehearsal.envoy.topology import GatewayPod
 from rehearsal.objects.fields import RefusedError
 from rehearsal.objects.mesh import Mesh, gather
-from tests.unit.rehearsal.meshes import INGRESS, TOPOLOGY, Change, changed, mesh, with_change
+from tests.unit.rehearsal.meshes import (
+    INGRESS,
+    TOPOLOGY,
+    Change,
+    changed,
+    mesh,
+    with_change,
+    with_values,
+)
 
 LIMIT = ("EnvoyFilter", "rate-limit")
 GATEWAY = ("Gateway", "petmesh")
@@ -129,6 +140,104 @@ def test_any_other_envoy_filter_is_refused_by_name(change: Change, refusal: str)
     with pytest.raises(RefusedError) as refused:
         gather(with_change(*LIMIT, change, ingressRequestsPerSecond="5"))
     assert str(refused.value).startswith(f"EnvoyFilter istio-ingress/rate-limit: {PATCH}.{refusal}")
+
+
+EDGE = ("EnvoyFilter", "edge")
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        (
+            put(*IN_PATCH, "patch", "operation", value="REPLACE"),
+            "patch.operation = REPLACE: input should be 'MERGE'",
+        ),
+        (
+            put(*IN_PATCH, "match", "listener", "filterChain", "filter", "subFilter", value={}),
+            "match.listener.filterChain.filter.subFilter: not known to the rehearsal",
+        ),
+        (
+            put(*CONFIG, "request_timeout", value="20"),
+            "patch.value.typed_config.request_timeout = 20: string should match",
+        ),
+        (
+            put(*CONFIG, "proxy_100_continue", value=True),
+            "patch.value.typed_config.proxy_100_continue: not known to the rehearsal",
+        ),
+        (
+            put(*CONFIG, "early_header_mutation_extensions", 0, "name", value="other"),
+            "patch.value.typed_config.early_header_mutation_extensions[0].name = other: input",
+        ),
+    ],
+)
+def test_any_other_setting_of_the_edge_is_refused_by_name(change: Change, refusal: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        gather(with_change(*EDGE, change))
+    assert str(refused.value).startswith(f"EnvoyFilter istio-ingress/edge: {PATCH}.{refusal}")
+
+
+def manager(of: Mesh, of_gateway: GatewayPod = INGRESS) -> Any:  # noqa: ANN401 (data)
+    [chain] = gateway_listener(of, TOPOLOGY, of_gateway, 80, Path("/routes.json"))["filter_chains"]
+    return chain["filters"][0]["typed_config"]
+
+
+def test_the_edge_is_in_envoys_form_as_it_is_declared() -> None:
+    assert manager(mesh())["request_headers_timeout"] == "10s"
+    assert manager(mesh())["strip_trailing_host_dot"] is True
+    assert manager(mesh())["stat_prefix"] == "gateway_80"
+    assert "request_timeout" not in manager(replace(mesh(), envoy_filters=()))
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_http_1_0_is_taken_where_the_gateways_pods_say_so(*, taken: bool) -> None:
+    asked = replace(INGRESS, takes_http10=taken)
+    protocol = manager(mesh(), asked).get("http_protocol_options", {})
+    assert protocol.get("accept_http_10", False) is taken
+    assert mesh().ingress.takes_http10
+
+
+def test_the_pods_limit_is_in_their_bootstrap() -> None:
+    place = Path("/proxy"), Path("/proxy.sock")
+    limit = mesh(ingressConnections="7").ingress.most_connections
+    limited = replace(INGRESS, most_connections=limit)
+    files = gateway_files(mesh(ingressConnections="7"), TOPOLOGY, limited, *place)
+    [monitor] = files.bootstrap["overload_manager"]["resource_monitors"]
+    assert monitor["typed_config"]["max_active_downstream_connections"] == 7
+    assert "overload_manager" not in gateway_files(mesh(), TOPOLOGY, INGRESS, *place).bootstrap
+
+
+@pytest.mark.parametrize(
+    ("annotations", "refusal"),
+    [
+        ({"example.com/own": "x"}, "example.com/own: not known to the rehearsal"),
+        (
+            {"proxy.istio.io/config": "concurrency: 4"},
+            "proxy.istio.io/config.concurrency: not known to the rehearsal",
+        ),
+        (
+            {"proxy.istio.io/config": '{"proxyMetadata": {"ISTIO_META_HTTP10": "yes"}}'},
+            "proxy.istio.io/config.proxyMetadata.ISTIO_META_HTTP10 = yes: input should be",
+        ),
+        (
+            {
+                "proxy.istio.io/config": "proxyMetadata: "
+                "{ISTIO_META_GLOBAL_DOWNSTREAM_MAX_CONNECTIONS: none}"
+            },
+            "proxy.istio.io/config.proxyMetadata.ISTIO_META_GLOBAL_DOWNSTREAM_MAX_CONNECTIONS = ",
+        ),
+        ({"proxy.istio.io/config": "{"}, "proxy.istio.io/config = {: must be YAML or JSON"),
+    ],
+)
+def test_any_other_configuration_of_a_gateways_pods_is_refused_by_name(
+    annotations: dict[str, str], refusal: str
+) -> None:
+    def change(inputs: Any) -> None:  # noqa: ANN401 (data)
+        inputs["values"]["podAnnotations"] = annotations
+
+    with pytest.raises(RefusedError) as refused:
+        gather(with_values("istio-ingressgateway", change))
+    assert f"values: podAnnotations.{refusal}" in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
