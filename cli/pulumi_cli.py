@@ -13,6 +13,10 @@ from pulumi.automation import InvalidVersionError, PulumiCommand
 ROOT = Path(__file__).parents[1]
 STATE = ROOT / ".state"
 PINNED_VERSION = version("pulumi")
+# Without it each file of the state has a second one beside it, which is not written in one go: an
+# engine that is killed meanwhile leaves it empty, and the state can't be read any more.
+# https://pkg.go.dev/gocloud.dev/blob/fileblob#URLOpener
+WHOLE_FILES = "metadata=skip"
 
 
 class CliError(Exception):
@@ -66,7 +70,7 @@ def state_environment(environment: Mapping[str, str] = os.environ) -> dict[str, 
 
 def _local_state(environment: Mapping[str, str]) -> dict[str, str]:
     STATE.mkdir(mode=0o700, exist_ok=True)
-    variables = {"PULUMI_BACKEND_URL": STATE.as_uri()}
+    variables = {"PULUMI_BACKEND_URL": f"{STATE.as_uri()}?{WHOLE_FILES}"}
     if not environment.keys() & {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"}:
         passphrase = STATE / "passphrase"
         if not passphrase.exists():

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from canary.conditions import Conditions, Outcome, judge
-from canary.figures import Figures, Lost, Observation
+from canary.figures import Figures, Lost
 from canary.prometheus import Prometheus
 from istio.metrics import Window, counted
-from tests.canary.fakes import GOOD
 from tests.canary.scraping import SCRAPE_SECONDS, scraped
 from tests.unit.promtool import play
 
@@ -115,7 +113,5 @@ def test_what_new_pods_failed_before_their_first_scrape_is_seen_on_a_real_promet
         stable, new, again, lost = asyncio.run(run(address))
     assert stable.requests == 0
     assert (new.requests, new.errors) == (100, 100)
-    seen = Observation(seconds=60, stable=GOOD, canary=new)
-    assert judge(seen, Conditions(), None).outcome is Outcome.FAIL
     assert again.errors == pytest.approx(107, abs=2)
     assert lost.requests == 12

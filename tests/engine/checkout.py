@@ -1,45 +1,64 @@
 """The `dev` stack of a copy of this checkout, through the real engine, with stand-in clouds."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from pulumi import automation
-from pulumi.automation import EngineEvent, OpType
+from pulumi.automation import (
+    EngineEvent,
+    LocalWorkspaceOptions,
+    OpType,
+    PulumiCommand,
+    create_or_select_stack,
+)
 
-from cli.pulumi_cli import ROOT
+from cli.pulumi_cli import ROOT, WHOLE_FILES
+from tests.engine.standins.control_plane import ControlPlane
 from tests.engine.standins.google import CLUSTER, Docker, GoogleCloud
 from tests.engine.standins.kubernetes import Cluster
 from tests.engine.standins.protocol import Snapshot, StandIn, served
 
 STACK = "dev"
 GOOGLE_PROJECT = "petmesh-test"
-PACKAGES = ("gcp", "docker", "kubernetes")
 _NOT_COPIED = (".*", "build", "__pycache__", "tests", "bench", "docs")
 _CHANGING = {OpType.CREATE, OpType.UPDATE, OpType.DELETE, OpType.REPLACE}
 
 
 @dataclass
 class Clouds:
-    """The stand-ins, and how the engine finds them."""
+    """The stand-ins, and how the engine finds them.
+
+    Attributes:
+        google: Google Cloud.
+        docker: Docker and a registry.
+        kubernetes: The cluster; with a real one it is of no account.
+        ports: Where the engine attaches, by package.
+        real: The real cluster's API server, if there is one.
+    """
 
     google: GoogleCloud
     docker: Docker
     kubernetes: Cluster
-    attached: str
+    ports: Mapping[str, int]
+    real: ControlPlane | None
 
     def snapshot(self) -> Sequence[Snapshot]:
         """All that there is."""
         return [each.snapshot() for each in self._all]
 
-    def restore(self, there: Sequence[Snapshot]) -> None:
+    def urns(self) -> set[str]:
+        """The resources that there are."""
+        return {made.urn for each in self._all for made in each.made.values()}
+
+    def restore(self, there: Sequence[Snapshot] = ()) -> None:
         """Come back to what there was; with nothing given, nothing is there."""
         for index, each in enumerate(self._all):
             each.restore(there[index] if there else ({}, {}))
@@ -50,20 +69,16 @@ class Clouds:
 
 
 @contextmanager
-def clouds() -> Generator[Clouds]:
-    """The stand-ins, served while this lasts."""
-    google = GoogleCloud()
-
-    def reachable(server: str) -> bool:
-        return server in control_planes(google)
-
-    docker, kubernetes = Docker(), Cluster(reachable)
+def clouds(real: ControlPlane | None = None) -> Generator[Clouds]:
+    """The stand-ins, served while this lasts; with a real API server, all but Kubernetes."""
+    google, docker = GoogleCloud(real), Docker()
+    kubernetes = Cluster(lambda server: server in control_planes(google))
+    attached: dict[str, StandIn] = {"gcp": google, "docker": docker}
+    if not real:
+        attached["kubernetes"] = kubernetes
     with ExitStack() as serving:
-        attached = ",".join(
-            f"{package}:{serving.enter_context(served(standin))}"
-            for package, standin in zip(PACKAGES, (google, docker, kubernetes), strict=True)
-        )
-        yield Clouds(google, docker, kubernetes, attached)
+        ports = {name: serving.enter_context(served(each)) for name, each in attached.items()}
+        yield Clouds(google, docker, kubernetes, ports, real)
 
 
 def control_planes(google: GoogleCloud) -> Iterator[str]:
@@ -120,27 +135,27 @@ class Checkout:
         stack: Its stack.
     """
 
-    def __init__(
-        self, folder: Path, state: Path, attached: str, command: automation.PulumiCommand
-    ) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, clouds: Clouds, command: PulumiCommand) -> None:
+        self.folder = folder / "project"
         self._command = command
         self._variables = {
-            "PULUMI_BACKEND_URL": state.as_uri(),
+            "PULUMI_BACKEND_URL": f"{(folder / 'state').as_uri()}?{WHOLE_FILES}",
             "PULUMI_CONFIG_PASSPHRASE": "test",
-            "PULUMI_DEBUG_PROVIDERS": attached,
+            "PULUMI_DEBUG_PROVIDERS": ",".join(f"{it}:{port}" for it, port in clouds.ports.items()),
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
-        options = automation.LocalWorkspaceOptions(pulumi_command=command, env_vars=self._variables)
-        self.stack = automation.create_or_select_stack(STACK, work_dir=str(folder), opts=options)
+        if clouds.real:
+            self._variables |= clouds.real.environment(folder / "client")
+        options = LocalWorkspaceOptions(pulumi_command=command, env_vars=self._variables)
+        self.stack = create_or_select_stack(STACK, work_dir=str(self.folder), opts=options)
 
     @property
     def policy_packs(self) -> list[str]:
         """The guard-rails, as `make preview` and `make up` have them."""
         return [str(self.folder / "policy")]
 
-    def set(self, **config: str | None) -> None:
+    def configure(self, **config: str | None) -> None:
         """Set keys as `pulumi config set` does; None takes one away."""
         path = self.folder / f"Pulumi.{STACK}.yaml"
         document = yaml.safe_load(path.read_text())
@@ -149,6 +164,11 @@ class Checkout:
             if value is not None:
                 document["config"][f"petmesh:{key}"] = yaml.safe_load(value)
         path.write_text(yaml.safe_dump(document))
+
+    def export(self, **variables: str) -> None:
+        """Set environment variables for what comes."""
+        self._variables |= variables
+        self.stack.workspace.env_vars = self._variables
 
     def preview(self) -> list[Step]:
         """What an up would do, held against the guard-rails."""
@@ -167,6 +187,16 @@ class Checkout:
         steps = Steps()
         self.stack.refresh(on_event=steps)
         return [step for step in steps.all if step.op != "refresh"]
+
+    def recorded(self) -> tuple[set[str], set[str]]:
+        """The URNs that the state holds, and those of the operations that are under way."""
+        [file] = (self.folder.parent / "state").rglob(f"stacks/*/{STACK}.json")
+        latest = json.loads(file.read_text())["checkpoint"].get("latest", {})
+        under_way = latest.get("pending_operations", [])
+        return (
+            {each["urn"] for each in latest.get("resources", [])},
+            {each["resource"]["urn"] for each in under_way},
+        )
 
     def started(self, *command: str) -> subprocess.Popen[str]:
         """The CLI, started for this stack in a process group of its own, its output kept."""
@@ -193,24 +223,31 @@ class Checkout:
         )
 
 
-def copy_checkout(folder: Path) -> None:
-    """Copy the program, its policy pack and its stack files; share the virtual environment."""
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*_NOT_COPIED))
-    (folder / ".venv").symlink_to(sys.prefix)
-    stack_file = folder / f"Pulumi.{STACK}.yaml"
-    document = yaml.safe_load(stack_file.read_text())
-    document["config"]["gcp:project"] = GOOGLE_PROJECT
-    stack_file.write_text(yaml.safe_dump(document))
+def copy_checkout(folder: Path, clouds: Clouds) -> None:
+    """Copy the program, its policy pack and its stack files; share the virtual environment.
+
+    Args:
+        folder: An empty folder, for the copy and its state.
+        clouds: The stand-ins that the engine attaches to.
+    """
+    project = folder / "project"
+    shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(*_NOT_COPIED))
+    (project / ".venv").symlink_to(sys.prefix)
+    (folder / "state").mkdir()
+    _change(project / f"Pulumi.{STACK}.yaml", "config", {"gcp:project": GOOGLE_PROJECT})
     # The engine looks for every plugin, though it attaches to these and starts none.
-    plugins = folder / "plugins"
+    plugins = project / "plugins"
     plugins.mkdir()
-    for package in PACKAGES:
-        plugin = plugins / f"pulumi-resource-{package}"
-        plugin.touch(0o700)
-    project_file = folder / "Pulumi.yaml"
-    project = yaml.safe_load(project_file.read_text())
-    project["plugins"] = {"providers": [{"name": each, "path": plugins.name} for each in PACKAGES]}
-    project_file.write_text(yaml.safe_dump(project))
+    for package in clouds.ports:
+        (plugins / f"pulumi-resource-{package}").touch(0o700)
+    found = [{"name": package, "path": plugins.name} for package in clouds.ports]
+    _change(project / "Pulumi.yaml", "plugins", {"providers": found})
+
+
+def _change(file: Path, section: str, entries: Mapping[str, object]) -> None:
+    document = yaml.safe_load(file.read_text())
+    document[section] = document.get(section, {}) | entries
+    file.write_text(yaml.safe_dump(document))
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -12,8 +12,6 @@ from cli.pulumi_cli import CliError, find
 from tests.engine.checkout import Checkout, Clouds, Step, clouds, copy_checkout
 from tests.engine.standins.protocol import Snapshot
 
-NOTHING: Sequence[Snapshot] = ()
-
 
 @pytest.fixture(scope="session")
 def command() -> PulumiCommand:
@@ -51,7 +49,7 @@ class Installed:
 @pytest.fixture
 def empty(tmp_path: Path, standins: Clouds, command: PulumiCommand) -> Checkout:
     """A checkout with no state yet, and clouds with nothing in them."""
-    standins.restore(NOTHING)
+    standins.restore()
     return _fresh(tmp_path, standins, command)
 
 
@@ -60,7 +58,7 @@ def installed(
     tmp_path_factory: pytest.TempPathFactory, standins: Clouds, command: PulumiCommand
 ) -> Installed:
     """The stack after its first up."""
-    standins.restore(NOTHING)
+    standins.restore()
     folder = tmp_path_factory.mktemp("installed")
     steps = _fresh(folder, standins, command).up()
     return Installed(folder, standins.snapshot(), steps)
@@ -71,10 +69,9 @@ def dev(tmp_path: Path, installed: Installed, standins: Clouds, command: PulumiC
     """A copy of the stack after its first up, to change."""
     standins.restore(installed.there)
     shutil.copytree(installed.folder, tmp_path, symlinks=True, dirs_exist_ok=True)
-    return Checkout(tmp_path / "project", tmp_path / "state", standins.attached, command)
+    return Checkout(tmp_path, standins, command)
 
 
 def _fresh(folder: Path, standins: Clouds, command: PulumiCommand) -> Checkout:
-    copy_checkout(folder / "project")
-    (folder / "state").mkdir()
-    return Checkout(folder / "project", folder / "state", standins.attached, command)
+    copy_checkout(folder, standins)
+    return Checkout(folder, standins, command)

@@ -22,6 +22,6 @@ def test_a_second_up_and_a_refresh_find_nothing_to_do(dev: Checkout) -> None:
 
 
 def test_a_weight_is_one_resource_updated(dev: Checkout) -> None:
-    dev.set(canaryWeight="25")
+    dev.configure(canaryWeight="25")
     [step] = dev.up()
     assert (step.op, step.name) == ("update", "petdetailsservice-route")

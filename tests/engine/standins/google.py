@@ -1,24 +1,30 @@
 """Stand-ins for Google Cloud and for Docker with its registry."""
 
+from base64 import b64encode
 from collections.abc import Collection, Mapping
 
 from rehearsal.cloud import computed_outputs, invoke_result
+from tests.engine.standins.control_plane import ControlPlane
 from tests.engine.standins.protocol import Made, Properties, RefusedError, StandIn
 
 CLUSTER = "gcp:container/cluster:Cluster"
-# What Google Cloud can't change of a resource that exists: the provider's ForceNew.
-# https://github.com/hashicorp/terraform-provider-google/tree/main/google/services
+# What Google Cloud can't change of a resource that exists, of what this program sets: ForceNew in
+# https://github.com/hashicorp/terraform-provider-google/tree/v7.45.0/google/services
 IMMUTABLE: Mapping[str, Collection[str]] = {
     CLUSTER: (
         "datapathProvider",
+        "description",
         "initialNodeCount",
         "ipAllocationPolicy",
         "location",
-        "masterAuth",
+        "masterAuth.clientCertificateConfig",
         "name",
         "network",
         "networkingMode",
-        "nodeConfig",
+        "nodeConfig.metadata",
+        "nodeConfig.oauthScopes",
+        "nodeConfig.serviceAccount",
+        "nodeConfig.shieldedInstanceConfig",
         "privateClusterConfig.masterIpv4CidrBlock",
         "project",
         "subnetwork",
@@ -34,14 +40,14 @@ IMMUTABLE: Mapping[str, Collection[str]] = {
         "nodeConfig.shieldedInstanceConfig",
         "project",
     ),
-    "gcp:compute/network:Network": ("autoCreateSubnetworks", "name", "project"),
-    "gcp:compute/subnetwork:Subnetwork": ("name", "network", "project", "region"),
+    "gcp:compute/network:Network": ("autoCreateSubnetworks", "description", "name", "project"),
+    "gcp:compute/subnetwork:Subnetwork": ("description", "name", "network", "project", "region"),
     "gcp:compute/router:Router": ("name", "network", "project", "region"),
     "gcp:compute/routerNat:RouterNat": ("name", "project", "region", "router"),
-    "gcp:compute/firewall:Firewall": ("direction", "name", "network", "project"),
-    "gcp:compute/address:Address": ("name", "project", "region"),
-    "gcp:compute/globalAddress:GlobalAddress": ("name", "project"),
-    "gcp:compute/sSLPolicy:SSLPolicy": ("name", "project"),
+    "gcp:compute/firewall:Firewall": ("direction", "name", "project"),
+    "gcp:compute/address:Address": ("description", "name", "project", "region"),
+    "gcp:compute/globalAddress:GlobalAddress": ("description", "name", "project"),
+    "gcp:compute/sSLPolicy:SSLPolicy": ("description", "name", "project"),
     "gcp:artifactregistry/repository:Repository": ("format", "location", "project", "repositoryId"),
     "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember": (
         "location",
@@ -72,10 +78,23 @@ IDEMPOTENT = (
 
 
 class GoogleCloud(StandIn):
-    """Google Cloud: one project, in which names are taken once, and what is protected stays."""
+    """Google Cloud: one project, in which names are taken once, and what is protected stays.
+
+    Args:
+        control_plane: Of the cluster, where there is a real one.
+    """
+
+    def __init__(self, control_plane: ControlPlane | None = None) -> None:
+        super().__init__()
+        self._control_plane = control_plane
 
     def computed(self, type_: str, name: str, inputs: Properties) -> tuple[str, Properties]:
-        return computed_outputs(type_, name, inputs, self._config)
+        id_, outputs = computed_outputs(type_, name, inputs, self._config)
+        if type_ == CLUSTER and (real := self._control_plane):
+            outputs["endpoint"] = real.address
+            outputs["masterAuth"]["clusterCaCertificate"] = b64encode(real.ca.encode()).decode()
+            outputs["controlPlaneEndpointsConfig"]["dnsEndpointConfig"]["endpoint"] = real.dns
+        return id_, outputs
 
     def replaces(self, type_: str) -> Collection[str]:
         return IMMUTABLE[type_]

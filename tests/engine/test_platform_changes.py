@@ -1,0 +1,63 @@
+"""Each key that touches the platform, changed on a running stack: what the engine makes of it."""
+
+import pytest
+from pulumi.automation import CommandError
+
+from tests.engine.checkout import Checkout, Clouds, Step
+
+Changes = set[tuple[str, str]]
+CLUSTER_UPDATED = ("update", "gke-cluster")
+NODES_UPDATED = ("update", "gke-nodes")
+
+
+def changes(steps: list[Step]) -> Changes:
+    return {(step.op, step.name) for step in steps}
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"machineType": "n2-standard-8"}, {NODES_UPDATED}),
+        ({"minNodes": "2"}, {NODES_UPDATED}),
+        ({"maxNodes": "9"}, {NODES_UPDATED}),
+        ({"deletionProtection": "false"}, {CLUSTER_UPDATED}),
+        (
+            {"deployers": '["group:platform@example.com"]'},
+            {
+                ("create", "deployers-group:platform@example.com"),
+                ("delete", "deployers-running-account"),
+            },
+        ),
+    ],
+)
+def test_a_platform_key_is_changed_in_place(
+    dev: Checkout, config: dict[str, str], expected: Changes
+) -> None:
+    dev.configure(**config)
+    assert changes(dev.preview()) == expected
+
+
+def test_the_way_to_the_control_plane_changes_in_place_and_back(
+    dev: Checkout, standins: Clouds
+) -> None:
+    both = {CLUSTER_UPDATED, ("update", "kubernetes")}
+    before = set(standins.kubernetes.made)
+    dev.configure(authorizedNetworks='["203.0.113.0/24"]')
+    assert changes(dev.up()) == both
+    dev.configure(authorizedNetworks=None)
+    assert changes(dev.up()) == both
+    assert dev.preview() == []
+    assert set(standins.kubernetes.made) == before
+
+
+@pytest.mark.parametrize("config", [{"location": "us-central1-b"}, {"clusterName": "other"}])
+def test_another_cluster_is_refused_while_the_stack_is_protected(
+    dev: Checkout, standins: Clouds, config: dict[str, str]
+) -> None:
+    before = standins.snapshot()
+    dev.configure(**config)
+    with pytest.raises(CommandError, match="for protection"):
+        dev.preview()
+    with pytest.raises(CommandError, match="for protection"):
+        dev.up()
+    assert standins.snapshot() == before
