@@ -70,8 +70,10 @@ async def measure(place: Place, rounds: int) -> list[float]:
             [pod] = runtime.pods_of(WORKLOAD)
             begun = time.monotonic()
             runtime.crash(pod.name)
-            await ramp
+            state = await ramp
             journal.close()
+            if watch.decided < begun:
+                raise TargetError(f"round {number}: it went back by itself: {state.reason}")
             after = await counted(place)
             await asyncio.sleep(0.5)
             late = (await counted(place))[CANARY].since(after[CANARY]).requests

@@ -123,3 +123,21 @@ def test_a_lock_is_left_behind_where_nobody_works_behind_it() -> None:
         assert not is_left_behind(conflict(*locks), killed=True)
     assert is_left_behind(conflict(), killed=True)
     assert not is_left_behind(conflict(), killed=False)
+
+
+def test_a_cli_that_is_gone_is_an_error_in_one_line(tmp_path: Path) -> None:
+    gone = tmp_path / "pulumi"
+    with pytest.raises(TargetError, match=f"^{gone}: No such file or directory$"):
+        Detached(Found(gone)).run(["stack"], str(tmp_path), {})
+
+
+def test_only_the_route_alone_is_given_the_time_of_one_resource(tmp_path: Path) -> None:
+    script = tmp_path / "pulumi"
+    script.write_text("#!/bin/sh\nsleep 60\n")
+    script.chmod(0o700)
+    command = Detached(Found(script))
+    command.route_seconds, command.seconds, command.grace_seconds = 0.1, 0.3, 0.1
+    for targets, seconds in (([], 0.3), (["a"], 0.1), (["a", "b"], 0.3)):
+        arguments = [part for each in targets for part in ("--target", each)]
+        with pytest.raises(TargetError, match=f"no end within {seconds} s"):
+            command.run(["up", *arguments], str(tmp_path), {})
