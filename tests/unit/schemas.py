@@ -59,8 +59,12 @@ class SchemaError(Exception):
     """A manifest that the schema refuses; the text says where and why."""
 
 
-def check(manifest: Mapping[str, Any]) -> None:
+def check(manifest: Mapping[str, Any], kubernetes: str = "") -> None:
     """Check a manifest as an API server would, with unknown fields an error.
+
+    Args:
+        manifest: The object.
+        kubernetes: The version of Kubernetes, such as 1.30; the latest known without one.
 
     The test is skipped where the CRD of a custom resource can't be had.
 
@@ -77,7 +81,7 @@ def check(manifest: Mapping[str, Any]) -> None:
             schema = _schema(custom, manifest["apiVersion"], manifest["kind"])
             jsonschema.Draft202012Validator(schema).validate(manifest)  # pyright: ignore[reportUnknownMemberType]
         else:
-            version = kubernetes_validate.latest_version()
+            version = kubernetes or kubernetes_validate.latest_version()
             kubernetes_validate.validate(dict(manifest), version, strict=True)
     except jsonschema.ValidationError as error:
         raise SchemaError(f"{kind}: {error.json_path}: {error.message}") from None

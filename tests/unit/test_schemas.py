@@ -4,9 +4,11 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import kubernetes_validate
 import pytest
 
 from rehearsal.program import Declaration
+from settings import ROOT
 from tests.unit.declared import gke_otherwise, in_cluster, local, local_otherwise, manifest
 from tests.unit.schemas import SchemaError, check, strict
 
@@ -53,12 +55,24 @@ def of_istio(stack: Declaration, *, istio: bool) -> list[Any]:
     ]
 
 
+# The README states it; a gate has 1.29 take `preStop.sleep`, and older versions don't know it.
+OLDEST_KUBERNETES = "1.30"
+TOO_OLD = "1.28"
+
+
+@pytest.mark.parametrize("version", [OLDEST_KUBERNETES, kubernetes_validate.latest_version()])
 @pytest.mark.parametrize("name", STACKS)
-def test_every_kubernetes_object_fits_its_schema(name: str) -> None:
+def test_every_kubernetes_object_fits_its_schema(name: str, version: str) -> None:
     objects = of_istio(STACKS[name](), istio=False)
     assert {each["kind"] for each in objects} == KUBERNETES_KINDS
     for each in objects:
-        check(each)
+        check(each, version)
+
+
+def test_the_oldest_kubernetes_is_stated_and_older_ones_refuse_the_pods() -> None:
+    assert f"Kubernetes {OLDEST_KUBERNETES} or later" in (ROOT / "README.md").read_text()
+    with pytest.raises(SchemaError, match="sleep"):
+        check(manifest(local(), "Deployment", "petservice-v1").inputs, TOO_OLD)
 
 
 @pytest.mark.parametrize("name", STACKS)
