@@ -32,6 +32,7 @@ class MeshServiceArgs:
         max_replicas: Most pods of each version.
         needs: What has to be there before its objects and its pods.
         environment: Environment variables of every version.
+        annotations: The annotations of every version's pods.
         reached: Hosts besides those of the services that it calls, as namespace/name.
         reached_paths: The network paths to these.
         scrapers: The network paths to it of what scrapes its metrics.
@@ -49,6 +50,7 @@ class MeshServiceArgs:
     max_replicas: int
     needs: Sequence[pulumi.Resource]
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str])
     reached: Sequence[str] = ()
     reached_paths: Sequence[Path] = ()
     scrapers: Sequence[Path] = ()
@@ -148,6 +150,7 @@ class MeshService(pulumi.ComponentResource):
                     min_replicas=args.min_replicas,
                     max_replicas=args.max_replicas,
                     environment=args.environment,
+                    annotations=args.annotations,
                     needs=[*args.needs, account, self.policy, self.paths, view],
                 ),
                 opts=child,

@@ -29,6 +29,7 @@ class WorkloadArgs:
         needs: What has to be there before a pod is created, or it would run without its
             sidecar or its policies.
         environment: Environment variables besides PORT and SERVICE_VERSION.
+        annotations: The pods' annotations.
     """
 
     service: str
@@ -40,6 +41,7 @@ class WorkloadArgs:
     max_replicas: int
     needs: Sequence[pulumi.Resource]
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Workload(pulumi.ComponentResource):
@@ -66,7 +68,10 @@ class Workload(pulumi.ComponentResource):
                 # No replicas here: the autoscaler owns them.
                 "selector": {"match_labels": labels},
                 "strategy": {"rolling_update": {"max_surge": 1, "max_unavailable": 0}},
-                "template": {"metadata": {"labels": labels}, "spec": _pod(args, labels)},
+                "template": {
+                    "metadata": {"labels": labels, "annotations": args.annotations},
+                    "spec": _pod(args, labels),
+                },
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
         )

@@ -9,6 +9,9 @@ import pulumi_kubernetes as kubernetes
 from istio.pod_security import SECCOMP
 
 TIMEOUT_SECONDS = 600
+# On a pod's template it has an upgrade of the charts replace the pods, which else keep the proxies
+# that they were injected with. They go as they do for any other new template.
+PROXY_VERSION = "petmesh/istio-version"
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,11 @@ class Charts:
 
     version: str
     location: str
+
+    @property
+    def proxy(self) -> Mapping[str, str]:
+        """The annotation of each pod that these charts' istiod injects a proxy into."""
+        return {PROXY_VERSION: self.version}
 
     def release(
         self,
@@ -54,10 +62,13 @@ class Charts:
         )
 
 
-def gateway_values(min_replicas: int, max_replicas: int) -> Mapping[str, object]:
+def gateway_values(
+    proxy: Mapping[str, str], min_replicas: int, max_replicas: int
+) -> Mapping[str, object]:
     """The values of the gateway chart for an ingress and an egress alike.
 
     Args:
+        proxy: The annotation of pods that a proxy is injected into.
         min_replicas: Fewest pods, from 1 to 20.
         max_replicas: Most pods, from `min_replicas` to 100.
     """
@@ -65,6 +76,7 @@ def gateway_values(min_replicas: int, max_replicas: int) -> Mapping[str, object]
         # The chart's Service opens its status and TLS ports to the outside too: ours doesn't.
         "service": {"type": "None"},
         "imagePullPolicy": "IfNotPresent",
+        "podAnnotations": proxy,
         "securityContext": {
             "runAsNonRoot": True,
             "seccompProfile": SECCOMP,

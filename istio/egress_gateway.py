@@ -94,7 +94,7 @@ class EgressGateway(pulumi.ComponentResource):
             EGRESS_GATEWAY,
             "gateway",
             EGRESS_NAMESPACE,
-            gateway_values(args.min_replicas, args.max_replicas),
+            gateway_values(args.charts.proxy, args.min_replicas, args.max_replicas),
             pulumi.ResourceOptions(parent=self, depends_on=[paths, *args.needs]),
         )
         self.ready: pulumi.Resource = kubernetes.core.v1.Service(

@@ -273,8 +273,11 @@ def _traces(args: IstioMeshArgs) -> Mapping[str, object]:
 
 def _gateway_values(args: IstioMeshArgs) -> Mapping[str, object]:
     return {
-        **gateway_values(args.min_replicas, args.max_replicas),
-        "podAnnotations": {"proxy.istio.io/config": json.dumps(_gateway_proxy(args))},
+        **gateway_values(args.charts.proxy, args.min_replicas, args.max_replicas),
+        "podAnnotations": {
+            **args.charts.proxy,
+            "proxy.istio.io/config": json.dumps(_gateway_proxy(args)),
+        },
     }
 
 

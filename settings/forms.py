@@ -7,8 +7,9 @@ import ipaddress
 import json
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import yaml
 from pydantic import AfterValidator, BeforeValidator, Field
 
 ROOT = Path(__file__).parent.parent
@@ -92,9 +93,22 @@ def charts(value: str) -> str:
     """An address of charts without a slash at its end, or a folder that has them all."""
     if re.fullmatch(r"(https|oci)://[^\s/@]+(/[^\s@]*)?", value):
         return value.rstrip("/")
-    if not value or not all((ROOT / value / chart / "Chart.yaml").is_file() for chart in CHARTS):
+    if not value or not all(chart_version(value, chart) for chart in CHARTS):
         raise ValueError
     return value
+
+
+def chart_version(folder: str, chart: str) -> str:
+    """The version of a chart in a folder of charts; empty where there is no such chart."""
+    try:
+        facts: Any = yaml.safe_load((ROOT / folder / chart / "Chart.yaml").read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return ""
+    match facts:
+        case {"version": str(version)}:
+            return version
+        case _:
+            return ""
 
 
 def _pinned_image(value: str) -> str:

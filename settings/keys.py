@@ -20,6 +20,7 @@ from settings.forms import (
     TrueOrFalse,
     Version,
     Whole,
+    chart_version,
     charts,
     each_once,
     free_namespace,
@@ -144,6 +145,13 @@ class Settings(BaseModel):
     def region(self) -> str:
         """The region of `location`: a zone's name without its last part."""
         return "-".join(self.location.split("-")[:2])
+
+    @property
+    def istio_release(self) -> str:
+        """The version of the charts: that of their folder, where they lie in one."""
+        if "://" in self.istio_charts:
+            return self.istio_version
+        return chart_version(self.istio_charts, "istiod")
 
     @property
     def gateway_secret(self) -> str:

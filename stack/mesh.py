@@ -1,5 +1,6 @@
 """The mesh, closed towards the outside, its namespaces, and what is seen of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -31,19 +32,21 @@ class Mesh:
         pets: The namespace of the services.
         egress: The gateway to the outside; None where there is none.
         observability: What is seen of the mesh.
+        proxy: The annotation of each pod that a proxy is injected into.
     """
 
     istio: IstioMesh
     pets: MeshNamespace
     egress: EgressGateway | None
     observability: Observability
+    proxy: Mapping[str, str]
 
 
 def install_mesh(
     settings: Settings, platform: Platform, watchers: Watchers, in_cluster: pulumi.ResourceOptions
 ) -> Mesh:
     """Declare Istio, the services' namespace, the egress gateway and the observability stack."""
-    charts = Charts(settings.istio_version, settings.istio_charts)
+    charts = Charts(settings.istio_release, settings.istio_charts)
     gateways = [EGRESS_NAMESPACE] if settings.egress_gateway else []
     to_api_server = api_server(settings.api_server_ranges or platform.api_server_ranges)
     istio = IstioMesh(
@@ -104,4 +107,4 @@ def install_mesh(
         ),
         in_cluster,
     )
-    return Mesh(istio, pets, egress, observability)
+    return Mesh(istio, pets, egress, observability, charts.proxy)

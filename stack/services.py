@@ -89,6 +89,7 @@ def deploy_services(
                 max_replicas=settings.max_replicas,
                 needs=[mesh.istio.ready, *mesh.pets.ready],
                 environment={**environment, **traces},
+                annotations=mesh.proxy,
                 reached=[*outside.hosts, *watchers.collector_view],
                 reached_paths=[*outside.paths, *watchers.to_collector],
                 scrapers=watchers.scraping,

@@ -162,6 +162,7 @@ _MEANT = {
     "topology.istio.io/": "one machine has one network",
     "proxy.istio.io/config": "the sidecar here is configured by the rehearsal",
     "cluster-autoscaler.kubernetes.io/": "there are no nodes here",
+    "petmesh/": "it has pods replaced, and each rehearsal starts its own",
 }
 _KNOWN_LABELS = {
     "istio-injection": "enabled",

@@ -133,6 +133,7 @@ class GatewayAnnotations(Fields):
     config: Annotated[
         GatewayConfig, Field(alias="proxy.istio.io/config"), BeforeValidator(_read)
     ] = GatewayConfig()
+    istio_version: Annotated[Any, Field(alias="petmesh/istio-version"), GATEWAY_POD] = None
 
 
 class GatewayValues(Fields):
