@@ -12,6 +12,9 @@ PORT_NAME = "http"
 # the container keeps serving. It has the rest to finish what it began: at most 30 s by default.
 SETTLE_SECONDS = 5
 GRACE_SECONDS = 45
+# Measured of petservice: 40 MiB at rest, 45 under load, and 220 while 1,000 connections each hold a
+# head of 58 KiB and an endless body: 200 of each of five gateway pods (istio/destinations.py).
+MEMORY_LIMIT = "256Mi"
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ def _pod(args: WorkloadArgs, labels: Mapping[str, str]) -> kubernetes.core.v1.Po
                 "env": [{"name": key, "value": value} for key, value in environment.items()],
                 "resources": {
                     "requests": {"cpu": "100m", "memory": "96Mi"},
-                    "limits": {"cpu": "1", "memory": "192Mi"},
+                    "limits": {"cpu": "1", "memory": MEMORY_LIMIT},
                 },
                 "readiness_probe": {
                     "http_get": {"path": "/healthz/ready", "port": PORT_NAME},
