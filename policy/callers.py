@@ -1,11 +1,13 @@
 """Callers by name: who may ask for what."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from policy.cluster import INGRESS_NAMESPACE
 from policy.ranges import names_nobody
-from policy.rules import Subject, Trouble, resource_rule
+from policy.rules import resource_rule
+from policy.subject import Subject, Trouble
 from policy.values import UNKNOWN, at, items
 
 # By which a source is named. What it is not, such as notPrincipals, names nobody.
@@ -22,8 +24,11 @@ _CONDITIONS = {
     "remote.ip": "remoteIpBlocks",
     "request.auth.principal": "requestPrincipals",
 }
-_REQUEST = ("hosts", "ports", "methods", "paths")
-_WHOLE = {"*", "/*"}
+_REQUEST = ("hosts", "methods", "paths")
+_WHOLE = re.compile(r"\*|/?\*+|/?\{\*+\}(?:/\{\*+\})*|/?\{\*+\}/?")
+# Whoever may ask for all of these may do everything.
+_METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+_CLAIM = re.compile(r"request\.auth\.(?:claims\[.+\]|audiences|presenter)")
 _MEND = "name the callers' service accounts"
 
 
@@ -34,7 +39,7 @@ def _callers(subject: Subject) -> Iterator[Trouble]:
         return
     for path, rule in items(subject.properties, "spec.rules"):
         unnamed = [*_unnamed(path, rule)]
-        if unnamed and subject.namespace == INGRESS_NAMESPACE:
+        if subject.namespace == INGRESS_NAMESPACE and (unnamed or _any_token(rule)):
             unnamed = [*_anybody(path, rule)]
         yield from unnamed
 
@@ -50,10 +55,16 @@ def _unnamed(path: str, rule: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
 
 
 def _names_somebody(condition: Any) -> bool:  # noqa: ANN401 (data)
-    field, values = _CONDITIONS.get(at(condition, "key")), at(condition, "values")
+    key, values = at(condition, "key"), at(condition, "values")
+    field = "principals" if _CLAIM.fullmatch(str(key)) else _CONDITIONS.get(key)
     return field is not None and (
         values is UNKNOWN or (bool(values) and not any(_everybody(field, each) for each in values))
     )
+
+
+def _any_token(rule: Any) -> bool:  # noqa: ANN401 (data)
+    tokens = [at(source, "source.requestPrincipals") for _, source in items(rule, "from")]
+    return any("*" in (each or ()) for each in tokens if each is not UNKNOWN)
 
 
 def _anybody(path: str, rule: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
@@ -65,8 +76,14 @@ def _anybody(path: str, rule: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
 
 
 def _limited(operation: Any) -> bool:  # noqa: ANN401 (data)
-    found = [at(operation, field) for field in _REQUEST]
-    return any(each is UNKNOWN or (each and not _WHOLE & {*each}) for each in found)
+    for field in _REQUEST:
+        values = at(operation, field)
+        if values is UNKNOWN:
+            return True
+        wide = any(_WHOLE.fullmatch(str(value)) for value in values or ())
+        if values and not wide and not (field == "methods" and {*values} >= _METHODS):
+            return True
+    return False
 
 
 def _source(path: str, source: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
@@ -84,14 +101,15 @@ def _source(path: str, source: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
 def _everybody(field: str, value: Any) -> bool:  # noqa: ANN401 (data)
     if field in _ADDRESSES:
         return names_nobody(value)
-    # An issuer's tokens, `https://issuer.example.com/*`, are those of somebody.
-    return "*" in str(value) if field in _IDENTITIES else not str(value).strip("*/")
+    # A valid token, even of any issuer that a RequestAuthentication names, is somebody's.
+    return field in _IDENTITIES and "*" in str(value)
 
 
 RULES = (
     resource_rule(
         "callers-are-named",
         "An AuthorizationPolicy names callers; at the ingress gateway, what anybody may ask for.",
+        "Istio security best practices: authorization policies",
         _callers,
     ),
 )

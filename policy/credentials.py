@@ -3,62 +3,127 @@
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 from policy.podspec import containers, pod
-from policy.rules import Subject, Trouble, resource_rule
-from policy.values import at, entries, items
+from policy.rules import resource_rule
+from policy.subject import Subject, Trouble
+from policy.values import UNKNOWN, at, entries, items, settings, strings
 
-# What ends as --from-secret or --image-pull-secret does names a Secret.
-_NAME = re.compile(
-    r"(?:password|passwd|passphrase"
-    r"|(?:^|(?<!from|pull)[_.-])(?:pass|secret|token|credentials?)"
-    r"|(?:api|private|access|secret)[_.-]?key)$",
+_KEYS: Final = (
+    "api|private|access|secret|signing|encryption|auth|master|ssh|account|session|shared|service|"
+    "hmac|jwt|webhook|crypto?|license"
+)
+_NAME: Final = re.compile(
+    r"(?:password|passwd|passphrase|pwd|dockerconfigjson"
+    r"|(?:^|[_.-])(?:pass|secrets?|tokens?|credentials?|authorization|cookie|bearer)"
+    rf"|(?:{_KEYS})[_.-]?key)(?:[_.-](?:b64|base64|value|plain|\d+))?$",
     re.IGNORECASE,
 )
-_PASSWORD_OF_URL = re.compile(r"""://[^\s/?#:"']*:([^\s/?#"']+)@""")
-# Nothing, a switch, a file's path, or references alone: Kubernetes' $(NAME) and a shell's.
-_HARMLESS = re.compile(
-    r"|yes|no|on|off|true|false|[01]|(?:/[\w.-]+)+|(?:\$(?:\w+|\{\w+\}|\(\w+\)?))+",
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+# By value alone: private keys, JSON Web Tokens, and what well-known services issue.
+_LOOKS: Final = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY|\"private_key\"\s*:|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|\bgh[oprsu]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bAIza[\w-]{35}\b|\bhvs\.\w{20,}"
+    r"|\bxox[abprs]-[\w-]{10,}|\b[rs]k_live_\w{16,}|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+"
+)
+_PASSWORD_OF_URL: Final = re.compile(r"""://[^\s/?#:"']*:([^\s/?#"']+)@""")
+_PAIR: Final = re.compile(r"""["']?([A-Za-z][\w.-]*)["']?\s*[:=]\s*["']?(?!//)([^\s"',;&]+)""")
+_SCHEME: Final = re.compile(r"(?:bearer|basic|token)\s+", re.IGNORECASE)
+# Nothing, a switch, a file's path, a token of a language model, or references alone: Kubernetes'
+# $(NAME), a shell's, a template's, and a secret store's.
+_HARMLESS: Final = re.compile(
+    r"|yes|no|on|off|true|false|none|null|[01]|(?:/[\w.-]+)+|<[^>]*>|\[[A-Z]+\]|\|.*"
+    r"|(?:\$(?:\w+|\{[^}]*\}?|\(\w+\)?))+|\{\{.*|(?:secret|vault|sm|file|env|ref\+\w+):.*"
+    r"|projects/[\w/.-]+",
     re.IGNORECASE,
 )
-_SETTING = re.compile(r"-{0,2}([\w.-]+)=(.*)")
-_FLAG = re.compile(r"--?([\w.-]+)")
+# What names a Secret, unless it is the kind of secret that one holds.
+_OF_SECRET: Final = re.compile(r"(.*)secrets?|(.*)credentials?", re.IGNORECASE)
+_HOLDS: Final = re.compile(
+    rf"(?:.*[_.-])?(?:client|app|user|oauth2?|cookie|consumer|{_KEYS})[_.-]?|", re.IGNORECASE
+)
+_OBJECT: Final = re.compile(r"(?:[a-z0-9.-]+/)?[a-z][a-z0-9.]*(?:-[a-z0-9.]+)+")
+_SETTING: Final = re.compile(r"-{0,2}([\w.-]+)=(.*)", re.DOTALL)
+_FLAG: Final = re.compile(r"--?([\w.-]+)")
 # What a shell's text may have around a word.
 _AROUND = "\"';"
 _AS_REFERENCE = "hold it in a Secret and refer to it by secretKeyRef"
 _AS_VARIABLE = "put it in env by secretKeyRef and write $(NAME)"
+_BY_REFERENCE = "hold it in a Secret and have what needs it read that"
 
 
 def _credentials(subject: Subject) -> Iterator[Trouble]:
+    if (subject.api, subject.kind) == ("core", "Secret"):
+        return
+    for path, mend in dict(_places(subject)).items():
+        yield Trouble(path, "(not shown)", mend)
+
+
+def _places(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Where a credential is, and what to do about it."""
     if (subject.api, subject.kind) == ("core", "ConfigMap"):
         for key, value in entries(subject.properties, "data").items():
             if _held(key, value):
-                yield Trouble(f"data.{key}", "(not shown)", _AS_REFERENCE)
-    found = pod(subject)
-    for path, container in containers(*found) if found else ():
-        for inner, variable in items(container, "env"):
-            name = str(at(variable, "name"))
-            if _held(name, at(variable, "value")):
-                yield Trouble(f"{path}.{inner} {name}", "(not shown)", _AS_REFERENCE)
-        for field in ("command", "args"):
-            for inner, name, value in _arguments(container, field):
-                if _held(name, value):
-                    yield Trouble(f"{path}.{inner} {name}", "(not shown)", _AS_VARIABLE)
+                yield f"data.{key}", _AS_REFERENCE
+    workload = pod(subject)
+    for path, container in containers(*workload) if workload else ():
+        yield from _of_container(path, container)
+    for path, key, value in settings(subject.properties):
+        named = path.startswith(("values.", "build.args.")) or ".headers." in path
+        # A virtual machine's, not an object's.
+        named = named or (not subject.api and path.startswith("metadata"))
+        if named and _held(key, value):
+            yield path, _BY_REFERENCE
+    if subject.type.startswith(("kubernetes:", "docker:", "pulumi:providers:")):
+        for path, text in strings(subject.properties):
+            if _LOOKS.search(text):
+                yield path, _BY_REFERENCE
+
+
+def _of_container(path: str, container: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 (data)
+    for inner, variable in items(container, "env"):
+        name = str(at(variable, "name"))
+        if _held(name, at(variable, "value")):
+            yield f"{path}.{inner} {name}", _AS_REFERENCE
+    hooks = [
+        *("livenessProbe", "readinessProbe", "startupProbe"),
+        *("lifecycle.postStart", "lifecycle.preStop"),
+    ]
+    for field in ("command", "args", *(f"{hook}.exec.command" for hook in hooks)):
+        for inner, name, value in _arguments(container, field):
+            if _held(name, value):
+                yield f"{path}.{inner} {name}", _AS_VARIABLE
+    for hook in hooks:
+        for inner, header in items(container, f"{hook}.httpGet.httpHeaders"):
+            if _held(str(at(header, "name")), at(header, "value")):
+                yield f"{path}.{inner}", "ask a path that needs none"
 
 
 def _held(name: str, value: Any) -> bool:  # noqa: ANN401 (data)
-    """Whether a setting holds a credential: by its name, or as the password of a URL."""
+    """Whether a setting holds a credential: by its name, by its look, or within its text."""
+    if value is UNKNOWN or isinstance(value, bool):
+        return False
     text = "" if value is None else str(value).strip(_AROUND)
-    passwords = _PASSWORD_OF_URL.findall(text)
-    if _NAME.search(name) and not (_is_token(name) and text.isdecimal()):
-        passwords.append(text)
-    return not all(map(_HARMLESS.fullmatch, passwords))
+    pairs = [] if _HARMLESS.fullmatch(text) else _PAIR.findall(text)
+    return (
+        _LOOKS.search(text) is not None
+        or not all(map(_HARMLESS.fullmatch, _PASSWORD_OF_URL.findall(text)))
+        or any(_is_credential(key, each) for key, each in [(name, text), *pairs])
+    )
 
 
-def _is_token(name: str) -> bool:
-    """Whether a name may mean a count of tokens; a password of digits is one all the same."""
-    return name.lower().endswith("token")
+def _is_credential(name: str, value: str) -> bool:
+    name = _CAMEL.sub("_", name)
+    # A count of tokens is none; a password of digits is one all the same.
+    if not _NAME.search(name):
+        return False
+    if name.lower().endswith(("token", "tokens")) and value.isdecimal():
+        return False
+    of = _OF_SECRET.fullmatch(name)
+    if of and _OBJECT.fullmatch(value) and not _HOLDS.fullmatch(of[1] or of[2] or ""):
+        return False
+    return not _HARMLESS.fullmatch(_SCHEME.sub("", value).strip(_AROUND))
 
 
 def _arguments(container: Any, field: str) -> Iterator[tuple[str, str, str]]:  # noqa: ANN401 (data)
@@ -77,13 +142,16 @@ def _arguments(container: Any, field: str) -> Iterator[tuple[str, str, str]]:  #
         elif (flag := _FLAG.fullmatch(word)) and not following.startswith("-"):
             yield path, flag[1], following
         else:
-            yield path, "URL", word
+            # A header's name and what it holds are two words.
+            yield path, "URL", f"{word} {following}" if word.endswith(":") else word
 
 
 RULES = (
     resource_rule(
         "no-credential-in-clear",
-        "No environment variable, argument or ConfigMap holds a credential.",
+        "No variable, argument, probe, header, chart's value, build argument or ConfigMap holds "
+        "a credential.",
+        "CIS GKE 4.4.1; NIST SP 800-190 4.1.4",
         _credentials,
     ),
 )

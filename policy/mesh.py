@@ -2,20 +2,83 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
+from policy.allowed import ENVOY_FILTERS
 from policy.ranges import names_nobody
-from policy.rules import Subject, Trouble, resource_rule, stack_rule, unless
+from policy.rules import resource_rule, stack_rule, unless
+from policy.shape import ANY, KEPT, NO, OPEN, UNLISTED, Shape, judge, known, only
+from policy.subject import Subject, Trouble
 from policy.supply import CHARTS
-from policy.values import UNKNOWN, at, entries, items
+from policy.values import UNKNOWN, at, entries, items, settings, strings
 
 _NETWORKING, _SECURITY = "networking.istio.io", "security.istio.io"
 _STRICT = ("STRICT",)
+# Of whatever takes a certificate that nobody vouches for.
+_UNCHECKED = re.compile(
+    r"(?:insecure|tls)?_?(?:skip_?(?:tls_?)?verify|insecure_?skip_?(?:tls_?)?verif\w*)",
+    re.IGNORECASE,
+)
 _WHOLE = 100
 _ANY = "*"
+_ADDS = ("ADD", "INSERT_BEFORE", "INSERT_AFTER", "INSERT_FIRST", "MERGE")
+_FILTER_NAMES = ("name", "typed_config.name")
 _REGISTRY = "REGISTRY_ONLY"
+_MODE = "outboundTrafficPolicy.mode"
+_REGISTER = "set it to REGISTRY_ONLY, and add a ServiceEntry"
 _ISTIOD = re.compile(r"(?:^|/)istiod$")
 _IN_CLUSTER = ".svc.cluster.local"
+
+
+def _cipher(path: str, suite: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+    if not _CIPHER.fullmatch(str(suite)):
+        yield Trouble(path, suite, "name one that is authenticated and has forward secrecy")
+
+
+# https://istio.io/latest/docs/reference/config/networking/gateway/#ServerTLSSettings
+_SERVER_TLS: Final[dict[str, Shape]] = {
+    "mode": only(
+        *("SIMPLE", "MUTUAL", "ISTIO_MUTUAL", "PASSTHROUGH", None),
+        mend="set it to SIMPLE or MUTUAL",
+    ),
+    "minProtocolVersion": only("TLSV1_2", "TLSV1_3", "TLS_AUTO", None, mend="set it to TLSV1_2"),
+    "cipherSuites[]": _cipher,
+    **known("httpsRedirect serverCertificate privateKey caCertificates credentialName"),
+    **known("credentialNames subjectAltNames maxProtocolVersion caCrl caCertCredentialName"),
+    "tlsCertificates": ANY,
+}
+_CIPHER = re.compile(r"(?:ECDHE-(?:ECDSA|RSA)-(?:AES\d+-GCM-SHA\d+|CHACHA20-POLY1305)|TLS_.*)")
+# This machine, and what answers for it at its link's own address.
+_OF_THE_NODE = re.compile(r"127\.|169\.254\.|::1$|fe80:|unix:|localhost|metadata\.google")
+_POLICY = known(
+    "loadBalancer connectionPool outlierDetection tls portLevelSettings retryBudget port"
+)
+# https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig
+_MESH: Final[dict[str, Shape]] = {
+    **known("accessLogEncoding accessLogFormat extensionProviders defaultProviders trustDomain"),
+    **known("outboundTrafficPolicy localityLbSetting connectTimeout tcpKeepalive rootNamespace"),
+    **known("discoverySelectors defaultHttpRetryPolicy serviceSettings defaultServiceExportTo"),
+    **known("defaultVirtualServiceExportTo defaultDestinationRuleExportTo enableTracing"),
+    "accessLogFile": only("/dev/stdout", None, mend="set it to /dev/stdout"),
+    "enableAutoMtls": KEPT,
+    "pathNormalization": OPEN,
+    "meshMTLS": {"minProtocolVersion": only("TLSV1_2", "TLSV1_3", "TLS_AUTO", None), **OPEN},
+    "tlsDefaults": {"minProtocolVersion": only("TLSV1_2", "TLSV1_3", "TLS_AUTO", None), **OPEN},
+    "defaultConfig": {
+        **known("holdApplicationUntilProxyStarts concurrency tracing drainDuration"),
+        **known("terminationDrainDuration proxyStatsMatcher gatewayTopology"),
+        "proxyMetadata": known("CLOUD_PLATFORM ISTIO_META_DNS_CAPTURE"),
+        "image": {"imageType": only("distroless", "default", None)},
+    },
+}
+_GLOBAL: Final[dict[str, Shape]] = {
+    "proxy": {"privileged": NO, "enableCoreDump": NO, **OPEN},
+    "jwtPolicy": only("third-party-jwt", None),
+    **OPEN,
+}
+_ENV: Final[dict[str, Shape]] = known(
+    "PILOT_FILTER_GATEWAY_CLUSTER_CONFIG PILOT_TRACE_SAMPLING PILOT_ENABLE_STATUS"
+)
 _NO_WILDCARD = "name each host: a wildcard opens what nobody looked at"
 
 
@@ -33,6 +96,13 @@ def _peers(subject: Subject) -> Iterator[Trouble]:
 
 
 def _client_tls(subject: Subject) -> Iterator[Trouble]:
+    for path, field, value in settings(subject.properties):
+        if _UNCHECKED.fullmatch(field) and value in (True, "true"):
+            yield Trouble(path, value, "remove it and name the certificate's authority or name")
+    if _is(subject, _SECURITY, "RequestAuthentication"):
+        for path, rule in items(subject.properties, "spec.jwtRules"):
+            if str(at(rule, "jwksUri")).startswith("http:"):
+                yield Trouble(f"{path}.jwksUri", at(rule, "jwksUri"), "fetch keys over https://")
     if not _is(subject, _NETWORKING, "DestinationRule"):
         return
     in_cluster = _in_cluster(at(subject.properties, "spec.host"), subject.namespace)
@@ -44,9 +114,7 @@ def _client_tls(subject: Subject) -> Iterator[Trouble]:
         elif mode in ("SIMPLE", "MUTUAL") and in_cluster:
             mend = "remove it or use ISTIO_MUTUAL: the service's sidecar takes the mesh's own TLS"
             yield Trouble(f"{path}.tls.mode", mode, mend)
-        if at(policy, "tls.insecureSkipVerify") is True:
-            mend = "remove it and name the certificate's subjectAltNames"
-            yield Trouble(f"{path}.tls.insecureSkipVerify", value=True, mend=mend)
+        yield from judge(_POLICY, policy, path)
 
 
 def _in_cluster(host: Any, namespace: str) -> bool:  # noqa: ANN401 (data)
@@ -73,16 +141,34 @@ def _hosts(subject: Subject) -> Iterator[Trouble]:
         return
     if subject.kind == "ServiceEntry":
         yield from _wildcards(subject.properties, "spec.hosts")
-        for path, address in items(subject.properties, "spec.addresses"):
-            if names_nobody(address):
-                yield Trouble(path, address, "name the hosts' own addresses, or none")
+        yield from _addresses(subject.properties)
     elif subject.kind == "Gateway":
+        if not at(subject.properties, "spec.selector"):
+            mend = "name the gateway's pods: nothing stands for every proxy"
+            yield Trouble("spec.selector", at(subject.properties, "spec.selector"), mend)
         for path, server in items(subject.properties, "spec.servers"):
             yield from _wildcards(server, "hosts", f"{path}.")
+            yield from judge(_SERVER_TLS, at(server, "tls"), f"{path}.tls")
     elif subject.kind == "VirtualService":
+        yield from _origins(subject)
         gateways = {gateway for _, gateway in items(subject.properties, "spec.gateways")}
         if gateways - {"mesh"}:
             yield from _wildcards(subject.properties, "spec.hosts")
+
+
+def _addresses(entry: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+    addresses = items(entry, "spec.addresses")
+    for path, address in addresses:
+        if names_nobody(address):
+            yield Trouble(path, address, "name the hosts' own addresses, or none")
+    for path, endpoint in items(entry, "spec.endpoints"):
+        address = str(at(endpoint, "address"))
+        if _OF_THE_NODE.match(address):
+            mend = "name an address outside of the node and its metadata server"
+            yield Trouble(f"{path}.address", address, mend)
+    if at(entry, "spec.resolution") in (None, "NONE") and not addresses:
+        mend = "set it to DNS: without, whatever address a caller chooses is let out"
+        yield Trouble("spec.resolution", at(entry, "spec.resolution"), mend)
 
 
 def _wildcards(holder: Any, field: str, within: str = "") -> Iterator[Trouble]:  # noqa: ANN401
@@ -93,11 +179,71 @@ def _wildcards(holder: Any, field: str, within: str = "") -> Iterator[Trouble]: 
 
 
 def _outbound(subject: Subject) -> Iterator[Trouble]:
-    mode, mend = "outboundTrafficPolicy.mode", "set it to REGISTRY_ONLY, and add a ServiceEntry"
     if _is(subject, _NETWORKING, "Sidecar"):
-        yield from unless(subject.properties, f"spec.{mode}", (None, _REGISTRY), mend)
-    elif subject.type in CHARTS and _ISTIOD.search(str(at(subject.properties, "chart"))):
-        yield from unless(subject.properties, f"values.meshConfig.{mode}", (_REGISTRY,), mend)
+        yield from _scope(subject.properties)
+    elif _is(subject, "telemetry.istio.io", "Telemetry"):
+        for path, log in items(subject.properties, "spec.accessLogging"):
+            mend = "remove it: the log tells who asked for what"
+            yield from unless(log, "disabled", (False, None), mend, within=path)
+    elif subject.type in CHARTS:
+        yield from _mesh_config(subject.properties)
+
+
+def _scope(sidecar: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+    yield from unless(sidecar, f"spec.{_MODE}", (None, _REGISTRY), _REGISTER)
+    for direction in ("egress", "ingress"):
+        for path, listener in items(sidecar, f"spec.{direction}"):
+            captured = (None, "DEFAULT", "IPTABLES")
+            yield from unless(listener, "captureMode", captured, "remove it", within=path)
+            mend = "remove it: the mesh's own is in force"
+            yield from unless(listener, "tls", (None,), mend, within=path)
+            for inner, host in items(listener, "hosts"):
+                if host == "*/*":
+                    yield Trouble(f"{path}.{inner}", host, "name the namespaces to be seen")
+
+
+def _mesh_config(release: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+    """The mesh's own settings, wherever istiod's chart comes from."""
+    config = at(release, "values.meshConfig")
+    if config is None and not _ISTIOD.search(str(at(release, "chart"))):
+        return
+    yield from unless(release, f"values.meshConfig.{_MODE}", (_REGISTRY,), _REGISTER)
+    yield from judge(_MESH, config, "values.meshConfig")
+    yield from judge(_GLOBAL, at(release, "values.global"), "values.global")
+    for name, value in entries(release, "values.env").items():
+        yield from judge(_ENV.get(name, only(None, mend=UNLISTED)), value, f"values.env.{name}")
+    yield from unless(
+        release, "values.base.validationFailurePolicy", ("Fail", None), "set it to Fail"
+    )
+
+
+def _filters(subject: Subject) -> Iterator[Trouble]:
+    if not _is(subject, _NETWORKING, "EnvoyFilter"):
+        return
+    chosen = at(subject.properties, "spec.workloadSelector.labels")
+    if not chosen and not at(subject.properties, "spec.targetRefs"):
+        mend = "name the proxies that it is for: none stands for all of the namespace or the mesh"
+        yield Trouble("spec.workloadSelector", chosen, mend)
+    for path, patch in items(subject.properties, "spec.configPatches"):
+        mend = "add a filter: what is there already is the mesh's security"
+        yield from unless(patch, "patch.operation", _ADDS, mend, within=path)
+        value = at(patch, "patch.value")
+        names = [each for where, each in strings(value) if where in _FILTER_NAMES]
+        for name in names:
+            if name not in ENVOY_FILTERS:
+                mend = "remove it, or list the filter in policy/allowed.py with the reason"
+                yield Trouble(f"{path}.patch.value", name, mend)
+        for where, _ in strings(value):
+            if ".http_filters" in where or "transport_socket" in where or "inline" in where:
+                yield Trouble(f"{path}.patch.value.{where}", "set", "remove it", whole=True)
+
+
+def _origins(subject: Subject) -> Iterator[Trouble]:
+    for path, route in items(subject.properties, "spec.http"):
+        for inner, origin in items(route, "corsPolicy.allowOrigins"):
+            given = at(origin, "exact") or at(origin, "regex") or at(origin, "prefix")
+            if given in ("*", ".*", ".+", "http", "https://", "http://", "https"):
+                yield Trouble(f"{path}.{inner}", origin, "name each origin")
 
 
 def _routes(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
@@ -138,11 +284,21 @@ def _destinations(
         host, subset = at(destination, "host"), at(destination, "subset")
         if subset in (None, UNKNOWN) or host is UNKNOWN:
             continue
-        known = subsets.get(_full(str(host), namespace), subsets.get(_ANY, set()))
+        known = _subsets_of(_full(str(host), namespace), subsets)
         if known is not None and subset not in known:
             there = ", ".join(sorted(known)) or "none"
             mend = f"name a subset that a DestinationRule gives {host} ({there}), or add it there"
             yield Trouble(f"{path}.{inner}.subset", subset, mend)
+
+
+def _subsets_of(host: str, subsets: dict[str, set[str] | None]) -> set[str] | None:
+    """A host's subsets, by the rule whose host is the longest that matches it, as Istio has it."""
+    matching = [
+        each
+        for each in subsets
+        if each == host or (each.startswith("*") and host.endswith(each[1:]))
+    ]
+    return subsets[max(matching, key=len)] if matching else set()
 
 
 def _subsets(subjects: Sequence[Subject]) -> dict[str, set[str] | None]:
@@ -169,26 +325,37 @@ RULES = (
     resource_rule(
         "mutual-tls-is-strict",
         "Workloads take mutual TLS alone, on every port.",
+        "Istio security best practices: mutual TLS",
         _peers,
     ),
     resource_rule(
         "tls-is-not-weakened",
         "No destination switches TLS off, replaces the mesh's or skips checking certificates.",
+        "Istio security best practices: TLS origination",
         _client_tls,
     ),
     resource_rule(
         "hosts-are-named",
         "A ServiceEntry, a Gateway and a public VirtualService name their hosts.",
+        "Istio security best practices: gateways",
         _hosts,
     ),
     resource_rule(
         "outside-is-registered",
         "What no ServiceEntry names is not reached, for the mesh and for each of its Sidecars.",
+        "Istio security best practices: egress traffic",
         _outbound,
+    ),
+    resource_rule(
+        "filters-are-known",
+        "An EnvoyFilter adds filters that are listed to proxies that it names.",
+        "Istio security best practices: EnvoyFilter",
+        _filters,
     ),
     stack_rule(
         "routes-add-up",
         "A route's weights add up to 100, and its subsets exist.",
+        "Istio traffic management: weights and subsets",
         _routes,
     ),
 )

@@ -1,9 +1,10 @@
-"""Namespaces: restricted pods, closed networks, and in the mesh nobody let in who isn't named."""
+"""Namespaces: closed networks, and in the mesh nobody let in who isn't named."""
 
 from collections.abc import Iterator, Sequence
 
 from policy.network import every_pod, is_policy
-from policy.rules import Subject, Trouble, resource_rule, stack_rule
+from policy.rules import stack_rule
+from policy.subject import Subject, Trouble
 from policy.values import UNKNOWN, at, entries, may_be
 
 # Istio looks at the second where there is no first.
@@ -11,7 +12,6 @@ _INJECTION, _REVISION = "istio-injection", "istio.io/rev"
 # Without a sidecar: the node's ztunnel takes what is sent to the namespace's pods.
 _DATAPLANE, _AMBIENT = "istio.io/dataplane-mode", "ambient"
 _ROOT_NAMESPACE = "istio-system"
-_ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
 def _is_namespace(subject: Subject) -> bool:
@@ -20,16 +20,6 @@ def _is_namespace(subject: Subject) -> bool:
 
 def _is_known_namespace(subject: Subject) -> bool:
     return _is_namespace(subject) and subject.properties is not UNKNOWN
-
-
-def _restricted(subject: Subject) -> Iterator[Trouble]:
-    if not _is_namespace(subject):
-        return
-    # A label's name has dots of its own: no path leads to it.
-    labels = entries(subject.properties, "metadata.labels")
-    if labels.get(_ENFORCE) not in ("restricted", UNKNOWN):
-        mend = "set it to restricted: the API server then holds to it whatever makes a pod"
-        yield Trouble(f"metadata.labels[{_ENFORCE}]", labels.get(_ENFORCE), mend)
 
 
 def _in_mesh(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, str, str]]:
@@ -120,24 +110,22 @@ def _closes(policy: Subject, namespace: str, direction: str) -> bool:
 
 
 RULES = (
-    resource_rule(
-        "namespaces-restricted",
-        "A namespace enforces the restricted Pod Security Standard, for charts' pods too.",
-        _restricted,
-    ),
     stack_rule(
         "namespaces-allow-nothing",
         "A namespace of the mesh refuses what none allows, by its own word or the whole mesh's.",
+        "Istio security best practices: default-deny patterns",
         _allow_nothing,
     ),
     stack_rule(
         "namespaces-take-mutual-tls",
         "A namespace of the mesh takes mutual TLS alone, by its own word or the whole mesh's.",
+        "Istio security best practices: mutual TLS",
         _strict,
     ),
     stack_rule(
         "namespaces-closed",
         "A namespace's pods reach nobody and are reached by nobody but where a policy opens it.",
+        "CIS GKE 4.3.2",
         _closed,
     ),
 )

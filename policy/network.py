@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from policy.ranges import names_nobody
-from policy.rules import Subject, Trouble, resource_rule
-from policy.values import at, items, may_be
+from policy.rules import resource_rule
+from policy.subject import Subject, Trouble
+from policy.values import UNKNOWN, at, items, may_be
 
 _PEERS = (("ingress", "from"), ("egress", "to"))
 
@@ -17,8 +18,13 @@ def is_policy(subject: Subject) -> bool:
 
 def every_pod(spec: Any) -> bool:  # noqa: ANN401 (data)
     """Whether a NetworkPolicy is for every pod of its namespace, or may well be."""
-    selectors = (at(spec, f"podSelector.{by}") for by in ("matchLabels", "matchExpressions"))
-    return all(may_be(each, None, {}, []) for each in selectors)
+    return _everything(at(spec, "podSelector"))
+
+
+def _everything(selector: Any) -> bool:  # noqa: ANN401 (data)
+    """Whether a label selector says nothing, or may well."""
+    by = (at(selector, each) for each in ("matchLabels", "matchExpressions"))
+    return all(may_be(each, None, {}, []) for each in by)
 
 
 def _paths(subject: Subject) -> Iterator[Trouble]:
@@ -27,21 +33,39 @@ def _paths(subject: Subject) -> Iterator[Trouble]:
     spec = at(subject.properties, "spec")
     for direction, peers in _PEERS:
         for path, rule in items(spec, direction):
-            # A pod may serve the public; what it calls is always somebody.
-            if not at(rule, peers) and (direction == "egress" or every_pod(spec)):
+            given = at(rule, peers)
+            # A pod may serve the public at its ports; what it calls is always somebody.
+            public = direction == "ingress" and not every_pod(spec) and at(rule, "ports")
+            if not given and not public:
                 mend = "say for whom it is: without, it is for the whole internet"
-                yield Trouble(f"spec.{path}.{peers}", at(rule, peers), mend, whole=True)
-            for inner, peer in items(rule, peers) if every_pod(spec) else ():
-                cidr = at(peer, "ipBlock.cidr")
-                if cidr is not None and names_nobody(cidr):
-                    mend = "open it for the pods that need it: name them in podSelector"
-                    yield Trouble(f"spec.{path}.{inner}.ipBlock.cidr", cidr, mend)
+                yield Trouble(f"spec.{path}.{peers}", given, mend, whole=True)
+            for inner, peer in items(rule, peers):
+                yield from _peer(f"spec.{path}.{inner}", peer, spec)
+
+
+def _peer(path: str, peer: Any, spec: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+    cidr = at(peer, "ipBlock.cidr")
+    if cidr is not None and every_pod(spec) and names_nobody(cidr):
+        mend = "open it for the pods that need it: name them in podSelector"
+        yield Trouble(f"{path}.ipBlock.cidr", cidr, mend)
+    if peer == {}:
+        yield Trouble(path, peer, "say who it is: nothing stands for every pod", whole=True)
+    namespaces = at(peer, "namespaceSelector")
+    if (
+        namespaces not in (None, UNKNOWN)
+        and _everything(namespaces)
+        and _everything(at(peer, "podSelector"))
+        and UNKNOWN not in (at(peer, "podSelector"), at(namespaces, "matchLabels"))
+    ):
+        mend = "name them by their label kubernetes.io/metadata.name"
+        yield Trouble(f"{path}.namespaceSelector", namespaces, mend, whole=True)
 
 
 RULES = (
     resource_rule(
         "paths-are-named",
         "A NetworkPolicy says whom pods reach, and opens the outside for pods that it selects.",
+        "CIS GKE 4.3.2; NIST SP 800-53 SC-7",
         _paths,
     ),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from policy.rules import Subject
+from policy.subject import Subject
 from policy.values import UNKNOWN, at, entries, items, may_be
 
 _TEMPLATE = "spec.template.spec"
@@ -25,6 +25,11 @@ def pod(subject: Subject) -> tuple[str, Any] | None:
     path = _PATHS.get((subject.api, subject.kind))
     spec = at(subject.properties, path) if path else None
     return None if path is None or spec is None or spec is UNKNOWN else (path, spec)
+
+
+def template(subject: Subject) -> str:
+    """The path of a workload's pod template; empty for what has none."""
+    return _PATHS.get((subject.api, subject.kind), "").rpartition(".")[0]
 
 
 def containers(path: str, spec: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (data)

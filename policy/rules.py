@@ -8,7 +8,6 @@ asks again, with every value known.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, cast
 
 from pulumi_policy import (
@@ -21,93 +20,12 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
-from policy.values import UNKNOWN, at, plain, shown
+from policy.allowed import ALLOWED
+from policy.subject import Subject, Trouble
+from policy.values import UNKNOWN, at, shown
 
 # A URL's user and password: up to the @, or to where the text was cut.
 _USERINFO = re.compile(r"""(?<=://)[^\s/?#"']*(?:@|(?=…))""")
-_PATCH = "Patch"
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A resource that a rule looks at.
-
-    Attributes:
-        type: Its type token, such as `kubernetes:apps/v1:Deployment`.
-        urn: Its URN.
-        logical_name: Its name in the program.
-        given: Its inputs as the engine hands them over; the outputs of a resource that is only
-            read, which has no inputs.
-    """
-
-    type: str
-    urn: str
-    logical_name: str
-    given: Any
-
-    @cached_property
-    def properties(self) -> Any:  # noqa: ANN401 (data)
-        """What is given as plain data; where nothing is, as of what can't be read yet, unknown."""
-        return plain(self.given) if self.given else UNKNOWN
-
-    @property
-    def kind(self) -> str:
-        """The last part of the type, `Deployment`; a patch has the kind of what it patches."""
-        kind = self.type.rpartition(":")[2]
-        return kind.removesuffix(_PATCH) if self.api else kind
-
-    @property
-    def is_patch(self) -> bool:
-        """Whether it holds a part of a Kubernetes object that somebody else made."""
-        return bool(self.api) and self.type.endswith(_PATCH)
-
-    @property
-    def api(self) -> str:
-        """The API group of a Kubernetes object, such as `apps`, `core` or `networking.istio.io`."""
-        if not self.type.startswith("kubernetes:"):
-            return ""
-        group, slash, _ = self.type.split(":")[1].partition("/")
-        return group if slash else "core"
-
-    @property
-    def name(self) -> str:
-        """Its name in the cluster or cloud, else in the program."""
-        for path in ("metadata.name", "name"):
-            name = at(self.properties, path)
-            if isinstance(name, str):
-                return name
-        return self.logical_name
-
-    @property
-    def namespace(self) -> str:
-        """Its namespace; empty for none, or where it isn't known yet."""
-        namespace = at(self.properties, "metadata.namespace")
-        return namespace if isinstance(namespace, str) else ""
-
-    def may_be_in(self, namespace: str) -> bool:
-        """Whether a namespace is its own; one that isn't known yet may be any."""
-        return at(self.properties, "metadata.namespace") is UNKNOWN or self.namespace == namespace
-
-    def __str__(self) -> str:
-        return f"{self.kind} {f'{self.namespace}/' if self.namespace else ''}{self.name}"
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """What a rule found.
-
-    Attributes:
-        field: The path of the field.
-        value: What it holds; None for nothing.
-        mend: What to do about it, as an order.
-        whole: Whether the field belongs to what a patch replaces as a whole, such as a list of
-            rules: what isn't set there isn't set anywhere.
-    """
-
-    field: str
-    value: Any
-    mend: str
-    whole: bool = False
 
 
 ResourceCheck = Callable[[Subject], Iterable[Trouble]]
@@ -121,41 +39,47 @@ class Rule:
     Attributes:
         name: Such as `pods-restricted`.
         description: What it holds to, as a sentence.
+        standard: What it follows, for an auditor to tick off.
         check: What finds trouble.
         of_stack: Whether the check is for resources together.
     """
 
     name: str
     description: str
+    standard: str
     check: ResourceCheck | StackCheck
     of_stack: bool = False
 
     def judge(self, subjects: Sequence[Subject]) -> Iterator[tuple[str, str]]:
-        """What the rule says of resources: a URN and a message each.
+        """What the rule says of resources, but for what is allowed: a URN and a message each.
 
         What a patch leaves out is no trouble: the object that it is for may hold it already. A rule
         of the stack doesn't see patches: a part of an object neither keeps nor breaks what it asks
         of the whole.
         """
+        for subject, trouble in self._found(subjects):
+            if not any(allowed.covers(subject, trouble) for allowed in ALLOWED):
+                yield subject.urn, _message(subject, trouble)
+
+    def _found(self, subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
         if self.of_stack:
             check = cast("StackCheck", self.check)
-            for subject, trouble in check([each for each in subjects if not each.is_patch]):
-                yield subject.urn, _message(subject, trouble)
+            yield from check([each for each in subjects if not each.is_patch])
             return
         for subject in subjects:
             for trouble in cast("ResourceCheck", self.check)(subject):
                 if trouble.value is not None or trouble.whole or not subject.is_patch:
-                    yield subject.urn, _message(subject, trouble)
+                    yield subject, trouble
 
 
-def resource_rule(name: str, description: str, check: ResourceCheck) -> Rule:
+def resource_rule(name: str, description: str, standard: str, check: ResourceCheck) -> Rule:
     """A rule for each resource by itself."""
-    return Rule(name, description, check)
+    return Rule(name, description, standard, check)
 
 
-def stack_rule(name: str, description: str, check: StackCheck) -> Rule:
+def stack_rule(name: str, description: str, standard: str, check: StackCheck) -> Rule:
     """A rule for resources together."""
-    return Rule(name, description, check, of_stack=True)
+    return Rule(name, description, standard, check, of_stack=True)
 
 
 def policies(rules: Iterable[Rule]) -> list[Policy]:
@@ -175,7 +99,7 @@ def policies(rules: Iterable[Rule]) -> list[Policy]:
 
 def _of_resource(rule: Rule, seen: dict[str, Subject]) -> ResourceValidationPolicy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        subject = Subject(args.resource_type, args.urn, args.name, args.props)
+        subject = Subject(args.resource_type, args.urn, args.name, args.props or None)
         seen[subject.urn] = subject
         for _, message in rule.judge([subject]):
             report(message, None)
@@ -185,7 +109,7 @@ def _of_resource(rule: Rule, seen: dict[str, Subject]) -> ResourceValidationPoli
 
 def _of_stack(rule: Rule, seen: dict[str, Subject]) -> StackValidationPolicy:
     def subject_of(resource: PolicyResource) -> Subject:
-        read = Subject(resource.resource_type, resource.urn, resource.name, resource.props)
+        read = Subject(resource.resource_type, resource.urn, resource.name, resource.props or None)
         return seen.get(resource.urn, read)
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:

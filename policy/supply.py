@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from policy.dockerfile import images
+from policy.dockerfile import UnreadableError, images
 from policy.podspec import containers, pod
-from policy.rules import Subject, Trouble, resource_rule
+from policy.rules import resource_rule
+from policy.subject import Subject, Trouble
 from policy.values import UNKNOWN, at, entries
 
 # Where Dockerfiles' paths start: the engine runs the program there.
@@ -52,7 +53,12 @@ def _bases(subject: Subject) -> Iterator[Trouble]:
         mend = "name a Dockerfile of this checkout, whose base image can be looked at"
         yield Trouble("build.dockerfile", dockerfile, mend)
         return
-    for instruction, image in images(text, arguments):
+    try:
+        drawn = [*images(text, arguments)]
+    except UnreadableError as error:
+        yield Trouble("build.dockerfile", dockerfile, f"write it as BuildKit reads it: {error}")
+        return
+    for instruction, image in drawn:
         if not _DIGEST.fullmatch(image):
             mend = "add the image's digest, @sha256:…"
             yield Trouble(f"{dockerfile}: {instruction}", image, mend)
@@ -87,16 +93,19 @@ RULES = (
     resource_rule(
         "images-by-digest",
         "Pods run images by digest: a tag can be moved after it was looked at.",
+        "NIST SP 800-190 4.1.5; SLSA: dependencies",
         _images,
     ),
     resource_rule(
         "base-images-by-digest",
         "Images are built from images by digest, and by a syntax by digest where one is named.",
+        "NIST SP 800-190 4.1.5; SLSA: dependencies",
         _bases,
     ),
     resource_rule(
         "charts-by-version",
         "Helm charts have an exact version and come over TLS, or lie in a folder.",
+        "SLSA: dependencies",
         _charts,
     ),
 )

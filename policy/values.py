@@ -1,7 +1,7 @@
 """Properties as a policy reads them: plain data, in which a preview leaves some values unknown."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 from pulumi_policy.proxy import UnknownValueError
@@ -78,3 +78,29 @@ def shown(value: object) -> str:
     """A value in a message: as JSON, cut where it is long; `not set` for none."""
     text = "not set" if value is None else json.dumps(value, sort_keys=True, default=str)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def strings(data: Any, path: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 (data)
+    """Every text that data holds, each with its path."""
+    if isinstance(data, str):
+        yield path, data
+    elif isinstance(data, Mapping):
+        for key, value in cast("Mapping[str, Any]", data).items():
+            yield from strings(value, f"{path}.{key}" if path else key)
+    elif isinstance(data, Sequence):
+        for index, value in enumerate(cast("Sequence[Any]", data)):
+            yield from strings(value, f"{path}[{index}]")
+
+
+def settings(data: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:  # noqa: ANN401 (data)
+    """What is set anywhere in data: a path, a name and a value that is no container each."""
+    if isinstance(data, Mapping):
+        for key, value in cast("Mapping[str, Any]", data).items():
+            inner = f"{path}.{key}" if path else key
+            if isinstance(value, Mapping | list):
+                yield from settings(value, inner)
+            else:
+                yield inner, key, value
+    elif isinstance(data, list):
+        for index, value in enumerate(cast("list[Any]", data)):
+            yield from settings(value, f"{path}[{index}]")

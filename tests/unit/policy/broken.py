@@ -369,7 +369,6 @@ BROKEN: list[Case] = [
                     (ANYTHING, " is {}"),
                     ({"notPrincipals": ["cluster.local/ns/pets/sa/other"]}, " is"),
                     ({"principals": ["cluster.local/*"]}, ".principals[0] is"),
-                    ({"requestPrincipals": ["*"]}, ".requestPrincipals[0] is"),
                     ({"ipBlocks": ["0.0.0.0/0"]}, ".ipBlocks[0] is"),
                 )
             ),

@@ -78,13 +78,16 @@ def broken(
     """A real declaration in which one field of one resource holds something else, or nothing."""
     found = [each for each in stack.resources if each.type.endswith(f":{kind}") and _is(each, name)]
     assert len(found) == 1, f"{kind} {name}: {len(found)} declared"
-    changed = replace(
-        found[0],
-        inputs=_with(found[0].inputs, path, value),
-        outputs=_with(found[0].outputs, path, value),
-    )
+    put = changed(found[0], path, value)
     return replace(
-        stack, resources=tuple(changed if each is found[0] else each for each in stack.resources)
+        stack, resources=tuple(put if each is found[0] else each for each in stack.resources)
+    )
+
+
+def changed(good: Resource, path: str, value: Any) -> Resource:  # noqa: ANN401 (data)
+    """A resource in which one field holds something else, or nothing."""
+    return replace(
+        good, inputs=_with(good.inputs, path, value), outputs=_with(good.outputs, path, value)
     )
 
 
@@ -113,7 +116,7 @@ def _with(data: Any, path: str, value: Any) -> Any:  # noqa: ANN401 (data)
     if rest:
         changed[key] = _with(changed.get(key, {}), rest, value)
     elif value is ABSENT:
-        del changed[key]
+        changed.pop(key, None)
     else:
         changed[key] = value
     return changed

@@ -5,6 +5,7 @@ from typing import Any
 
 from rehearsal.program import UNKNOWN, Resource
 from tests.unit.policy.judged import BUDGET, POD, closed, container, istio, resource, workload
+from tests.unit.policy.legitimate import LEGITIMATE
 
 HEX = "0" * 64
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -18,7 +19,11 @@ OWN = {"serviceAccount": "nodes@pets.iam.gserviceaccount.com"}
 def cluster(**fields: Any) -> Resource:  # noqa: ANN401 (data)
     """A cluster that nobody outside of its network reaches, with some fields given."""
     private = {"enablePrivateEndpoint": True, "enablePrivateNodes": True}
-    given = {"privateClusterConfig": private} | fields
+    hardened = {
+        "datapathProvider": "ADVANCED_DATAPATH",
+        "workloadIdentityConfig": {"workloadPool": "pets.svc.id.goog"},
+    }
+    given = {"privateClusterConfig": private} | hardened | fields
     return resource("gcp:container/cluster:Cluster", "made", **given)
 
 
@@ -136,12 +141,12 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
         "Deployment pets/tried: spec.template.spec.hostNetwork is true",
     ),
     "a patch that lets every caller in": (
-        "callers-are-named",
+        "objects-stand-alone & callers-are-named",
         [istio("AuthorizationPolicyPatch", "security", rules=[{}])],
         "AuthorizationPolicy pets/tried: spec.rules[0].from is not set",
     ),
     "a patch that lets pods reach everything": (
-        "paths-are-named",
+        "objects-stand-alone & paths-are-named",
         [resource("kubernetes:networking.k8s.io/v1:NetworkPolicyPatch", spec={"egress": [{}]})],
         "spec.egress[0].to is not set",
     ),
@@ -255,12 +260,12 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
         'subjects[0].name is "default"',
     ),
     "a namespace that says nothing of its pods": (
-        "namespaces-restricted",
+        "marks-are-known & namespaces-restricted",
         [resource("kubernetes:core/v1:Namespace", metadata={"name": "free"}), closed("free")],
         "Namespace free: metadata.labels[pod-security.kubernetes.io/enforce] is not set: set it",
     ),
     "a namespace of baseline pods": (
-        "namespaces-restricted",
+        "marks-are-known & namespaces-restricted",
         [
             resource(
                 "kubernetes:core/v1:Namespace",
@@ -299,7 +304,7 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
         'Namespace pets: metadata.labels.istio.io/dataplane-mode is "ambient": add a Peer',
     ),
     "a namespace that is closed by a patch": (
-        "namespaces-closed",
+        "marks-are-known & objects-stand-alone & namespaces-closed",
         [
             resource("kubernetes:core/v1:Namespace", metadata={"labels": RESTRICTED}),
             resource(
@@ -309,6 +314,60 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
             ),
         ],
         "Egress of every pod is",
+    ),
+    "a kind that no rule judges": (
+        "kinds-are-known",
+        [resource("kubernetes:argoproj.io/v1alpha1:Rollout")],
+        'type is "kubernetes:argoproj.io/v1alpha1:Rollout": no rule judges it: remove it, or list',
+    ),
+    "a cluster that enforces no NetworkPolicy": (
+        "clusters-are-hardened",
+        [cluster(nodeConfig=OWN, datapathProvider="LEGACY_DATAPATH")],
+        'datapathProvider is "LEGACY_DATAPATH": set it to ADVANCED_DATAPATH',
+    ),
+    "a firewall that lets everybody in": (
+        "cloud-is-not-public",
+        [
+            resource(
+                "gcp:compute/firewall:Firewall",
+                sourceRanges=["0.0.0.0/0"],
+                allows=[{"protocol": "tcp", "ports": ["22"]}],
+            )
+        ],
+        'sourceRanges[0] is "0.0.0.0/0": name who may reach it, never everybody',
+    ),
+    "a load balancer that another cloud would keep within": (
+        "internal-on-its-own-cloud",
+        [
+            cluster(nodeConfig=OWN),
+            resource(
+                "kubernetes:core/v1:Service",
+                metadata={
+                    "annotations": {
+                        "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal"
+                    }
+                },
+                spec={"type": "LoadBalancer"},
+            ),
+        ],
+        "one of networking.gke.io/load-balancer-type: Internal, cloud.google.com/load-balancer",
+    ),
+    "a route of every host": (
+        "gateway-api-hosts-are-named",
+        [resource("kubernetes:gateway.networking.k8s.io/v1:HTTPRoute", spec={"rules": []})],
+        "spec.hostnames is not set: name the hosts",
+    ),
+    "a filter that is taken away": (
+        "filters-are-known",
+        [
+            istio(
+                "EnvoyFilter",
+                "networking",
+                workloadSelector={"labels": {"app": "tried"}},
+                configPatches=[{"patch": {"operation": "REMOVE"}}],
+            )
+        ],
+        'configPatches[0].patch.operation is "REMOVE": add a filter',
     ),
     "no budget": ("workloads-have-a-budget", [workload()], "Deployment pets/tried:"),
     "no budget for a set": ("workloads-have-a-budget", [workload("StatefulSet")], "StatefulSet"),
@@ -554,9 +613,9 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
             ),
         ],
     ),
-    "a custom resource whose kind ends as a list's": (
+    "a definition that has no items": (
         "objects-stand-alone",
-        [resource("kubernetes:example.com/v1:AllowList", spec={})],
+        [resource("kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition", spec={})],
     ),
     "named rights": (
         "rights-are-named",
@@ -567,15 +626,15 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
             )
         ],
     ),
-    "a namespace outside of the mesh, and a closed one": (
+    "a namespace that is listed, and a closed one": (
         "namespaces-allow-nothing",
         [
             resource(
                 "kubernetes:core/v1:Namespace",
-                "out",
-                metadata={"name": "out", "labels": RESTRICTED},
+                "cert-manager",
+                metadata={"name": "cert-manager", "labels": RESTRICTED},
             ),
-            closed("out"),
+            closed("cert-manager"),
             *mesh_namespace({"istio-injection": "enabled"}),
             STRICT,
         ],
@@ -584,35 +643,25 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
         "namespaces-allow-nothing",
         [*open_namespace({"istio.io/rev": "stable"}), of_whole_mesh("AuthorizationPolicy"), STRICT],
     ),
-    "mutual TLS by the whole mesh's word, and a namespace that opts out of its revision": (
+    "mutual TLS by the whole mesh's word": (
         "namespaces-take-mutual-tls",
         [
             *mesh_namespace({"istio.io/rev": "stable"}),
             of_whole_mesh("PeerAuthentication", mtls={"mode": "STRICT"}),
-            resource(
-                "kubernetes:core/v1:Namespace",
-                "out",
-                metadata={
-                    "name": "out",
-                    "labels": {
-                        "istio-injection": "disabled",
-                        "istio.io/rev": "stable",
-                        **RESTRICTED,
-                    },
-                },
-            ),
-            closed("out"),
         ],
     ),
     "a namespace that one policy closes each way": (
         "namespaces-closed",
         [
-            resource("kubernetes:core/v1:Namespace", metadata={"labels": RESTRICTED}),
+            resource(
+                "kubernetes:core/v1:Namespace",
+                metadata={"name": "cert-manager", "labels": RESTRICTED},
+            ),
             *(
                 resource(
                     "kubernetes:networking.k8s.io/v1:NetworkPolicy",
                     direction,
-                    metadata={"name": direction.lower(), "namespace": "made"},
+                    metadata={"name": direction.lower(), "namespace": "cert-manager"},
                     spec={"podSelector": {"matchLabels": {}}, "policyTypes": [direction]},
                 )
                 for direction in ("Ingress", "Egress")
@@ -658,7 +707,13 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
     ),
     "a restricted namespace": (
         "namespaces-restricted",
-        [resource("kubernetes:core/v1:Namespace", metadata={"labels": RESTRICTED}), closed()],
+        [
+            resource(
+                "kubernetes:core/v1:Namespace",
+                metadata={"name": "cert-manager", "labels": RESTRICTED},
+            ),
+            closed("cert-manager"),
+        ],
     ),
     "a patch that labels a namespace": (
         "namespaces-restricted",
@@ -705,7 +760,12 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
         "hosts-are-named",
         [
             istio("VirtualService", "networking", hosts=["*"], gateways=["mesh"]),
-            istio("Gateway", "networking", servers=[{"hosts": ["*/pets.example.com"]}]),
+            istio(
+                "Gateway",
+                "networking",
+                selector={"istio": "ingressgateway"},
+                servers=[{"hosts": ["*/pets.example.com"]}],
+            ),
         ],
     ),
     "nothing, and a denial of everything": (
@@ -785,6 +845,31 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
                 "networking",
                 tcp=[{"route": [{"destination": {"host": "a", "subset": "v1"}}]}],
             ),
+        ],
+    ),
+    "kinds of every day": ("kinds-are-known", LEGITIMATE["monitoring"]),
+    "a proxy's own settings": ("marks-are-known", LEGITIMATE["proxy's resources"]),
+    "a hardened cluster": ("clusters-are-hardened", LEGITIMATE["a cluster"]),
+    "a private database": ("cloud-is-not-public", LEGITIMATE["a database"]),
+    "GKE's own annotation": ("internal-on-its-own-cloud", LEGITIMATE["GKE's own annotation"]),
+    "an internal Gateway": ("gateway-api-hosts-are-named", LEGITIMATE["an internal Gateway"]),
+    "a filter that limits": (
+        "filters-are-known",
+        [
+            istio(
+                "EnvoyFilter",
+                "networking",
+                workloadSelector={"labels": {"app": "tried"}},
+                configPatches=[
+                    {
+                        "applyTo": "HTTP_FILTER",
+                        "patch": {
+                            "operation": "INSERT_BEFORE",
+                            "value": {"name": "envoy.filters.http.local_ratelimit"},
+                        },
+                    }
+                ],
+            )
         ],
     ),
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from policy.dockerfile import images
+from policy.dockerfile import UnreadableError, images
 
 BASE = "python@sha256:1"
 
@@ -77,7 +77,7 @@ FROM d
     "what only looks like a heredoc hides nothing": (
         """
 FROM a
-RUN echo x" <<EOF "y $((1 << 2)) <<NO_END
+RUN echo x" <<EOF "y $((1 << 2))
 FROM b
 RUN cat \\" <<"EOF"
 FROM c
@@ -86,6 +86,27 @@ EOF
         [("FROM", "a"), ("FROM", "b")],
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("text", "drawn"),
+    [
+        ("\ufeff# escape=`\nFROM `\na", [("FROM", "a")]),
+        ("#!/bin/sh\n#syntax=b\nFROM a", [("syntax", "b"), ("FROM", "a")]),
+        ("//syntax=b\nFROM a", [("syntax", "b"), ("FROM", "a")]),
+        ('{"syntax": "b"}\nFROM a', [("syntax", "b"), ("FROM", "a")]),
+    ],
+)
+def test_what_buildkit_sees_otherwise_than_it_looks(
+    text: str, drawn: list[tuple[str, str]]
+) -> None:
+    assert list(images(text, {})) == drawn
+
+
+@pytest.mark.parametrize("text", ["FROM a\nRUN cat <<NO_END\nFROM b", ""])
+def test_what_buildkit_cant_read_is_refused(text: str) -> None:
+    with pytest.raises(UnreadableError):
+        list(images(text, {}))
 
 
 @pytest.mark.parametrize("case", DRAWN)

@@ -75,10 +75,10 @@ def test_one_thing_wrong_in_a_stack_is_named_with_its_mend(case: Case) -> None:
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_no_stack_may_have(case: str) -> None:
-    rule, resources, text = REFUSED[case]
+    names, resources, text = REFUSED[case]
     found = said(alone(*resources))
-    assert list(found) == [rule]
-    assert any(text in message for message in found[rule]), found
+    assert {*found} == {*names.split(" & ")}
+    assert any(text in message for messages in found.values() for message in messages), found
 
 
 @pytest.mark.parametrize("case", ALLOWED)
@@ -90,7 +90,9 @@ def test_what_a_rule_lets_pass(case: str) -> None:
 def test_every_rule_lets_something_pass_and_refuses_something() -> None:
     names = {rule.name for rule in RULES}
     assert names == {rule for rule, _ in ALLOWED.values()}
-    assert names == {case[0] for case in BROKEN} | {rule for rule, _, _ in REFUSED.values()}
+    assert names == {case[0] for case in BROKEN} | {
+        rule for names, _, _ in REFUSED.values() for rule in names.split(" & ")
+    }
 
 
 def test_an_unknown_image_doesnt_hide_a_privileged_container() -> None:
