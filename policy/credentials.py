@@ -28,7 +28,7 @@ _LOOKS: Final = re.compile(
     r"|\bxox[abprs]-[\w-]{10,}|\b[rs]k_live_\w{16,}|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+"
 )
 _PASSWORD_OF_URL: Final = re.compile(r"""://[^\s/?#:"']*:([^\s/?#"']+)@""")
-_PAIR: Final = re.compile(r"""["']?([A-Za-z][\w.-]*)["']?\s*[:=]\s*["']?(?!//)([^\s"',;&]+)""")
+_PAIR: Final = re.compile(r"""["']?([A-Za-z][\w.-]*)["']?\s*[:=]\s*["']?(?!//)(?=([^\s"',;&]+))""")
 _SCHEME: Final = re.compile(r"(?:bearer|basic|token)\s+", re.IGNORECASE)
 # Nothing, a switch, a file's path, a token of a language model, or references alone: Kubernetes'
 # $(NAME), a shell's, a template's, and a secret store's.

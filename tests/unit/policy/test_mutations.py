@@ -28,6 +28,12 @@ _WIDER: Final[tuple[tuple[str, Any], ...]] = (
 # What no rule refuses, by kind, field and change, and why it is no harm.
 HARMLESS: Final[dict[str, str]] = {
     r".* .*readOnlyRootFilesystem absent": "the Pod Security Standard doesn't ask for it",
+    r"Service spec\.selector absent": "it leads to no pod",
+    r"Deployment spec\.selector absent": "the API server refuses it",
+    r"Deployment .*securityContext\.runAs(?:User|Group) absent": "the image names one, not root",
+    r"Deployment .*labelSelector absent": "it spreads pods over nodes",
+    r"PodDisruptionBudget spec\.selector absent": "the workload that it was for is refused then",
+    r"NetworkPolicy .*[sS]elector absent": "its peers' other selectors and the default-deny stay",
     r"Deployment .*rollingUpdate\.maxUnavailable absent": "its default keeps three of four pods",
     r"Deployment .*limits\.cpu absent": "a limit of CPU only slows the container down",
     r"ServiceAccount automountServiceAccountToken absent": "every pod says that it mounts none",
@@ -38,7 +44,6 @@ HARMLESS: Final[dict[str, str]] = {
     r"(?:VirtualService|Gateway|ServiceEntry) .*hosts absent": "Istio takes none without hosts",
     r"ServiceEntry spec\.exportTo absent": "NetworkPolicies say whose pods get out",
     r"DestinationRule .*splitExternalLocalOriginErrors False": "it counts failures together",
-    r"AuthorizationPolicy spec\.selector absent": "it names its callers all the same",
     r"\w*IA[Mm]Member (?:member|role) absent|\w*IamMember \w+ absent": "Google refuses it",
     r"Service disableOnDestroy True": "it switches an API off, and opens nothing",
     r"RouterNat logConfig.*": "a log of translated connections; flow logs name them too",
