@@ -77,6 +77,7 @@ def gateway_values(
         "service": {"type": "None"},
         "imagePullPolicy": "IfNotPresent",
         "podAnnotations": proxy,
+        "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
         "securityContext": {
             "runAsNonRoot": True,
             "seccompProfile": SECCOMP,

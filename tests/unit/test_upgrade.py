@@ -51,3 +51,16 @@ def test_a_folder_of_charts_has_a_version_of_its_own(tmp_path: Path) -> None:
         (tmp_path / chart).mkdir()
         (tmp_path / chart / "Chart.yaml").write_text(f"name: {chart}\nversion: 1.30.7\n")
     assert {*proxies(local(istioCharts=str(tmp_path))).values()} == {"1.30.7"}
+
+
+def test_none_of_them_goes_before_another_is_ready() -> None:
+    stack = local(egressGateway="true", minReplicas="8", maxReplicas="8")
+    gateways = [
+        each.inputs["values"]["strategy"]
+        for each in stack.of_type("kubernetes:helm.sh/v3:Release")
+        if each.name.endswith("gateway")
+    ]
+    services = [each.inputs["spec"]["strategy"] for each in manifests(stack, "Deployment").values()]
+    assert (len(gateways), len(services)) == (2, 4)
+    for each in (*gateways, *services):
+        assert each == {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
