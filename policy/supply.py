@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from policy.dockerfile import UnreadableError, images
+from policy.base_images import UnreadableError, images
 from policy.podspec import containers, pod
 from policy.rules import resource_rule
 from policy.subject import Subject, Trouble

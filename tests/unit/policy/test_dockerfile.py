@@ -2,7 +2,7 @@
 
 import pytest
 
-from policy.dockerfile import UnreadableError, images
+from policy.base_images import UnreadableError, images
 
 BASE = "python@sha256:1"
 
