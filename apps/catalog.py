@@ -28,8 +28,15 @@ class Service:
     calls: tuple["Service", ...] = ()
 
 
+def version_file(service: str, version: str) -> Path:
+    """Where the data of a service's version is."""
+    return FOLDER / service / "versions" / f"{version}.json"
+
+
 def _versions(service: str) -> tuple[str, ...]:
-    return tuple(sorted(path.stem for path in (FOLDER / service / "versions").glob("*.json")))
+    """The versions that a service has a file of; a hidden file is somebody's scratch."""
+    files = (FOLDER / service / "versions").glob("*.json")
+    return tuple(sorted(file.stem for file in files if file.is_file() and file.name[0] != "."))
 
 
 PETDETAILS = Service(

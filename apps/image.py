@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from apps.catalog import FOLDER
+from apps.catalog import FOLDER, version_file
 from apps.context import build_context
 
 
@@ -65,5 +65,6 @@ class ServiceImage(pulumi.ComponentResource):
 
 
 def _build_args(service: str, version: str) -> dict[str, str]:
-    data = FOLDER / service / "versions" / f"{version}.json"
-    return {"VERSION": version} | ({"VERSION_DATA": data.read_text()} if data.exists() else {})
+    data = version_file(service, version)
+    own = {"VERSION_DATA": data.read_text(encoding="utf-8")} if data.exists() else {}
+    return {"VERSION": version} | own

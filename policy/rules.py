@@ -5,7 +5,6 @@ asked for. A rule judges inputs, which a preview knows but for what the update w
 asks again, with every value known.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -22,11 +21,8 @@ from pulumi_policy import (
 
 from policy.allowed import ALLOWED
 from policy.subject import Subject, Trouble
+from policy.urls import without_credentials
 from policy.values import UNKNOWN, at, shown
-
-# A URL's user and password: up to the @, or to where the text was cut.
-_USERINFO = re.compile(r"""(?<=://)[^\s/?#"']*(?:@|(?=…))""")
-
 
 ResourceCheck = Callable[[Subject], Iterable[Trouble]]
 StackCheck = Callable[[Sequence[Subject]], Iterable[tuple[Subject, Trouble]]]
@@ -120,12 +116,9 @@ def _of_stack(rule: Rule, seen: dict[str, Subject]) -> StackValidationPolicy:
 
 
 def _message(subject: Subject, trouble: Trouble) -> str:
-    return without_userinfo(f"{subject}: {trouble.field} is {shown(trouble.value)}: {trouble.mend}")
-
-
-def without_userinfo(text: str) -> str:
-    """A text whose URLs tell neither user nor password."""
-    return _USERINFO.sub("[secret]@", text)
+    return without_credentials(
+        f"{subject}: {trouble.field} is {shown(trouble.value)}: {trouble.mend}"
+    )
 
 
 def unless(

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, cast
 
-from policy.rules import without_userinfo
+from policy.urls import without_credentials
 
 Field = tuple[str, Any, Any]
 # How many fields of one resource are told, how long one of two values may be, and how long one that
@@ -94,7 +94,7 @@ def _text(value: object, *, exact: bool = False) -> str:
     text = str(value)
     if as_json:
         text = json.dumps(value, sort_keys=True, default=str, separators=(",", ":"))
-    text = without_userinfo(text)
+    text = without_credentials(text)
     return printable(text if exact else _DIGEST.sub(r"\1…", " ".join(text.split())))
 
 

@@ -7,7 +7,7 @@ is mentioned and nothing is linked or loaded by it.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from policy.rules import without_userinfo
+from policy.urls import without_credentials
 from rehearsal.difference import Difference
 from rehearsal.phrases import printable
 from rehearsal.program import STACK_TYPE
@@ -146,4 +146,4 @@ def _block(lines: Sequence[str], language: str) -> list[str]:
 
 def _inline(text: str) -> str:
     """Text on one line that can't end a code block and tells no password of a URL."""
-    return printable(without_userinfo(" ".join(text.split()))).replace("`", "'")
+    return printable(without_credentials(" ".join(text.split()))).replace("`", "'")

@@ -1,13 +1,16 @@
 """What no key's form can say: keys that contradict each other, or what this checkout builds."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from infra.machines import is_arm
+from settings.forms import ROOT, SPECIAL_USE, VERSION
 from settings.keys import CANARY_SERVICE, Settings
 
-# Nobody owns a name under these: https://www.iana.org/assignments/special-use-domain-names
-SPECIAL_USE = (".localhost", ".local", ".internal", ".test", ".example", ".invalid")
+VERSION_NAME = "1 to 20 of a-z, 0-9 and -, no - first or last,"
+# A build argument is one variable of a process, which Linux bounds at 128 KiB.
+LARGEST_DATA = 100_000
 
 
 def contradictions(settings: Settings, built: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -20,6 +23,7 @@ def contradictions(settings: Settings, built: Mapping[str, Sequence[str]]) -> It
     yield from _platform_problems(settings)
     yield from _ingress_problems(settings)
     yield from _release_problems(settings, built)
+    yield from _version_file_problems(settings, built)
     yield from _image_problems(settings, built)
     yield from _observability_problems(settings)
 
@@ -99,6 +103,38 @@ def _release_problems(settings: Settings, built: Mapping[str, Sequence[str]]) ->
         yield (
             f"maxReplicas = {settings.max_replicas}: must be at least "
             f"minReplicas = {settings.min_replicas}"
+        )
+
+
+def _version_file_problems(settings: Settings, built: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for version in built[CANARY_SERVICE]:
+        if not re.fullmatch(VERSION, version, re.ASCII):
+            shown = json.dumps(_file(version))
+            yield f"{shown}: must have {VERSION_NAME} for a name, such as v3.json"
+    for key, version in (
+        ("stableVersion", settings.stable_version),
+        ("canaryVersion", settings.canary_version),
+    ):
+        given = (CANARY_SERVICE, version) in settings.given_images
+        if version in built[CANARY_SERVICE] and not given:
+            yield from _data_problems(key, version)
+
+
+def _file(version: str) -> str:
+    return f"apps/{CANARY_SERVICE}/versions/{version}.json"
+
+
+def _data_problems(key: str, version: str) -> Iterator[str]:
+    """What keeps a version's file from being the data of an image."""
+    try:
+        content = (ROOT / _file(version)).read_bytes()
+        is_object = isinstance(json.loads(content.decode("utf-8")), dict)
+    except (OSError, ValueError, RecursionError):
+        is_object, content = False, b""
+    if not is_object or len(content) > LARGEST_DATA:
+        yield (
+            f"{key} = {version}: {_file(version)} must be a file with a JSON object in UTF-8, of "
+            f"at most {LARGEST_DATA} bytes"
         )
 
 

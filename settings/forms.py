@@ -6,33 +6,82 @@ A refusal is a ValueError without words: the key's description says what is allo
 import ipaddress
 import json
 import re
+import unicodedata
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from policy.ranges import names_nobody
+from policy.urls import without_credentials
+
 ROOT = Path(__file__).parent.parent
 CHARTS = ("base", "cni", "istiod", "gateway")
-TAKEN_NAMESPACES = ("default", "istio-system", "istio-ingress", "istio-egress", "observability")
+# What a value has room for; what holds longer ones says so itself.
+LONGEST = 1024
+# The stack's own, and those that Kubernetes, Istio and Google Cloud keep for themselves:
+# https://cloud.google.com/kubernetes-engine/docs and what its add-ons install.
+TAKEN_NAMESPACES = (
+    "default",
+    "observability",
+    "cert-manager",
+    "asm-system",
+    "cnrm-system",
+    "configconnector-operator-system",
+    "gatekeeper-system",
+    "resource-group-system",
+)
+TAKEN_PREFIXES = ("kube-", "istio-", "gke-", "gmp-", "config-management-")
+# Nobody owns a name under these: https://www.iana.org/assignments/special-use-domain-names
+SPECIAL_USE = (
+    *(".alt", ".arpa", ".example", ".internal", ".invalid", ".local", ".localhost"),
+    *(".onion", ".test"),
+)
+# Answers what the machine is allowed to do, as metadata.google.internal does.
+METADATA_HOST = "metadata.goog"
+# This network, the pod itself, its machine's metadata server, and groups: https://www.rfc-editor.org/rfc/rfc6890
+NO_SERVERS = tuple(
+    ipaddress.IPv4Network(each)
+    for each in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4")
+)
 
 DNS_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 DNS_SUBDOMAIN = rf"{DNS_LABEL}(\.{DNS_LABEL})*"
 DNS_NAME = rf"({DNS_LABEL}\.)+[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?"
-HOST = r"[a-z0-9]+([.-][a-z0-9]+)*(:[1-9][0-9]{0,4})?"
+PORT = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+HOST = rf"[a-z0-9]+([.-][a-z0-9]+)*(:{PORT})?"
 REPOSITORY = rf"{HOST}(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+VERSION = r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?"
+_NUMBER = r"(0|[1-9][0-9]*)"
+# https://semver.org: no number starts with a 0.
+ISTIO_VERSION = (
+    rf"1\.(2[5-9]|[3-9][0-9])\.{_NUMBER}"
+    rf"(-({_NUMBER}|[0-9]*[a-z-][a-z0-9-]*)(\.({_NUMBER}|[0-9]*[a-z-][a-z0-9-]*))*)?"
+)
+# Letters, marks and symbols that show nothing, beside what is no letter, mark or symbol at all.
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 TAG_OR_DIGEST = r"(:[\w][\w.-]{0,127})?@sha256:[0-9a-f]{64}|:[\w][\w.-]{0,127}"
 
 
 def matches(pattern: str) -> AfterValidator:
-    """A text that is printable and matches a pattern from its start to its end."""
+    """A text that is visible and matches a pattern from its start to its end."""
 
     def check(value: str) -> str:
-        if not re.fullmatch(pattern, value, re.ASCII) or not value.isprintable():
+        if len(value) > LONGEST or not visible(value) or not re.fullmatch(pattern, value, re.ASCII):
             raise ValueError
         return value
 
     return AfterValidator(check)
+
+
+def visible(value: str) -> bool:
+    """Whether each character shows: no control character, no mark of its own, no blank letter."""
+    composed = unicodedata.normalize("NFC", value)
+    return composed.isprintable() and not any(
+        each in _BLANK or unicodedata.category(each) in ("Mn", "Me") for each in composed
+    )
 
 
 def _whole(value: object) -> object:
@@ -60,17 +109,24 @@ def _ipv4_range(value: str) -> str:
     return value
 
 
-def not_everybody(ranges: tuple[str, ...]) -> tuple[str, ...]:
-    """IPv4 ranges that don't add up to all addresses."""
-    united = ipaddress.collapse_addresses(ipaddress.IPv4Network(each) for each in ranges)
-    if any(network.prefixlen == 0 for network in united):
+def narrow(ranges: tuple[str, ...]) -> tuple[str, ...]:
+    """IPv4 ranges, each narrow enough to tell who is meant: no list of them is the internet."""
+    if any(map(names_nobody, ranges)):
+        raise ValueError
+    return ranges
+
+
+def of_a_server(ranges: tuple[str, ...]) -> tuple[str, ...]:
+    """IPv4 ranges in which a server may be: no metadata server, nor the pod itself."""
+    networks = [ipaddress.IPv4Network(each) for each in ranges]
+    if any(each.overlaps(taken) for each in networks for taken in NO_SERVERS):
         raise ValueError
     return ranges
 
 
 def free_namespace(value: str) -> str:
-    """A namespace that neither Kubernetes nor another part of the stack has."""
-    if value in TAKEN_NAMESPACES or value.startswith("kube-"):
+    """A namespace that nobody else has: no part of the stack, Kubernetes, Istio, Google Cloud."""
+    if value in TAKEN_NAMESPACES or value.startswith(TAKEN_PREFIXES):
         raise ValueError
     return value
 
@@ -83,17 +139,38 @@ def each_once(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def outside_host(value: str) -> str:
-    """A DNS name of no cluster and no local network."""
-    if value.endswith((".local", ".internal", ".localhost", ".svc")):
+    """A DNS name of no cluster, no local network and no metadata server."""
+    top = value.rpartition(".")[2]
+    # A top-level domain has a hyphen only where it isn't ASCII: https://www.rfc-editor.org/rfc/rfc5890
+    # What else ends so is a Service and its namespace, such as kube-dns.kube-system.
+    if ("-" in top and not top.startswith("xn--")) or top in ("svc", *TAKEN_NAMESPACES):
+        raise ValueError
+    if value.endswith(SPECIAL_USE) or f".{value}".endswith(f".{METADATA_HOST}"):
         raise ValueError
     return value
 
 
 def charts(value: str) -> str:
     """An address of charts without a slash at its end, or a folder that has them all."""
-    if re.fullmatch(r"(https|oci)://[^\s/@]+(/[^\s@]*)?", value):
-        return value.rstrip("/")
-    if not value or not all(chart_version(value, chart) for chart in CHARTS):
+    if len(value) > LONGEST or not value or not visible(value):
+        raise ValueError
+    if "://" not in value:
+        if not all(chart_version(value, chart) for chart in CHARTS):
+            raise ValueError
+        return value
+    address = urlsplit(value)
+    # A user, a query or a fragment would be a credential in the state, or nothing.
+    if not re.fullmatch(r"(https|oci)://[^?#@\\]+", value) or not value.isascii():
+        raise ValueError
+    if not address.hostname or " " in value or address.port == 0:
+        raise ValueError
+    return value.rstrip("/")
+
+
+def public_path(value: str) -> str:
+    """A path, and maybe a query, that says the same wherever it is put and that all may read."""
+    # Kubernetes puts a variable's value for $(NAME), and $ for $$, into a container's environment.
+    if "$(" in value or "$$" in value or without_credentials(value) != value:
         raise ValueError
     return value
 
@@ -102,7 +179,7 @@ def chart_version(folder: str, chart: str) -> str:
     """The version of a chart in a folder of charts; empty where there is no such chart."""
     try:
         facts: Any = yaml.safe_load((ROOT / folder / chart / "Chart.yaml").read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return ""
     match facts:
         case {"version": str(version)}:
@@ -112,9 +189,10 @@ def chart_version(folder: str, chart: str) -> str:
 
 
 def _pinned_image(value: str) -> str:
-    if not re.fullmatch(
-        rf"{DNS_LABEL}/{DNS_LABEL}={REPOSITORY}({TAG_OR_DIGEST})", value, re.ASCII
-    ) or value.endswith(":latest"):
+    pattern = rf"{DNS_LABEL}/{DNS_LABEL}={REPOSITORY}({TAG_OR_DIGEST})"
+    if len(value) > LONGEST or not re.fullmatch(pattern, value, re.ASCII):
+        raise ValueError
+    if value.endswith(":latest"):
         raise ValueError
     return value
 
@@ -122,9 +200,10 @@ def _pinned_image(value: str) -> str:
 Whole = Annotated[int, BeforeValidator(_whole)]
 TrueOrFalse = Annotated[bool, BeforeValidator(_true_or_false)]
 Array = BeforeValidator(_array)
-Version = Annotated[str, matches(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?")]
+Version = Annotated[str, matches(VERSION)]
 Member = Annotated[
-    str, matches(r"(user|group|serviceAccount):[^\s@]+@[^\s@]+|principal(Set)?://\S+")
+    str,
+    matches(r"(user|group|serviceAccount):[!-?A-~]+@[!-?A-~]+|principal(Set)?://[!-~]+"),
 ]
 Cidr = Annotated[str, AfterValidator(_ipv4_range)]
 Image = Annotated[str, AfterValidator(_pinned_image)]

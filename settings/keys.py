@@ -11,6 +11,8 @@ from settings.forms import (
     DNS_LABEL,
     DNS_NAME,
     DNS_SUBDOMAIN,
+    ISTIO_VERSION,
+    LONGEST,
     REPOSITORY,
     Array,
     Cidr,
@@ -25,8 +27,10 @@ from settings.forms import (
     each_once,
     free_namespace,
     matches,
-    not_everybody,
+    narrow,
+    of_a_server,
     outside_host,
+    public_path,
 )
 
 PROJECT = "petmesh"
@@ -53,21 +57,27 @@ class Settings(BaseModel):
         description="a list of members: user:, group: or serviceAccount: and an email address, "
         "or a principal:// or principalSet:// of workload identity"
     )
-    authorized_networks: Annotated[tuple[Cidr, ...], Array, AfterValidator(not_everybody)] = Field(
-        description="a list of IPv4 CIDR ranges such as 203.0.113.0/24, not the whole internet"
+    authorized_networks: Annotated[tuple[Cidr, ...], Array, AfterValidator(narrow)] = Field(
+        description="a list of IPv4 CIDR ranges such as 203.0.113.0/24, not the whole internet: "
+        "public ones of /16 or narrower, private ones of /8"
     )
-    api_server_ranges: Annotated[tuple[Cidr, ...], Array, AfterValidator(not_everybody)] = Field(
-        description="a list of IPv4 CIDR ranges such as 172.16.0.0/28, not the whole internet"
+    api_server_ranges: Annotated[
+        tuple[Cidr, ...], Array, AfterValidator(narrow), AfterValidator(of_a_server)
+    ] = Field(
+        description="a list of IPv4 CIDR ranges such as 172.16.0.0/28, not the whole internet: "
+        "public ones of /16 or narrower, private ones of /8, none with the metadata server "
+        "(169.254.169.254) or the pod itself in it"
     )
     machine_type: Annotated[str, matches(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")] = Field(
-        description="a Compute Engine machine type such as e2-standard-4"
+        max_length=63, description="a Compute Engine machine type such as e2-standard-4"
     )
     min_nodes: Whole = Field(ge=1, le=100, description="a whole number from 1 to 100")
     max_nodes: Whole = Field(ge=1, le=100, description="a whole number from minNodes to 100")
     deletion_protection: TrueOrFalse = Field(description="true or false")
     kube_context: Annotated[str, matches(r"\S*")] = Field(description="the name of a kube context")
     image_registry: Annotated[str, matches(rf"({REPOSITORY})?")] = Field(
-        description="a registry without scheme or tag, such as localhost:5001"
+        max_length=255,
+        description="a registry without scheme or tag, such as localhost:5001",
     )
     images: Annotated[tuple[Image, ...], Array] = Field(
         description="a list of service/version=reference, each reference with a digest or a tag "
@@ -76,11 +86,12 @@ class Settings(BaseModel):
     image_platform: Literal["linux/amd64", "linux/arm64"] = Field(
         description="linux/amd64 or linux/arm64"
     )
-    istio_version: Annotated[str, matches(r"1\.(2[5-9]|[3-9][0-9])\.[0-9]+(-[a-z0-9.]+)?")] = Field(
+    istio_version: Annotated[str, matches(ISTIO_VERSION)] = Field(
         description="a release of Istio from 1.25 on, such as 1.31.1"
     )
     istio_charts: Annotated[str, AfterValidator(charts)] = Field(
-        description=f"an https:// or oci:// address or a folder with {', '.join(CHARTS)}"
+        description=f"an https:// or oci:// address or a folder with {', '.join(CHARTS)}; an "
+        "address without user, query or fragment"
     )
     istio_platform: Literal["", "k3d", "k3s", "microk8s", "minikube"] = Field(
         description="k3d, k3s, microk8s or minikube, or empty for any other cluster"
@@ -112,7 +123,8 @@ class Settings(BaseModel):
     )
     namespace: Annotated[str, matches(DNS_LABEL), AfterValidator(free_namespace)] = Field(
         description="a namespace's name, not default, istio-system, istio-ingress, istio-egress, "
-        "observability or kube-*"
+        "observability or kube-*, nor cert-manager, istio-*, gke-*, gmp-* or another of the mesh's "
+        "or Google Cloud's"
     )
     min_replicas: Whole = Field(ge=1, le=20, description="a whole number from 1 to 20")
     max_replicas: Whole = Field(ge=1, le=100, description="a whole number from minReplicas to 100")
@@ -124,7 +136,9 @@ class Settings(BaseModel):
     canary_mirror_percent: Whole = Field(ge=0, le=100, description="a whole number from 0 to 100")
     dog_api_enabled: TrueOrFalse = Field(description="true or false")
     dog_api_host: Annotated[str, matches(DNS_NAME), AfterValidator(outside_host)] = Field(
-        max_length=253, description="a public DNS name such as api.thedogapi.com"
+        max_length=253,
+        description="a public DNS name such as api.thedogapi.com, of no Service and no metadata "
+        "server",
     )
     egress_gateway: TrueOrFalse = Field(description="true or false")
     metrics: Literal["none", "prometheus", "managed"] = Field(
@@ -137,8 +151,14 @@ class Settings(BaseModel):
         ge=0, le=100, description="a whole number from 0 to 100"
     )
     access_logs: Literal["all", "errors", "off"] = Field(description="all, errors or off")
-    dog_api_path: Annotated[str, matches(r"/([\w.~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")] = Field(
-        description="a path that starts with /"
+    dog_api_path: Annotated[
+        str,
+        matches(r"/([\w.~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*"),
+        AfterValidator(public_path),
+    ] = Field(
+        max_length=LONGEST,
+        description=f"a path that starts with /, of at most {LONGEST} characters, without $( "
+        "or $$, which Kubernetes would replace, and without a credential, which logs would show",
     )
 
     @property

@@ -2,16 +2,20 @@
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 
 import pulumi
 from pulumi.runtime import config as runtime_config
 from pydantic import ValidationError
 
+from policy.urls import HIDDEN, without_credentials
 from settings.contradictions import contradictions
+from settings.forms import visible
 from settings.keys import PROJECT, Settings
 
 SHOWN_CHARACTERS = 300
+_WORD = re.compile(r"""[^\s"']+""")
 
 
 class ConfigError(pulumi.RunError):
@@ -25,7 +29,8 @@ def load(built: Mapping[str, Sequence[str]]) -> Settings:
         built: For each service the versions that this checkout can build.
 
     Raises:
-        ConfigError: A key is unknown, a value isn't allowed, or two keys contradict each other.
+        ConfigError: A key is unknown or secret, a value isn't allowed, or two keys contradict each
+            other.
     """
     everything = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
     prefix = f"{PROJECT}:"
@@ -35,29 +40,75 @@ def load(built: Mapping[str, Sequence[str]]) -> Settings:
         if key.startswith(prefix)
     }
     own["gcp:project"] = everything.get("gcp:project", "")
+    secret = {key for key in own if _is_secret(key if ":" in key else f"{prefix}{key}")}
     try:
         settings = Settings.model_validate(own)
     except ValidationError as error:
-        lines = [_line(problem["type"], problem["loc"], own) for problem in error.errors()]
+        problems = [(problem["type"], problem["loc"]) for problem in error.errors()]
+        unknown = {key for key in own if key not in _known()}
+        lines = [
+            *(_plain_line(key) for key in sorted(secret - unknown)),
+            *(
+                _line(problem, str(location[0]), own, secret)
+                for problem, location in problems
+                if str(location[0]) not in secret - unknown
+            ),
+        ]
         raise ConfigError("\n".join(dict.fromkeys(lines))) from None
+    if secret:
+        raise ConfigError("\n".join(map(_plain_line, sorted(secret))))
     problems = [*contradictions(settings, built)]
     if problems:
         raise ConfigError("\n".join(problems))
     return settings
 
 
-def _line(problem: str, location: tuple[int | str, ...], own: Mapping[str, str]) -> str:
-    key = str(location[0])
-    known = {field.alias or "": field.description for field in Settings.model_fields.values()}
+def _is_secret(key: str) -> bool:
+    """Whether a value was set with --secret, by full key."""
+    given = runtime_config.get_config_secret_keys_env()
+    return runtime_config.is_config_secret(key) or key in given
+
+
+def _known() -> dict[str, str | None]:
+    """What each key allows."""
+    return {field.alias or "": field.description for field in Settings.model_fields.values()}
+
+
+def _plain_line(key: str) -> str:
+    return (
+        f"{key} = {HIDDEN}: must be no secret, for the cluster, Google Cloud and the stack's "
+        f"outputs show it: set it anew without --secret"
+    )
+
+
+def _line(problem: str, key: str, own: Mapping[str, str], secret: Collection[str]) -> str:
+    known = _known()
+    value = HIDDEN if key in secret else _shown(key, own.get(key, ""))
     if key not in known:
         similar = difflib.get_close_matches(key, known, 1)
         hint = f"; did you mean {similar[0]}?" if similar else f": known are {', '.join(known)}"
-        return f"{_shown(key)} = {_shown(own[key])}: no such key{hint}"
+        return f"{_readable(key)} = {value}: no such key{hint}"
     if problem == "missing":
         return f"{key} is not set: it must be {known[key]}"
-    return f"{key} = {_shown(own[key])}: must be {known[key]}"
+    return f"{key} = {value}: must be {known[key]}"
 
 
-def _shown(value: str) -> str:
-    readable = value if value and value.isprintable() else json.dumps(value)
+def _shown(key: str, value: str) -> str:
+    """A value without the credentials of its URLs; a member's email address is none."""
+    told = value if key == "deployers" else _WORD.sub(lambda word: _no_userinfo(word[0]), value)
+    return _readable(without_credentials(told))
+
+
+def _no_userinfo(word: str) -> str:
+    """A word without the user and password before its last @; a digest's @ is none."""
+    address = word.partition("@sha256:")[0]
+    userinfo, at, _ = address.rpartition("@")
+    scheme, slashes, _ = userinfo.partition("//")
+    if not at or not (slashes or ":" in userinfo):
+        return word
+    return f"{scheme if slashes else ''}{slashes}{HIDDEN}{word[len(userinfo) :]}"
+
+
+def _readable(value: str) -> str:
+    readable = value if value and visible(value) else json.dumps(value)
     return readable if len(readable) <= SHOWN_CHARACTERS else f"{readable[:SHOWN_CHARACTERS]}…"

@@ -13,6 +13,7 @@ import yaml
 from apps.catalog import VERSIONS
 from rehearsal.program import STACK_TYPE, ProgramError, declare
 from settings import ROOT, ConfigError, Settings, load
+from settings.forms import visible
 from tests.unit.declared import gke, kept_config, local, spec
 
 WEIGHT = "a whole number from 0 to 100"
@@ -222,6 +223,147 @@ REFUSED = [
     ("dogApiPath", "/v1/images search", PATH),
     ("dogApiPath", "/v1#top", PATH),
     ("dogApiPath", "", PATH),
+    *(
+        ("dogApiHost", value, HOST)
+        for value in (
+            "istiod.istio-system",
+            "kube-dns.kube-system",
+            "prometheus.observability",
+            "webhook.cert-manager",
+            "collector.gmp-system",
+            "petservice.pets.svc",
+            "metadata.goog",
+            "instance.metadata.goog",
+            "dogs.internal",
+            "dogs.test",
+            "dogs.example",
+            "dogs.invalid",
+            "dogs.onion",
+            "home.arpa",
+        )
+    ),
+    *(
+        ("namespace", value, NAMESPACE)
+        for value in (
+            "cert-manager",
+            "gmp-system",
+            "gmp-public",
+            "gke-managed-system",
+            "gke-gmp-system",
+            "istio-operator",
+            "kube-node-lease",
+            "config-management-system",
+            "asm-system",
+            "cnrm-system",
+        )
+    ),
+    *(
+        ("apiServerRanges", json.dumps(value), SERVER_RANGES)
+        for value in (
+            ["0.0.0.0/1", "128.0.0.0/1"],
+            ["0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/3"],
+            ["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/1"],
+            [f"{first}.0.0.0/8" for first in range(256)],
+            ["8.0.0.0/8"],
+            ["203.0.0.0/15"],
+            ["169.254.169.254/32"],
+            ["169.254.0.0/16"],
+            ["169.254.169.252/30"],
+            ["127.0.0.0/8"],
+            ["127.0.0.1/32"],
+            ["0.0.0.0/8"],
+            ["224.0.0.0/24"],
+        )
+    ),
+    *(
+        ("authorizedNetworks", json.dumps(value), RANGES)
+        for value in (
+            ["0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/3"],
+            [f"{first}.0.0.0/8" for first in range(256)],
+        )
+    ),
+    *(
+        ("imageRegistry", value, REGISTRY)
+        for value in (
+            "localhost:65536",
+            "localhost:70000",
+            "localhost:99999",
+            "registry.example.com:65536/pets",
+            "registry.example.com/\u200bpets",
+            "r" * 256,
+        )
+    ),
+    *(
+        ("images", json.dumps([f"petservice/v1={value}"]), IMAGES)
+        for value in (
+            "localhost:65536/pets:v1",
+            "localhost:99999/pets:v1",
+            "localhost:5001/pets:v1\u200b",
+            f"localhost:5001/{'p' * 100_000}:v1",
+        )
+    ),
+    *(
+        ("istioVersion", value, ISTIO)
+        for value in (
+            "1.31.01",
+            "1.31.00",
+            "1.031.1",
+            "01.31.1",
+            "1.31.1-",
+            "1.31.1-rc..1",
+            "1.31.1-rc.01",
+            "1.31.1+a",
+        )
+    ),
+    *(
+        ("istioCharts", value, CHARTS)
+        for value in (
+            "https://charts.example.com/\u200b",
+            "https://charts.example.com/\u202estoi",
+            "https://charts.example\u00ad.com",
+            "https://charts.example.com/\u3164",
+            "https://charts.example.com/\x00",
+            "https://charts.example.com/a b",
+            "https://chärts.example.com",
+            "https://charts.example.com:65536",
+            "https://charts.example.com:0",
+            "https://:443/charts",
+            "https://charts.example.com?page=1",
+            "https://charts.example.com#top",
+            "oci://user@charts.example.com",
+            "file:///charts",
+            f"https://charts.example.com/{'c' * 100_000}",
+            "c" * 100_000,
+            "\x00",
+        )
+    ),
+    *(
+        ("kubeContext", value, "the name of a kube context")
+        for value in ("kind\u200bpets", "kind\u3164", "\u2800", "kind\ufe0f", "k" * 100_000)
+    ),
+    *(
+        ("deployers", json.dumps([value]), MEMBERS)
+        for value in (
+            "user:eve\u200b@example.com",
+            "user:eve@example\u3164.com",
+            "principal://iam.googleapis.com/\u00ad",
+            f"user:{'e' * 100_000}@example.com",
+        )
+    ),
+    *(
+        ("dogApiPath", value, PATH)
+        for value in (
+            "/$(PORT)",
+            "/v1?port=$(DETAILS_URL)",
+            "/$$(PORT)",
+            "/a$$b",
+            "/v1\u200b",
+            f"/{'v' * 100_000}",
+            f"/{'v' * 1024}",
+        )
+    ),
+    ("machineType", f"e2-{'s' * 100_000}", "a Compute Engine machine type"),
+    ("istioVersion", f"1.31.1-{'a' * 100_000}", ISTIO),
     *(("canaryMirrorPercent", value, WEIGHT) for value in ("101", "-1", "2.5", "")),
 ]
 # Any text can be the name of a kube context.
@@ -325,8 +467,9 @@ def test_each_key_is_described_and_has_a_default(key: str) -> None:
 @pytest.mark.parametrize(("key", "value", "allowed"), REFUSED)
 def test_a_bad_value_is_refused_in_one_line(key: str, value: str, allowed: str) -> None:
     [line] = refusal(**{key: value})
-    shown = (value or '""')[:300]
-    assert line.startswith(f"{key} = {shown}")
+    seen = value if value and visible(value) else json.dumps(value)
+    if "@" not in value or key == "deployers":
+        assert line.startswith(f"{key} = {seen[:300]}")
     assert ": must be " in line
     assert allowed in line
 
@@ -511,6 +654,41 @@ def test_a_key_without_a_value_says_what_it_must_be() -> None:
         ("dogApiEnabled", "true", True),
         ("egressGateway", "true", True),
         ("dogApiHost", "dog.ceo", "dog.ceo"),
+        ("dogApiHost", "system.dog", "system.dog"),
+        ("dogApiHost", "istio-system.example.com", "istio-system.example.com"),
+        ("dogApiHost", "metadata.example.goog", "metadata.example.goog"),
+        ("dogApiHost", "dogs.xn--p1ai", "dogs.xn--p1ai"),
+        ("namespace", "pets-system", "pets-system"),
+        ("namespace", "istio", "istio"),
+        ("namespace", "kubernetes", "kubernetes"),
+        ("namespace", "certmanager", "certmanager"),
+        ("namespace", "gke", "gke"),
+        ("apiServerRanges", '["10.0.0.0/8", "172.16.0.0/12"]', ("10.0.0.0/8", "172.16.0.0/12")),
+        ("apiServerRanges", '["100.64.0.0/10"]', ("100.64.0.0/10",)),
+        ("apiServerRanges", '["34.118.0.0/16"]', ("34.118.0.0/16",)),
+        ("apiServerRanges", '["203.0.113.10/32"]', ("203.0.113.10/32",)),
+        ("authorizedNetworks", '["198.51.0.0/16"]', ("198.51.0.0/16",)),
+        ("imageRegistry", "localhost:65535", "localhost:65535"),
+        ("imageRegistry", "localhost:1/pets", "localhost:1/pets"),
+        ("istioVersion", "1.31.0", "1.31.0"),
+        ("istioVersion", "1.31.10", "1.31.10"),
+        ("istioVersion", "1.33.0-alpha.0", "1.33.0-alpha.0"),
+        (
+            "istioCharts",
+            "https://charts.example.com:65535/a/",
+            "https://charts.example.com:65535/a",
+        ),
+        ("istioCharts", "https://Charts.example.com/a~b_c", "https://Charts.example.com/a~b_c"),
+        ("istioCharts", "https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
+        ("kubeContext", "größe@kind", "größe@kind"),
+        (
+            "deployers",
+            '["principal://iam.googleapis.com/projects/1/locations/global/x/subject/a:b@c"]',
+            ("principal://iam.googleapis.com/projects/1/locations/global/x/subject/a:b@c",),
+        ),
+        ("dogApiPath", "/a$b/$/(c)", "/a$b/$/(c)"),
+        ("dogApiPath", f"/{'v' * 1023}", f"/{'v' * 1023}"),
+        ("dogApiPath", "/v1?breed=terrier&monkeys=1", "/v1?breed=terrier&monkeys=1"),
         ("dogApiPath", "/", "/"),
         ("dogApiPath", "/v1/images?limit=1&size=small", "/v1/images?limit=1&size=small"),
     ],
@@ -584,3 +762,67 @@ def test_the_readme_tells_every_key_its_default_and_what_it_is() -> None:
         default = declared["default"]
         shown = "none" if default in ("", []) else f"`{json.dumps(default).strip(chr(34))}`"
         assert f"| `{key}` | {shown} | {declared['description']} |" in readme
+
+
+SECRET = "correct-horse"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("istioCharts", f"https://user:{SECRET}@charts.example.com"),
+        ("istioCharts", f"https://user:{SECRET}/x@charts.example.com"),
+        ("istioCharts", f"oci://{SECRET}@charts.example.com"),
+        ("istioCharts", f"https://charts.example.com?access_token={SECRET}"),
+        ("istioCharts", f"https://charts.example.com/a?x=1&X-Goog-Signature={SECRET}"),
+        ("imageRegistry", f"user:{SECRET}@registry.example.com"),
+        ("imageRegistry", f"https://user:{SECRET}@registry.example.com"),
+        ("images", f'["petservice/v1=user:{SECRET}@registry.example.com/pets:v1"]'),
+        ("dogApiHost", f"user:{SECRET}@dog.ceo"),
+        ("dogApiPath", f"/v1?api_key={SECRET}"),
+        ("dogApiPath", f"/v1?limit=1&token={SECRET}"),
+        ("dogApiPath", f"/v1?a=1;PASSWORD={SECRET}"),
+        ("kubeContext", f"https://user:{SECRET}@example.com a"),
+        ("unknown", f"https://user:{SECRET}@example.com/?sig={SECRET}"),
+    ],
+)
+def test_a_credential_in_an_address_is_refused_and_not_shown(key: str, value: str) -> None:
+    [line] = refusal(**{key: value})
+    assert line.startswith(f"{key} = ")
+    assert "[secret]" in line
+    assert SECRET not in line
+
+
+@pytest.mark.parametrize("key", [*KEYS, GOOGLE_PROJECT])
+def test_a_key_that_is_set_as_a_secret_is_refused_and_not_shown(key: str) -> None:
+    full = key if ":" in key else f"petmesh:{key}"
+
+    def run(values: dict[str, str]) -> Settings:
+        pulumi.runtime.set_all_config({**kept_config("local"), **values}, [full])
+        return load(VERSIONS)
+
+    for values in ({}, {full: SECRET}):
+        with pytest.raises(ConfigError) as refused:
+            Context().run(run, values)
+        [line] = str(refused.value).splitlines()
+        assert line.startswith(f"{key} = [secret]: must be no secret")
+        assert SECRET not in line
+
+
+def test_a_secret_of_a_key_that_is_none_is_not_shown() -> None:
+    def run() -> Settings:
+        secret = {"petmesh:apiToken": SECRET, "petmesh:dogApiPath": "nowhere"}
+        pulumi.runtime.set_all_config({**kept_config("local"), **secret}, [*secret])
+        return load(VERSIONS)
+
+    with pytest.raises(ConfigError) as refused:
+        Context().run(run)
+    secret, unknown = str(refused.value).splitlines()
+    assert secret.startswith("dogApiPath = [secret]: must be no secret")
+    assert unknown.startswith("apiToken = [secret]: no such key")
+
+
+def test_what_the_engine_says_is_secret_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG_SECRET_KEYS", '["petmesh:kubeContext"]')
+    [line] = refusal(kubeContext=SECRET)
+    assert line.startswith("kubeContext = [secret]: must be no secret")

@@ -62,3 +62,40 @@ def test_a_file_more_is_an_image_a_workload_and_a_subset_more(checkout: Path, ru
 def test_a_version_without_its_file_is_refused(run: Run) -> None:
     with pytest.raises(ProgramError, match="canaryVersion = v3: must be one of v1, v2"):
         run({"canaryVersion": "v3"})
+
+
+VERSIONS = "apps/petdetailsservice/versions"
+
+
+@pytest.mark.parametrize("name", ["v2 copy", "V3", "v3.old", "-v3", "v" * 21, "v3\n", "vé"])
+def test_a_versions_file_with_another_name_is_refused(checkout: Path, run: Run, name: str) -> None:
+    (checkout / VERSIONS / f"{name}.json").write_text("{}")
+    with pytest.raises(ProgramError) as refused:
+        run({})
+    [line] = str(refused.value).splitlines()
+    assert line.startswith(f'"{VERSIONS}/')
+    assert ": must have 1 to 20 of a-z, 0-9 and -" in line
+
+
+def test_what_is_hidden_and_what_is_no_file_is_no_version(checkout: Path, run: Run) -> None:
+    (checkout / VERSIONS / ".hidden.json").write_text("{}")
+    (checkout / VERSIONS / "v4.json").mkdir()
+    subsets = spec(run({}), "DestinationRule", "petdetailsservice")["subsets"]
+    assert [each["name"] for each in subsets] == ["v1", "v2"]
+    with pytest.raises(ProgramError, match=r"^canaryVersion = v4: must be one of v1, v2,"):
+        run({"canaryVersion": "v4"})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff\xfe", b"", b"[]", b"{", b'{"a": "\xe4"}', b"[" * 100_000, b'{"a": "' + b"x" * 100_000],
+)
+def test_a_version_whose_file_is_no_data_is_refused_where_it_is_chosen(
+    checkout: Path, run: Run, content: bytes
+) -> None:
+    (checkout / VERSIONS / "v3.json").write_bytes(content)
+    with pytest.raises(ProgramError) as refused:
+        run({"canaryVersion": "v3"})
+    [line] = str(refused.value).splitlines()
+    assert line.startswith(f"canaryVersion = v3: {VERSIONS}/v3.json must be a file with a JSON")
+    run({})

@@ -58,16 +58,30 @@ def test_a_stack_that_refuses_is_reported(capsys: pytest.CaptureFixture[str]) ->
     assert "```text\ncanaryWeight = 101: must be" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("keys", "status", "told"),
+    [
+        ([], 0, "changed against `main`"),
+        (["dogApiPath"], 1, "dogApiPath = [secret]: must be no secret"),
+    ],
+)
 @pytest.mark.usefixtures("unchanged")
 def test_an_encrypted_value_ends_no_report(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    keys: list[str],
+    status: int,
+    told: str,
 ) -> None:
     def encrypted(_: Path, project: str) -> dict[str, object]:
-        return {f"{project}:dogApiPath": {"secure": "v1:abc="}}
+        return {
+            "gcp:accessToken": {"secure": "v1:abc="},
+            **{f"{project}:{key}": {"secure": "v1:abc="} for key in keys},
+        }
 
     monkeypatch.setattr("rehearsal.stackconfig._stack_values", encrypted)
-    assert pullrequest.main(["--requests", "0", "--stacks", "local"]) == 0
-    assert "changed against `main`" in capsys.readouterr().out
+    assert pullrequest.main(["--requests", "0", "--stacks", "local"]) == status
+    assert told in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("answers", "status"), [(260, 0), (150, 1)])

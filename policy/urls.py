@@ -1,0 +1,19 @@
+"""URLs as they may be shown: without the credentials that they hold."""
+
+import re
+from typing import Final
+
+# A user and a password: up to the @, or to where the text was cut.
+_USERINFO: Final = re.compile(r"""(?<=://)[^\s/?#"']*(?:@|(?=…))""")
+# What a query calls a credential: api_key, access_token, X-Goog-Signature, sig, pwd.
+_NAMED: Final = re.compile(
+    r"""([?&;][\w.%~-]*?(?:key|token|secret|passw(?:or)?d|passphrase|pwd|pass|auth|credentials?"""
+    r"""|sig|signature|session|jwt)=)[^\s&;#"']+""",
+    re.IGNORECASE,
+)
+HIDDEN: Final = "[secret]"
+
+
+def without_credentials(text: str) -> str:
+    """A text whose URLs tell neither user nor password, nor what their query calls a credential."""
+    return _NAMED.sub(rf"\1{HIDDEN}", _USERINFO.sub(f"{HIDDEN}@", text))
