@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import cli.__main__ as command
-from cli.pulumi_cli import PINNED_VERSION
+from cli import pulumi_cli
+from cli.pulumi_cli import PINNED_VERSION, state_environment
 
 RECORDER = """#!/bin/sh
 [ "$1" = version ] && echo v3.272.0 && exit
@@ -56,3 +57,11 @@ def test_a_cli_that_was_installed_for_the_checkout_comes_before_the_paths(
 def test_what_is_removed_is_not(asked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(monkeypatch, "destroy", "--stack", "dev") == 0
     assert asked.read_text().splitlines()[-1] == "destroy --stack dev"
+
+
+def test_a_kill_leaves_no_file_of_the_local_state_half_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(pulumi_cli, "STATE", tmp_path / "state")
+    variables = state_environment({"PULUMI_HOME": str(tmp_path)})
+    assert variables["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/state?metadata=skip"
