@@ -1,13 +1,13 @@
-"""Posts a report on the pull request that a workflow run belongs to, or takes the last one's place.
+"""Posts previews on the pull request that a workflow run belongs to, or takes the last ones' place.
 
-The report was written by what the pull request holds, so it is data of a stranger's: it is shown as
-plain text in a code block that it can't end, in nobody's name but its author's. Which pull request
-it goes to is told by GitHub's event and asked of its API; what the run left decides between pull
-requests of one branch alone. The engine's action comments only where its preview went well
-(https://github.com/pulumi/actions/blob/v7.0.0/src/main.ts), so the comment says where it didn't.
+Both, the report and the engine's, were written by what the pull request holds, so they are data of
+a stranger's: each is shown as plain text in a code block that it can't end, in nobody's name but
+its author's. Which pull request they go to, and whether the engine ran and how it did, is told by
+GitHub's event and asked of its API; what the run left decides between pull requests of one branch
+alone. A fork's run has no engine: what one leaves in the engine's name is not shown.
 
-Needs `gh`, GH_TOKEN, GITHUB_REPOSITORY, HEAD_OWNER, HEAD_BRANCH, HEAD_SHA, RUN_ID and RUN_URL; the
-standard library alone, since nothing is installed beside a token that may write.
+Needs `gh`, GH_TOKEN, GITHUB_REPOSITORY, HEAD_OWNER, HEAD_REPOSITORY, HEAD_BRANCH, HEAD_SHA, RUN_ID
+and RUN_URL; the standard library alone, since nothing is installed beside a token that may write.
 """
 
 # ruff: noqa: INP001 (a script by itself)
@@ -22,8 +22,8 @@ from typing import Any
 
 MARK = "<!-- petmesh: pull request preview -->"
 BOT = "github-actions[bot]"
-# GitHub takes 65,536 characters.
-LIMIT = 60_000
+# GitHub takes 65,536 characters: the engine has what the report leaves, and no less than this.
+LIMIT, ENGINE_LIMIT = 60_000, 20_000
 # A fence, or what could be one; the report's own would only be in the way.
 FENCES = re.compile(r"^`{3,}\w*\n|`{3,}", re.MULTILINE)
 # Control characters, and those that change the direction of what follows.
@@ -32,15 +32,21 @@ UNSHOWN = re.compile(
 )
 
 
-def main(folder: str) -> int:
-    """Post what a run left in a folder; returns 0, also where its pull request is gone or moved."""
+def main(report: str, engine: str) -> int:
+    """Post what a run left in two folders; returns 0, also where its pull request is gone."""
     owner, branch, commit = (os.environ[f"HEAD_{each}"] for each in ("OWNER", "BRANCH", "SHA"))
-    number = pull_request(owner, branch, commit, read(Path(folder, "pull-request")))
+    number = pull_request(owner, branch, commit, read(Path(report, "pull-request")))
     if number is None:
         print("no open pull request is this run's any more: nothing is posted")
         return 0
     run = os.environ["RUN_URL"]
-    body = comment(read(Path(folder, "report.md")), commit, run, engine_failed=engine_failed())
+    body = comment(
+        read(Path(report, "report.md")),
+        read(Path(engine, "engine.txt"), end=True),
+        engine_did(),
+        commit,
+        run,
+    )
     known = own_comment(number)
     if known:
         gh("PATCH", f"issues/comments/{known}", body=body)
@@ -49,30 +55,50 @@ def main(folder: str) -> int:
     return 0
 
 
-def read(path: Path) -> str:
-    """A file's text, empty where there is none; what isn't a plain file is refused."""
+def read(path: Path, *, end: bool = False) -> str:
+    """A file's text or the end of it, empty where there is none; only a plain file is read."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         sys.exit(f"{path.name}: must be a plain file")
     if not path.exists():
         return ""
     with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4 * LIMIT) if end else 0)
         return file.read(4 * LIMIT).decode("utf-8", errors="replace")
 
 
-def comment(report: str, commit: str, run: str, *, engine_failed: bool) -> str:
-    """A comment that shows a report as plain text in a diff's colours, whatever it holds."""
-    text = FENCES.sub("", UNSHOWN.sub("", report.removeprefix(MARK))[:LIMIT]).strip("\n")
+def comment(report: str, engine: str, did: str, commit: str, run: str) -> str:
+    """A comment that shows both as plain text in a diff's colours, whatever they hold.
+
+    Args:
+        report: The report, empty where there is none.
+        engine: What the engine said.
+        did: How its job ended, empty where there was none: what it said isn't shown then.
+        commit: The commit that they are of.
+        run: The address of their run.
+    """
+    told = f"as [its run]({run}) tells"
+    cut = f"\nCut: too long for a comment. [Its run]({run}) has the rest.\n"
+    text, said = plain(report.removeprefix(MARK)), plain(engine) if did else ""
+    shown = text[: LIMIT - min(len(said), ENGINE_LIMIT)]
     parts = [f"{MARK}\n**Preview in process** of {commit[:7]}, by the pull request's own code: "]
-    if text:
-        parts.append(f"take it as its author's word.\n\n```diff\n{text}\n```\n")
+    if shown:
+        parts.append(f"take it as its author's word.\n\n```diff\n{shown}\n```\n")
+        parts.append(cut if shown != text else "")
     else:
-        parts.append(f"it failed before it could report, as [its run]({run}) tells.\n")
-    if engine_failed:
-        parts.append(
-            f"\n**The engine's preview failed**, as [its run]({run}) tells: a comment of the "
-            "engine's is an earlier commit's.\n"
-        )
+        parts.append(f"it failed before it could report, {told}.\n")
+    if did:
+        ended = "" if did == "success" else f" failed, {told}"
+        parts.append(f"\n**The engine's preview**{ended}, by the same code.\n")
+    if said:
+        # Its end says what failed, and how much changes.
+        end = said[-(LIMIT - len(shown)) :]
+        parts.append(f"\n```diff\n{end}\n```\n{cut if end != said else ''}")
     return "".join(parts)
+
+
+def plain(text: str) -> str:
+    """A text of a stranger's without what could end a code block or hide a part of it."""
+    return FENCES.sub("", UNSHOWN.sub("", text)).strip("\n")
 
 
 def pull_request(owner: str, branch: str, commit: str, said: str) -> int | None:
@@ -89,13 +115,13 @@ def pull_request(owner: str, branch: str, commit: str, said: str) -> int | None:
     return numbers[0] if numbers else None
 
 
-def engine_failed() -> bool:
-    """Whether the run's job `engine` was to preview and didn't."""
+def engine_did() -> str:
+    """How the run's job `engine` ended; empty where there was none, as in a fork's run."""
+    if os.environ["HEAD_REPOSITORY"].lower() != os.environ["GITHUB_REPOSITORY"].lower():
+        return ""
     jobs = gh("GET", f"actions/runs/{os.environ['RUN_ID']}/jobs")["jobs"]
-    return any(
-        each["name"] == "engine" and each["conclusion"] not in ("success", "skipped")
-        for each in jobs
-    )
+    ended: list[str] = [each["conclusion"] or "" for each in jobs if each["name"] == "engine"]
+    return ended[0] if ended and ended[0] != "skipped" else ""
 
 
 def own_comment(number: int) -> int | None:

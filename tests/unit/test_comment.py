@@ -38,10 +38,12 @@ def post(
     report: str | bytes | None,
     pulls: list[Any],
     comments: list[Any] | None = None,
+    said: str | bytes | None = None,
     **run: str,
 ) -> tuple[subprocess.CompletedProcess[str], list[tuple[list[str], str]]]:
-    left = folder / "left"
+    left, engine = folder / "left", folder / "engine"
     left.mkdir(parents=True)
+    engine.mkdir()
     (folder / "gh").write_text(GH)
     (folder / "gh").chmod(0o755)
     jobs = [
@@ -54,24 +56,27 @@ def post(
         text = report if isinstance(report, bytes) else report.encode()
         (left / "report.md").write_bytes(text)
         (left / "pull-request").write_text(f"{run.get('number', '7')}\n")
-    return execute(folder, left)
+    if said is not None:
+        (engine / "engine.txt").write_bytes(said if isinstance(said, bytes) else said.encode())
+    return execute(folder, left, run.get("head", "Owner/petmesh"))
 
 
 def execute(
-    folder: Path, left: Path
+    folder: Path, left: Path, head: str = "Owner/petmesh"
 ) -> tuple[subprocess.CompletedProcess[str], list[tuple[list[str], str]]]:
     environment = {
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
         "FOLDER": str(folder),
         "GITHUB_REPOSITORY": "owner/petmesh",
         "HEAD_OWNER": "stranger",
+        "HEAD_REPOSITORY": head,
         "HEAD_BRANCH": "fix; $(id)",
         "HEAD_SHA": COMMIT,
         "RUN_ID": "99",
         "RUN_URL": RUN,
     }
     done = subprocess.run(
-        [sys.executable, str(ROOT / ".ci" / "comment.py"), str(left)],
+        [sys.executable, str(ROOT / ".ci" / "comment.py"), str(left), str(folder / "engine")],
         env=environment,
         capture_output=True,
         text=True,
@@ -94,26 +99,57 @@ def test_a_report_is_posted_as_plain_text(tmp_path: Path) -> None:
     assert arguments[1:4] == ["--method", "POST", "repos/owner/petmesh/issues/7/comments"]
     assert body.startswith(MARK)
     assert f"of {COMMIT[:7]}" in body
-    assert body.endswith("\n```diff\n### Preview\n```\n")
+    assert "\n```diff\n### Preview\n```\n" in body
 
 
 def test_a_reports_own_blocks_are_part_of_the_one_that_shows_it(tmp_path: Path) -> None:
     report = "### Preview\n\n```diff\n+ Image b\n- Image a\n```\n\n```text\nto mend\n```\n"
-    _, asked = post(tmp_path, report, [pull(7)])
+    _, asked = post(tmp_path, report, [pull(7)], engine="skipped")
     _, _, shown = asked[-1][1].partition("```diff\n")
     assert shown == "### Preview\n\n+ Image b\n- Image a\n\nto mend\n```\n"
 
 
 @pytest.mark.parametrize("engine", ["failure", "cancelled", "timed_out"])
-def test_a_comment_says_where_the_engine_failed(tmp_path: Path, engine: str) -> None:
-    _, asked = post(tmp_path, "fine", [pull(7)], engine=engine)
-    assert f"**The engine's preview failed**, as [its run]({RUN}) tells" in asked[-1][1]
+def test_a_comment_says_where_the_engine_failed_and_how(tmp_path: Path, engine: str) -> None:
+    said = "error: no such network\n"
+    _, asked = post(tmp_path, "fine", [pull(7)], engine=engine, said=said)
+    body = asked[-1][1]
+    assert f"**The engine's preview** failed, as [its run]({RUN}) tells" in body
+    assert body.endswith("\n```diff\nerror: no such network\n```\n")
 
 
-@pytest.mark.parametrize("engine", ["success", "skipped"])
-def test_a_comment_says_nothing_of_an_engine_that_didnt_fail(tmp_path: Path, engine: str) -> None:
-    _, asked = post(tmp_path, "fine", [pull(7)], engine=engine)
+def test_a_comment_shows_what_the_engine_said(tmp_path: Path) -> None:
+    _, asked = post(tmp_path, "fine", [pull(7)], said="~ VirtualService\n")
+    assert "\n```diff\nfine\n```\n" in asked[-1][1]
+    assert asked[-1][1].endswith("\n```diff\n~ VirtualService\n```\n")
+    assert "failed" not in asked[-1][1]
+
+
+def test_an_engine_that_said_nothing_is_told_of(tmp_path: Path) -> None:
+    _, asked = post(tmp_path, "fine", [pull(7)], engine="failure")
+    assert "**The engine's preview** failed" in asked[-1][1]
+    assert asked[-1][1].count("```diff") == 1
+
+
+@pytest.mark.parametrize(
+    ("engine", "head"), [("skipped", "owner/petmesh"), ("success", "stranger/petmesh")]
+)
+def test_what_is_left_in_the_name_of_an_engine_that_didnt_run_isnt_shown(
+    tmp_path: Path, engine: str, head: str
+) -> None:
+    _, asked = post(tmp_path, "fine", [pull(7)], said="all is well", engine=engine, head=head)
     assert "engine" not in asked[-1][1]
+    assert "all is well" not in asked[-1][1]
+
+
+def test_of_a_long_preview_by_the_engine_the_end_is_shown(tmp_path: Path) -> None:
+    said = "".join(f"+ {number}\n" for number in range(200_000)) + "error: the last\n"
+    _, asked = post(tmp_path, "x" * 70_000, [pull(7)], said=said)
+    body = asked[-1][1]
+    assert len(body) < 65_536
+    assert "error: the last\n```\n" in body
+    assert len(re.findall("^x+$", body, re.MULTILINE)[0]) == 40_000
+    assert body.count(f"Cut: too long for a comment. [Its run]({RUN}) has the rest.") == 2
 
 
 def test_a_run_that_left_no_report_takes_the_last_ones_place(tmp_path: Path) -> None:
@@ -181,23 +217,26 @@ def test_a_commit_that_no_pull_request_ends_with_gets_nothing(
     ],
 )
 def test_a_report_cant_leave_its_code_block(tmp_path: Path, report: str | bytes) -> None:
-    done, asked = post(tmp_path, report, [pull(7)])
-    assert done.returncode == 0, done.stderr
-    body = asked[-1][1]
-    assert len(body) < 65_536
-    before, _, shown = body.partition("\n```diff\n")
-    assert "@everyone" not in before
-    assert re.findall("`{3,}", shown) == ["```"]
-    assert shown.endswith("\n```\n")
-    assert not set(body) & set("\u202e\u200b\x1b\x00\ufeff")
+    for name, left in (("report", (report, "")), ("engine", ("", report))):
+        shown, said = left
+        done, asked = post(tmp_path / name, shown, [pull(7)], said=said)
+        assert done.returncode == 0, done.stderr
+        body = asked[-1][1]
+        assert len(body) < 65_536
+        outside = re.sub(r"^```diff\n.*?^```$", "", body, flags=re.DOTALL | re.MULTILINE)
+        assert "@everyone" not in outside
+        assert "`" not in outside
+        assert len(re.findall("`{3,}", body)) == 2
+        assert not set(body) & set("\u202e\u200b\x1b\x00\ufeff")
 
 
-def test_only_a_plain_file_is_read(tmp_path: Path) -> None:
-    post(tmp_path, "", [pull(7)])
-    link = tmp_path / "left" / "report.md"
+@pytest.mark.parametrize("name", ["left/report.md", "left/pull-request", "engine/engine.txt"])
+def test_only_a_plain_file_is_read(tmp_path: Path, name: str) -> None:
+    post(tmp_path, "", [pull(7)], said="")
+    link = tmp_path / name
     link.unlink()
     link.symlink_to("/etc/passwd")
-    done, asked = execute(tmp_path, link.parent)
+    done, asked = execute(tmp_path, tmp_path / "left")
     assert done.returncode == 1
     assert "must be a plain file" in done.stderr
     assert "root:" not in str(asked)

@@ -4,6 +4,7 @@ Who may start what, when, as whom and beside what is held to its exact text: a w
 it is another right.
 """
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ CONCURRENCY = {
 }
 # What each job may do with GitHub beyond reading the repository, and no other job may.
 MAY = {
-    ("preview", "engine"): {"id-token": "write", "pull-requests": "write"},
+    ("preview", "engine"): {"id-token": "write"},
     ("comment", "comment"): {"actions": "read", "pull-requests": "write"},
     ("apply", "preview"): {"id-token": "write"},
     ("apply", "up"): {"id-token": "write"},
@@ -196,19 +197,21 @@ def test_no_workflow_has_a_secret() -> None:
 
 
 def test_beside_the_token_that_comments_runs_one_script_of_the_default_branch() -> None:
-    (checkout, download, post) = steps("comment", "comment")
+    (checkout, *downloads, post) = steps("comment", "comment")
     assert checkout["uses"].startswith("actions/checkout@")
-    assert download["uses"].startswith("actions/download-artifact@")
-    assert download["with"] == {
-        "name": "report",
-        "path": "${{ runner.temp }}/report",
-        "run-id": f"${{{{ {RUN}.id }}}}",
-        "github-token": "${{ github.token }}",
-    }
+    for download, name in zip(downloads, ("report", "engine"), strict=True):
+        assert download["uses"].startswith("actions/download-artifact@")
+        assert download["with"] == {
+            "name": name,
+            "path": f"${{{{ runner.temp }}}}/{name}",
+            "run-id": f"${{{{ {RUN}.id }}}}",
+            "github-token": "${{ github.token }}",
+        }
     assert post == {
-        "run": 'python3 .ci/comment.py "$RUNNER_TEMP/report"',
+        "run": 'python3 .ci/comment.py "$RUNNER_TEMP/report" "$RUNNER_TEMP/engine"',
         "env": {
             "GH_TOKEN": "${{ github.token }}",
+            "HEAD_REPOSITORY": f"${{{{ {RUN}.head_repository.full_name }}}}",
             "HEAD_OWNER": f"${{{{ {RUN}.head_repository.owner.login }}}}",
             "HEAD_BRANCH": f"${{{{ {RUN}.head_branch }}}}",
             "HEAD_SHA": f"${{{{ {RUN}.head_sha }}}}",
@@ -218,9 +221,26 @@ def test_beside_the_token_that_comments_runs_one_script_of_the_default_branch() 
     }
 
 
-def test_a_strangers_code_runs_without_a_token() -> None:
-    for step in steps("preview", "in-process"):
-        assert "token" not in str(step)
+def test_no_job_that_runs_the_code_of_a_branch_may_write_to_github() -> None:
+    for (name, job_name), job in jobs():
+        scripts = "\n".join(step.get("run", "") for step in steps(name, job_name))
+        builds = re.search(r"^\s*(make|pip|uv|\.ci/run)\b", scripts, re.MULTILINE)
+        if builds or {"pull_request", "workflow_call"} & set(workflow(name)[True]):
+            granted = job.get("permissions", workflow(name)["permissions"])
+            writes = {scope for scope, level in granted.items() if level != "read"}
+            # What it is to Google Cloud is judged by identity, below.
+            assert writes <= {"id-token"}, (name, job_name)
+            # Nor is a step handed the token that reads.
+            assert "token" not in str(job.get("steps")), (name, job_name)
+
+
+def test_the_token_that_writes_never_checks_out_what_an_event_names() -> None:
+    for key, inputs in calls("actions/checkout"):
+        assert not {"ref", "repository"} & set(inputs), key
+    assert {key for key, may in MAY.items() if {"pull-requests", "contents"} & set(may)} == {
+        ("comment", "comment"),
+        ("update", "propose"),
+    }
 
 
 def test_what_is_left_of_a_preview_is_left_though_it_failed(tmp_path: Path) -> None:
@@ -243,7 +263,6 @@ def test_the_engine_is_the_locked_sdks_and_holds_to_the_guard_rails() -> None:
     assert [(key, inputs["command"]) for key, inputs in found] == [
         (("apply", "preview"), "preview"),
         (("apply", "up"), "up"),
-        (("preview", "engine"), "preview"),
     ]
     for _, inputs in found:
         assert inputs["pulumi-version"] == version("pulumi")
@@ -252,6 +271,26 @@ def test_the_engine_is_the_locked_sdks_and_holds_to_the_guard_rails() -> None:
         assert inputs["suppress-outputs"] is True
         # Without it a preview tells no changed property, a canary's weight among them.
         assert inputs["command"] == "up" or inputs["diff"] is True
+
+
+def test_what_the_engine_says_of_a_pull_request_is_left_though_it_failed(tmp_path: Path) -> None:
+    *_, install, preview, upload = steps("preview", "engine")
+    assert install["run"] == "make install-cli"
+    assert upload["if"] == "${{ !cancelled() }}"
+    assert (upload["with"]["name"], upload["with"]["path"]) == ("engine", "engine.txt")
+    make = tmp_path / "make"
+    make.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\necho broken >&2\nexit 3\n")
+    make.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    assert preview["shell"] == "bash"
+    # As GitHub runs a step whose shell is named.
+    shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", preview["run"]]
+    done = subprocess.run(shell, cwd=tmp_path, env=environment, check=False)
+    assert done.returncode == 3
+    assert (tmp_path / "engine.txt").read_text().splitlines() == [
+        *("preview", "STACK=dev", "ARGS=--diff --color never --suppress-outputs", "broken"),
+    ]
+    assert preview["env"] == {"PULUMI_BACKEND_URL": "${{ vars.PULUMI_BACKEND_URL }}"}
 
 
 def test_the_comment_asks_for_the_engine_by_its_jobs_name() -> None:
