@@ -1,6 +1,7 @@
 """Credentials: none in clear where whoever reads an object can read it."""
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final
@@ -10,6 +11,10 @@ from policy.rules import resource_rule
 from policy.subject import Subject, Trouble
 from policy.values import UNKNOWN, at, entries, items, settings, strings
 
+# Files that hold nothing else.
+_FILE: Final = re.compile(
+    r"[._]?(?:pgpass|netrc|htpasswd|dockercfg)|id_(?:rsa|dsa|ecdsa|ed25519)|.*\.(?:p12|pfx)"
+)
 _KEYS: Final = (
     "api|private|access|secret|signing|encryption|auth|master|ssh|account|session|shared|service|"
     "hmac|jwt|webhook|crypto?|license"
@@ -25,6 +30,7 @@ _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LOOKS: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY|\"private_key\"\s*:|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
     r"|\bgh[oprsu]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bAIza[\w-]{35}\b|\bhvs\.\w{20,}"
+    r"|\"kty\"\s*:\s*\"oct\"|\"auth\"\s*:\s*\"[\w+/]{8,}=*\"|\bhooks\.slack\.com/services/T\w"
     r"|\bxox[abprs]-[\w-]{10,}|\b[rs]k_live_\w{16,}|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+"
 )
 _PASSWORD_OF_URL: Final = re.compile(r"""://[^\s/?#:"']*:([^\s/?#"']+)@""")
@@ -62,10 +68,7 @@ def _credentials(subject: Subject) -> Iterator[Trouble]:
 
 def _places(subject: Subject) -> Iterator[tuple[str, str]]:
     """Where a credential is, and what to do about it."""
-    if (subject.api, subject.kind) == ("core", "ConfigMap"):
-        for key, value in entries(subject.properties, "data").items():
-            if _held(key, value):
-                yield f"data.{key}", _AS_REFERENCE
+    yield from _of_config(subject)
     workload = pod(subject)
     for path, container in containers(*workload) if workload else ():
         yield from _of_container(path, container)
@@ -79,6 +82,20 @@ def _places(subject: Subject) -> Iterator[tuple[str, str]]:
         for path, text in strings(subject.properties):
             if _LOOKS.search(text):
                 yield path, _BY_REFERENCE
+
+
+def _of_config(subject: Subject) -> Iterator[tuple[str, str]]:
+    if (subject.api, subject.kind) != ("core", "ConfigMap"):
+        return
+    files = entries(subject.properties, "binaryData")
+    held = {
+        **{f"data.{key}": value for key, value in entries(subject.properties, "data").items()},
+        **{f"binaryData.{key}": _decoded(value) for key, value in files.items()},
+    }
+    for path, value in held.items():
+        key = path.partition(".")[2]
+        if _held(key, value) or _FILE.fullmatch(key):
+            yield path, _AS_REFERENCE
 
 
 def _of_container(path: str, container: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 (data)
@@ -100,6 +117,13 @@ def _of_container(path: str, container: Any) -> Iterator[tuple[str, str]]:  # no
                 yield f"{path}.{inner}", "ask a path that needs none"
 
 
+def _decoded(value: Any) -> Any:  # noqa: ANN401 (data)
+    try:
+        return value if value is UNKNOWN else b64decode(str(value)).decode(errors="replace")
+    except ValueError:
+        return ""
+
+
 def _held(name: str, value: Any) -> bool:  # noqa: ANN401 (data)
     """Whether a setting holds a credential: by its name, by its look, or within its text."""
     if value is UNKNOWN or isinstance(value, bool):
@@ -119,6 +143,8 @@ def _is_credential(name: str, value: str) -> bool:
     if not _NAME.search(name):
         return False
     if name.lower().endswith(("token", "tokens")) and value.isdecimal():
+        return False
+    if name.lower().endswith("existing_secret"):
         return False
     of = _OF_SECRET.fullmatch(name)
     if of and _OBJECT.fullmatch(value) and not _HOLDS.fullmatch(of[1] or of[2] or ""):

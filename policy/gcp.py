@@ -191,6 +191,11 @@ _CLUSTER_TABLE: Final[dict[str, Shape]] = {
         "password": only(None, ""),
         **OPEN,
     },
+    "controlPlaneEndpointsConfig": {
+        # By IAM alone, never by a token or certificate of the cluster's own.
+        "dnsEndpointConfig": {"enableK8sTokensViaDns": NO, "enableK8sCertsViaDns": NO, **OPEN},
+        **OPEN,
+    },
     "networkingMode": only("VPC_NATIVE", None, mend="set it to VPC_NATIVE"),
     "releaseChannel": {
         "channel": only("RAPID", "REGULAR", "STABLE", "EXTENDED", None, mend="name a channel")

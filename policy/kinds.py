@@ -42,6 +42,7 @@ _JUDGED: Final = {
         "GCPGatewayPolicy GCPBackendPolicy HealthCheckPolicy FrontendConfig ManagedCertificate"
     ),
     "cloud.google.com": "BackendConfig ComputeClass",
+    "bitnami.com": "SealedSecret",
     "cert-manager.io": "Certificate Issuer ClusterIssuer",
     "external-secrets.io": "ExternalSecret ClusterExternalSecret SecretStore ClusterSecretStore",
     "secrets-store.csi.x-k8s.io": "SecretProviderClass",

@@ -24,6 +24,7 @@ _JUDGED: Final = re.compile(
     r"|rbac\.authorization\.k8s\.io/.*|(?:seccomp|container\.apparmor)\.security\.[\w.]+/.*"
 )
 _IN_MESH = "remove it: without its proxy a pod takes and sends what no rule of the mesh sees"
+_NEW_ENOUGH: Final = re.compile(r"latest|v1\.(?:2[5-9]|[3-9]\d)")
 _RESTRICTED = "set it to restricted: the API server then holds to it whatever makes a pod"
 _PROXY: Final[dict[str, Shape]] = {
     **known("holdApplicationUntilProxyStarts terminationDrainDuration drainDuration concurrency"),
@@ -118,6 +119,11 @@ def _restricted(subject: Subject) -> Iterator[Trouble]:
     if at(subject.properties, "metadata.labels") is not UNKNOWN:
         given = entries(subject.properties, "metadata.labels").get(name)
         yield from judge(_GOOD[name], given, f"metadata.labels[{name}]")
+        version = f"{name}-version"
+        pinned = entries(subject.properties, "metadata.labels").get(version)
+        if pinned not in (None, UNKNOWN) and not _NEW_ENOUGH.fullmatch(str(pinned)):
+            mend = "set it to latest: before v1.25 the standard asks for less"
+            yield Trouble(f"metadata.labels[{version}]", pinned, mend)
 
 
 RULES = (

@@ -19,6 +19,7 @@ _UNCHECKED = re.compile(
     r"(?:insecure|tls)?_?(?:skip_?(?:tls_?)?verify|insecure_?skip_?(?:tls_?)?verif\w*)",
     re.IGNORECASE,
 )
+_UNCHECKED_CLUSTER = re.compile(r"""insecure-skip-tls-verify["']?\s*:\s*["']?true""")
 _WHOLE = 100
 _ANY = "*"
 _ADDS = ("ADD", "INSERT_BEFORE", "INSERT_AFTER", "INSERT_FIRST", "MERGE")
@@ -26,7 +27,7 @@ _FILTER_NAMES = ("name", "typed_config.name")
 _REGISTRY = "REGISTRY_ONLY"
 _MODE = "outboundTrafficPolicy.mode"
 _REGISTER = "set it to REGISTRY_ONLY, and add a ServiceEntry"
-_ISTIOD = re.compile(r"(?:^|/)istiod$")
+_ISTIOD = re.compile(r"(?:^|/)istiod(?:-\d[^/]*|[@:][^/]*)?/?$")
 _IN_CLUSTER = ".svc.cluster.local"
 
 
@@ -55,12 +56,17 @@ _POLICY = known(
 )
 # https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig
 _MESH: Final[dict[str, Shape]] = {
-    **known("accessLogEncoding accessLogFormat extensionProviders defaultProviders trustDomain"),
-    **known("outboundTrafficPolicy localityLbSetting connectTimeout tcpKeepalive rootNamespace"),
+    **known("accessLogEncoding accessLogFormat defaultProviders trustDomain"),
+    **known("outboundTrafficPolicy localityLbSetting connectTimeout tcpKeepalive"),
     **known("discoverySelectors defaultHttpRetryPolicy serviceSettings defaultServiceExportTo"),
     **known("defaultVirtualServiceExportTo defaultDestinationRuleExportTo enableTracing"),
     "accessLogFile": only("/dev/stdout", None, mend="set it to /dev/stdout"),
     "enableAutoMtls": KEPT,
+    "rootNamespace": only("istio-system", None),
+    "extensionProviders[]": {
+        **{key: {"failOpen": NO, **OPEN} for key in ("envoyExtAuthzHttp", "envoyExtAuthzGrpc")},
+        **OPEN,
+    },
     "pathNormalization": OPEN,
     "meshMTLS": {"minProtocolVersion": only("TLSV1_2", "TLSV1_3", "TLS_AUTO", None), **OPEN},
     "tlsDefaults": {"minProtocolVersion": only("TLSV1_2", "TLSV1_3", "TLS_AUTO", None), **OPEN},
@@ -71,8 +77,29 @@ _MESH: Final[dict[str, Shape]] = {
         "image": {"imageType": only("distroless", "default", None)},
     },
 }
+
+
+def _release(path: str, tag: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+    if tag is not None and not re.match(r"\d+\.\d+\.\d+", str(tag)):
+        yield Trouble(path, tag, "name an exact version")
+
+
+# Injection that leaves no pod out, and no proxy other than Istio's own.
+_INJECTOR: Final[dict[str, Shape]] = {
+    **dict.fromkeys(("neverInjectSelector", "defaultTemplates"), only(None, [])),
+    "templates": only(None, {}),
+    **OPEN,
+}
 _GLOBAL: Final[dict[str, Shape]] = {
-    "proxy": {"privileged": NO, "enableCoreDump": NO, **OPEN},
+    "proxy": {
+        **dict.fromkeys(("privileged", "enableCoreDump"), NO),
+        **dict.fromkeys(("includeIPRanges", "includeInboundPorts"), only("*", None)),
+        **dict.fromkeys(("excludeIPRanges", "excludeInboundPorts"), only("", None)),
+        "excludeOutboundPorts": only("", None),
+        "autoInject": only("enabled", None),
+        **OPEN,
+    },
+    "tag": _release,
     "jwtPolicy": only("third-party-jwt", None),
     **OPEN,
 }
@@ -99,12 +126,19 @@ def _client_tls(subject: Subject) -> Iterator[Trouble]:
     for path, field, value in settings(subject.properties):
         if _UNCHECKED.fullmatch(field) and value in (True, "true"):
             yield Trouble(path, value, "remove it and name the certificate's authority or name")
+    if subject.type.startswith("pulumi:providers:"):
+        for path, text in strings(subject.properties):
+            if _UNCHECKED_CLUSTER.search(text):
+                yield Trouble(path, "(not shown)", "name the cluster's certificate authority")
     if _is(subject, _SECURITY, "RequestAuthentication"):
         for path, rule in items(subject.properties, "spec.jwtRules"):
             if str(at(rule, "jwksUri")).startswith("http:"):
                 yield Trouble(f"{path}.jwksUri", at(rule, "jwksUri"), "fetch keys over https://")
-    if not _is(subject, _NETWORKING, "DestinationRule"):
-        return
+    if _is(subject, _NETWORKING, "DestinationRule"):
+        yield from _mesh_tls(subject)
+
+
+def _mesh_tls(subject: Subject) -> Iterator[Trouble]:
     in_cluster = _in_cluster(at(subject.properties, "spec.host"), subject.namespace)
     for path, policy in _traffic_policies(subject.properties):
         mode = at(policy, "tls.mode")
@@ -141,6 +175,7 @@ def _hosts(subject: Subject) -> Iterator[Trouble]:
         return
     if subject.kind == "ServiceEntry":
         yield from _wildcards(subject.properties, "spec.hosts")
+        yield from _outside(subject.properties)
         yield from _addresses(subject.properties)
     elif subject.kind == "Gateway":
         if not at(subject.properties, "spec.selector"):
@@ -154,6 +189,14 @@ def _hosts(subject: Subject) -> Iterator[Trouble]:
         gateways = {gateway for _, gateway in items(subject.properties, "spec.gateways")}
         if gateways - {"mesh"}:
             yield from _wildcards(subject.properties, "spec.hosts")
+
+
+def _outside(entry: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+    # A virtual machine that is chosen by its labels may have a name like a Service's.
+    within = at(entry, "spec.workloadSelector") is None
+    for path, host in items(entry, "spec.hosts"):
+        if _OF_THE_NODE.match(str(host)) or (within and str(host).endswith(_IN_CLUSTER)):
+            yield Trouble(path, host, "name hosts outside of the cluster and its nodes")
 
 
 def _addresses(entry: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
@@ -204,17 +247,18 @@ def _scope(sidecar: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
 
 def _mesh_config(release: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
     """The mesh's own settings, wherever istiod's chart comes from."""
+    failing = "values.base.validationFailurePolicy"
+    yield from unless(release, failing, ("Fail", None), "set it to Fail")
     config = at(release, "values.meshConfig")
     if config is None and not _ISTIOD.search(str(at(release, "chart"))):
         return
     yield from unless(release, f"values.meshConfig.{_MODE}", (_REGISTRY,), _REGISTER)
     yield from judge(_MESH, config, "values.meshConfig")
     yield from judge(_GLOBAL, at(release, "values.global"), "values.global")
+    injector = "values.sidecarInjectorWebhook"
+    yield from judge(_INJECTOR, at(release, injector), injector)
     for name, value in entries(release, "values.env").items():
         yield from judge(_ENV.get(name, only(None, mend=UNLISTED)), value, f"values.env.{name}")
-    yield from unless(
-        release, "values.base.validationFailurePolicy", ("Fail", None), "set it to Fail"
-    )
 
 
 def _filters(subject: Subject) -> Iterator[Trouble]:

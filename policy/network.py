@@ -8,6 +8,8 @@ from policy.rules import resource_rule
 from policy.subject import Subject, Trouble
 from policy.values import UNKNOWN, at, items, may_be
 
+# By which each namespace can be named: all have it.
+_NAMESPACE = "kubernetes.io/metadata.name"
 _PEERS = (("ingress", "from"), ("egress", "to"))
 
 
@@ -23,8 +25,20 @@ def every_pod(spec: Any) -> bool:  # noqa: ANN401 (data)
 
 def _everything(selector: Any) -> bool:  # noqa: ANN401 (data)
     """Whether a label selector says nothing, or may well."""
-    by = (at(selector, each) for each in ("matchLabels", "matchExpressions"))
-    return all(may_be(each, None, {}, []) for each in by)
+    return all(may_be(each, None, {}, []) for each in _said(selector))
+
+
+def _said(selector: Any) -> tuple[Any, Any]:  # noqa: ANN401 (data)
+    return at(selector, "matchLabels"), at(selector, "matchExpressions")
+
+
+def _anywhere(selector: Any) -> bool:  # noqa: ANN401 (data)
+    """Whether a selector names no namespace, but says what label they have or haven't at most."""
+    return _everything({"matchLabels": at(selector, "matchLabels")}) and not any(
+        at(each, "operator") in ("In", UNKNOWN)
+        or (at(each, "operator") == "Exists" and at(each, "key") != _NAMESPACE)
+        for _, each in items(selector, "matchExpressions")
+    )
 
 
 def _paths(subject: Subject) -> Iterator[Trouble]:
@@ -53,11 +67,11 @@ def _peer(path: str, peer: Any, spec: Any) -> Iterator[Trouble]:  # noqa: ANN401
     namespaces = at(peer, "namespaceSelector")
     if (
         namespaces not in (None, UNKNOWN)
-        and _everything(namespaces)
+        and _anywhere(namespaces)
         and _everything(at(peer, "podSelector"))
-        and UNKNOWN not in (at(peer, "podSelector"), at(namespaces, "matchLabels"))
+        and UNKNOWN not in (at(peer, "podSelector"), *_said(namespaces))
     ):
-        mend = "name them by their label kubernetes.io/metadata.name"
+        mend = f"name them by their label {_NAMESPACE}"
         yield Trouble(f"{path}.namespaceSelector", namespaces, mend, whole=True)
 
 

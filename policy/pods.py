@@ -15,7 +15,7 @@ from policy.podspec import containers, pod, selects
 from policy.rules import resource_rule, stack_rule, unless
 from policy.shape import ANY, KEPT, NO, OFF, ON, OPEN, UNLISTED, Shape, judge, known, only
 from policy.subject import Subject, Trouble
-from policy.values import UNKNOWN, at, may_be, settings
+from policy.values import UNKNOWN, at, entries, may_be, settings
 
 _SYSCTLS = (
     "kernel.shm_rmid_forced",
@@ -39,6 +39,11 @@ _DRIVERS = (
     "secrets-store-gke.csi.k8s.io",
     "secrets-store.csi.k8s.io",
 )
+# The proxy's user and group, whose traffic the mesh takes to be a proxy's and leaves as it is.
+# https://istio.io/latest/docs/ops/deployment/application-requirements/
+_PROXY = "1337"
+_GOOGLE_ACCOUNT = "iam.gke.io/gcp-service-account"
+_DAY = 86_400
 _SELINUX = (None, "", "container_t", "container_init_t", "container_kvm_t", "container_engine_t")
 _PROFILES = ("RuntimeDefault", "Localhost")
 _PROFILE = {
@@ -52,8 +57,19 @@ _EVICTED = ("Deployment", "StatefulSet")
 
 
 def _not_root(path: str, user: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
-    if str(user) == "0":
-        yield Trouble(path, user, "name a user other than root, such as 65532")
+    if str(user) in ("0", _PROXY):
+        mend = "name a user other than root and the mesh's proxy, such as 65532"
+        yield Trouble(path, user, mend)
+
+
+def _ends(path: str, seconds: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+    if seconds is not None and seconds > _DAY:
+        yield Trouble(path, seconds, f"set it to {_DAY} at the most: the kubelet renews it")
+
+
+def _not_the_proxy(path: str, group: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+    if str(group) == _PROXY:
+        yield Trouble(path, group, "name a group other than the mesh's proxy, such as 65532")
 
 
 def _not_of_the_system(path: str, name: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
@@ -62,8 +78,9 @@ def _not_of_the_system(path: str, name: Any) -> Iterator[Trouble]:  # noqa: ANN4
 
 
 _CONTEXT: Final[dict[str, Shape]] = {
-    **known("runAsGroup runAsNonRoot"),
+    "runAsNonRoot": ANY,
     "runAsUser": _not_root,
+    "runAsGroup": _not_the_proxy,
     "seccompProfile": _PROFILE,
     "appArmorProfile": _PROFILE,
     "seLinuxOptions": {
@@ -126,7 +143,11 @@ _POD: Final[dict[str, Shape]] = {
         "sysctls[]": {"name": only(*_SYSCTLS, mend="remove it: it isn't namespaced"), **OPEN},
     },
     "volumes[]": {
-        **known("name configMap downwardAPI emptyDir persistentVolumeClaim projected secret"),
+        **known("name configMap downwardAPI emptyDir persistentVolumeClaim secret"),
+        "projected": {
+            "sources[]": {"serviceAccountToken": {"expirationSeconds": _ends, **OPEN}, **OPEN},
+            **OPEN,
+        },
         "csi": {"driver": only(*_DRIVERS, None, mend=UNLISTED), **OPEN},
         "ephemeral": ANY,
     },
@@ -185,6 +206,10 @@ def _identity(subject: Subject) -> Iterator[Trouble]:
         if at(subject.properties, "secrets"):
             mend = "remove it: a token in a Secret never ends"
             yield Trouble("secrets", at(subject.properties, "secrets"), mend)
+        bound = entries(subject.properties, "metadata.annotations").get(_GOOGLE_ACCOUNT)
+        if bound and subject.name == "default":
+            mend = "bind an account of the workload's own: any pod may be without one"
+            yield Trouble(f"metadata.annotations.{_GOOGLE_ACCOUNT}", bound, mend)
     if (subject.api, subject.kind) == ("core", "Secret"):
         mend = "remove it, and have a pod mount a projected token, which ends by itself"
         kind = at(subject.properties, "type")

@@ -23,11 +23,17 @@ _WRITTEN: Final = {
     *("clusterrolebindings", "mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
     *("nodes", "nodes/proxy", "pods/proxy", "services/proxy", "envoyfilters", "wasmplugins"),
     *("authorizationpolicies", "peerauthentications", "networkpolicies", "apiservices"),
-    *("customresourcedefinitions", "secrets"),
+    *("customresourcedefinitions", "secrets", "requestauthentications"),
+    *("externalsecrets", "clusterexternalsecrets", "secretstores", "clustersecretstores"),
 }
 _READ: Final = {
     *("pods/exec", "pods/attach", "pods/portforward", "nodes/proxy", "pods/proxy"),
     "services/proxy",
+}
+# By which whoever makes them in every namespace has pods in all.
+_MAKES_PODS: Final = {
+    *("deployments", "statefulsets", "daemonsets", "replicasets", "replicationcontrollers"),
+    *("jobs", "cronjobs"),
 }
 _PATHS: Final = re.compile(r"/(?:healthz|livez|readyz|version|metrics)(?:/[\w-]+)*")
 # What Kubernetes brings, and is no more than its name says.
@@ -39,7 +45,7 @@ def _rights(subject: Subject) -> Iterator[Trouble]:
     if subject.api != _RBAC:
         return
     for path, rule in items(subject.properties, "rules"):
-        yield from _rule(path, rule)
+        yield from _rule(path, rule, everywhere=subject.kind == "ClusterRole")
     for path, selector in items(subject.properties, "aggregationRule.clusterRoleSelectors"):
         if not entries(selector, "matchLabels"):
             mend = "name labels: an empty selector takes every role's rights in"
@@ -54,7 +60,7 @@ def _rights(subject: Subject) -> Iterator[Trouble]:
             yield Trouble(f"{path}.name", name, "name a ServiceAccount or group made for it")
 
 
-def _rule(path: str, rule: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+def _rule(path: str, rule: Any, *, everywhere: bool) -> Iterator[Trouble]:  # noqa: ANN401 (data)
     for field in ("apiGroups", "resources", "verbs", "nonResourceURLs"):
         value = at(rule, field)
         if value is not UNKNOWN and any("*" in str(each) for each in value or ()):
@@ -66,10 +72,16 @@ def _rule(path: str, rule: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
     for inner, url in items(rule, "nonResourceURLs"):
         if "*" not in str(url) and not _PATHS.fullmatch(str(url)):
             yield Trouble(f"{path}.{inner}", url, "name /metrics or a probe's path at the most")
+    yield from _powers(path, rule, verbs, everywhere=everywhere)
+
+
+def _powers(path: str, rule: Any, verbs: set[str], *, everywhere: bool) -> Iterator[Trouble]:  # noqa: ANN401 (data)
     resources = {str(resource) for _, resource in items(rule, "resources")}
     powers = resources & (_WRITTEN if verbs & _WRITES else _READ)
     if not verbs & {"create", "update", "patch"}:
         powers -= {"pods"}
+    if everywhere and "create" in verbs:
+        powers |= resources & _MAKES_PODS
     named = bool(at(rule, "resourceNames"))
     if "secrets" in resources and not named:
         powers |= {"secrets"}

@@ -9,7 +9,7 @@ from policy.base_images import UnreadableError, images
 from policy.podspec import containers, pod
 from policy.rules import resource_rule
 from policy.subject import Subject, Trouble
-from policy.values import UNKNOWN, at, entries
+from policy.values import UNKNOWN, at, entries, strings
 
 # Where Dockerfiles' paths start: the engine runs the program there.
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -22,6 +22,8 @@ _OPAQUE_IMAGE: Final = "docker-build:index:Image"
 _SECURE: Final = ("https://", "oci://")
 # A program that renders a chart itself tells the engine neither the chart nor its version.
 _OPAQUE_CHARTS: Final = ("kubernetes:helm.sh/v2:Chart", "kubernetes:helm.sh/v3:Chart")
+_MANIFESTS: Final = ("kubernetes:yaml", "kubernetes:kustomize")
+_FETCHED: Final = re.compile(r"[a-z+]+://|git@|github\.com/")
 CHARTS: Final = ("kubernetes:helm.sh/v3:Release", "kubernetes:helm.sh/v4:Chart")
 
 
@@ -64,12 +66,23 @@ def _bases(subject: Subject) -> Iterator[Trouble]:
             yield Trouble(f"{dockerfile}: {instruction}", image, mend)
 
 
+def _manifests(subject: Subject) -> Iterator[Trouble]:
+    if subject.type.startswith(_MANIFESTS):
+        for path, text in strings(subject.properties):
+            if path.startswith(("file", "directory")) and _FETCHED.match(text):
+                yield Trouble(path, text, "keep it in this checkout, where a change is looked at")
+
+
 def _charts(subject: Subject) -> Iterator[Trouble]:
+    yield from _manifests(subject)
     if subject.type in _OPAQUE_CHARTS:
         mend = "use a Release or the Chart of helm.sh/v4, whose chart and version can be looked at"
         yield Trouble("type", subject.type, mend)
     if subject.type not in CHARTS:
         return
+    if at(subject.properties, "postrender") is not None:
+        mend = "remove it: no rule sees what it makes of the chart"
+        yield Trouble("postrender", at(subject.properties, "postrender"), mend)
     chart, version = at(subject.properties, "chart"), at(subject.properties, "version")
     repository = at(subject.properties, "repositoryOpts.repo")
     if at(subject.properties, "devel") is True:
@@ -104,7 +117,7 @@ RULES = (
     ),
     resource_rule(
         "charts-by-version",
-        "Helm charts have an exact version and come over TLS, or lie in a folder.",
+        "Helm charts have an exact version and come over TLS, or lie in a folder as manifests do.",
         "SLSA: dependencies",
         _charts,
     ),

@@ -17,10 +17,22 @@ config = pulumi.Config("petmesh")
 Declared("core/v1:ConfigMap", data={config.require("setting"): "hunter2"})
 Declared(
     "core/v1:Namespace",
-    metadata={"name": "pets", "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+    metadata={
+        "name": "pets",
+        "labels": {
+            "istio-injection": "enabled",
+            "pod-security.kubernetes.io/enforce": "restricted",
+        },
+    },
 )
 Declared(
     "networking.k8s.io/v1:NetworkPolicy",
     metadata={"namespace": "pets"},
     spec={"podSelector": {}, "policyTypes": config.require_object("closed")},
+)
+Declared("security.istio.io/v1:AuthorizationPolicy", metadata={"namespace": "pets"}, spec={})
+Declared(
+    "security.istio.io/v1:PeerAuthentication",
+    metadata={"namespace": "pets"},
+    spec={"mtls": {"mode": "STRICT"}},
 )

@@ -23,6 +23,8 @@ RBAC = "rbac.authorization.k8s.io/v1"
 
 
 Data = dict[str, Any]
+_FOR_YEARS = {"path": "token", "expirationSeconds": 86_400_000}
+_OPEN_WHEN_DOWN = {"name": "a", "envoyExtAuthzHttp": {"service": "a", "failOpen": True}}
 
 
 def each(*given: Data) -> tuple[Data, ...]:
@@ -72,6 +74,9 @@ def _pods() -> Variants:
         f"{POD}.hostnameOverride": ("istiod",),
         f"{POD}.somethingNew": (True,),
         f"{POD}.serviceAccountName": (ABSENT, "default", ""),
+        f"{POD}.securityContext.runAsUser": (0, 1337),
+        f"{POD}.securityContext.runAsGroup": (1337,),
+        f"{FIRST}.securityContext.runAsUser": (1337,),
         f"{POD}.automountServiceAccountToken": (ABSENT, True),
         f"{POD}.volumes": tuple(
             [{"name": "v", **volume}]
@@ -80,6 +85,7 @@ def _pods() -> Variants:
                 {"hostPath": {"path": "/var/run/docker.sock"}},
                 {"nfs": {"server": "a", "path": "/"}},
                 {"gitRepo": {"repository": "https://a"}},
+                {"projected": {"sources": [{"serviceAccountToken": _FOR_YEARS}]}},
                 {"iscsi": {}},
                 {"rbd": {}},
                 {"glusterfs": {}},
@@ -237,6 +243,7 @@ def _marks() -> Variants:
         {"pod-security.kubernetes.io/enforce": "privileged"},
         {"pod-security.kubernetes.io/enforce": None},
         {"istio.io/use-waypoint": "none"},
+        {"pod-security.kubernetes.io/enforce-version": "v1.20"},
     ):
         labels = {key: value for key, value in {**good, **change}.items() if value}
         yield (
@@ -323,7 +330,8 @@ def _rights() -> Variants:
         *("mutatingwebhookconfigurations", "validatingwebhookconfigurations", "namespaces"),
         *("certificatesigningrequests/approval", "networkpolicies", "authorizationpolicies"),
         *("peerauthentications", "envoyfilters", "customresourcedefinitions", "apiservices"),
-        *("nodes", "secrets", "wasmplugins"),
+        *("nodes", "secrets", "wasmplugins", "requestauthentications", "externalsecrets"),
+        *("deployments", "daemonsets", "statefulsets", "jobs", "cronjobs"),
     ):
         yield f"writes {name}", role(resources=[name], verbs=["create", "patch"])
     for url in ("*", "/*", "/api", "/logs", "/debug/pprof", "/metrics/*"):
@@ -521,6 +529,24 @@ def _settings() -> Variants:
         yield f"ALLOW_ANY {given}", [_release(values, **given)]
         if given["chart"] == "istiod":
             yield "no policy", [_release({}, **given)]
+    for chart in (
+        f"oci://r.example.com/istiod@sha256:{'1' * 64}",
+        "./istiod/",
+        "./istiod-1.31.tgz",
+    ):
+        yield f"no policy {chart}", [_release({}, chart=chart)]
+    yield "validation", [_release({"base": {"validationFailurePolicy": "Ignore"}}, chart="base")]
+    yield "postrender", [_release({}, chart="a", postrender="./change.sh")]
+    for type_, field, value in (
+        ("yaml:ConfigFile", "file", "https://example.com/a.yaml"),
+        ("yaml/v2:ConfigGroup", "files", ["https://example.com/a.yaml"]),
+        ("kustomize/v2:Directory", "directory", "github.com/a/b"),
+    ):
+        yield f"fetched {type_}", [changed(resource(f"kubernetes:{type_}"), field, value)]
+    kubeconfig = '{"clusters": [{"cluster": {"insecure-skip-tls-verify": true}}]}'
+    yield "any cluster", [resource("pulumi:providers:kubernetes", kubeconfig=kubeconfig)]
+    for host in ("metadata.google.internal", "a.pets.svc.cluster.local"):
+        yield f"entry {host}", [istio("ServiceEntry", "networking", hosts=[host], resolution="DNS")]
     registry = {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}
     for values in each(
         {"meshConfig": {**registry, "enableAutoMtls": False}},
@@ -531,6 +557,14 @@ def _settings() -> Variants:
         {"meshConfig": {**registry, "defaultConfig": {"interceptionMode": "NONE"}}},
         {"meshConfig": {**registry, "defaultConfig": {"proxyMetadata": {"ANY": "a"}}}},
         {"meshConfig": registry, "global": {"proxy": {"privileged": True}}},
+        {"meshConfig": {**registry, "rootNamespace": "pets"}},
+        {"meshConfig": {**registry, "extensionProviders": [_OPEN_WHEN_DOWN]}},
+        {"meshConfig": registry, "sidecarInjectorWebhook": {"neverInjectSelector": [{}]}},
+        {"meshConfig": registry, "sidecarInjectorWebhook": {"templates": {"a": "b"}}},
+        {"meshConfig": registry, "global": {"proxy": {"excludeIPRanges": "0.0.0.0/0"}}},
+        {"meshConfig": registry, "global": {"proxy": {"excludeOutboundPorts": "443"}}},
+        {"meshConfig": registry, "global": {"proxy": {"autoInject": "disabled"}}},
+        {"meshConfig": registry, "global": {"tag": "latest"}},
         {"meshConfig": registry, "global": {"jwtPolicy": "first-party-jwt"}},
         {"meshConfig": registry, "global": {"proxy": {"enableCoreDump": True}}},
         {"meshConfig": registry, "env": {"PILOT_SKIP_VALIDATE_TRUST_DOMAIN": "true"}},
@@ -657,6 +691,14 @@ def _paths() -> Variants:
         {"namespaceSelector": {}},
         {"namespaceSelector": {"matchLabels": {}}},
         {"namespaceSelector": {}, "podSelector": {}},
+        *(
+            {"namespaceSelector": {"matchExpressions": [expression]}}
+            for expression in each(
+                {"key": "kubernetes.io/metadata.name", "operator": "Exists"},
+                {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["a"]},
+                {"key": "team", "operator": "DoesNotExist"},
+            )
+        ),
     ):
         for selector in each({}, some):
             yield f"from {peer} {selector}", policy(selector, ingress=[{"from": [peer]}])
@@ -682,6 +724,10 @@ def _cloud() -> Variants:
             {"gcpPublicCidrsAccessEnabled": True},
         ),
         "enableLegacyAbac": (True,),
+        "controlPlaneEndpointsConfig": (
+            {"dnsEndpointConfig": {"enableK8sTokensViaDns": True}},
+            {"dnsEndpointConfig": {"enableK8sCertsViaDns": True}},
+        ),
         "enableKubernetesAlpha": (True,),
         "enableShieldedNodes": (False,),
         "enableIntranodeVisibility": (False,),
@@ -866,6 +912,16 @@ def _credentials() -> Variants:
             [resource("kubernetes:core/v1:ConfigMap", data={"app.env": f"A=b\n{name}={value}\n"})],
         )
         yield f"values {name} {value}", [_release({"app": {name: value}})]
+    for field, key, value in (
+        ("data", ".pgpass", "db:5432:app:app:hunter2"),
+        ("data", "id_ed25519", "AAAA"),
+        ("data", "config.json", '{"auths": {"r.example.com": {"auth": "dTpodW50ZXIy"}}}'),
+        ("data", "jwks", '{"keys": [{"kty": "oct", "k": "aHVudGVyMg"}]}'),
+        ("data", "url", "https://hooks.slack.com/services/T0/B0/X"),
+        ("binaryData", "a", "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t"),
+    ):
+        config = resource("kubernetes:core/v1:ConfigMap")
+        yield f"file {key}", [changed(config, field, {key: value})]
     for words in (
         ["app", "--password=hunter2"],
         ["app", "--password", "hunter2"],

@@ -250,6 +250,7 @@ LEGITIMATE: Final[dict[str, list[Resource]]] = {
         kubernetes("cert-manager.io/v1", "Certificate", dnsNames=["a.com"]),
     ],
     "external secrets": [
+        kubernetes("bitnami.com/v1alpha1", "SealedSecret", encryptedData={"password": "AgBy3i"}),
         kubernetes("external-secrets.io/v1", "SecretStore", provider={"gcpsm": {"projectID": "p"}}),
         kubernetes(
             "external-secrets.io/v1",
@@ -484,6 +485,7 @@ LEGITIMATE: Final[dict[str, list[Resource]]] = {
             values={
                 "replicaCount": 2,
                 "auth": {"existingSecret": "db-credentials"},
+                "cache": {"existingSecret": "redis"},
                 "service": {"type": "ClusterIP"},
                 "ingress": {"enabled": False},
                 "crds": {"enabled": True},
