@@ -157,6 +157,7 @@ OTHERS: list[tuple[Callable[[], object], str, str]] = [
 def test_whatever_others_have_to_say_is_a_line_of_json(
     speak: Callable[[], object], level: str, message: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    gc.collect()  # what earlier tests left behind speaks now, not in between
     root = logging.getLogger()
     kept = (threading.excepthook, sys.unraisablehook, list(root.handlers), root.level)
     try:
