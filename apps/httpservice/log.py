@@ -32,8 +32,8 @@ class Log:
         self._fields = fields
         self._descriptor = descriptor
         self._lock = threading.Lock()
-        self._lines: list[bytes] = []
-        self._size = 0
+        # One text, not a list of lines: orjson takes 1 KiB for each that is kept.
+        self._waiting = bytearray()
         self._dropped = 0
         self._second = -1
         self._date = ""
@@ -48,12 +48,10 @@ class Log:
             return
         line = {"level": level, **self._fields, "message": message, **fields}
         with self._lock:
-            if self._size > _MAX_WAITING_BYTES:
+            if len(self._waiting) > _MAX_WAITING_BYTES:
                 self._dropped += 1
                 return
-            encoded = self._encode(line)
-            self._lines.append(encoded)
-            self._size += len(encoded)
+            self._waiting += self._encode(line)
 
     def flush(self) -> None:
         """Have the lines so far written now; otherwise it is done twice a second."""
@@ -99,14 +97,14 @@ class Log:
             }
             return orjson.dumps(texts, option=orjson.OPT_APPEND_NEWLINE)
 
-    def _take(self) -> bytes:
+    def _take(self) -> bytearray:
         with self._lock:
-            lines, self._lines, self._size = self._lines, [], 0
+            taken, self._waiting = self._waiting, bytearray()
             dropped, self._dropped = self._dropped, 0
             if dropped:
                 said = {"level": "warning", **self._fields, "message": "log lines dropped"}
-                lines.append(self._encode({**said, "count": dropped}))
-        return b"".join(lines)
+                taken += self._encode({**said, "count": dropped})
+        return taken
 
     def _write(self) -> None:
         ended = False

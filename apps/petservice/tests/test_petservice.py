@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 import orjson
 import pytest
+from yarl import URL
 
 from httpservice.environment import Environment, SettingError
+from httpservice.service import Service
 from httpservice.testing import (
+    SECONDS,
     Conversation,
     Reply,
     StandIn,
@@ -22,13 +25,14 @@ from httpservice.testing import (
     stand_in,
     unused_port,
 )
+from httpservice.upstream import Upstream
 from petdetailsservice.__main__ import build as build_details
 from petservice import forwarding
 from petservice.__main__ import build
+from petservice.pets import Pets
 
 DETAILS = {"petName": "Maximus", "petAge": 5, "petOwner": "Nithin Mallya", "petBreed": "Dog"}
 HISTORY = {"vaccinationList": ["Bordetella, Leptospirosis, Rabies, Lyme Disease"]}
-QUICK = {"UPSTREAM_TIMEOUT_SECONDS": "0.1"}
 DOG = [{"id": "abc", "url": "https://example.com/dog.jpg", "width": 1.50}]
 
 
@@ -57,6 +61,7 @@ async def mesh(
     dog: Conversation | None = None,
     variables: Mapping[str, str] = {},
 ) -> AsyncGenerator[Mesh]:
+    """Where one is silent, its deadline alone is near: no other can end the exchange before it."""
     async with AsyncExitStack() as stack:
         peers = [await stack.enter_async_context(stand_in(each)) for each in (details, history)]
         api = await stack.enter_async_context(stand_in(dog)) if dog else None
@@ -65,7 +70,22 @@ async def mesh(
             "PETMEDICALHISTORY_URL": peers[1].url,
             "DOG_API_URL": f"{api.url}/v1/images/search?key=private" if api else "",
         }
-        service = build(Environment(addresses | dict(variables)))
+        conversations = (details, history, dog)
+        if silent in conversations and not variables:
+            asked = [
+                Upstream(
+                    URL(address),
+                    timeout=0.1 if conversation is silent else SECONDS,
+                    proxy=None,
+                    user_agent="petservice",
+                )
+                for address, conversation in zip(addresses.values(), conversations, strict=True)
+                if conversation
+            ]
+            pets = Pets(asked[0], asked[1], asked[2] if dog else None)
+            service = Service("/pet/{id}", pets.answer, asked)
+        else:
+            service = build(Environment(addresses | dict(variables)))
         _, port = await stack.enter_async_context(serving(service))
         yield Mesh(port, peers[0], peers[1], api)
 
@@ -255,7 +275,7 @@ class TestDogApiFailing:
     def test_the_rest_is_answered_with_the_articles_error_object(
         self, dog: Conversation, code: str
     ) -> None:
-        reply = ask(dog=dog, variables=QUICK if dog is silent else {})
+        reply = ask(dog=dog)
         body = reply.json
         failure = body.pop("dogAPIResponse")
         assert (reply.status, body) == (200, {"petDetails": DETAILS, "petMedicalHistory": HISTORY})
@@ -300,17 +320,21 @@ class TestServiceFailing:
     def test_the_error_names_it(
         self, failing: str, conversation: Conversation, status: int, reason: str
     ) -> None:
-        variables = QUICK if conversation is silent else {}
         if failing == "petdetailsservice":
-            reply = ask(details=conversation, variables=variables)
+            reply = ask(details=conversation)
         else:
-            reply = ask(history=conversation, variables=variables)
+            reply = ask(history=conversation)
         assert reply.status == status
         assert reply.headers["content-type"] == "application/json"
         body = reply.json
         assert (body["status"], body["service"]) == (status, failing)
         assert body["message"].startswith(f"{failing}: ")
         assert reason in body["message"]
+
+    def test_the_deadline_is_the_one_that_is_set(self) -> None:
+        reply = ask(details=silent, history=silent, variables={"UPSTREAM_TIMEOUT_SECONDS": "0.1"})
+        assert reply.status == 504
+        assert reply.json["message"].endswith("ETIMEDOUT, no answer within 0.1 s")
 
     def test_refused(self) -> None:
         async def test() -> None:
