@@ -19,7 +19,7 @@ CONFIGS = $(foreach pair,$(CONFIG),--config '$(subst $(QUOTE),'\'',$(pair))')
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo faults test unit fuzz lint format types bench preview policy pr-report up destroy ramp promote rollback
+.PHONY: help setup demo faults test unit engine fuzz lint format types bench preview policy pr-report up destroy ramp promote rollback
 .PHONY: ramp-status approve pause resume ramp-report ramp-demo bench-rollback bench-ramps install-cli env charts e2e lock audit
 .PHONY: base-image sbom clean
 
@@ -41,11 +41,15 @@ demo: setup ## rehearse a stack on this machine with real Envoy: STACK, REQUESTS
 faults: setup ## break the stack's services on this machine, row by row: STACK, REQUESTS, JSON, MARKDOWN=file, CONFIG
 	@$(BIN)/python -m rehearsal faults --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN)) $(CONFIGS)
 
-test: setup ## every test but charts and e2e: unit, service, traffic through real Envoy
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --no-loadscope-reorder -m 'not charts and not cluster'
+test: setup ## every test but engine, charts and e2e: unit, service, traffic through real Envoy
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --no-loadscope-reorder -m 'not engine and not charts and not cluster'
 
 unit: setup ## the unit tests alone: seconds
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit
+
+engine: setup ## the dev stack through the real engine, on stand-in clouds: ten minutes, needs the Pulumi CLI
+	@$(BIN)/python -m cli find
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/engine
 
 fuzz: setup ## hostile input by the thousand against the services: EXAMPLES, RAW, SEED
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),500) FUZZ_RAW=$(or $(RAW),20000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -rP tests/services/test_fuzz.py

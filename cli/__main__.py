@@ -1,4 +1,4 @@
-"""`python -m cli preview|up|destroy|install|env`: the Pulumi CLI, or what stands in for it."""
+"""`python -m cli preview|up|destroy|install|find|env`: the Pulumi CLI, or what stands in for it."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ from cli.pulumi_cli import PINNED_VERSION, ROOT, CliError, find, install, state_
 def main() -> int:
     """Runs one command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m cli", description=__doc__)
-    parser.add_argument("command", choices=("preview", "up", "destroy", "install", "env"))
+    parser.add_argument("command", choices=("preview", "up", "destroy", "install", "find", "env"))
     parser.add_argument("--stack", default="local", help="the stack (default: local)")
     options, arguments = parser.parse_known_args()
     try:
@@ -24,10 +24,20 @@ def main() -> int:
         if options.command == "install":
             print(f"Pulumi CLI: {install().command}")
             return 0
+        if options.command == "find":
+            print(f"Pulumi CLI: {_found().command}", flush=True)
+            return 0
         return _run(options.command, options.stack, arguments)
     except CliError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+def _found() -> PulumiCommand:
+    found = find()
+    if found is None:
+        raise CliError("no Pulumi CLI: run make install-cli")
+    return found
 
 
 def _print_environment() -> int:

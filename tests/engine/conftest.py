@@ -13,6 +13,14 @@ from tests.engine.checkout import Checkout, Clouds, Step, clouds, copy_checkout
 from tests.engine.standins.protocol import Snapshot
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder before tests are chosen by their marks."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.engine)
+
+
 @pytest.fixture(scope="session")
 def command() -> PulumiCommand:
     """The CLI, or a skip that says what is missing."""

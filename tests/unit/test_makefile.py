@@ -2,6 +2,8 @@
 
 import shlex
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +57,28 @@ def test_who_goes_back_or_looks_waits_for_no_download(target: str) -> None:
         pytest.skip("nothing was set up by make")
     assert "pip" not in told_though_a_lock_changed(target)
     assert "pip" in told_though_a_lock_changed("ramp")
+
+
+def test_the_engines_tests_are_a_target_of_their_own() -> None:
+    make = ["make", "--dry-run", "--silent", "engine"]
+    told = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert shlex.split(told.splitlines()[-1])[-1] == "tests/engine"
+    make = ["make", "--dry-run", "--silent", "test"]
+    told = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    *_, choice = shlex.split(told.splitlines()[-1])
+    collect = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-m", choice]
+    done = subprocess.run(
+        [*collect, "tests/engine"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED, done.stdout
+
+
+def test_the_engines_tests_say_in_a_line_what_is_missing(tmp_path: Path) -> None:
+    environment = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "cli", "find"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == "error: no Pulumi CLI: run make install-cli\n"
+    assert list(tmp_path.iterdir()) == []

@@ -297,6 +297,11 @@ def test_the_comment_asks_for_the_engine_by_its_jobs_name() -> None:
     assert "name" not in workflow("preview")["jobs"]["engine"]
 
 
+def test_the_engines_tests_have_a_job_of_their_own_with_a_cli() -> None:
+    ran = [step["run"] for step in steps("checks", "engine-tests") if "run" in step]
+    assert ran == ["make install-cli", "make engine"]
+
+
 def test_a_release_is_tried_on_kind() -> None:
     assert [key for key, _ in calls("helm/kind-action")] == [("checks", "e2e")]
     assert [step["run"] for step in steps("checks", "e2e") if "run" in step][-2:] == [
