@@ -143,7 +143,7 @@ base-image: ## build the images from the present digest of BASE_IMAGE
 
 sbom: ## what each image holds, as SPDX in build/sbom, by BuildKit
 	@mkdir -p build/sbom
-	@for service in $(SERVICES); do out=$$(mktemp -d) && docker buildx build --quiet --sbom=generator=$(SBOM_SCANNER) --output type=local,dest=$$out --file apps/$$service/Dockerfile apps && cp $$out/sbom.spdx.json build/sbom/$$service.spdx.json; status=$$?; rm -rf $$out; test $$status = 0 || exit 1; done
+	@for service in $(SERVICES); do out=$$(mktemp -d) && docker buildx build --quiet --sbom=generator=$(SBOM_SCANNER) --build-arg VERSION_DATA="$$(cat apps/$$service/versions/v1.json 2>/dev/null)" --output type=local,dest=$$out --file apps/$$service/Dockerfile apps && cp $$out/sbom.spdx.json build/sbom/$$service.spdx.json; status=$$?; rm -rf $$out; test $$status = 0 || exit 1; done
 
 clean: ## remove what the targets made
 	@rm -rf $(VENV) build .pytest_cache .ruff_cache
