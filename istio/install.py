@@ -26,6 +26,11 @@ from istio.security import Caller
 
 # GKE requires it: what is critical to a node may run nowhere else there.
 CNI_NAMESPACE = "kube-system"
+# Where each sidecar is an HTTP proxy, on its pod's loopback alone; none of Istio's own ports
+# (https://istio.io/latest/docs/ops/deployment/application-requirements/#ports-used-by-istio). It
+# knows the hosts that the sidecar knows at port 80, and answers 502 for any other: istiod has it
+# ignore the port of a request's host, so that a Service at another port isn't found.
+HTTP_PROXY_PORT = 15007
 INGRESS_NAMESPACE = "istio-ingress"
 INGRESS_GATEWAY = "istio-ingressgateway"
 INGRESS_SELECTOR = {"app": INGRESS_GATEWAY, "istio": INGRESS_GATEWAY.removeprefix("istio-")}
@@ -253,6 +258,7 @@ def _istiod_values(args: IstioMeshArgs) -> Mapping[str, object]:
         "autoscaleMax": args.max_replicas,
         "meshConfig": {
             "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
+            "proxyHttpPort": HTTP_PROXY_PORT,
             # Whether a request is logged at all is the mesh's Telemetry's to say.
             "accessLogEncoding": "JSON",
             "defaultConfig": {

@@ -60,6 +60,8 @@ _MESH: Final[dict[str, Shape]] = {
     **known("outboundTrafficPolicy localityLbSetting connectTimeout tcpKeepalive"),
     **known("discoverySelectors defaultHttpRetryPolicy serviceSettings defaultServiceExportTo"),
     **known("defaultVirtualServiceExportTo defaultDestinationRuleExportTo enableTracing"),
+    # A pod's loopback alone reaches it, and what it knows is what the pod's sidecar knows.
+    **known("proxyHttpPort"),
     "accessLogFile": only("/dev/stdout", None, mend="set it to /dev/stdout"),
     "enableAutoMtls": KEPT,
     "rootNamespace": only("istio-system", None),

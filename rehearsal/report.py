@@ -20,6 +20,7 @@ WIDTH = 100
 REPLACED = (
     ("pods' addresses", "ports of 127.0.0.1; each process has its own for HOST and PORT"),
     ("redirection to the sidecar", "HTTP_PROXY: the sidecar is the process's forward proxy"),
+    ("proxyHttpPort of a pod's loopback", "the same forward proxy, at the pod's own port"),
     ("istiod", "its translation and its certificate authority are the rehearsal's"),
     ("cluster DNS", "the sidecar knows the names"),
     ("the ingress's certificate", "one of a local authority, for the same names"),

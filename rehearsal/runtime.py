@@ -215,7 +215,7 @@ class Runtime:
         self.crash(pod)
         await live.process.process.wait()
         await self._mend(pod)
-        live.process = await self._start_process(live.pod, live.template)
+        live.process = await self._start_process(self.mesh, live.pod, live.template)
         await self._wait_process(live)
 
     async def replace(self, pod: str) -> Change:
@@ -422,11 +422,11 @@ class Runtime:
         folder, socket = self._place(pod.name)
         envoy = EnvoyProcess(sidecar_files(mesh, topology, pod, folder, socket), folder, socket)
         self._envoys.append(envoy)
-        process = await self._start_process(pod, template)
+        process = await self._start_process(mesh, pod, template)
         await envoy.start(self._processes)
         return _LivePod(pod, template, process, envoy)
 
-    async def _start_process(self, pod: Pod, template: "_Template") -> Running:
+    async def _start_process(self, mesh: Mesh, pod: Pod, template: "_Template") -> Running:
         container = template.workload.container
         if not (APPS / container.name).is_dir():
             raise ProcessError(
@@ -435,14 +435,18 @@ class Runtime:
         command = [*container.command, *container.args] or ["python", "-m", container.name]
         if command[0] in ("python", "python3"):
             command[0] = sys.executable
-        declared = {variable.name: variable.value for variable in container.env}
+        here = f"http://{LOOPBACK}:{pod.outbound_port}"
+        sidecar = f"http://{LOOPBACK}:{mesh.config.proxy_http_port}"
+        declared = {
+            each.name: here if each.value == sidecar else each.value for each in container.env
+        }
         environment = {
             "PYTHONPATH": str(APPS),
             **declared,
             **template.extra,
             "HOST": LOOPBACK,
             "PORT": str(pod.app_port),
-            "HTTP_PROXY": f"http://{LOOPBACK}:{pod.outbound_port}",
+            "HTTP_PROXY": here,
         }
         log = self._place(pod.name)[0] / f"{container.name}.log"
         return await self._processes.start(pod.name, command, environment, log)

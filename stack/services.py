@@ -10,7 +10,7 @@ from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, VERSIONS, Se
 from apps.service import MeshService, MeshServiceArgs
 from infra.platform import Platform
 from istio.egress_gateway import EGRESS_HOST, EGRESS_NAMESPACE, TO_EGRESS_GATEWAY
-from istio.install import INGRESS
+from istio.install import HTTP_PROXY_PORT, INGRESS
 from istio.network import PUBLIC_TLS, NoOtherPaths, Path
 from istio.routing import CALLER_DEADLINE_SECONDS
 from istio.security import Caller, NothingElse
@@ -110,6 +110,8 @@ def deploy_services(
             "PETMEDICALHISTORY_URL": f"http://{PETMEDICALHISTORY.name}:{PETMEDICALHISTORY.port}",
             "UPSTREAM_TIMEOUT_SECONDS": CALLER_DEADLINE_SECONDS,
             "DOG_API_URL": f"http://{settings.dog_api_host}{settings.dog_api_path}",
+            # Its sidecar: no name server is asked for an outside name, whether it is open or not.
+            "DOG_API_PROXY": f"http://127.0.0.1:{HTTP_PROXY_PORT}",
         },
         outside=_outside(settings),
     )

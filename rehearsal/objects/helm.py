@@ -58,6 +58,7 @@ class MeshConfig(Fields):
     path_normalization: PathNormalization = PathNormalization()
     default_http_retry_policy: Retries | None = None
     connect_timeout: Seconds = 10.0
+    proxy_http_port: Annotated[int, Field(ge=0, le=65535)] = 0
     trust_domain: str = "cluster.local"
     enable_auto_mtls: Annotated[bool, only(True, because="workloads here speak mutual TLS")] = True  # noqa: FBT003
     mesh_mtls: MeshTls = MeshTls()

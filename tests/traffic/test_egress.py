@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,12 @@ def test_the_dog_api_is_blocked_then_opened_by_config_without_a_restart(live: Li
     live.run(live.session.change({}))
     assert is_error_object(dog_api_response(live))
     assert live.session.runtime.process_ids() == before
+
+
+def test_petservice_asks_its_own_sidecar_for_the_dog_api(live: Live) -> None:
+    process = live.session.runtime.process_ids()[live.stage.pod(PETSERVICE).name]
+    variables = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+    assert f"DOG_API_PROXY={live.stage.sidecar(PETSERVICE)}".encode() in variables
 
 
 @pytest.mark.parametrize("state", ["false", "true"])

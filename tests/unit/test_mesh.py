@@ -68,6 +68,15 @@ def test_the_mesh_is_closed_towards_the_outside() -> None:
     assert mesh["outboundTrafficPolicy"] == {"mode": "REGISTRY_ONLY"}
 
 
+@pytest.mark.parametrize("enabled", ["false", "true"])
+def test_the_dog_api_is_asked_by_way_of_the_sidecar_that_looks_its_name_up(enabled: str) -> None:
+    stack = local(dogApiEnabled=enabled)
+    port = release(stack, "istiod")["values"]["meshConfig"]["proxyHttpPort"]
+    environment = {each["name"]: each["value"] for each in container(stack, "petservice-v1")["env"]}
+    assert environment["DOG_API_PROXY"] == f"http://127.0.0.1:{port}"
+    assert "HTTP_PROXY" not in environment
+
+
 def test_a_container_starts_after_its_sidecar() -> None:
     mesh = release(local(), "istiod")["values"]["meshConfig"]
     assert mesh["defaultConfig"]["holdApplicationUntilProxyStarts"] is True

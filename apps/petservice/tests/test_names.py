@@ -69,3 +69,41 @@ def test_an_outside_name_costs_the_dog_apis_part_alone(fate: str, tmp_path: Path
     assert {found for _, found in seen} <= {code, "ETIMEDOUT", "EAI_AGAIN"}
     assert seen.total() == 40
     assert errors.read_text() == ""
+
+
+def test_the_dog_apis_name_is_not_looked_up_where_a_proxy_asks_for_it(tmp_path: Path) -> None:
+    looked_up = tmp_path / "names"
+    looked_up.touch()
+    (tmp_path / "sitecustomize.py").write_text(
+        "import socket\n"
+        "known = socket.getaddrinfo\n"
+        "def getaddrinfo(host, *args, **kwargs):\n"
+        f"    open({str(looked_up)!r}, 'a').write(f'{{host}}\\n')\n"
+        f"    return known('127.0.0.1' if host in {IN_CLUSTER} else host, *args, **kwargs)\n"
+        "socket.getaddrinfo = getaddrinfo\n"
+    )
+    blocked = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
+
+    async def test() -> None:
+        async with (
+            stand_in(answering(ok(b"{}"))) as back_end,
+            stand_in(answering(blocked)) as sidecar,
+        ):
+            variables = {
+                "PYTHONPATH": f"{tmp_path}:{APPS}",
+                "PETDETAILS_URL": f"http://{IN_CLUSTER[0]}:{back_end.port}",
+                "PETMEDICALHISTORY_URL": f"http://{IN_CLUSTER[1]}:{back_end.port}",
+                "DOG_API_URL": f"http://{OUTSIDE}/dogs",
+                "DOG_API_PROXY": sidecar.url,
+            }
+            async with service("petservice", **variables) as running:
+                reply = await get(running.port, "/pet/1")
+            assert reply.status == 200
+            assert reply.json["dogAPIResponse"]["message"].endswith("ECONNRESET, answered 502")
+            [head] = sidecar.requests
+            assert head.startswith(f"GET http://{OUTSIDE}/dogs HTTP/1.1\r\n".encode())
+
+    run(test())
+    names = set(looked_up.read_text().split())
+    assert names >= set(IN_CLUSTER)
+    assert OUTSIDE not in names

@@ -369,6 +369,7 @@ class TestServiceFailing:
         ("PETDETAILS_URL", ""),
         ("PETMEDICALHISTORY_URL", "petmedicalhistoryservice:9082"),
         ("DOG_API_URL", "https://api.thedogapi.com"),
+        ("DOG_API_PROXY", "127.0.0.1:15007"),
         ("HTTP_PROXY", "socks5://127.0.0.1:1"),
         ("UPSTREAM_TIMEOUT_SECONDS", "0"),
         ("UPSTREAM_TIMEOUT_SECONDS", "61"),
