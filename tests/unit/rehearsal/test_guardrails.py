@@ -28,7 +28,7 @@ def test_a_secret_that_breaks_a_rule_is_not_told(path: str) -> None:
     assert violation.rule == "charts-by-version"
     assert violation.message == (
         "Release istiod: a [secret] of it breaks the rule: "
-        "Helm charts have an exact version and come over TLS, or lie in a folder."
+        "Helm charts have an exact version and come over TLS, or lie in a folder as manifests do."
     )
 
 
