@@ -4,14 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
 
 from istio import idle
-from istio.apis import ENVOY_FILTER
-from istio.install import INGRESS_NAMESPACE, INGRESS_SELECTOR
+from istio.envoy_filter import HTTP_CONNECTION_MANAGER, ingress_filter
 
 _TYPE = "type.googleapis.com/envoy.extensions"
-_MANAGER = "envoy.filters.network.http_connection_manager"
 
 # From a request's first byte to the end of its head, and to its end: a client on a bad network
 # needs a fraction of that, and what is public takes no bodies. One that is slower, or that never
@@ -36,7 +33,7 @@ class EdgeArgs:
     Attributes:
         balanced: Whether a load balancer that keeps its connections stands before the gateway, and
             not the clients themselves.
-        needs: What has to be there first: the ingress gateway.
+        needs: What the EnvoyFilter is created after: the ingress gateway.
     """
 
     balanced: bool
@@ -62,28 +59,15 @@ class Edge(pulumi.ComponentResource):
         self, name: str, args: EdgeArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:istio:Edge", name, None, opts)
-        self.ready = CustomResource(
-            f"{name}-filter",
-            api_version=ENVOY_FILTER,
-            kind="EnvoyFilter",
-            metadata={"name": name, "namespace": INGRESS_NAMESPACE},
-            spec={
-                "workloadSelector": {"labels": INGRESS_SELECTOR},
-                "configPatches": [
-                    {
-                        "applyTo": "NETWORK_FILTER",
-                        "match": {
-                            "context": "GATEWAY",
-                            "listener": {"filterChain": {"filter": {"name": _MANAGER}}},
-                        },
-                        "patch": {
-                            "operation": "MERGE",
-                            "value": {"name": _MANAGER, "typed_config": _manager(args)},
-                        },
-                    }
-                ],
+        self.ready = ingress_filter(
+            name,
+            "NETWORK_FILTER",
+            {"name": HTTP_CONNECTION_MANAGER},
+            {
+                "operation": "MERGE",
+                "value": {"name": HTTP_CONNECTION_MANAGER, "typed_config": _manager(args)},
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+            pulumi.ResourceOptions(parent=self, depends_on=args.needs),
         )
         self.register_outputs({})
 

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
 
-from istio.apis import ENVOY_FILTER
-from istio.install import INGRESS_NAMESPACE, INGRESS_SELECTOR
+from istio.envoy_filter import HTTP_CONNECTION_MANAGER, ingress_filter
 
 _ALWAYS = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
 _OVERWRITE = "OVERWRITE_IF_EXISTS_OR_ADD"
@@ -30,7 +28,7 @@ class RateLimit(pulumi.ComponentResource):
     """An EnvoyFilter with Envoy's local rate limit: a token bucket in each gateway pod.
 
     Istio has no API of its own for it. An EnvoyFilter writes into Envoy's configuration, which no
-    version promises to keep, so this is the one filter in the form that Istio's task documents, by
+    version promises to keep, so this is the filter in the form that Istio's task documents, by
     its own type instead of a `TypedStruct`, which has istiod check the fields. It stands right
     before the router: what a policy denies takes no token.
 
@@ -49,38 +47,21 @@ class RateLimit(pulumi.ComponentResource):
         self, name: str, args: RateLimitArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:istio:RateLimit", name, None, opts)
-        self.ready = CustomResource(
-            f"{name}-filter",
-            api_version=ENVOY_FILTER,
-            kind="EnvoyFilter",
-            metadata={"name": name, "namespace": INGRESS_NAMESPACE},
-            spec={
-                "workloadSelector": {"labels": INGRESS_SELECTOR},
-                "configPatches": [
-                    {
-                        "applyTo": "HTTP_FILTER",
-                        "match": {
-                            "context": "GATEWAY",
-                            "listener": {
-                                "filterChain": {
-                                    "filter": {
-                                        "name": "envoy.filters.network.http_connection_manager",
-                                        "subFilter": {"name": "envoy.filters.http.router"},
-                                    }
-                                }
-                            },
-                        },
-                        "patch": {
-                            "operation": "INSERT_BEFORE",
-                            "value": {
-                                "name": "envoy.filters.http.local_ratelimit",
-                                "typed_config": _local_rate_limit(args.requests_per_second),
-                            },
-                        },
-                    }
-                ],
+        self.ready = ingress_filter(
+            name,
+            "HTTP_FILTER",
+            {
+                "name": HTTP_CONNECTION_MANAGER,
+                "subFilter": {"name": "envoy.filters.http.router"},
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+            {
+                "operation": "INSERT_BEFORE",
+                "value": {
+                    "name": "envoy.filters.http.local_ratelimit",
+                    "typed_config": _local_rate_limit(args.requests_per_second),
+                },
+            },
+            pulumi.ResourceOptions(parent=self, depends_on=args.needs),
         )
         self.register_outputs({})
 

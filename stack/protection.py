@@ -6,7 +6,7 @@ import pulumi
 
 
 class DeletionProtection(pulumi.ComponentResource):
-    """The resource that comes after every other one, so that a destroy asks for it first.
+    """The resource that depends on every other one, so that a destroy deletes it first.
 
     The engine refuses to delete what is protected, but what doesn't hang on it goes before that is
     found out: of a protected cluster alone, all that runs in it. This one stands for nothing in a
@@ -15,7 +15,7 @@ class DeletionProtection(pulumi.ComponentResource):
     """
 
     def __init__(self, everything: Sequence[pulumi.Resource], *, protect: bool) -> None:
-        """Declare it.
+        """Declare the protection.
 
         Args:
             everything: Every other resource of the stack.
@@ -31,7 +31,10 @@ class DeletionProtection(pulumi.ComponentResource):
 
 
 def declared_from_here_on() -> Sequence[pulumi.Resource]:
-    """Every resource but components that the program will have declared; it grows as they are."""
+    """Return a list to which each resource is added that the program declares after this call.
+
+    Components aren't: what they hold is.
+    """
     declared: list[pulumi.Resource] = []
 
     def note(args: pulumi.ResourceTransformationArgs) -> None:
