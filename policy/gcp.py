@@ -25,6 +25,13 @@ _ROLE_OF_ROLES = re.compile(
     r"roles/(?:iam\.(?:\w*Admin|\w*TokenCreator|serviceAccountUser|workloadIdentityUser)"
     r"|resourcemanager\.\w*Admin)"
 )
+# A condition by which its holder hands out the roles that it names and no other, in Google's words.
+# https://cloud.google.com/iam/docs/setting-limits-on-granting-roles
+_LIMITED_ROLE = "roles/resourcemanager.projectIamAdmin"
+_LIMIT = re.compile(
+    r"api\.getAttribute\('iam\.googleapis\.com/modifiedGrantsByRole', \[\]\)"
+    r"\.hasOnly\(\['(roles/[\w.]+(?:', ?'roles/[\w.]+)*)'\]\)"
+)
 # A permission by which its holder makes itself anything else, or another.
 _PERMISSION = re.compile(
     r".*\.setIamPolicy|iam\.serviceAccounts\.(?:actAs|get\w*Token|sign\w+|implicitDelegation)"
@@ -66,8 +73,21 @@ def _member(subject: Subject) -> Iterator[Trouble]:
     if _BASIC_ROLE.fullmatch(role):
         yield Trouble("role", role, "grant a predefined role that holds what is needed alone")
     elif subject.type.startswith(_WIDE) and _ROLE_OF_ROLES.fullmatch(role):
+        if role == _LIMITED_ROLE and _limits(at(subject.properties, "condition.expression")):
+            return
         mend = "grant it on the one account or resource that it is needed for"
         yield Trouble("role", role, mend)
+
+
+def _limits(condition: Any) -> bool:  # noqa: ANN401 (data)
+    """Whether a condition names the roles that may be handed out, of which none hands out any."""
+    if condition is UNKNOWN:
+        return True
+    limit = _LIMIT.fullmatch(str(condition))
+    return limit is not None and not any(
+        _BASIC_ROLE.fullmatch(role) or _ROLE_OF_ROLES.fullmatch(role)
+        for role in re.split("', ?'", limit[1])
+    )
 
 
 def _node_identity(subject: Subject) -> Iterator[Trouble]:

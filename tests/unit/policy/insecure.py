@@ -14,7 +14,15 @@ from tests.unit.policy.judged import (
     resource,
     workload,
 )
-from tests.unit.policy.legitimate import CLUSTER, DATABASE, MEMBER, NODE_POOL, kubernetes
+from tests.unit.policy.legitimate import (
+    CLUSTER,
+    DATABASE,
+    LIMIT,
+    LIMITED_ROLE,
+    MEMBER,
+    NODE_POOL,
+    kubernetes,
+)
 
 Variants = Iterator[tuple[str, list[Resource]]]
 POD = "spec.template.spec"
@@ -801,6 +809,27 @@ def _cloud() -> Variants:
         ),
     }
     yield from _each(MEMBER, members)
+    limited = changed(MEMBER, "condition", {"title": "limited", "expression": LIMIT})
+    wider = (
+        *("roles/iam.securityAdmin", "roles/resourcemanager.folderAdmin"),
+        *("roles/iam.serviceAccountTokenCreator", "roles/iam.serviceAccountUser"),
+    )
+    yield from _each(limited, {"role": wider})
+    near_misses = (
+        *(LIMIT.replace("roles/container.viewer", each) for each in (*wider, LIMITED_ROLE)),
+        *(LIMIT.replace("roles/container.viewer", each) for each in ("roles/owner", "roles/*")),
+        LIMIT.replace("roles/container.viewer", "projects/pets/roles/custom"),
+        *(f"{LIMIT} || true", f"true || {LIMIT}", f"!{LIMIT}", f"{LIMIT}\n|| true", "true", ""),
+        LIMIT.replace("hasOnly", "hasAny"),
+        LIMIT.replace("modifiedGrantsByRole", "modifiedGrantsByRoles"),
+        LIMIT.replace(", [])", ", ['roles/owner'])"),
+        LIMIT.replace("['roles/container.admin', 'roles/container.viewer']", "[]"),
+        None,
+    )
+    yield from _each(
+        changed(limited, "role", LIMITED_ROLE),
+        {"condition.expression": near_misses, "condition": (ABSENT, {"title": LIMIT})},
+    )
     for kind in ("IAMBinding", "IAMPolicy", "BucketIAMPolicy", "RepositoryIamBinding"):
         yield kind, [resource(f"gcp:projects/x:{kind}", role="roles/run.viewer")]
     for permission in (

@@ -46,6 +46,11 @@ MEMBER: Final = resource(
     role="roles/container.developer",
     member="group:team@example.com",
 )
+LIMITED_ROLE: Final = "roles/resourcemanager.projectIamAdmin"
+LIMIT: Final = (
+    "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', [])"
+    ".hasOnly(['roles/container.admin', 'roles/container.viewer'])"
+)
 DATABASE: Final = resource(
     "gcp:sql/databaseInstance:DatabaseInstance",
     "database",
@@ -594,6 +599,9 @@ LEGITIMATE: Final[dict[str, list[Resource]]] = {
             "gcp:projects/iAMCustomRole:IAMCustomRole",
             permissions=["compute.instances.get", "compute.instances.list"],
         ),
+    ],
+    "a grant of the right to grant two roles": [
+        changed(changed(MEMBER, "role", LIMITED_ROLE), "condition", {"expression": LIMIT})
     ],
     "federation": [
         resource("gcp:iam/workloadIdentityPool:WorkloadIdentityPool"),
