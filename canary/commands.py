@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -316,11 +316,14 @@ async def _asked(lock: Path, options: argparse.Namespace, event: Event) -> bool:
         return False
     deadline = time.monotonic() + _TAKEN_SECONDS
     while request.exists():
-        if not control.is_held(lock):
-            request.unlink(missing_ok=True)
+        runs, late = control.is_held(lock), time.monotonic() > deadline
+        if not runs or late:
+            # One that can't be taken back is one that no ramp takes.
+            with suppress(OSError):
+                request.unlink()
+        if not runs:
             return False
-        if time.monotonic() > deadline:
-            request.unlink(missing_ok=True)
+        if late:
             raise TargetError(
                 f"the process of the ramp didn't answer within {_TAKEN_SECONDS:g} s: "
                 "end it, then run rollback"

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 import time
 import uuid
 from collections.abc import Generator, Iterator
@@ -109,17 +110,17 @@ def send(folder: Path, stack: str, event: Event) -> Path:
 
 
 def take(folder: Path) -> Iterator[Event]:
-    """The requests that came; one that can't be read, such as a pipe, is dropped."""
+    """The requests that came; one that can't be read, such as a pipe, is dropped.
+
+    One that can't be taken away, or was taken back, isn't taken: who asked is told so.
+    """
     for path in _requests(folder):
-        try:
-            event = EVENT.validate_json(read_regular(path, _LONGEST_REQUEST))
-        except (ValidationError, OSError):
-            # A folder stays, and holds up no other request.
-            with suppress(OSError):
-                path.unlink()
-            continue
-        yield event
-        path.unlink(missing_ok=True)
+        text = b""
+        with suppress(OSError):
+            text = read_regular(path, _LONGEST_REQUEST)
+        with suppress(OSError, ValidationError):
+            path.unlink()
+            yield EVENT.validate_json(text)
 
 
 def _locked(file: IO[bytes]) -> bool:
@@ -133,11 +134,13 @@ def _locked(file: IO[bytes]) -> bool:
 
 
 def _requests(folder: Path) -> list[Path]:
-    """The oldest first; one that is taken back meanwhile is passed over."""
+    """The oldest first; a folder is none, and one that is taken back meanwhile is passed over."""
     found: list[tuple[int, Path]] = []
     for path in folder.glob("request-*.json"):
         with suppress(FileNotFoundError):
-            found.append((path.stat().st_mtime_ns, path))
+            seen = path.lstat()
+            if not stat.S_ISDIR(seen.st_mode):
+                found.append((seen.st_mtime_ns, path))
     return [path for _, path in sorted(found)]
 
 

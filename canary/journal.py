@@ -24,6 +24,8 @@ from canary.target import Release
 # The name that `Journal.create` gives.
 _NAME = re.compile(r"[0-9]{8}-[0-9]{6}\.[0-9]{3}-.+\.jsonl")
 _LONGEST_OPENING = 2**16
+# Two months of evaluations, one every ten seconds.
+_LONGEST = 2**28
 
 
 def _moment(text: str) -> str:
@@ -232,9 +234,11 @@ def read(path: Path) -> Record:
         JournalError: it can't be read, or a line isn't one of a journal's.
     """
     try:
-        content = read_regular(path)
+        content = read_regular(path, _LONGEST + 1)
     except OSError as error:
         raise JournalError(f"{path}: {error.strerror}") from error
+    if len(content) > _LONGEST:
+        raise JournalError(f"{path}: it is longer than {_LONGEST >> 20} MiB")
     whole = content.rfind(b"\n") + 1
     lines = content[:whole].splitlines(keepends=True)
     if len(lines) > 1 and not _is_event(lines[-1]):
@@ -293,12 +297,22 @@ def _paths(folder: Path) -> list[Path]:
     """The files of a folder that may be journals, by name."""
     try:
         with os.scandir(folder) as entries:
-            files = [each for each in entries if each.is_file()]
-            return sorted(Path(each.path) for each in files if each.name.endswith(".jsonl"))
+            named = (each for each in entries if each.name.endswith(".jsonl"))
+            return sorted(Path(each.path) for each in named if _is_file(each))
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise JournalError(f"{folder}: {error.strerror}") from error
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether it is one; a link that leads to itself is none."""
+    try:
+        return entry.is_file()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise
 
 
 def _entries(path: Path, opening: Opening, lines: list[bytes]) -> Iterator[Entry]:

@@ -16,6 +16,7 @@ from rich.console import Console
 from canary.before import ask_source, observe_baseline
 from canary.driver import Course, Driver, Listener
 from canary.events import Event, Interrupt, Restarted, Resume, RollBack
+from canary.files import open_regular
 from canary.journal import Entry, Journal, JournalError, Opening, Record, latest, now, read
 from canary.machine import FINAL, WATCHED, Phase, State, Transition, advance, begin
 from canary.options import WEBHOOK_VARIABLE, is_planned, plan_of
@@ -223,11 +224,8 @@ def _check_report(path: Path | None) -> None:
     if path is None:
         return
     try:
-        if path.is_fifo():
-            raise UsageError(f"--report = {path}: must be a file")
         new = not path.exists()
-        with path.open("a", encoding="utf-8"):
-            pass
+        open_regular(path, os.O_RDWR | os.O_CREAT).close()
     except OSError as error:
         raise UsageError(f"--report = {path}: {error.strerror}") from error
     if new:

@@ -1,6 +1,8 @@
 """A ramp's report: one HTML file, made of its journal alone, that needs nothing else."""
 
+import io
 import math
+import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from html import escape
@@ -8,6 +10,7 @@ from pathlib import Path
 
 from canary.events import Judged
 from canary.figures import Figures
+from canary.files import open_regular
 from canary.journal import Entry, JournalError, Record
 from canary.machine import FINAL, Phase
 from canary.outcome import last_line, standing
@@ -37,10 +40,12 @@ def write_report(record: Record, path: Path) -> None:
     """Write the report of a ramp.
 
     Raises:
-        JournalError: the file can't be written.
+        JournalError: the file can't be written, or is no regular file.
     """
     try:
-        path.write_text(html(record), encoding="utf-8")
+        with io.BufferedWriter(open_regular(path, os.O_RDWR | os.O_CREAT, 0o666)) as file:
+            file.truncate()
+            file.write(html(record).encode())
     except OSError as error:
         raise JournalError(f"{path}: {error.strerror}") from error
 

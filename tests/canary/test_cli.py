@@ -100,11 +100,15 @@ def test_a_file_system_without_locks_is_a_mistake_in_one_line(
 
 
 def test_a_late_request_that_stays_is_a_mistake_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "request-late.json").mkdir()
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    (tmp_path / "request-late.json").touch()
+    monkeypatch.setattr(Path, "unlink", refuse)
     line = refused([*RAMP, "--journal", str(tmp_path)], capsys)
-    assert line.startswith(f"canary: {tmp_path}: no lock can be made in it: ")
+    assert line == f"canary: {tmp_path}: no lock can be made in it: Operation not permitted"
 
 
 def test_a_request_that_is_taken_back_meanwhile_keeps_nobody_from_the_lock(tmp_path: Path) -> None:

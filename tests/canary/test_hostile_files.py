@@ -1,5 +1,6 @@
 """Files that are in a ramp's way: each is one line or passed over, and rollback always works."""
 
+import argparse
 import asyncio
 import os
 import signal
@@ -12,7 +13,7 @@ import pytest
 
 from canary import control, places
 from canary.__main__ import main
-from canary.events import Pause
+from canary.events import Approve, Pause
 from canary.files import private_folder, read_regular
 from canary.journal import Journal, JournalError, Opening, latest, read
 from canary.machine import Phase
@@ -89,6 +90,8 @@ def test_a_stray_file_is_no_journal_and_blocks_no_ramp(
     (tmp_path / name).write_text('{"some": "data"}\n')
     (tmp_path / f"{name}.jsonl").mkdir()
     os.mkfifo(tmp_path / f"x-{name}")
+    for loop in (f"y-{name}", NAMED):
+        (tmp_path / loop).symlink_to(loop)
     assert run(tmp_path, "ramp", *PLAN) == 0
     assert run(tmp_path, "status") == 0
     assert target.live == Release("v2", "")
@@ -160,15 +163,93 @@ def test_a_pipe_or_a_folder_named_as_a_request_holds_up_neither_a_ramp_nor_its_r
 ) -> None:
     folder = tmp_path / "request-b.json"
     folder.mkdir()
-    with pytest.raises(control.LockError), control.held(tmp_path, "local"):
-        pass
-    folder.rmdir()
     with control.held(tmp_path, "local"):
-        folder.mkdir()
         os.mkfifo(tmp_path / "request-a.json")
+        (tmp_path / "request-c.json").symlink_to("request-c.json")
         control.send(tmp_path, "local", Pause())
         assert list(control.take(tmp_path)) == [Pause()]
         assert list(tmp_path.glob("request-*.json")) == [folder]
+
+
+def undeletable(monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+    unlink = Path.unlink
+
+    def refuse(path: Path, *, missing_ok: bool = False) -> None:
+        if path.match(pattern):
+            raise PermissionError(1, "Operation not permitted")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+
+
+def test_a_request_that_cannot_be_deleted_is_never_taken_and_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with control.held(tmp_path, "local"):
+        stays = control.send(tmp_path, "local", Approve(gate="10"))
+        undeletable(monkeypatch, stays.name)
+        control.send(tmp_path, "local", Pause())
+        assert list(control.take(tmp_path)) == [Pause()]
+        assert list(tmp_path.glob("request-*.json")) == [stays]
+
+
+def test_who_asks_by_a_request_that_cannot_be_deleted_is_told_so_in_one_line(
+    tmp_path: Path,
+    target: FakeTarget,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left_at_10(tmp_path, target)
+    monkeypatch.setattr("canary.commands._TAKEN_SECONDS", 0.0)
+    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+    with places.held_stack(tmp_path, options):
+        undeletable(monkeypatch, "request-*.json")
+        assert run(tmp_path, "pause") == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith(" didn't answer within 0 s: end it, then run rollback")
+
+
+def test_a_journal_longer_than_a_ramp_can_write_is_named_and_read_no_further(
+    tmp_path: Path,
+    target: FakeTarget,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left_at_10(tmp_path, target)
+    [path] = tmp_path.glob("*.jsonl")
+    monkeypatch.setattr("canary.journal._LONGEST", 2**20)
+    os.truncate(path, 2**20)
+    assert phase(tmp_path) is Phase.WATCHING
+    os.truncate(path, 2**30)
+    assert run(tmp_path, "status") == 0
+    assert f"ramp: not known: {path}: it is longer than 1 MiB\n" in capsys.readouterr().out
+    assert run(tmp_path, "rollback") == 0
+    assert target.live == Release("v1", "v2")
+
+
+def test_a_pipe_in_place_of_a_report_is_refused_in_one_line(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_at_10(tmp_path, target)
+    [path] = tmp_path.glob("*.jsonl")
+    pipe = path.with_suffix(".html")
+    os.mkfifo(pipe)
+    assert run(tmp_path, "report") == 1
+    assert capsys.readouterr().err == f"canary: {pipe}: it is no regular file\n"
+    assert run(tmp_path, "rollback") == 0
+    told = f"canary: no report was written: {pipe}: it is no regular file\n"
+    assert capsys.readouterr().err == told
+    assert run(tmp_path, "ramp", *PLAN, "--report", str(pipe)) == 2
+    assert capsys.readouterr().err == f"canary: --report = {pipe}: it is no regular file\n"
+
+
+def test_a_shorter_report_replaces_a_longer_one_whole(tmp_path: Path, target: FakeTarget) -> None:
+    left_at_10(tmp_path, target)
+    [path] = tmp_path.glob("*.jsonl")
+    report = path.with_suffix(".html")
+    report.write_text("x" * 10**6)
+    assert run(tmp_path, "report") == 0
+    assert report.read_text().endswith("</html>\n")
 
 
 RAMP = """
@@ -215,7 +296,7 @@ def test_a_pipe_as_a_lock_is_no_lock_and_is_not_waited_for(tmp_path: Path) -> No
     with pytest.raises(control.LockError, match="no regular file"), control.held(tmp_path, "local"):
         pass
     with pytest.raises(OSError, match="no regular file"):
-        read_regular(tmp_path / "lock")
+        read_regular(tmp_path / "lock", 1)
 
 
 def test_every_folder_that_a_ramp_makes_is_its_owners_alone(
