@@ -90,6 +90,8 @@ class NodeIdentity(pulumi.ComponentResource):
             f"{name}-account",
             account_id=args.account_id,
             display_name=f"Nodes of the GKE cluster: {args.account_id}",
+            # Who may run nodes as it alone, and not as any account, was granted that beforehand.
+            create_ignore_already_exists=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.email = account.email

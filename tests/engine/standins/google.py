@@ -100,8 +100,8 @@ class GoogleCloud(StandIn):
         return IMMUTABLE[type_]
 
     def may_create(self, type_: str, id_: str, inputs: Properties) -> None:
-        del inputs
-        if (type_, id_) in self.made and type_ not in IDEMPOTENT:
+        taken_over = type_ in IDEMPOTENT or inputs.get("createIgnoreAlreadyExists")
+        if (type_, id_) in self.made and not taken_over:
             raise RefusedError(f"googleapi: Error 409: Already Exists: {id_}")
 
     def may_delete(self, type_: str, made: Made) -> None:
