@@ -21,7 +21,7 @@ SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile
 .DEFAULT_GOAL := help
 .PHONY: help setup demo faults test unit engine fuzz lint format types bench preview policy pr-report up destroy ramp promote rollback
 .PHONY: ramp-status approve pause resume ramp-report ramp-demo bench-rollback bench-ramps install-cli env charts e2e lock audit
-.PHONY: base-image sbom clean
+.PHONY: base-image sbom docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -144,6 +144,9 @@ base-image: ## build the images from the present digest of BASE_IMAGE
 sbom: ## what each image holds, as SPDX in build/sbom, by BuildKit
 	@mkdir -p build/sbom
 	@for service in $(SERVICES); do out=$$(mktemp -d) && docker buildx build --quiet --sbom=generator=$(SBOM_SCANNER) --build-arg VERSION_DATA="$$(cat apps/$$service/versions/v1.json 2>/dev/null)" --output type=local,dest=$$out --file apps/$$service/Dockerfile apps && cp $$out/sbom.spdx.json build/sbom/$$service.spdx.json; status=$$?; rm -rf $$out; test $$status = 0 || exit 1; done
+
+docs: setup ## write the generated tables of docs/: config keys and guard-rails
+	@$(BIN)/python -m docs.tables
 
 clean: ## remove what the targets made
 	@rm -rf $(VENV) build .pytest_cache .ruff_cache

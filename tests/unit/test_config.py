@@ -756,14 +756,6 @@ def test_the_stacks_that_are_kept_here_are_accepted() -> None:
     assert local().outputs["weights"] == gke().outputs["weights"] == {"v1": 100, "v2": 0}
 
 
-def test_the_readme_tells_every_key_its_default_and_what_it_is() -> None:
-    readme = (ROOT / "README.md").read_text()
-    for key, declared in declared_keys().items():
-        default = declared["default"]
-        shown = "none" if default in ("", []) else f"`{json.dumps(default).strip(chr(34))}`"
-        assert f"| `{key}` | {shown} | {declared['description']} |" in readme
-
-
 SECRET = "correct-horse"
 
 

@@ -1,0 +1,1 @@
+"""The documentation, and the tables in it that are generated."""

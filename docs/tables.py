@@ -1,0 +1,74 @@
+"""The generated tables of the documentation; `make docs` writes them into their pages.
+
+A table stands in its page from its head to the next empty line.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from policy.pack import RULES
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a page.
+
+    Attributes:
+        page: The page's path in the repository.
+        columns: The head.
+        rows: A row's cells each, as Markdown.
+    """
+
+    page: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def renewed(self, text: str) -> str:
+        """The page's text with this table in place of the one that it has."""
+        head = f"{_line(self.columns)}{'|---' * len(self.columns)}|\n"
+        before, _, rest = text.partition(head)
+        _, _, after = rest.partition("\n\n")
+        return f"{before}{head}{''.join(map(_line, self.rows))}\n{after}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    row = " | ".join(cell.replace("|", r"\|") for cell in cells)
+    return f"| {row} |\n"
+
+
+def _config() -> Iterator[Sequence[str]]:
+    """A row for each config key that Pulumi.yaml declares."""
+    keys: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    for key, declared in keys.items():
+        of = f" of {declared['items']['type']}s" if "items" in declared else ""
+        default = declared["default"]
+        shown = default if isinstance(default, str) else json.dumps(default)
+        yield (
+            f"`{key}`",
+            f"{declared['type']}{of}",
+            f"`{shown}`" if default not in ("", []) else "empty",
+            declared["description"],
+        )
+
+
+TABLES: Final = (
+    Table("docs/config.md", ("Key", "Type", "Default", "Description"), [*_config()]),
+    Table(
+        "docs/guard-rails.md",
+        ("Rule", "What it holds to", "Standard"),
+        [(f"`{rule.name}`", rule.description, rule.standard) for rule in RULES],
+    ),
+)
+
+
+if __name__ == "__main__":
+    for table in TABLES:
+        page = ROOT / table.page
+        page.write_text(table.renewed(page.read_text()))
