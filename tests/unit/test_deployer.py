@@ -40,7 +40,8 @@ class Command:
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> list[Command]:
     text = (ROOT / "docs" / "pull-requests.md").read_text()
-    script = text.split("```sh\n")[1].split("```")[0].replace("your-project-id", PROJECT)
+    _, _, setup = text.partition("## Setup\n")
+    script = setup.split("```sh\n")[1].split("```")[0].replace("your-project-id", PROJECT)
     folder = tmp_path_factory.mktemp("setup")
     subprocess.run(["bash", "-euc", WRITING + script], cwd=folder, check=True)
     return [_command(line.split("\0")) for line in (folder / "asked").read_text().splitlines()]
