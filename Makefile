@@ -16,7 +16,7 @@ QUOTE := '
 CONFIGS = $(foreach pair,$(CONFIG),--config '$(subst $(QUOTE),'\'',$(pair))')
 
 # A process a core, each with whole files of tests; past eight, more of them import longer than they test.
-SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo faults test unit engine fuzz lint format types bench preview policy pr-report up destroy ramp promote rollback

@@ -76,19 +76,23 @@ class Load:
         judge: what makes of each answer.
         concurrency: requests under way at any time.
         headers: of every request.
+        rest_seconds: that a connection waits after an answer between two measured phases: a mesh
+            that changes meanwhile keeps its share of the machine.
 
     Attributes:
         phases: all so far, the present one last. What is sent between two measured phases belongs
             to a phase named "between".
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         origin: Origin,
         path: str,
         judge: Judge,
         concurrency: int = CONCURRENCY,
+        *,
         headers: Mapping[str, str] = MappingProxyType({}),
+        rest_seconds: float = 0.0,
     ) -> None:
         lines = [f"GET {path} HTTP/1.1", f"Host: {origin.authority}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -97,6 +101,7 @@ class Load:
         self._tls = origin.tls()
         self._judge = judge
         self._concurrency = concurrency
+        self._rest_seconds = rest_seconds
         self._reached = asyncio.Event()
         self._connections: list[asyncio.Task[None]] = []
         self._is_over = False
@@ -158,6 +163,8 @@ class Load:
                     connection[1].close()
                     connection = None
                 self._record(phase, version, wrong, time.perf_counter() - sent)
+                if not self.phases[-1].target:
+                    await asyncio.sleep(self._rest_seconds)
         finally:
             if connection is not None:
                 connection[1].close()

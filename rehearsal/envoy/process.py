@@ -65,6 +65,7 @@ class EnvoyProcess:
         self.admin = Admin(socket)
         self._folder = folder
         self._running: Running | None = None
+        self._versions: dict[Path, str] = {}
         self._rejected: dict[str, int] = {}
 
     @property
@@ -76,8 +77,7 @@ class EnvoyProcess:
 
     async def start(self, processes: Processes) -> None:
         """Write the files and start the process; see `wait_ready`."""
-        for file, (type_, resources) in self._contents(self.files).items():
-            _replace(file, discovery(type_, resources)[0])
+        self._versions = _replace_all(self._contents(self.files))
         bootstrap = self._folder / "bootstrap.json"
         bootstrap.write_text(json.dumps(self.files.bootstrap, indent=1), encoding="utf-8")
         log = self._folder / "envoy.log"
@@ -98,7 +98,7 @@ class EnvoyProcess:
             if time.monotonic() > deadline:
                 raise ProcessError(f"{self.running.name} is not ready: {self._log()}")
             await asyncio.sleep(_POLL_SECONDS)
-        await self._wait_in_force(self._contents(self.files), time.monotonic() + _FORCE_SECONDS)
+        await self._wait_in_force(self._versions)
 
     async def apply(self, files: ProxyFiles) -> tuple[str, ...]:
         """Make new files the ones in force, and return which were changed.
@@ -125,13 +125,13 @@ class EnvoyProcess:
 
     async def _write(self, wanted: "Contents", before: "Contents") -> None:
         changed = {file: wanted[file] for file in wanted if wanted[file] != before.get(file)}
-        for file, (type_, resources) in changed.items():
-            _replace(file, discovery(type_, resources)[0])
         if changed:
-            await self._wait_in_force(changed, time.monotonic() + _FORCE_SECONDS)
+            await self._wait_in_force(_replace_all(changed))
 
-    async def _wait_in_force(self, contents: "Contents", deadline: float) -> None:
-        wanted = {self._stat(file): discovery(*content)[1] for file, content in contents.items()}
+    async def _wait_in_force(self, files: Mapping[Path, str]) -> None:
+        """Wait until Envoy has each file's version in force."""
+        deadline = time.monotonic() + _FORCE_SECONDS
+        wanted = {self._stat(file): version for file, version in files.items()}
         while True:
             stats = await self.admin.stats(_VERSIONS)
             versions = {
@@ -179,9 +179,16 @@ def _of(versions: Mapping[str, str], stat: str) -> str | None:
     return next((value for name, value in versions.items() if name.endswith(stat)), None)
 
 
-def _replace(file: Path, text: str) -> None:
-    """Put a file in place in one step; Envoy reads it again when one is moved into its folder."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_suffix(".new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(file)
+def _replace_all(contents: Contents) -> dict[Path, str]:
+    """Put files in place, each in one step, and return their versions.
+
+    Envoy reads a file again when one is moved into its folder.
+    """
+    versions: dict[Path, str] = {}
+    for file, (type_, resources) in contents.items():
+        text, versions[file] = discovery(type_, resources)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        new = file.with_suffix(".new")
+        new.write_text(text, encoding="utf-8")
+        new.replace(file)
+    return versions

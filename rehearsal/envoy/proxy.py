@@ -115,10 +115,9 @@ def gateway_files(
 
 def discovery(type_: str, resources: list[Json] | tuple[Json, ...]) -> tuple[str, str]:
     """A file of resources as Envoy reads it, and its version, which is its content's hash."""
-    typed_resources = [typed(type_, **resource) for resource in resources]
-    version = hashlib.sha256(json.dumps(typed_resources, sort_keys=True).encode()).hexdigest()[:16]
-    text = json.dumps({"version_info": version, "resources": typed_resources}, indent=1)
-    return text, version
+    held = json.dumps([typed(type_, **resource) for resource in resources], sort_keys=True)
+    version = hashlib.sha256(held.encode()).hexdigest()[:16]
+    return f'{{"version_info": "{version}", "resources": {held}}}', version
 
 
 def _bootstrap(name: str, cluster: str, folder: Path, socket: Path) -> Json:

@@ -7,7 +7,7 @@ from apps.catalog import PETDETAILS, PETSERVICE
 from rehearsal.load import Load
 from rehearsal.scenes.scene import Scene
 from rehearsal.scenes.stage import PATH, Stage
-from rehearsal.scenes.trial import CONCURRENCY, SOUND, by_status, counted
+from rehearsal.scenes.trial import CONCURRENCY, REST_SECONDS, SOUND, by_status, counted
 
 _WARM_UP = 50
 
@@ -90,7 +90,8 @@ async def _end(
     """
     runtime = stage.session.runtime
     pods = set(runtime.process_ids())
-    async with Load(runtime.origin, PATH, by_status(stage), CONCURRENCY) as load:
+    judge = by_status(stage)
+    async with Load(runtime.origin, PATH, judge, CONCURRENCY, rest_seconds=REST_SECONDS) as load:
         await load.measure("before", _WARM_UP)
         await take_away()
         unfinished = await runtime.ended()

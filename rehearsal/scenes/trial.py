@@ -21,6 +21,9 @@ NOTES = (
     "retries, ejections: by the Envoys of those that call what is faulty.",
     "after: requests answered 200 once the fault is over, ejected pods not yet back.",
 )
+# Some 300 requests a second while a fault begins or ends; at full speed the load would starve the
+# pods that start, whose callers' connections then time out.
+REST_SECONDS = 0.05
 _WARM_UP = 50
 
 
@@ -149,7 +152,8 @@ async def try_out(setting: Setting, trial: Trial, begin: Step, end: Step) -> Out
     before = await totals(stage, setting.host)
     if not trial.is_sudden:
         await begin()
-    async with Load(stage.session.runtime.origin, PATH, setting.judge, CONCURRENCY) as load:
+    origin = stage.session.runtime.origin
+    async with Load(origin, PATH, setting.judge, CONCURRENCY, rest_seconds=REST_SECONDS) as load:
         if trial.is_sudden:
             await load.measure("before", _WARM_UP)
             await begin()

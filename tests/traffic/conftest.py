@@ -15,7 +15,7 @@ from rehearsal.scenes.stage import Stage, learn_answers
 from rehearsal.session import Session
 
 WEIGHTS = (0, 10, 25, 50, 100, 0)
-REQUESTS = int(os.environ.get("REQUESTS", "2000"))
+REQUESTS = int(os.environ.get("REQUESTS", "1000"))
 
 # Far more than any test takes: a hang fails, a busy machine doesn't.
 _SECONDS = 120 + REQUESTS / 10
