@@ -31,9 +31,15 @@ class Table:
     rows: Sequence[Sequence[str]]
 
     def renewed(self, text: str) -> str:
-        """The page's text with this table in place of the one that it has."""
+        """The page's text with this table in place of the one that it has.
+
+        Raises:
+            ValueError: The page has no such table.
+        """
         head = f"{_line(self.columns)}{'|---' * len(self.columns)}|\n"
-        before, _, rest = text.partition(head)
+        before, found, rest = text.partition(head)
+        if not found:
+            raise ValueError(f"{self.page} has no table with the head {head}")
         _, _, after = rest.partition("\n\n")
         return f"{before}{head}{''.join(map(_line, self.rows))}\n{after}"
 
