@@ -1,15 +1,6 @@
 """What a stack may have though a rule refuses it, each with its reason: the one list to edit.
 
-An entry names a resource as a message does, `Namespace istio-system`, and the field that the
-message names; `*` stands for anything. Whoever adds
-one says why it is no harm, and a reviewer reads it.
-
-Example:
-    Allowed(
-        "DaemonSet monitoring/node-exporter",
-        "spec.template.spec.host*",
-        "it reads the node's own figures; its namespace holds nothing else",
-    )
+docs/guard-rails.md has an example.
 """
 
 import re
@@ -24,7 +15,8 @@ class Allowed:
     """Something that is allowed for a stated reason.
 
     Attributes:
-        resource: Its kind, namespace and name, such as `DaemonSet monitoring/node-exporter`.
+        resource: As a message names it, such as `DaemonSet monitoring/node-exporter`; `*` stands
+            for anything, in the field too.
         field: The path, such as `spec.template.spec.hostNetwork`; `type` for a kind that no rule
             judges.
         reason: Why it is no harm.
@@ -47,19 +39,26 @@ def _like(pattern: str, text: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text) is not None
 
 
-_OUTSIDE = "metadata.labels.istio-injection"
+_OUTSIDE: Final = {
+    "istio-system": "istiod is the mesh's control plane",
+    "observability": "Prometheus asks proxies by the mesh's own port",
+    "kube-*": "what runs the cluster starts before the mesh",
+    "cert-manager": "the API server calls its webhook without a proxy",
+    "external-secrets": "the API server calls its webhook without a proxy",
+}
 ALLOWED: Final[tuple[Allowed, ...]] = (
-    Allowed("Namespace istio-system", _OUTSIDE, "istiod is the mesh's control plane"),
-    Allowed("Namespace observability", _OUTSIDE, "Prometheus asks proxies by the mesh's own port"),
-    Allowed("Namespace kube-*", _OUTSIDE, "what runs the cluster starts before the mesh"),
-    Allowed("Namespace cert-manager", _OUTSIDE, "the API server calls its webhook without a proxy"),
-    Allowed(
-        "Namespace external-secrets", _OUTSIDE, "the API server calls its webhook without a proxy"
+    *(
+        Allowed(f"Namespace {name}", "metadata.labels.istio-injection", reason)
+        for name, reason in _OUTSIDE.items()
     ),
     Allowed(
         "Role observability/kube-prometheus-stack-operator",
         "rules[*].resources[secrets]",
         "Prometheus' operator writes its configuration to Secrets, in its own namespace alone",
+    ),
+    *(
+        Allowed("Service istio-ingress/istio-ingressgateway", field, "it is the way in")
+        for field in ("spec.type", "metadata.annotations")
     ),
     Allowed(
         "Gateway istio-ingress/public",

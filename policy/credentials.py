@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final
 
-from policy.podspec import containers, pod
-from policy.rules import resource_rule
+from policy.podspec import containers
+from policy.rules import check
 from policy.subject import Subject, Trouble
-from policy.values import UNKNOWN, at, entries, items, settings, strings
+from policy.values import UNKNOWN, at, entries, found, last
 
 # Files that hold nothing else.
 _FILE: Final = re.compile(
@@ -54,67 +54,65 @@ _SETTING: Final = re.compile(r"-{0,2}([\w.-]+)=(.*)", re.DOTALL)
 _FLAG: Final = re.compile(r"--?([\w.-]+)")
 # What a shell's text may have around a word.
 _AROUND = "\"';"
+_HOOKS = (
+    *("livenessProbe", "readinessProbe", "startupProbe"),
+    *("lifecycle.postStart", "lifecycle.preStop"),
+)
+# Which are for credentials.
+_KEEPS = (
+    *("core/Secret", "gcp:secretmanager/SecretVersion", "gcp:certificatemanager/Certificate"),
+    "gcp:secretmanager/RegionalSecretVersion",
+)
 _AS_REFERENCE = "hold it in a Secret and refer to it by secretKeyRef"
 _AS_VARIABLE = "put it in env by secretKeyRef and write $(NAME)"
 _BY_REFERENCE = "hold it in a Secret and have what needs it read that"
 
 
+@check("no-credential-in-clear")
 def _credentials(subject: Subject) -> Iterator[Trouble]:
-    if (subject.api, subject.kind) == ("core", "Secret"):
-        return
-    for path, mend in dict(_places(subject)).items():
-        yield Trouble(path, "(not shown)", mend)
+    if subject.of not in _KEEPS:
+        for path, mend in dict(_places(subject)).items():
+            yield Trouble(path, "(not shown)", mend)
 
 
 def _places(subject: Subject) -> Iterator[tuple[str, str]]:
     """Where a credential is, and what to do about it."""
-    yield from _of_config(subject)
-    workload = pod(subject)
-    for path, container in containers(*workload) if workload else ():
-        yield from _of_container(path, container)
-    for path, key, value in settings(subject.properties):
+    if subject.of == "core/ConfigMap":
+        yield from _of_config(subject.properties)
+    path, spec = subject.pod or ("", None)
+    for where, container in containers(path, spec):
+        yield from _of_container(where, container)
+    for path, value in found(subject.properties, "**"):
+        key = last(path)
         named = path.startswith(("values.", "build.args.")) or ".headers." in path
         # A virtual machine's, not an object's.
         named = named or (not subject.api and path.startswith("metadata"))
-        if named and _held(key, value):
+        looks = isinstance(value, str) and _LOOKS.search(value)
+        if looks or (named and _held(key, value)):
             yield path, _BY_REFERENCE
-    if subject.type.startswith(("kubernetes:", "docker:", "pulumi:providers:")):
-        for path, text in strings(subject.properties):
-            if _LOOKS.search(text):
-                yield path, _BY_REFERENCE
 
 
-def _of_config(subject: Subject) -> Iterator[tuple[str, str]]:
-    if (subject.api, subject.kind) != ("core", "ConfigMap"):
-        return
-    files = entries(subject.properties, "binaryData")
-    held = {
-        **{f"data.{key}": value for key, value in entries(subject.properties, "data").items()},
-        **{f"binaryData.{key}": _decoded(value) for key, value in files.items()},
-    }
-    for path, value in held.items():
-        key = path.partition(".")[2]
-        if _held(key, value) or _FILE.fullmatch(key):
-            yield path, _AS_REFERENCE
+def _of_config(config: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 (data)
+    for field in ("data", "binaryData"):
+        for key, value in entries(config, field).items():
+            text = _decoded(value) if field == "binaryData" else value
+            if _held(key, text) or _FILE.fullmatch(key):
+                yield f"{field}.{key}", _AS_REFERENCE
 
 
 def _of_container(path: str, container: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 (data)
-    for inner, variable in items(container, "env"):
+    for where, variable in found(container, "env[]", path):
         name = str(at(variable, "name"))
         if _held(name, at(variable, "value")):
-            yield f"{path}.{inner} {name}", _AS_REFERENCE
-    hooks = [
-        *("livenessProbe", "readinessProbe", "startupProbe"),
-        *("lifecycle.postStart", "lifecycle.preStop"),
-    ]
-    for field in ("command", "args", *(f"{hook}.exec.command" for hook in hooks)):
+            yield f"{where} {name}", _AS_REFERENCE
+    for field in ("command", "args", *(f"{hook}.exec.command" for hook in _HOOKS)):
         for inner, name, value in _arguments(container, field):
             if _held(name, value):
                 yield f"{path}.{inner} {name}", _AS_VARIABLE
-    for hook in hooks:
-        for inner, header in items(container, f"{hook}.httpGet.httpHeaders"):
+    for hook in _HOOKS:
+        for where, header in found(container, f"{hook}.httpGet.httpHeaders[]", path):
             if _held(str(at(header, "name")), at(header, "value")):
-                yield f"{path}.{inner}", "ask a path that needs none"
+                yield where, "ask a path that needs none"
 
 
 def _decoded(value: Any) -> Any:  # noqa: ANN401 (data)
@@ -159,7 +157,7 @@ def _arguments(container: Any, field: str) -> Iterator[tuple[str, str, str]]:  #
     """
     words = [
         (path, piece.strip(_AROUND))
-        for path, word in items(container, field)
+        for path, word in found(container, f"{field}[]")
         for piece in str(word).split()
     ]
     for (path, word), (_, following) in pairwise([*words, ("", "")]):
@@ -170,14 +168,3 @@ def _arguments(container: Any, field: str) -> Iterator[tuple[str, str, str]]:  #
         else:
             # A header's name and what it holds are two words.
             yield path, "URL", f"{word} {following}" if word.endswith(":") else word
-
-
-RULES = (
-    resource_rule(
-        "no-credential-in-clear",
-        "No variable, argument, probe, header, chart's value, build argument or ConfigMap holds "
-        "a credential.",
-        "CIS GKE 4.4.1; NIST SP 800-190 4.1.4",
-        _credentials,
-    ),
-)

@@ -1,14 +1,19 @@
-"""A rule: a check that looks at one resource or at the whole stack, and what it says of trouble.
+"""A rule: what it asks of each kind of resource or of the whole stack, and what it says of trouble.
 
 What isn't known yet is treated alike by every rule: it is no trouble, and it counts as what is
 asked for. A rule judges inputs, which a preview knows but for what the update will tell; the update
 asks again, with every value known.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from fnmatch import fnmatchcase
+from functools import cache, partial
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
 
+import yaml
 from pulumi_policy import (
     Policy,
     PolicyResource,
@@ -20,12 +25,52 @@ from pulumi_policy import (
 )
 
 from policy.allowed import ALLOWED
+from policy.shape import Judge, shape
 from policy.subject import Subject, Trouble
 from policy.urls import without_credentials
-from policy.values import UNKNOWN, at, shown
+from policy.values import shown
 
 ResourceCheck = Callable[[Subject], Iterable[Trouble]]
 StackCheck = Callable[[Sequence[Subject]], Iterable[tuple[Subject, Trouble]]]
+TABLES: Final = Path(__file__).with_name("tables")
+# Of a rule that looks at everything, a kind isn't known by it.
+_EVERYTHING: Final = ("*", "gcp:*", "gcp:compute/*")
+_JUDGED: Final[set[str]] = set()
+# What the modules of the pack find beyond what tables tell: the rule and the kind of each.
+_CHECKS: Final[list[tuple[str, str, ResourceCheck]]] = []
+_OF_STACK: Final[dict[str, StackCheck]] = {}
+
+
+def check(rule: str, *kinds: str) -> Callable[[ResourceCheck], ResourceCheck]:
+    """Have a rule ask a function of kinds such as `apps/Deployment`, `gcp:*`; of all without."""
+
+    def registered(function: ResourceCheck) -> ResourceCheck:
+        _CHECKS.extend((rule, kind, function) for kind in kinds or ("*",))
+        _JUDGED.update(kinds)
+        return function
+
+    return registered
+
+
+def check_field(rule: str, kind: str, field: str) -> Callable[[Judge], Judge]:
+    """Have a rule ask a function of a field of a kind."""
+
+    def registered(function: Judge) -> Judge:
+        _JUDGED.add(kind)
+        _CHECKS.append((rule, kind, partial(_judged, kind, shape({field: function}))))
+        return function
+
+    return registered
+
+
+def check_stack(rule: str) -> Callable[[StackCheck], StackCheck]:
+    """Have a rule ask a function of the resources together."""
+
+    def registered(function: StackCheck) -> StackCheck:
+        _OF_STACK[rule] = function
+        return function
+
+    return registered
 
 
 @dataclass(frozen=True)
@@ -36,15 +81,20 @@ class Rule:
         name: Such as `pods-restricted`.
         description: What it holds to, as a sentence.
         standard: What it follows, for an auditor to tick off.
-        check: What finds trouble.
-        of_stack: Whether the check is for resources together.
+        checks: What finds trouble of a resource, with the kind that it is for.
+        stack: What finds trouble of resources together; such a rule has no other checks.
     """
 
     name: str
     description: str
     standard: str
-    check: ResourceCheck | StackCheck
-    of_stack: bool = False
+    checks: Sequence[tuple[str, ResourceCheck]]
+    stack: StackCheck | None = None
+
+    @property
+    def of_stack(self) -> bool:
+        """Whether it is for resources together."""
+        return self.stack is not None
 
     def judge(self, subjects: Sequence[Subject]) -> Iterator[tuple[str, str]]:
         """What the rule says of resources, but for what is allowed: a URN and a message each.
@@ -58,24 +108,63 @@ class Rule:
                 yield subject.urn, _message(subject, trouble)
 
     def _found(self, subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
-        if self.of_stack:
-            check = cast("StackCheck", self.check)
-            yield from check([each for each in subjects if not each.is_patch])
+        if self.stack is not None:
+            yield from self.stack([each for each in subjects if not each.is_patch])
             return
         for subject in subjects:
-            for trouble in cast("ResourceCheck", self.check)(subject):
+            found = (
+                function(subject)
+                for kind, function in self.checks
+                if kind in _PARTS or _is(subject.of, subject.type, kind)
+            )
+            for trouble in chain.from_iterable(found):
                 if trouble.value is not None or trouble.whole or not subject.is_patch:
                     yield subject, trouble
 
 
-def resource_rule(name: str, description: str, standard: str, check: ResourceCheck) -> Rule:
-    """A rule for each resource by itself."""
-    return Rule(name, description, standard, check)
+@cache
+def _is(of: str, type_: str, kind: str) -> bool:
+    return fnmatchcase(of, kind) or type_ == kind
 
 
-def stack_rule(name: str, description: str, standard: str, check: StackCheck) -> Rule:
-    """A rule for resources together."""
-    return Rule(name, description, standard, check, of_stack=True)
+# A part of whatever has one, in a place of a kind's table.
+_PARTS: Final[Mapping[str, Callable[[Subject], tuple[str, Any] | None]]] = {
+    "pod": lambda subject: subject.pod,
+    "template": lambda subject: subject.template,
+    "object": lambda subject: ("", subject.properties) if subject.api else None,
+}
+
+
+def _judged(kind: str, judge: Judge, subject: Subject) -> Iterable[Trouble]:
+    part = _PARTS[kind](subject) if kind in _PARTS else ("", subject.properties)
+    return judge(*part) if part else ()
+
+
+def is_judged(subject: Subject) -> bool:
+    """Whether a rule names its kind."""
+    known = _JUDGED.difference(_EVERYTHING, _PARTS)
+    return any(_is(subject.of, subject.type, kind) for kind in known)
+
+
+def table(file: str, name: str) -> Judge:
+    """A table that no rule has by itself."""
+    return shape(_read(file)[name])
+
+
+def _read(file: str) -> dict[str, Any]:
+    return yaml.safe_load((TABLES / file).read_text(encoding="utf-8"))
+
+
+def rules(file: str) -> Iterator[Rule]:
+    """The rules of a file of tables, each with what the modules of the pack check besides."""
+    for name, told in _read(file).items():
+        if not name.startswith("$"):
+            checks = [(kind, function) for rule, kind, function in _CHECKS if rule == name]
+            for kinds, table in told.get("tables", {}).items():
+                judge = shape(table)
+                checks += [(kind, partial(_judged, kind, judge)) for kind in kinds.split(", ")]
+                _JUDGED.update(kinds.split(", "))
+            yield Rule(name, told["holds"], told["standard"], checks, _OF_STACK.get(name))
 
 
 def policies(rules: Iterable[Rule]) -> list[Policy]:
@@ -119,25 +208,3 @@ def _message(subject: Subject, trouble: Trouble) -> str:
     return without_credentials(
         f"{subject}: {trouble.field} is {shown(trouble.value)}: {trouble.mend}"
     )
-
-
-def unless(
-    data: Any,  # noqa: ANN401 (data)
-    path: str,
-    allowed: Iterable[Any],
-    mend: str,
-    *,
-    within: str = "",
-) -> Iterable[Trouble]:
-    """Trouble unless the value at a path is one of those allowed, or not known yet.
-
-    Args:
-        data: What the path is looked up in.
-        path: Such as `securityContext.privileged`.
-        allowed: The values that are; None among them allows the field to be absent.
-        mend: What to do otherwise.
-        within: The path of `data` itself, for the message.
-    """
-    value = at(data, path)
-    if value is not UNKNOWN and value not in allowed:
-        yield Trouble(f"{within}.{path}" if within else path, value, mend)

@@ -1,12 +1,23 @@
 """What a rule looks at, a resource, and what it finds there."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from policy.values import UNKNOWN, at, plain
 
-_PATCH = "Patch"
+_PATCH: Final = "Patch"
+_TEMPLATE: Final = "spec.template.spec"
+# Where Kubernetes' kinds hold their pods.
+PODS: Final = {
+    "core/Pod": "spec",
+    "core/PodTemplate": "template.spec",
+    "core/ReplicationController": _TEMPLATE,
+    **dict.fromkeys((f"apps/{kind}" for kind in ("Deployment", "StatefulSet")), _TEMPLATE),
+    **dict.fromkeys(("apps/DaemonSet", "apps/ReplicaSet", "batch/Job"), _TEMPLATE),
+    "batch/CronJob": "spec.jobTemplate.spec.template.spec",
+}
 
 
 @dataclass(frozen=True)
@@ -47,17 +58,22 @@ class Subject:
         """The API group of a Kubernetes object, such as `apps`, `core` or `networking.istio.io`."""
         if not self.type.startswith("kubernetes:"):
             return ""
-        group, slash, _ = self.type.split(":")[1].partition("/")
-        return group if slash else "core"
+        group = self.type.split(":")[1].partition("/")[0]
+        return "core" if re.fullmatch(r"v\d\w*", group) else group
+
+    @cached_property
+    def of(self) -> str:
+        """What rules call its kind: `apps/Deployment`, `gcp:compute/Instance`, else its type."""
+        if self.api:
+            return f"{self.api}/{self.kind}"
+        module, slash, _ = self.type.rpartition(":")[0].partition("/")
+        return f"{module}/{self.kind}" if slash and module.startswith("gcp:") else self.type
 
     @property
     def name(self) -> str:
         """Its name in the cluster or cloud, else in the program."""
-        for path in ("metadata.name", "name"):
-            name = at(self.properties, path)
-            if isinstance(name, str):
-                return name
-        return self.logical_name
+        names = (at(self.properties, path) for path in ("metadata.name", "name"))
+        return next((name for name in names if isinstance(name, str)), self.logical_name)
 
     @property
     def namespace(self) -> str:
@@ -68,6 +84,19 @@ class Subject:
     def may_be_in(self, namespace: str) -> bool:
         """Whether a namespace is its own; one that isn't known yet may be any."""
         return at(self.properties, "metadata.namespace") is UNKNOWN or self.namespace == namespace
+
+    @property
+    def pod(self) -> tuple[str, Any] | None:
+        """A workload's pod spec with its path; None for what runs no pods or isn't known yet."""
+        path = PODS.get(self.of)
+        spec = at(self.properties, path) if path else None
+        return None if path is None or spec is None or spec is UNKNOWN else (path, spec)
+
+    @property
+    def template(self) -> tuple[str, Any] | None:
+        """A workload's pod template with its path; None for what has none."""
+        path = PODS.get(self.of, "").rpartition(".")[0]
+        return (path, at(self.properties, path)) if path else None
 
     def __str__(self) -> str:
         return f"{self.kind} {f'{self.namespace}/' if self.namespace else ''}{self.name}"

@@ -1,12 +1,14 @@
 """Properties as a policy reads them: plain data, in which a preview leaves some values unknown."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 from pulumi_policy.proxy import UnknownValueError
 
 _SHOWN: Final = 80
+_STEP: Final = re.compile(r"\*\*\.?|\[\]\.?|\[([^\]]+)\]\.?|([^.\[]+)\.?")
 
 
 class Unknown:
@@ -57,50 +59,70 @@ def may_be(value: Any, *wanted: Any) -> bool:  # noqa: ANN401 (data)
     return value is UNKNOWN or value in wanted
 
 
-def items(data: Any, path: str) -> list[tuple[str, Any]]:  # noqa: ANN401 (data)
-    """A list's known members, each with its own path, such as `spec.containers[0]`."""
-    found = at(data, path)
-    members = cast("list[Any]", found) if isinstance(found, list) else []
-    return [
-        (f"{path}[{index}]", member)
-        for index, member in enumerate(members)
-        if member is not UNKNOWN and member is not None
-    ]
+def found(data: Any, key: str, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (data)
+    """What lies at a key such as `spec.rules[].from[].source`, each with its own path.
+
+    `[]` stands for every member of a list that is set, `*` for every entry of a map, `**` for what
+    is set at any depth; `[a.b/c]` is an entry whose name has dots. Without stars it is one value:
+    None where absent, or `UNKNOWN`.
+    """
+    step = _STEP.match(key)
+    if step is None or data is UNKNOWN:
+        yield path, data
+        return
+    name, rest = step[1] or step[2], key[step.end() :]
+    if step[0].startswith("**"):
+        yield from _below(data, rest, path)
+    elif name == "*":
+        for entry, value in entries(data).items():
+            yield from found(value, rest, joined(path, entry))
+    elif step[0].startswith("[]"):
+        for index, member in enumerate(members(data)):
+            if member is not None and member is not UNKNOWN:
+                yield from found(member, rest, f"{path}[{index}]")
+    else:
+        value = entries(data).get(name)
+        yield from found(value, rest, f"{path}[{name}]" if step[1] else joined(path, name))
 
 
-def entries(data: Any, path: str) -> dict[str, Any]:  # noqa: ANN401 (data)
+def first(key: str) -> str:
+    """The name that a key begins with."""
+    step = _STEP.match(key)
+    return (step[1] or step[2] or "") if step else ""
+
+
+def last(path: str) -> str:
+    """The name that a path ends with; none for a list's member."""
+    return "" if path.endswith("]") else path.rpartition(".")[2]
+
+
+def _below(data: Any, key: str, path: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (data)
+    """What lies at a key within data or whatever it holds, where something does."""
+    inner = [(joined(path, name), value) for name, value in entries(data).items()]
+    inner += [(f"{path}[{index}]", member) for index, member in enumerate(members(data))]
+    if key or not (inner or data is None):
+        yield from ((where, value) for where, value in found(data, key, path) if value is not None)
+    for where, value in inner:
+        yield from _below(value, key, where)
+
+
+def members(data: Any) -> list[Any]:  # noqa: ANN401 (data)
+    """A list's members; none where it is absent or not known yet."""
+    return cast("list[Any]", data) if isinstance(data, list) else []
+
+
+def joined(path: str, name: str) -> str:
+    """The path of something named within what has a path."""
+    return f"{path}.{name}" if path else name
+
+
+def entries(data: Any, path: str = "") -> dict[str, Any]:  # noqa: ANN401 (data)
     """A map's entries; none where it is absent or not known yet."""
-    found = at(data, path)
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    holder = at(data, path) if path else data
+    return cast("dict[str, Any]", holder) if isinstance(holder, dict) else {}
 
 
 def shown(value: object) -> str:
     """A value in a message: as JSON, cut where it is long; `not set` for none."""
     text = "not set" if value is None else json.dumps(value, sort_keys=True, default=str)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def strings(data: Any, path: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 (data)
-    """Every text that data holds, each with its path."""
-    if isinstance(data, str):
-        yield path, data
-    elif isinstance(data, Mapping):
-        for key, value in cast("Mapping[str, Any]", data).items():
-            yield from strings(value, f"{path}.{key}" if path else key)
-    elif isinstance(data, Sequence):
-        for index, value in enumerate(cast("Sequence[Any]", data)):
-            yield from strings(value, f"{path}[{index}]")
-
-
-def settings(data: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:  # noqa: ANN401 (data)
-    """What is set anywhere in data: a path, a name and a value that is no container each."""
-    if isinstance(data, Mapping):
-        for key, value in cast("Mapping[str, Any]", data).items():
-            inner = f"{path}.{key}" if path else key
-            if isinstance(value, Mapping | list):
-                yield from settings(value, inner)
-            else:
-                yield inner, key, value
-    elif isinstance(data, list):
-        for index, value in enumerate(cast("list[Any]", data)):
-            yield from settings(value, f"{path}[{index}]")

@@ -12,7 +12,6 @@ from typing import Any, Final, cast
 import yaml
 
 from istio.pod_security import ENFORCED_VERSION
-from policy.podspec import pod
 from policy.rules import Subject
 from policy.values import entries
 from rehearsal.program import Declaration, Resource
@@ -189,7 +188,7 @@ def _resource(manifest: Mapping[str, Any], namespace: str) -> Resource:
 
 def _pods(made: Resource) -> Iterator[Pods]:
     subject = Subject(made.type, made.urn, made.name, made.inputs)
-    if found := pod(subject):
+    if found := subject.pod:
         path, spec = found
         labels = entries(subject.properties, f"{path.removesuffix('spec')}metadata.labels")
         yield Pods(subject.namespace, f"{subject.kind} {subject.name}", labels, spec)

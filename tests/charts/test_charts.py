@@ -11,9 +11,10 @@ from istio.network import ISTIOD, NAMESPACE_LABEL, SYSTEM_NAMESPACE, XDS_PORT
 from observability import grafana, kiali, prometheus, tracing
 from observability.paths import labelled
 from observability.prometheus_rights import OPERATOR_ACCOUNT, PROMETHEUS_ACCOUNT
-from policy.pods import RULES
+from policy.pack import RULES
 from policy.podspec import containers, selects
-from policy.values import at, entries, items
+from policy.values import at, entries
+from policy.values import found as fields
 from rehearsal.guardrails import violations
 from tests.charts.rendered import Installed, Pods
 from tests.unit.declared import in_cluster, manifests
@@ -174,7 +175,7 @@ def test_what_pods_are_given_is_there(installed: Installed) -> None:
 
 def given(pods: Pods) -> Iterator[tuple[str, str]]:
     """The kinds and names of what pods can't start without."""
-    for _, volume in items(pods.spec, "volumes"):
+    for _, volume in fields(pods.spec, "volumes[]"):
         for field, kind, key in (
             ("configMap", "ConfigMap", "name"),
             ("secret", "Secret", "secretName"),
@@ -182,7 +183,7 @@ def given(pods: Pods) -> Iterator[tuple[str, str]]:
             if field in volume and not volume[field].get("optional"):
                 yield kind, volume[field][key]
     for _, container in containers("", pods.spec):
-        for _, variable in items(container, "env"):
+        for _, variable in fields(container, "env[]"):
             for field, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
                 source = at(variable, f"valueFrom.{field}")
                 if source and not source.get("optional"):
@@ -274,8 +275,8 @@ def test_every_path_leads_to_and_comes_from_pods_that_are_there(
         peer
         for policy in policies(installed)
         for way, end in (("ingress", "from"), ("egress", "to"))
-        for _, rule in items(policy["spec"], way)
-        for _, peer in items(rule, end)
+        for _, rule in fields(policy["spec"], f"{way}[]")
+        for _, peer in fields(rule, f"{end}[]")
     ]
     for peer in peers:
         namespace = entries(peer, "namespaceSelector.matchLabels").get(NAMESPACE_LABEL)
@@ -299,7 +300,7 @@ def test_a_service_that_the_program_names_leads_to_its_pods(
     named = {
         port["name"]: port["containerPort"]
         for _, container in containers("", pods.spec)
-        for _, port in items(container, "ports")
+        for _, port in fields(container, "ports[]")
         if "name" in port
     }
     ports = {

@@ -140,7 +140,7 @@ BROKEN: list[Case] = [
             (
                 "spec.template.spec.securityContext.seLinuxOptions",
                 {"type": "spc_t"},
-                "seLinuxOptions.type is",
+                "seLinuxOptions is",
             ),
             (
                 "spec.template.spec.securityContext.appArmorProfile",
@@ -241,7 +241,7 @@ BROKEN: list[Case] = [
     ),
     *(
         (
-            "namespaces-allow-nothing",
+            "namespaces-closed",
             "AuthorizationPolicy",
             "pets-allow-nothing",
             field,

@@ -530,6 +530,7 @@ LEGITIMATE: Final[dict[str, list[Resource]]] = {
             "gcp:compute/subnetwork:Subnetwork",
             ipCidrRange="10.0.0.0/20",
             privateIpGoogleAccess=True,
+            logConfig={"flowSampling": 0.5},
         ),
         resource("gcp:compute/router:Router"),
         resource("gcp:compute/routerNat:RouterNat", natIpAllocateOption="AUTO_ONLY"),

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.program import UNKNOWN, Resource
-from tests.unit.policy.judged import BUDGET, POD, closed, container, istio, resource, workload
+from tests.unit.policy.judged import (
+    BUDGET,
+    POD,
+    changed,
+    closed,
+    container,
+    istio,
+    resource,
+    workload,
+)
 from tests.unit.policy.legitimate import LEGITIMATE
 
 HEX = "0" * 64
@@ -260,12 +269,12 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
         'subjects[0].name is "default"',
     ),
     "a namespace that says nothing of its pods": (
-        "marks-are-known & namespaces-restricted",
+        "namespaces-restricted",
         [resource("kubernetes:core/v1:Namespace", metadata={"name": "free"}), closed("free")],
         "Namespace free: metadata.labels[pod-security.kubernetes.io/enforce] is not set: set it",
     ),
     "a namespace of baseline pods": (
-        "marks-are-known & namespaces-restricted",
+        "namespaces-restricted",
         [
             resource(
                 "kubernetes:core/v1:Namespace",
@@ -276,7 +285,7 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
         'enforce] is "baseline"',
     ),
     "namespaces of the mesh that take plaintext": (
-        "namespaces-take-mutual-tls",
+        "namespaces-closed",
         [
             *mesh_namespace({"istio.io/rev": "stable"}),
             istio(
@@ -289,22 +298,22 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
         'Namespace pets: metadata.labels.istio.io/rev is "stable": add a PeerAuthentication',
     ),
     "a revision's namespace that allows everything": (
-        "namespaces-allow-nothing",
+        "namespaces-closed",
         [*open_namespace({"istio.io/rev": "stable"}), STRICT],
         'Namespace pets: metadata.labels.istio.io/rev is "stable": add an AuthorizationPolicy',
     ),
     "an ambient namespace that allows everything": (
-        "namespaces-allow-nothing",
+        "namespaces-closed",
         [*open_namespace(AMBIENT), STRICT],
         'Namespace pets: metadata.labels.istio.io/dataplane-mode is "ambient": add an',
     ),
     "an ambient namespace that takes plaintext": (
-        "namespaces-take-mutual-tls",
+        "namespaces-closed",
         mesh_namespace(AMBIENT),
         'Namespace pets: metadata.labels.istio.io/dataplane-mode is "ambient": add a Peer',
     ),
     "a namespace that is closed by a patch": (
-        "marks-are-known & objects-stand-alone & namespaces-closed",
+        "namespaces-restricted & objects-stand-alone & namespaces-closed",
         [
             resource("kubernetes:core/v1:Namespace", metadata={"labels": RESTRICTED}),
             resource(
@@ -314,6 +323,17 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
             ),
         ],
         "Egress of every pod is",
+    ),
+    "a pod without a proxy": (
+        "marks-are-known",
+        [
+            changed(
+                workload("Job", "batch"),
+                "spec.template.metadata.labels",
+                {"sidecar.istio.io/inject": "false"},
+            )
+        ],
+        'labels[sidecar.istio.io/inject] is "false": remove it: without its proxy a pod takes and',
     ),
     "a kind that no rule judges": (
         "kinds-are-known",
@@ -335,6 +355,11 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
             )
         ],
         'sourceRanges[0] is "0.0.0.0/0": name who may reach it, never everybody',
+    ),
+    "a subnet that leaves no trace": (
+        "cloud-is-hardened",
+        [resource("gcp:compute/subnetwork:Subnetwork", ipCidrRange="10.0.0.0/20")],
+        "Subnetwork made: logConfig is not set: set it: flow logs tell who reached whom",
     ),
     "a load balancer that another cloud would keep within": (
         "internal-on-its-own-cloud",
@@ -627,7 +652,7 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
         ],
     ),
     "a namespace that is listed, and a closed one": (
-        "namespaces-allow-nothing",
+        "namespaces-closed",
         [
             resource(
                 "kubernetes:core/v1:Namespace",
@@ -640,11 +665,11 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
         ],
     ),
     "nobody allowed in by the whole mesh's word": (
-        "namespaces-allow-nothing",
+        "namespaces-closed",
         [*open_namespace({"istio.io/rev": "stable"}), of_whole_mesh("AuthorizationPolicy"), STRICT],
     ),
     "mutual TLS by the whole mesh's word": (
-        "namespaces-take-mutual-tls",
+        "namespaces-closed",
         [
             *mesh_namespace({"istio.io/rev": "stable"}),
             of_whole_mesh("PeerAuthentication", mtls={"mode": "STRICT"}),
@@ -850,6 +875,7 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
     "kinds of every day": ("kinds-are-known", LEGITIMATE["monitoring"]),
     "a proxy's own settings": ("marks-are-known", LEGITIMATE["proxy's resources"]),
     "a hardened cluster": ("clusters-are-hardened", LEGITIMATE["a cluster"]),
+    "keys that are rotated": ("cloud-is-hardened", LEGITIMATE["queues, keys and secrets"]),
     "a private database": ("cloud-is-not-public", LEGITIMATE["a database"]),
     "GKE's own annotation": ("internal-on-its-own-cloud", LEGITIMATE["GKE's own annotation"]),
     "an internal Gateway": ("gateway-api-hosts-are-named", LEGITIMATE["an internal Gateway"]),

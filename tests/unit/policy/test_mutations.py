@@ -13,7 +13,7 @@ _MATTERS: Final = re.compile(
     r"securityContext|serviceAccountName|automount|mtls|tls|principals|from$|policyTypes|member|"
     r"role|resources\.|Probe$|maxUnavailable|sourceRanges|[cC]idr$|hosts$|[sS]elector$|exportTo|"
     r"private|masterAuth|datapath|workload(?:Identity|Metadata)|shielded|imageType|\.image$|"
-    r"outboundTrafficPolicy|minTlsVersion|profile$|autoCreate|resolution|verbs$|mode$|methods$"
+    r"logConfig|outboundTrafficPolicy|minTlsVersion|profile$|autoCreate|resolution|verbs$|mode$|methods$"
 )
 _WIDER: Final[tuple[tuple[str, Any], ...]] = (
     (r"principals$|spec\.hosts$|servers\[\d+\]\.hosts$|verbs$", ["*"]),
@@ -47,6 +47,7 @@ HARMLESS: Final[dict[str, str]] = {
     r"\w*IA[Mm]Member (?:member|role) absent|\w*IamMember \w+ absent": "Google refuses it",
     r"Service disableOnDestroy True": "it switches an API off, and opens nothing",
     r"RouterNat logConfig.*": "a log of translated connections; flow logs name them too",
+    r"Subnetwork logConfig\..* absent": "Google's default, which logs more",
     r"Subnetwork privateIpGoogleAccess absent": "Cloud NAT is the way to Google's APIs then",
     r"Cluster (?:masterAuth|anonymousAuth|masterAuthorizedNetworks|securityPosture).* absent": (
         "GKE's default issues no certificate, and without networks the endpoint is private"
