@@ -45,6 +45,7 @@ HARMLESS: Final[dict[str, str]] = {
     r"ServiceEntry spec\.exportTo absent": "NetworkPolicies say whose pods get out",
     r"DestinationRule .*splitExternalLocalOriginErrors False": "it counts failures together",
     r"\w*IA[Mm]Member (?:member|role) absent|\w*IamMember \w+ absent": "Google refuses it",
+    r"Account createIgnoreAlreadyExists False": "an account that is there already is an error then",
     r"Service disableOnDestroy True": "it switches an API off, and opens nothing",
     r"RouterNat logConfig.*": "a log of translated connections; flow logs name them too",
     r"Subnetwork logConfig\..* absent": "Google's default, which logs more",
