@@ -123,6 +123,10 @@ def open_cluster(options: argparse.Namespace) -> ClusterTarget:
     from canary.prometheus import TOKEN_VARIABLE, Prometheus, Queries, read_queries  # noqa: PLC0415
 
     queries = read_queries(options.queries) if options.queries else Queries()
+    if re.search("[?#]", options.prometheus):
+        raise UsageError(
+            f"--prometheus: must be an address without ? and #; a token goes into {TOKEN_VARIABLE}"
+        )
     if not options.prometheus.startswith(("http://", "https://")):
         shown = options.prometheus.rpartition("@")[2]
         raise UsageError(f"--prometheus = {shown}: must be an http:// or https:// address")

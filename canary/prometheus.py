@@ -6,15 +6,15 @@ import math
 import zlib
 from pathlib import Path
 from string import Template
-from typing import Any, Self, cast
+from typing import Self
 
 import aiohttp
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import from_json
 from yarl import URL
 
 from canary.figures import MOST, Figures, Lost
+from canary.reply import ReplyError, numbers
 from canary.target import TargetError, UsageError
 from istio import metrics
 
@@ -24,7 +24,7 @@ _STRETCHES = 24
 # No shorter than it takes Prometheus to scrape what is new.
 _SHORTEST_STRETCH_SECONDS = 5
 _UNAUTHORIZED = (401, 403)
-_REDIRECTS = range(300, 400)
+_REDIRECTS = (301, 302, 303, 307, 308)
 # One number takes some hundred bytes, the text of an error some thousand.
 _LONGEST_ANSWER = 2**20
 _TOO_LONG = f"its answer is longer than {_LONGEST_ANSWER >> 20} MiB: a query is to give one number"
@@ -140,8 +140,8 @@ class Prometheus:
         requests, errors, p50, p99 = await asyncio.gather(
             self._count("requests", filled(self._queries.requests)),
             self._count("errors", filled(self._queries.errors)),
-            self._quantile(filled(self._queries.latency, quantile="0.5")),
-            self._quantile(filled(self._queries.latency, quantile="0.99")),
+            self._latency(filled(self._queries.latency, quantile="0.5")),
+            self._latency(filled(self._queries.latency, quantile="0.99")),
         )
         return Figures(requests=requests, errors=min(requests, errors), p50=p50, p99=p99)
 
@@ -166,12 +166,12 @@ class Prometheus:
 
     async def _count(self, name: str, query: str) -> float:
         """How many a query counts; no series is 0."""
-        value = await self._value(query)
+        value = await self._value(name, query)
         return 0.0 if value is None else self._finite(name, value)
 
-    async def _quantile(self, query: str) -> float | None:
+    async def _latency(self, query: str) -> float | None:
         """Milliseconds; None for no series, or NaN, which is a quantile of nothing."""
-        value = await self._value(query)
+        value = await self._value("latency", query)
         return None if value is None or math.isnan(value) else self._finite("latency", value)
 
     def _finite(self, name: str, value: float) -> float:
@@ -179,20 +179,19 @@ class Prometheus:
             raise self._error(f"{name} is {value:g}: must be a finite number from 0 on")
         return value
 
-    async def _value(self, query: str) -> float | None:
+    async def _value(self, name: str, query: str) -> float | None:
         """The one number that a query gives, of whatever size; None for no series."""
-        answer = await self._ask(query)
+        status, kind, body = await self._ask(query)
         try:
-            result = answer["data"]["result"]
-            if answer["data"]["resultType"] == "scalar":
-                return float(result[1])
-            if len(result) > 1:
-                raise self._error(f"it gives {len(result)} series for {query}")
-            return float(result[0]["value"][1]) if result else None
-        except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
-            raise self._error("it gives no number") from error
+            found = numbers(status, kind, body)
+        except ReplyError as error:
+            raise self._error(f"{name}: {error}") from error
+        if len(found) > 1:
+            raise self._error(f"{name}: it gives {len(found)} series: must be one")
+        return found[0] if found else None
 
-    async def _ask(self, query: str) -> dict[str, Any]:
+    async def _ask(self, query: str) -> tuple[int, str, bytes]:
+        """An answer's status, its content's type and the content."""
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
             headers = {"Accept-Encoding": "identity", **self._headers}
@@ -208,20 +207,11 @@ class Prometheus:
                     raise self._error(f"it wants another {TOKEN_VARIABLE}")
                 if response.status in _REDIRECTS:
                     raise self._error(f"it answers {response.status}, {_leads_to(response)}")
-                body = await self._body(response)
-                kind = f"{response.status}, {response.content_type}"
+                return response.status, response.content_type, await self._body(response)
         except TimeoutError as error:
             raise self._error(f"no answer within {_TIMEOUT_SECONDS:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise self._error(str(error)) from error
-        try:
-            answer: object = from_json(body)
-        except ValueError as error:
-            raise self._error(f"it answers no JSON ({kind}): {error}") from error
-        fields = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
-        if fields.get("status") != "success":
-            raise self._error(str(fields.get("error") or f"no answer of its API ({kind})"))
-        return fields
+            raise self._error(str(error) or type(error).__name__) from error
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         """A whole answer, unpacked; neither form may be longer than is allowed."""
@@ -253,7 +243,7 @@ def _leads_to(response: aiohttp.ClientResponse) -> str:
     try:
         url = URL(response.headers.get("Location", ""))
         place = url.with_user(None) if url.is_absolute() else url
-        where = str(place.with_query(None).with_fragment(None))
+        where = str(place.with_query(None).with_fragment(None)) or "nowhere"
     except ValueError:
         where = "nowhere"
     return f"a redirect to {where}, as to a login: give the address and token that answer at once"

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import tracemalloc
 from collections.abc import Mapping
 
@@ -9,8 +10,10 @@ import pytest
 from aiohttp import web
 
 from canary.figures import Figures, Lost
+from canary.options import parser
+from canary.places import open_cluster
 from canary.prometheus import Prometheus
-from canary.target import TargetError
+from canary.target import TargetError, UsageError
 
 JSON = {"Content-Type": "application/json"}
 HTML = {"Content-Type": "text/html; charset=utf-8"}
@@ -83,6 +86,7 @@ def test_a_redirect_to_a_login_is_named_as_one_without_what_is_secret_in_it() ->
     assert "it answers 302, a redirect to https://login.example/start, as to a login" in text
     assert "hunter2" not in text
     assert "a redirect to nowhere" in reason(b"", 307, {"Location": "http://[::1"})
+    assert "a redirect to nowhere" in reason(b"", 302, {})
 
 
 def test_a_page_in_place_of_json_is_named_by_its_kind() -> None:
@@ -97,13 +101,88 @@ def test_what_steers_a_terminal_or_forges_a_line_is_taken_out_of_an_errors_text(
     assert reason(b'{"status": "error", "error": "' + b"x" * 9999 + b'"}').endswith("x…")
 
 
+@pytest.mark.parametrize("status", [201, 204, 304, 404, 500, 503, 999])
+def test_figures_come_with_status_200_or_not_at_all(status: int) -> None:
+    text = reason(ONE, status)
+    assert text.endswith(
+        f": it answers no JSON ({status}, application/json)"
+        if status in (204, 304)
+        else f": no answer of its API ({status}, application/json)"
+    )
+
+
+def test_a_refusal_is_told_in_the_sources_own_words_whatever_its_status() -> None:
+    for status in (200, 400, 422, 503):
+        text = reason(b'{"status": "error", "errorType": "execution", "error": "bad"}', status)
+        assert text.endswith(": requests: bad")
+
+
+def answered(kind: str, result: object, **more: object) -> bytes:
+    data = {"resultType": kind, "result": result}
+    return json.dumps({"status": "success", "data": data, **more}).encode()
+
+
+SEVEN: list[object] = [{"metric": {}, "value": [0, "7"]}]
+
+
+NO_NUMBER: list[tuple[str, object]] = [
+    ("matrix", ()),
+    ("matrix", [{"metric": {}, "values": [[0, "7"]]}]),
+    ("string", [0, "7"]),
+    ("vector", {}),
+    ("vector", ""),
+    ("vector", None),
+    ("vector", [{"metric": {}}]),
+    ("vector", [{"metric": {}, "histogram": [0, {"count": "7"}]}]),
+    ("vector", [0, "7"]),
+    *(("vector", [{"metric": {}, "value": each}]) for each in ([], [0], [0, "7", "7"], "07")),
+    *(("vector", [{"metric": {}, "value": [each, "7"]}]) for each in (True, "0", None)),
+    *(
+        (kind, [0, each] if kind == "scalar" else [{"metric": {}, "value": [0, each]}])
+        for kind in ("scalar", "vector")
+        for each in (7, True, None, "", " 7", "7_0", "0x7", "seven", "\u0667", ["7"])
+    ),
+    ("scalar", True),
+    ("scalar", 7),
+    ("scalar", SEVEN),
+]
+
+
+@pytest.mark.parametrize(("kind", "result"), NO_NUMBER)
+def test_what_only_looks_like_a_number_is_none_and_never_0(kind: str, result: object) -> None:
+    assert reason(answered(kind, result)).endswith(": requests: it gives no number")
+
+
+def test_an_answer_with_a_warning_is_not_relied_on_but_for_mere_advice() -> None:
+    advice = ["PromQL info: metric might not be a counter"]
+    seen = web.Response(body=answered("vector", SEVEN, warnings=advice, infos=advice))
+    assert asyncio.run(asked(seen)).requests == 7
+    assert asyncio.run(asked(web.Response(body=answered("vector", SEVEN, warnings=None)))).p50 == 7
+    partly = answered("vector", SEVEN, warnings=[*advice, "store gateway 2 is gone"])
+    assert reason(partly).endswith(": requests: it warns: store gateway 2 is gone")
+    assert reason(answered("vector", SEVEN, isPartial=True)).endswith("its answer is partial")
+    for broken in ("store gateway 2 is gone", {"0": "gone"}, [None]):
+        assert reason(answered("vector", SEVEN, warnings=broken)).endswith("it gives no number")
+
+
+@pytest.mark.parametrize("rest", ["?token=hunter2", "/x?a=hunter2", "/#hunter2", "?", "#"])
+@pytest.mark.parametrize("address", ["http://me:hunter2@localhost:9090", "localhost:9090"])
+def test_an_address_that_would_lose_its_end_is_refused_and_not_shown(
+    address: str, rest: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        open_cluster(parser().parse_args(["status", "--prometheus", address + rest]))
+    assert str(refused.value) == (
+        "--prometheus: must be an address without ? and #; a token goes into PROMETHEUS_TOKEN"
+    )
+
+
 def figures(**values: str) -> Figures:
     """Figures of a source whose counts and latencies are given by their query's name."""
 
     class Fixed(Prometheus):
-        async def _value(self, query: str) -> float | None:
-            name = "errors" if "5..|0" in query else "requests"
-            return float(values.get("latency" if "quantile" in query else name, "7"))
+        async def _value(self, name: str, query: str) -> float | None:  # noqa: ARG002
+            return float(values.get(name, "7"))
 
     return asyncio.run(Fixed("http://127.0.0.1:1").figures("details-v2", "pets", "v2", 60))
 
@@ -122,7 +201,7 @@ def test_a_figure_that_is_not_finite_is_an_error_of_the_source(name: str, value:
 @pytest.mark.parametrize("value", ["+Inf", "NaN", "-1"])
 def test_lost_requests_that_are_not_finite_are_an_error_too(value: str) -> None:
     class Fixed(Prometheus):
-        async def _value(self, query: str) -> float | None:  # noqa: ARG002
+        async def _value(self, name: str, query: str) -> float | None:  # noqa: ARG002
             return float(value)
 
     with pytest.raises(TargetError, match=r"lost is .*: must be a finite number"):

@@ -93,7 +93,7 @@ NO_FIGURE: list[tuple[tuple[int, Any], str]] = [
     ((200, {"status": "success", "data": {}}), "gives no number"),
     ((200, ["other"]), "no answer of its API"),
     ((403, {}), "wants another PROMETHEUS_TOKEN"),
-    (vector("1", "2"), "gives 2 series"),
+    (vector("1", "2"), "requests: it gives 2 series: must be one"),
 ]
 
 
