@@ -62,7 +62,9 @@ def counted(metric: str, labels: str, window: Window) -> str:
     known = f"last_over_time({series}[{_REMEMBERED}] offset {stretch})"
     first = f"min_over_time({series}[{stretch}]) unless {known}"
     if window.stretch:
-        first = f"max_over_time(({first})[{window.length}:{stretch}])"
+        # A subquery's steps are at whole stretches of the clock: what began since the last one is
+        # looked for now.
+        first = f"(max_over_time(({first})[{window.length}:{stretch}]) or ({first}))"
     apart = f'label_replace({first}, "counted", "first", "reporter", ".*")'
     return f"increase({series}[{window.length}]) or {apart}"
 

@@ -42,6 +42,14 @@ def test_a_window_holds_the_first_value_of_a_series_that_begins_in_it(
     plays(tmp_path, f"sum({counted('hits', '', window)})", values, at, counts)
 
 
+@pytest.mark.parametrize("at", ["12m", "12m30s", "14m45s", "15m", "18m", "20m15s", "2h"])
+def test_what_began_since_the_last_stretch_of_a_long_window_is_counted_at_once_and_once(
+    tmp_path: Path, at: str
+) -> None:
+    query = f"sum({counted('hits', '', Window('2h', '5m'))})"
+    plays(tmp_path, query, "_x48 20x500", at, 20)
+
+
 @pytest.mark.parametrize(("values", "counts"), [("_x8 20 0x20", 20), ("_x8 0 20 0x20", 20)])
 def test_a_counter_that_begins_and_is_reset_within_a_window_is_counted_whole(
     tmp_path: Path, values: str, counts: float
@@ -79,11 +87,14 @@ NOWHERE = (
 )
 
 
-async def until_errors(prometheus: Prometheus, errors: float) -> Figures:
-    """The canary's figures of the last five minutes, once so many errors are known; others fail."""
+STRETCH_SECONDS = 10
+
+
+async def until_errors(prometheus: Prometheus, errors: float, window: float) -> Figures:
+    """The canary's figures of a window, once so many errors are known; more fail."""
     async with asyncio.timeout(60):
         while True:
-            found = await prometheus.figures("details-v2", "pets", "v2", 300)
+            found = await prometheus.figures("details-v2", "pets", "v2", window)
             # A few scrapes after a reset, `increase` extrapolates by some.
             assert found.errors < errors + 7
             if found.errors >= errors - 1:
@@ -102,11 +113,14 @@ def test_what_new_pods_failed_before_their_first_scrape_is_seen_on_a_real_promet
     async def run(address: str) -> tuple[Figures, Figures, Lost]:
         prometheus = Prometheus(address)
         try:
-            new = await until_errors(prometheus, 100)
+            # A window of two hours has stretches of five minutes, which nothing is waited for.
+            new = await until_errors(prometheus, 100, 7200)
+            # What begins and is reset in one stretch counts from the reset on.
+            await asyncio.sleep(STRETCH_SECONDS + SCRAPE_SECONDS)
             # A sidecar that is started anew counts from 0 under its pod's name.
             pods.count(arrived("v2", 0, 503), 7)
-            again = await until_errors(prometheus, 107)
-            return new, again, await prometheus.lost("details", "pets", 300)
+            again = await until_errors(prometheus, 107, 24 * STRETCH_SECONDS)
+            return new, again, await prometheus.lost("details", "pets", 7200)
         finally:
             await prometheus.close()
 
