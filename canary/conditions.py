@@ -47,8 +47,9 @@ class Conditions(BaseModel):
         success_rate: lowest success rate of the canary, in percent.
         success_drop: by how many percentage points it may be lower than the stable version's.
         p50_ms, p99_ms: longest latency of the canary, in milliseconds. A p99 of fewer than 500
-            answers, of either version, is noise, and is left out.
-        p50_ratio, p99_ratio: how many times as long as the stable version's it may be ...
+            answers is noise: no verdict.
+        p50_ratio, p99_ratio: how many times as long as the stable version's it may be, which is
+            left out of a p99 of fewer than 500 answers of either version ...
         latency_margin_ms: ... but a difference up to so many milliseconds is never too much.
     """
 
@@ -165,7 +166,8 @@ def _latencies(
         if limit is None and ratio is None:
             continue
         if canary.requests < fewest:
-            yield Verdict(Outcome.PASS, f"{name} needs {fewest} answers")
+            asked = Outcome.PASS if limit is None else Outcome.NOT_ENOUGH_DATA
+            yield Verdict(asked, f"{name} needs {fewest} answers")
         elif own is None:
             yield Verdict(Outcome.NOT_ENOUGH_DATA, f"its {name} is not known")
         elif limit is not None and own > limit:

@@ -8,6 +8,8 @@ from canary.conditions import Outcome
 from canary.figures import Observation
 from canary.plain import Plain
 
+Percent = Annotated[int, Field(ge=0, le=100)]
+
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -102,12 +104,12 @@ class Restarted(_Event):
     """Another process took over a ramp.
 
     Attributes:
-        weight, mirror: what is in force; None where that isn't known.
+        weight, mirror: what is in force, in percent; None where that isn't known.
     """
 
     kind: Literal["restarted"] = "restarted"
-    weight: int | None = None
-    mirror: int | None = None
+    weight: Percent | None = None
+    mirror: Percent | None = None
 
 
 Event = (

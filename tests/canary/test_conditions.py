@@ -68,6 +68,19 @@ def test_a_p99_of_few_answers_is_left_out_and_the_line_says_so() -> None:
     assert verdict(Figures(requests=500, p50=5, p99=900)).outcome is Outcome.FAIL
 
 
+def test_a_limit_on_the_p99_waits_for_as_many_answers_as_a_p99_needs() -> None:
+    few = Figures(requests=499, p50=5, p99=20)
+    for ratio in (None, 1.5):
+        limited = STRICT.model_copy(update={"p99_ms": 500.0, "p99_ratio": ratio})
+        waits = Verdict(Outcome.NOT_ENOUGH_DATA, "p99 needs 500 answers")
+        assert verdict(few, conditions=limited) == waits
+        enough = few.model_copy(update={"requests": 500.0})
+        assert verdict(enough, conditions=limited).outcome is Outcome.PASS
+        # What is known to be bad fails all the same.
+        bad = few.model_copy(update={"errors": 200.0})
+        assert verdict(bad, conditions=limited).outcome is Outcome.FAIL
+
+
 def test_requests_that_reached_no_pod_are_named_as_such() -> None:
     few = verdict(Figures(requests=9, errors=9, lost=8))
     assert few.reason.endswith(", 9 failed, 8 of them reached no pod")

@@ -51,6 +51,20 @@ def test_what_a_full_disk_took_of_a_line_is_written_with_the_next(
     assert [entry.event for entry in read(journal.path).entries] == [Pause(), Done()]
 
 
+@pytest.mark.parametrize("name", ["weight", "mirror"])
+@pytest.mark.parametrize("percent", ["-5", "-1", "101", "1e9", "50.5"])
+def test_a_weight_that_is_no_percent_is_no_line_of_a_journal(
+    tmp_path: Path, name: str, percent: str
+) -> None:
+    journal, transition = new(tmp_path)
+    journal.write(Done(), transition)
+    event = f'{{"kind": "restarted", "{name}": {percent}}}'
+    with journal.path.open("a") as file:
+        file.write(f'{{"at": "2026-01-01T00:00:00Z", "event": {event}}}\n' * 2)
+    with pytest.raises(JournalError, match="line 3 is no ramp's event"):
+        read(journal.path)
+
+
 @pytest.mark.parametrize("last", [b"\0\0\0\0\n", b'{"at": "now"}\n', b'{"at": "no'])
 def test_a_broken_last_line_is_passed_over_and_replaced(tmp_path: Path, last: bytes) -> None:
     asyncio.run(start(tmp_path, FakeTarget()).run())
