@@ -166,6 +166,23 @@ def test_a_request_says_what_comes_of_it_and_fails_where_nothing_can(
     ]
 
 
+def test_requests_and_status_are_of_the_latest_ramp_though_the_clock_was_set_back(
+    target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = places.lock_folder(argparse.Namespace(target="cluster", stack="local", journal=None))
+    asyncio.run(start(lock, FakeTarget()).run())
+    [ended] = lock.glob("*.jsonl")
+    ended.rename(lock / "20991231-235959.999-v2.jsonl")
+    plan = Plan.model_validate({**QUICK.model_dump(), "hold": 60.0, "gates": (10,)})
+    driver = start(lock, target, plan)
+    assert asked_of(lock, driver, "status", "pause", "resume", "approve") == [0, 0, 0, 0]
+    assert (driver.state.stage, driver.state.approvals) == (0, 1)
+    told = capsys.readouterr().out
+    assert "ramp: v2 is waiting for approval at weight 0: 10 needs an approval" in told
+    assert "v2 is paused at weight 0: asked for" in told
+    assert "promoted" not in told
+
+
 @pytest.mark.parametrize("command", ["rollback", "pause", "resume"])
 def test_a_request_on_a_full_disk_says_in_one_line_what_to_do_instead(
     target: FakeTarget,
