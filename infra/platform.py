@@ -9,6 +9,7 @@ import pulumi_kubernetes as kubernetes
 from infra.address import IngressAddress, IngressAddressArgs
 from infra.cluster import CONTROL_PLANE, GkeCluster, GkeClusterArgs
 from infra.iam import ClusterAdmins, ClusterAdminsArgs, NodeIdentity, NodeIdentityArgs
+from infra.kubernetes_version import refuse_older_kubernetes
 from infra.load_balancer import CERTIFICATE_MANAGER
 from infra.network import Network, NetworkArgs
 from infra.project_services import ProjectServices, ProjectServicesArgs
@@ -166,7 +167,11 @@ def existing_platform(context: str, image_registry: str, helm_platform: str) -> 
         context: The kube context; empty means the current one.
         image_registry: Where images are pushed to; empty where none is built.
         helm_platform: What Istio's charts call it; empty for none.
+
+    Raises:
+        pulumi.RunError: Its Kubernetes is too old.
     """
+    refuse_older_kubernetes(context)
     provider = kubernetes.Provider(
         "kubernetes",
         cluster_identifier=THE_CLUSTER,

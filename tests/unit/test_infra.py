@@ -208,6 +208,11 @@ def test_with_authorized_networks_they_alone_reach_the_control_plane() -> None:
     }
 
 
+def test_the_release_channel_alone_decides_the_version_of_kubernetes() -> None:
+    for declared in (cluster(gke()), node_pool(gke()), cluster(gke())["nodeConfig"]):
+        assert not [key for key in declared if "version" in key.lower()]
+
+
 def test_maintenance_has_a_window_on_weekends() -> None:
     window = cluster(gke())["maintenancePolicy"]["recurringWindow"]
     assert window["recurrence"] == "FREQ=WEEKLY;BYDAY=SA,SU"

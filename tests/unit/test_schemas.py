@@ -7,6 +7,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
+from infra.kubernetes_version import OLDEST_KUBERNETES
 from rehearsal.program import Declaration
 from settings import ROOT
 from tests.unit.declared import gke_otherwise, in_cluster, local, local_otherwise, manifest
@@ -55,13 +56,12 @@ def of_istio(stack: Declaration, *, istio: bool) -> list[Any]:
     ]
 
 
-# As docs/existing-cluster.md has it. 1.29 takes `preStop.sleep` behind a feature gate, and older
-# versions don't know it.
-OLDEST_KUBERNETES = "1.30"
+OLDEST = ".".join(map(str, OLDEST_KUBERNETES))
+# 1.29 takes `preStop.sleep` behind a feature gate, and older versions don't know it.
 TOO_OLD = "1.28"
 
 
-@pytest.mark.parametrize("version", [OLDEST_KUBERNETES, kubernetes_validate.latest_version()])
+@pytest.mark.parametrize("version", [OLDEST, kubernetes_validate.latest_version()])
 @pytest.mark.parametrize("name", STACKS)
 def test_every_kubernetes_object_fits_its_schema(name: str, version: str) -> None:
     objects = of_istio(STACKS[name](), istio=False)
@@ -72,7 +72,7 @@ def test_every_kubernetes_object_fits_its_schema(name: str, version: str) -> Non
 
 def test_the_oldest_kubernetes_is_stated_and_older_ones_refuse_the_pods() -> None:
     page = (ROOT / "docs" / "existing-cluster.md").read_text()
-    assert f"Kubernetes {OLDEST_KUBERNETES} or later" in page
+    assert f"Kubernetes {OLDEST} or later" in page
     with pytest.raises(SchemaError, match="sleep"):
         check(manifest(local(), "Deployment", "petservice-v1").inputs, TOO_OLD)
 

@@ -1,0 +1,71 @@
+"""Which Kubernetes a cluster that exists runs, asked before anything is declared in it."""
+
+import json
+import re
+import subprocess
+
+import pulumi
+from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.settings import get_monitor
+
+# A pod's `preStop` sleeps here, which versions before don't know.
+# https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/#hook-handler-implementations
+OLDEST_KUBERNETES = (1, 30)
+# A plugin that logs in takes seconds; the API server itself gets fewer.
+SECONDS = 20
+_REQUEST_SECONDS = 5
+_VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:[.+-][0-9A-Za-z.+-]{0,50})?")
+
+
+class _UntoldError(Exception):
+    """The version can't be told; the text says why."""
+
+
+def refuse_older_kubernetes(context: str) -> None:
+    """Refuse a cluster whose Kubernetes is older than what the stack's pods need.
+
+    One whose version can't be told gets a warning: what is wrong, the provider says. A run in
+    process has no cluster to ask.
+
+    Args:
+        context: The kube context; empty means the current one.
+
+    Raises:
+        pulumi.RunError: It is older.
+    """
+    if isinstance(get_monitor(), MockMonitor):
+        return
+    allowed = f"must be {'.'.join(map(str, OLDEST_KUBERNETES))} or later"
+    named = f"kubeContext = {context}: its" if context else 'kubeContext = "": the current one\'s'
+    try:
+        version, parts = _version(context)
+    except _UntoldError as error:
+        pulumi.log.warn(f"{named} cluster's version of Kubernetes isn't known, {allowed}: {error}")
+        return
+    if parts < OLDEST_KUBERNETES:
+        raise pulumi.RunError(f"{named} cluster's version of Kubernetes is {version}: {allowed}")
+
+
+def _version(context: str) -> tuple[str, tuple[int, int]]:
+    """The version as the API server tells it, such as v1.31.4-gke.100, and its first two parts."""
+    command = ["kubectl", "version", "--output=json", f"--request-timeout={_REQUEST_SECONDS}s"]
+    if context:
+        command.append(f"--context={context}")
+    try:
+        told = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise _UntoldError(f"kubectl didn't answer within {SECONDS} s") from None
+    except OSError as error:
+        raise _UntoldError(f"kubectl: {error.strerror}") from None
+    if told.returncode:
+        raise _UntoldError(f"kubectl version ended with exit status {told.returncode}")
+    try:
+        version = json.loads(told.stdout)["serverVersion"]["gitVersion"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        version = None
+    parts = _VERSION.fullmatch(version) if isinstance(version, str) else None
+    if not parts:
+        raise _UntoldError("kubectl version told none")
+    return parts[0], (int(parts[1]), int(parts[2]))
