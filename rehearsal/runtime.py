@@ -22,6 +22,7 @@ from rehearsal.envoy.routes import HTTP_PORT, gateway_servers
 from rehearsal.envoy.topology import LOOPBACK, GatewayPod, Identity, Pod, Topology
 from rehearsal.faulty import Conversation, FaultyServer
 from rehearsal.metrics import VersionMetrics, version_metrics
+from rehearsal.objects.kubernetes import Container
 from rehearsal.objects.mesh import GatewayProxy, Mesh, Workload
 from rehearsal.origin import Origin
 from rehearsal.pki import Authority, Leaf
@@ -435,18 +436,13 @@ class Runtime:
         command = [*container.command, *container.args] or ["python", "-m", container.name]
         if command[0] in ("python", "python3"):
             command[0] = sys.executable
-        here = f"http://{LOOPBACK}:{pod.outbound_port}"
-        sidecar = f"http://{LOOPBACK}:{mesh.config.proxy_http_port}"
-        declared = {
-            each.name: here if each.value == sidecar else each.value for each in container.env
-        }
         environment = {
             "PYTHONPATH": str(APPS),
-            **declared,
+            **declared_environment(mesh, pod, container),
             **template.extra,
             "HOST": LOOPBACK,
             "PORT": str(pod.app_port),
-            "HTTP_PROXY": here,
+            "HTTP_PROXY": pod.forward_proxy,
         }
         log = self._place(pod.name)[0] / f"{container.name}.log"
         return await self._processes.start(pod.name, command, environment, log)
@@ -618,6 +614,15 @@ def new_folder() -> Path:
     except OSError as error:
         raise ProcessError(f"{RUNS}: no folder can be made in it: {error.strerror}") from error
     return folder
+
+
+def declared_environment(mesh: Mesh, pod: Pod, container: Container) -> dict[str, str]:
+    """A container's own variables, in which the mesh's `proxyHttpPort` is its pod's own proxy."""
+    sidecar = f"http://{LOOPBACK}:{mesh.config.proxy_http_port}"
+    return {
+        each.name: pod.forward_proxy if each.value == sidecar else each.value
+        for each in container.env
+    }
 
 
 def _check_known(what: str, name: str, known: Iterable[str]) -> None:

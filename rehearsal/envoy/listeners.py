@@ -32,6 +32,11 @@ _NORMALIZATION: dict[str, Json] = {
         "path_with_escaped_slashes_action": "UNESCAPE_AND_FORWARD",
     },
 }
+# Whom a gateway waits for so long it gives up: who stops in the middle of a handshake would hold a
+# connection. istiod gives a sidecar's inbound listener no such time.
+# defaultGatewayTransportSocketConnectTimeout in
+# https://github.com/istio/istio/blob/master/pilot/pkg/networking/core/listener.go
+HANDSHAKE_TIMEOUT = "15s"
 _MINIMUM = {"TLS_AUTO": "TLSv1_2", "TLSV1_2": "TLSv1_2", "TLSV1_3": "TLSv1_3"}
 
 
@@ -117,7 +122,10 @@ def gateway_listener(
     else:
         socket = gateway_tls(topology.certificates[server.tls.credential_name], minimum)
     hosts = [host.rpartition("/")[2] for host in server.hosts]
-    chain = _chain(manager) | {"transport_socket": socket}
+    chain = _chain(manager) | {
+        "transport_socket": socket,
+        "transport_socket_connect_timeout": HANDSHAKE_TIMEOUT,
+    }
     if "*" not in hosts:
         chain["filter_chain_match"] = {"server_names": hosts}
     return _listener(name, here, [chain]) | {"listener_filters": [_TLS_INSPECTOR]}

@@ -40,6 +40,11 @@ class Pod:
     inbound_port: int
     outbound_port: int
 
+    @property
+    def forward_proxy(self) -> str:
+        """The URL of that proxy."""
+        return f"http://{LOOPBACK}:{self.outbound_port}"
+
 
 @dataclass(frozen=True)
 class GatewayPod:

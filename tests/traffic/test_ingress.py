@@ -4,10 +4,12 @@ import asyncio
 import ssl
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
+from rehearsal.envoy import listeners
 from rehearsal.envoy.topology import LOOPBACK
 from rehearsal.origin import Origin
 from rehearsal.scenes import public_route, rate_limit
@@ -101,6 +103,36 @@ async def _handshake(origin: Origin, context: ssl.SSLContext) -> str:
     version = str(writer.get_extra_info("ssl_object").version())
     writer.close()
     return version
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gateways that wait for a handshake no longer than a moment."""
+    monkeypatch.setattr(listeners, "HANDSHAKE_TIMEOUT", "0.2s")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_stops_in_the_middle_of_a_handshake_holds_no_connection(
+    live: Live, secure: Origin
+) -> None:
+    context, runtime = secure.tls(), live.session.runtime
+    assert context is not None
+    live.run(_greet_alone(secure, context))
+    given_up = "downstream_cx_transport_socket_connect_timeout"
+    stats = live.run(runtime.gateway_stats(runtime.mesh.ingress.name, given_up))
+    assert sum(stats.values.values()) == 1
+
+
+async def _greet_alone(origin: Origin, context: ssl.SSLContext) -> None:
+    """Send a ClientHello, and nothing after it, until the other side closes the connection."""
+    hello = ssl.MemoryBIO()
+    shaking = context.wrap_bio(ssl.MemoryBIO(), hello, server_hostname=origin.host)
+    with suppress(ssl.SSLWantReadError):
+        shaking.do_handshake()
+    reader, writer = await asyncio.open_connection(LOOPBACK, origin.port)
+    writer.write(hello.read())
+    await asyncio.wait_for(reader.read(), 10)
+    writer.close()
 
 
 def test_tls_comes_and_goes_by_config_without_a_restart(live: Live) -> None:

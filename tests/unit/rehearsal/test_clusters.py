@@ -203,6 +203,7 @@ def test_strict_mutual_tls_takes_nothing_else() -> None:
     (chain,) = listener(mesh())["filter_chains"]
     tls = chain["transport_socket"]["typed_config"]
     assert tls["require_client_certificate"] is True
+    assert "transport_socket_connect_timeout" not in chain
     assert "filter_chain_match" not in chain
 
 

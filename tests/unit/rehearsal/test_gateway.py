@@ -13,6 +13,7 @@ from rehearsal.envoy.topology import GatewayPod
 from rehearsal.objects.fields import RefusedError
 from rehearsal.objects.mesh import Mesh, gather
 from tests.unit.rehearsal.meshes import (
+    EGRESS,
     INGRESS,
     TOPOLOGY,
     Change,
@@ -44,6 +45,14 @@ def test_a_certificate_is_shown_to_who_asks_for_its_hosts() -> None:
     assert tls["tls_params"]["tls_minimum_protocol_version"] == "TLSv1_2"
     assert tls["tls_certificates"][0]["private_key"] == {"filename": "/pki/ingress.key"}
     assert secure["listener_filters"]
+
+
+@pytest.mark.parametrize("gateway", [INGRESS, EGRESS])
+def test_a_gateway_waits_for_a_handshake_as_long_as_istios_does(gateway: GatewayPod) -> None:
+    of = mesh(ingressTls="secret", dogApiEnabled="true", egressGateway="true")
+    secure = gateway_listener(of, TOPOLOGY, gateway, max(gateway.ports), Path("/routes.json"))
+    [chain] = secure["filter_chains"]
+    assert chain["transport_socket_connect_timeout"] == "15s"
 
 
 def test_a_port_that_redirects_is_plain() -> None:

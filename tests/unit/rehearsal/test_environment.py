@@ -1,0 +1,39 @@
+"""The variables that a pod's process gets of those that its container declares."""
+
+from typing import Any
+
+import pytest
+
+from rehearsal.objects.kubernetes import Container
+from rehearsal.objects.mesh import Mesh, gather
+from rehearsal.runtime import declared_environment
+from tests.unit.rehearsal.meshes import PODS, mesh, with_values
+
+PETSERVICE = PODS[0]
+ITS_PROXY = f"http://127.0.0.1:{PETSERVICE.outbound_port}"
+
+
+def container(of: Mesh) -> Container:
+    [declared] = [each for each in of.workloads if each.name == PETSERVICE.workload]
+    return declared.container
+
+
+def test_the_proxy_that_the_mesh_opens_in_each_pod_is_the_pods_own() -> None:
+    of = mesh()
+    declared = {each.name: each.value for each in container(of).env}
+    assert declared.pop("DOG_API_PROXY") == f"http://127.0.0.1:{of.config.proxy_http_port}"
+    given = declared_environment(of, PETSERVICE, container(of))
+    assert given.pop("DOG_API_PROXY") == ITS_PROXY
+    assert given == declared
+
+
+@pytest.mark.parametrize("port", [0, 15009])
+def test_where_the_mesh_opens_another_port_or_none_the_declared_one_leads_nowhere(
+    port: int,
+) -> None:
+    def change(inputs: Any) -> None:  # noqa: ANN401 (data)
+        inputs["values"]["meshConfig"]["proxyHttpPort"] = port
+
+    of = gather(with_values("istiod", change))
+    given = declared_environment(of, PETSERVICE, container(of))
+    assert given["DOG_API_PROXY"] == "http://127.0.0.1:15007"
