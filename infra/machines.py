@@ -1,16 +1,21 @@
 """What the nodes' machine type decides: their processors' architecture, and their boot disks."""
 
-import re
-
 # Every other series has x86 processors.
 # https://cloud.google.com/compute/docs/instances/arm-on-compute
-ARM_SERIES = frozenset({"a4x", "c4a", "n4a", "t2a"})
+ARM_SERIES = frozenset({"c4a", "n4a", "t2a"})
 
-# Series of the fourth generation and later take no Persistent Disk, nor do bare metal and A3 Ultra.
+# The boot disk that each series of GKE's takes; bare metal takes no Persistent Disk, whatever its
+# series. None has GPUs or TPUs: GKE keeps pods that don't ask for one off such nodes, as it would
+# all of this stack's.
 # https://cloud.google.com/compute/docs/machine-resource#machine_type_comparison
 # https://cloud.google.com/compute/docs/disks/hd-types/hyperdisk-balanced#machine-series-support
-HYPERDISK_GENERATION = 4
-HYPERDISK_TYPE = re.compile(r".*-metal|a3-ultragpu-.*")
+# https://cloud.google.com/kubernetes-engine/docs/concepts/machine-support
+PERSISTENT_DISK, HYPERDISK = "pd-balanced", "hyperdisk-balanced"
+_PERSISTENT = "c2 c2d c3 c3d custom e2 h3 m1 m2 m3 n1 n2 n2d t2a t2d z3"
+_HYPERDISK = "c4 c4a c4d h4d m4 n4 n4a n4d"
+SERIES: dict[str, str] = dict.fromkeys(_PERSISTENT.split(), PERSISTENT_DISK) | dict.fromkeys(
+    _HYPERDISK.split(), HYPERDISK
+)
 
 
 def series(machine_type: str) -> str:
@@ -24,8 +29,5 @@ def is_arm(machine_type: str) -> bool:
 
 
 def boot_disk(machine_type: str) -> str:
-    """The type of a balanced boot disk that it takes, pd-balanced or hyperdisk-balanced."""
-    generation = re.search(r"[0-9]+", series(machine_type))
-    late = generation is not None and int(generation[0]) >= HYPERDISK_GENERATION
-    alone = late or HYPERDISK_TYPE.fullmatch(machine_type)
-    return "hyperdisk-balanced" if alone else "pd-balanced"
+    """The type of a balanced boot disk that a type of one of `SERIES` takes."""
+    return HYPERDISK if machine_type.endswith("-metal") else SERIES[series(machine_type)]

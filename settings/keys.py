@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from infra.machines import SERIES
 from settings.forms import (
     CHARTS,
     DNS_LABEL,
@@ -68,8 +69,10 @@ class Settings(BaseModel):
         "public ones of /16 or narrower, private ones of /8, none with the metadata server "
         "(169.254.169.254) or the pod itself in it"
     )
-    machine_type: Annotated[str, matches(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")] = Field(
-        max_length=63, description="a Compute Engine machine type such as e2-standard-4"
+    machine_type: Annotated[str, matches(rf"({'|'.join(SERIES)})(-[a-z0-9]+)+")] = Field(
+        max_length=63,
+        description="a Compute Engine machine type such as e2-standard-4, without GPU or TPU, of "
+        f"the series {', '.join(sorted(SERIES))}",
     )
     min_nodes: Whole = Field(ge=1, le=100, description="a whole number from 1 to 100")
     max_nodes: Whole = Field(ge=1, le=100, description="a whole number from minNodes to 100")

@@ -119,6 +119,15 @@ REFUSED = [
     ("apiServerRanges", '["172.16.0.1/28"]', SERVER_RANGES),
     ("machineType", "big", "a Compute Engine machine type such as e2-standard-4"),
     ("machineType", "", "a Compute Engine machine type such as e2-standard-4"),
+    *(
+        ("machineType", value, "without GPU or TPU, of the series c2, c2d, c3, c3d, c4, c4a, c4d")
+        for value in (
+            *("a2-highgpu-1g", "a3-highgpu-8g", "a3-ultragpu-8g", "a4-highgpu-8g"),
+            *("a4x-highgpu-4g", "g2-standard-4", "g4-standard-48", "ct4p-hightpu-4t"),
+            *("ct5l-hightpu-1t", "ct5lp-hightpu-4t", "ct5p-hightpu-4t", "ct6e-standard-4t"),
+            *("tpu7x-standard-4t", "x4-megamem-960-metal", "n9-standard-4", "e2"),
+        )
+    ),
     ("minNodes", "0", "a whole number from 1 to 100"),
     ("minNodes", "1.0", "a whole number from 1 to 100"),
     ("maxNodes", "101", "a whole number from minNodes to 100"),
