@@ -5,17 +5,19 @@
 ARM_SERIES = frozenset({"c4a", "n4a", "t2a"})
 
 # The boot disk that each series of GKE's takes; bare metal takes no Persistent Disk, whatever its
-# series. None has GPUs or TPUs: GKE keeps pods that don't ask for one off such nodes, as it would
-# all of this stack's.
+# series. None has GPUs or TPUs: GKE keeps pods that ask for none off such nodes, all of this stack.
 # https://cloud.google.com/compute/docs/machine-resource#machine_type_comparison
 # https://cloud.google.com/compute/docs/disks/hd-types/hyperdisk-balanced#machine-series-support
 # https://cloud.google.com/kubernetes-engine/docs/concepts/machine-support
 PERSISTENT_DISK, HYPERDISK = "pd-balanced", "hyperdisk-balanced"
-_PERSISTENT = "c2 c2d c3 c3d custom e2 h3 m1 m2 m3 n1 n2 n2d t2a t2d z3"
-_HYPERDISK = "c4 c4a c4d h4d m4 n4 n4a n4d"
-SERIES: dict[str, str] = dict.fromkeys(_PERSISTENT.split(), PERSISTENT_DISK) | dict.fromkeys(
-    _HYPERDISK.split(), HYPERDISK
-)
+SERIES: dict[str, str] = {
+    name: disk
+    for disk, names in (
+        (PERSISTENT_DISK, "c2 c2d c3 c3d custom e2 h3 m1 m2 m3 n1 n2 n2d t2a t2d z3"),
+        (HYPERDISK, "c4 c4a c4d h4d m4 n4 n4a n4d"),
+    )
+    for name in names.split()
+}
 
 
 def series(machine_type: str) -> str:
