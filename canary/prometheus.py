@@ -210,6 +210,9 @@ class Prometheus:
                 return response.status, response.content_type, await self._body(response)
         except TimeoutError as error:
             raise self._error(f"no answer within {_TIMEOUT_SECONDS:g} s") from error
+        except aiohttp.ServerDisconnectedError as error:
+            # Its text may hold the headers that came, with what is secret in them.
+            raise self._error("it ended the connection") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self._error(str(error) or type(error).__name__) from error
 

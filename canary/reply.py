@@ -85,15 +85,17 @@ def numbers(status: int, kind: str, body: bytes) -> list[float]:
         reply = _REPLY.validate_json(body)
     except ValidationError as error:
         wrong = error.errors()[0]
+        if status != _OK:
+            raise ReplyError(f"it answers with status {status} ({kind})") from error
         if wrong["type"] == "json_invalid":
-            raise ReplyError(f"it answers no JSON ({status}, {kind})") from error
-        if wrong["loc"][:1] == ("success",) and status == _OK:
+            raise ReplyError(f"it answers no JSON ({kind})") from error
+        if wrong["loc"][:1] == ("success",):
             raise ReplyError("it gives no number") from error
-        raise ReplyError(f"no answer of its API ({status}, {kind})") from error
+        raise ReplyError(f"no answer of its API ({kind})") from error
     if isinstance(reply, _Refusal):
         raise ReplyError(reply.error)
     if status != _OK:
-        raise ReplyError(f"no answer of its API ({status}, {kind})")
+        raise ReplyError(f"it answers with status {status} ({kind})")
     for warning in reply.warnings or ():
         if not warning.startswith(_ADVICE):
             raise ReplyError(f"it warns: {warning}")

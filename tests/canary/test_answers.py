@@ -76,7 +76,7 @@ def test_an_answer_that_cannot_be_unpacked_says_so(cut: bytes) -> None:
 
 
 def test_nesting_without_end_is_no_json() -> None:
-    assert "it answers no JSON (200, application/json)" in reason(b"[" * 100_000)
+    assert "it answers no JSON (application/json)" in reason(b"[" * 100_000)
     assert "it answers no JSON" in reason(b'{"a":' * 100_000)
 
 
@@ -90,8 +90,8 @@ def test_a_redirect_to_a_login_is_named_as_one_without_what_is_secret_in_it() ->
 
 
 def test_a_page_in_place_of_json_is_named_by_its_kind() -> None:
-    assert "it answers no JSON (200, text/html)" in reason(b"<html>", headers=HTML)
-    assert "it answers no JSON (503, text/html)" in reason(b"<html>", 503, HTML)
+    assert "it answers no JSON (text/html)" in reason(b"<html>", headers=HTML)
+    assert "it answers with status 503 (text/html)" in reason(b"<html>", 503, HTML)
 
 
 def test_what_steers_a_terminal_or_forges_a_line_is_taken_out_of_an_errors_text() -> None:
@@ -104,11 +104,27 @@ def test_what_steers_a_terminal_or_forges_a_line_is_taken_out_of_an_errors_text(
 @pytest.mark.parametrize("status", [201, 204, 304, 404, 500, 503, 999])
 def test_figures_come_with_status_200_or_not_at_all(status: int) -> None:
     text = reason(ONE, status)
-    assert text.endswith(
-        f": it answers no JSON ({status}, application/json)"
-        if status in (204, 304)
-        else f": no answer of its API ({status}, application/json)"
-    )
+    assert text.endswith(f": it answers with status {status} (application/json)")
+
+
+def test_a_connection_that_ends_early_shows_nothing_of_what_came() -> None:
+    async def ends(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nSet-Cookie: hunter2\r\nContent-")
+        await writer.drain()
+        writer.close()
+
+    async def run() -> None:
+        async with await asyncio.start_server(ends, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            prometheus = Prometheus(f"http://127.0.0.1:{port}")
+            try:
+                await prometheus.lost("details", "pets", 60)
+            finally:
+                await prometheus.close()
+
+    with pytest.raises(TargetError, match=r":[0-9]+: it ended the connection$"):
+        asyncio.run(run())
 
 
 def test_a_refusal_is_told_in_the_sources_own_words_whatever_its_status() -> None:
