@@ -59,7 +59,7 @@ class Plan(BaseModel):
     Attributes:
         steps: weights in percent, rising, the last one 100. One step is a blue/green release.
         hold: how long each step lasts at least, in seconds.
-        interval: seconds from one evaluation to the next.
+        interval: seconds from one evaluation to the next, from a millisecond on.
         window: the longest stretch that an evaluation looks back, in seconds. It never reaches
             back beyond the beginning of the step or the evaluation that failed last; where the
             ramp waits or is paused and has too few requests, it reaches back to either of them.
@@ -81,7 +81,7 @@ class Plan(BaseModel):
 
     steps: tuple[int, ...] = (10, 25, 50, 100)
     hold: float = Field(default=60.0, ge=0)
-    interval: float = Field(default=10.0, gt=0)
+    interval: float = Field(default=10.0, ge=0.001)
     window: float = Field(default=120.0, gt=0)
     failures: int = Field(default=2, ge=1)
     patience: float = Field(default=60.0, ge=0)

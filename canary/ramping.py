@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from pydantic import ValidationError
 from rich.console import Console
 
 from canary.before import ask_source, observe_baseline
@@ -129,6 +130,7 @@ def taken_up(record: Record, live: Release, events: Sequence[Event]) -> Course:
 
     Raises:
         TargetError: the stack has other versions by now.
+        JournalError: the journal can't be written, or what is live can't be told in it.
     """
     opening = record.opening
     promoted = is_half_promoted(record, live)
@@ -136,11 +138,14 @@ def taken_up(record: Record, live: Release, events: Sequence[Event]) -> Course:
         raise TargetError(
             f"the stack went on without the ramp of {opening.canary}: it is {live} now"
         )
+    try:
+        restarted = Restarted(weight=_ALL if promoted else live.weight, mirror=live.mirror)
+    except ValidationError as error:
+        raise JournalError(f"{record.path}: it can't be gone on with: live is {live}") from error
     journal = Journal.reopen(record)
     state, action = record.state, None
     entries: list[Entry] = []
-    weight = _ALL if promoted else live.weight
-    for event in (Restarted(weight=weight, mirror=live.mirror), *events):
+    for event in (restarted, *events):
         transition = advance(opening.plan, state, event)
         try:
             entries.append(journal.write(event, transition))

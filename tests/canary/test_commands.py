@@ -60,6 +60,18 @@ def test_resume_goes_on_with_the_ramps_own_plan(tmp_path: Path, target: FakeTarg
     assert (target.live.weight, phase(tmp_path)) == (0, Phase.ROLLED_BACK)
 
 
+def test_a_live_weight_that_is_no_percent_is_gone_back_from_and_not_on_with(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_at_10(tmp_path, target)
+    target.live = Release("v1", "v2", 150)
+    assert run(tmp_path, "ramp", "--resume") == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith(".jsonl: it can't be gone on with: live is v1 -50%, v2 150%")
+    assert run(tmp_path, "rollback") == 0
+    assert target.live == Release("v1", "v2")
+
+
 def test_a_ramp_that_is_taken_up_is_shown_from_where_it_stood(
     tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
 ) -> None:
