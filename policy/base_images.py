@@ -17,6 +17,7 @@ _SYNTAX: Final = re.compile(
 _SYNTAX_OF_JSON: Final = re.compile(r"""\ufeff?\s*\{[^}]*"syntax"\s*:\s*"([^"]+)""", re.IGNORECASE)
 # What COPY and ADD have as a flag, RUN has within --mount.
 _DRAWN: Final = re.compile(r"""(?:--|[,="'])from=["']?([^\s,"']+)""", re.IGNORECASE)
+_FETCHED: Final = re.compile(r"https?://|git@|ssh://|git://")
 _VARIABLE: Final = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})")
 
 
@@ -25,7 +26,7 @@ class UnreadableError(Exception):
 
 
 def images(text: str, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each image that a build draws on and doesn't make itself, with the instruction that does.
+    """Each image or file that a build fetches and doesn't make itself, with what fetches it.
 
     Args:
         text: The Dockerfile.
@@ -52,9 +53,27 @@ def images(text: str, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield name, image
             stages.append(alias[1].lower() if len(alias) > 1 else "")
         else:
-            for image in _DRAWN.findall(" ".join(command.flags)):
+            # What an ONBUILD has as flags is in its text alone.
+            flags = command.original if name == "ONBUILD" else " ".join(command.flags)
+            fetched = [each for each in command.value if _FETCHED.match(each)]
+            if name == "ADD" and fetched and "--checksum=" not in flags:
+                yield name, fetched[0]
+            for image in _DRAWN.findall(flags):
                 if image.lower() not in stages and not image.isdecimal():
                     yield f"{name} --from", image
+
+
+def settings(text: str) -> Iterator[tuple[str, str]]:
+    """The variables and the arguments' defaults that a Dockerfile sets, which its image keeps.
+
+    Raises:
+        UnreadableError: It isn't one.
+    """
+    for command in _commands(text):
+        if command.cmd.upper() == "ENV":
+            yield from zip(command.value[::2], command.value[1::2], strict=True)
+        elif command.cmd.upper() == "ARG":
+            yield from (word.partition("=")[::2] for word in command.value)
 
 
 def _commands(text: str) -> Sequence[Any]:

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final
 
+from policy.base_images import UnreadableError, settings
 from policy.podspec import containers
 from policy.rules import check
 from policy.subject import Subject, Trouble
+from policy.supply import IMAGE, dockerfile
 from policy.values import UNKNOWN, at, entries, found, last
 
 # Files that hold nothing else.
@@ -31,6 +33,7 @@ _LOOKS: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY|\"private_key\"\s*:|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
     r"|\bgh[oprsu]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bAIza[\w-]{35}\b|\bhvs\.\w{20,}"
     r"|\"kty\"\s*:\s*\"oct\"|\"auth\"\s*:\s*\"[\w+/]{8,}=*\"|\bhooks\.slack\.com/services/T\w"
+    r"|\bsk-(?:proj-|ant-)?\w{20,}|\bSG\.[\w-]{16,}\.[\w-]{16,}|\bnpm_\w{30,}|\bya29\.[\w-]{20,}"
     r"|\bxox[abprs]-[\w-]{10,}|\b[rs]k_live_\w{16,}|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+"
 )
 _PASSWORD_OF_URL: Final = re.compile(r"""://[^\s/?#:"']*:([^\s/?#"']+)@""")
@@ -63,6 +66,7 @@ _KEEPS = (
     *("core/Secret", "gcp:secretmanager/SecretVersion", "gcp:certificatemanager/Certificate"),
     "gcp:secretmanager/RegionalSecretVersion",
 )
+_AS_MOUNT = "hand it to the RUN that needs it by --mount=type=secret: an image keeps what it sets"
 _AS_REFERENCE = "hold it in a Secret and refer to it by secretKeyRef"
 _AS_VARIABLE = "put it in env by secretKeyRef and write $(NAME)"
 _BY_REFERENCE = "hold it in a Secret and have what needs it read that"
@@ -82,6 +86,12 @@ def _places(subject: Subject) -> Iterator[tuple[str, str]]:
     path, spec = subject.pod or ("", None)
     for where, container in containers(path, spec):
         yield from _of_container(where, container)
+    if subject.type == IMAGE:
+        yield from _of_dockerfile(subject)
+    for variables in ("env", "envs", "extraEnv", "extraEnvs", "extraEnvVars", "environment"):
+        for where, variable in found(subject.properties, f"values.**.{variables}[]"):
+            if _held(str(at(variable, "name")), at(variable, "value")):
+                yield where, _BY_REFERENCE
     for path, value in found(subject.properties, "**"):
         key = last(path)
         named = path.startswith(("values.", "build.args.")) or ".headers." in path
@@ -90,6 +100,18 @@ def _places(subject: Subject) -> Iterator[tuple[str, str]]:
         looks = isinstance(value, str) and _LOOKS.search(value)
         if looks or (named and _held(key, value)):
             yield path, _BY_REFERENCE
+
+
+def _of_dockerfile(subject: Subject) -> Iterator[tuple[str, str]]:
+    path = dockerfile(subject)
+    try:
+        given = [*settings(path.read_text(encoding="utf-8"))] if path else []
+    except (OSError, ValueError, UnreadableError):
+        # Another rule says so.
+        return
+    for name, value in given:
+        if _held(name, value):
+            yield f"{at(subject.properties, 'build.dockerfile')}: {name}", _AS_MOUNT
 
 
 def _of_config(config: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 (data)
@@ -164,7 +186,10 @@ def _arguments(container: Any, field: str) -> Iterator[tuple[str, str, str]]:  #
         if setting := _SETTING.fullmatch(word):
             yield path, setting[1], setting[2]
         elif (flag := _FLAG.fullmatch(word)) and not following.startswith("-"):
-            yield path, flag[1], following
+            # Such as curl's: a name and its password.
+            user = flag[1] in ("u", "user") and not following.replace(":", "").isdecimal()
+            password = following.partition(":")[2] if user else ""
+            yield path, "password" if password else flag[1], password or following
         else:
             # A header's name and what it holds are two words.
             yield path, "URL", f"{word} {following}" if word.endswith(":") else word

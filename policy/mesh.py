@@ -7,7 +7,7 @@ from typing import Any, Final
 from policy.allowed import ENVOY_FILTERS
 from policy.rules import check, check_field, table
 from policy.subject import Subject, Trouble
-from policy.values import at, found, last
+from policy.values import UNKNOWN, at, found, last
 
 IN_CLUSTER: Final = ".svc.cluster.local"
 _ISTIOD: Final = table("mesh.yaml", "$istiod")
@@ -65,8 +65,8 @@ def _settings(subject: Subject) -> Iterator[Trouble]:
     "filters-are-known", "networking.istio.io/EnvoyFilter", "spec.configPatches[].patch.value"
 )
 def _filters(path: str, value: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
-    for name in (at(value, "name"), at(value, "typed_config.name")):
-        if isinstance(name, str) and name not in ENVOY_FILTERS:
+    for name in {at(value, "name"), at(value, "typed_config.name") or at(value, "name")}:
+        if name not in (UNKNOWN, *ENVOY_FILTERS):
             mend = "remove it, or list the filter in policy/allowed.py with the reason"
             yield Trouble(path, name, mend)
     for where, _ in found(value, "**"):

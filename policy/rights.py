@@ -26,6 +26,8 @@ _WRITTEN: Final = _USED | {
     *("validatingwebhookconfigurations", "customresourcedefinitions", "apiservices", "secrets"),
     *("networkpolicies", "envoyfilters", "wasmplugins", "authorizationpolicies"),
     *("peerauthentications", "requestauthentications", "externalsecrets", "secretstores"),
+    *("gateways", "sidecars", "serviceentries", "adminnetworkpolicies"),
+    *("validatingadmissionpolicies", "validatingadmissionpolicybindings"),
     *("clusterexternalsecrets", "clustersecretstores"),
 }
 # By which whoever makes them in every namespace has pods in all.

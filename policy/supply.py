@@ -15,30 +15,36 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 _DIGEST: Final = r"[^\s$]+@sha256:[0-9a-f]{64}"
 # Semantic Versioning, as Helm reads it: a range such as ^1.31 or 1.x is none.
 _VERSION: Final = re.compile(r"v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
-_IMAGE: Final = "docker:index/image:Image"
+IMAGE: Final = "docker:index/image:Image"
 
 
-@check("base-images-by-digest", _IMAGE)
+def dockerfile(subject: Subject) -> Path | None:
+    """The Dockerfile of an image; None where it isn't known yet."""
+    given, context = (at(subject.properties, f"build.{each}") for each in ("dockerfile", "context"))
+    if UNKNOWN in (given, context):
+        return None
+    return ROOT / str(given or f"{context or '.'}/Dockerfile")
+
+
+@check("base-images-by-digest", IMAGE)
 def _bases(subject: Subject) -> Iterator[Trouble]:
-    dockerfile = at(subject.properties, "build.dockerfile")
+    given, path = at(subject.properties, "build.dockerfile"), dockerfile(subject)
     arguments = entries(subject.properties, "build.args")
-    if dockerfile is UNKNOWN or UNKNOWN in arguments.values():
+    if path is None or UNKNOWN in arguments.values():
         return
-    context = at(subject.properties, "build.context") or "."
     try:
-        text = (ROOT / str(dockerfile or f"{context}/Dockerfile")).read_text(encoding="utf-8")
-        drawn = [*images(text, arguments)]
+        drawn = [*images(path.read_text(encoding="utf-8"), arguments)]
     except (OSError, UnicodeDecodeError):
         mend = "name a Dockerfile of this checkout, whose base image can be looked at"
-        yield Trouble("build.dockerfile", dockerfile, mend)
+        yield Trouble("build.dockerfile", given, mend)
     except UnreadableError as error:
-        yield Trouble("build.dockerfile", dockerfile, f"write it as BuildKit reads it: {error}")
+        yield Trouble("build.dockerfile", given, f"write it as BuildKit reads it: {error}")
     else:
         for instruction, image in drawn:
             if not re.fullmatch(_DIGEST, image):
-                yield Trouble(
-                    f"{dockerfile}: {instruction}", image, "add the image's digest, @sha256:…"
-                )
+                fetched = "add --checksum=sha256:…, or keep it in this checkout"
+                mend = fetched if instruction == "ADD" else "add the image's digest, @sha256:…"
+                yield Trouble(f"{given}: {instruction}", image, mend)
 
 
 @check("charts-by-version", "kubernetes:helm.sh/v3:Release", "kubernetes:helm.sh/v4:Chart")
@@ -63,7 +69,7 @@ def _in_folder(chart: str) -> bool:
 @check("base-images-by-digest", "docker-build:index:Image")
 def _opaque_image(subject: Subject) -> Iterator[Trouble]:
     # Its Dockerfile may be no file of this checkout, nor its context.
-    yield Trouble("type", subject.type, f"use {_IMAGE}, whose Dockerfile can be looked at")
+    yield Trouble("type", subject.type, f"use {IMAGE}, whose Dockerfile can be looked at")
 
 
 @check("charts-by-version", "kubernetes:helm.sh/v2:Chart", "kubernetes:helm.sh/v3:Chart")

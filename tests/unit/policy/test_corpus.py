@@ -7,6 +7,7 @@ from policy.allowed import Allowed
 from tests.unit.policy.insecure import all_variants
 from tests.unit.policy.judged import alone, said, workload
 from tests.unit.policy.legitimate import LEGITIMATE
+from tests.unit.policy.overlooked import OVERLOOKED
 
 
 def test_every_insecure_variant_is_refused() -> None:
@@ -14,6 +15,11 @@ def test_every_insecure_variant_is_refused() -> None:
     passed = [name for name, resources in variants if not said(alone(*resources))]
     assert len(variants) > 400
     assert passed == []
+
+
+@pytest.mark.parametrize("name", OVERLOOKED)
+def test_what_was_overlooked_is_refused(name: str) -> None:
+    assert said(alone(OVERLOOKED[name]))
 
 
 @pytest.mark.parametrize("name", LEGITIMATE)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from policy.base_images import UnreadableError, images
+from policy.base_images import UnreadableError, images, settings
 
 BASE = "python@sha256:1"
 
@@ -33,6 +33,14 @@ DRAWN: dict[str, tuple[str, list[tuple[str, str]]]] = {
           --mount=type=cache,"from=c",target=/c make
         """,
         [("FROM", "a"), ("RUN --from", "b:latest"), ("RUN --from", "c")],
+    ),
+    "what is fetched, but by its checksum": (
+        "FROM a\nADD https://a.com/b.tgz /\nADD --checksum=sha256:1 https://a.com/c.tgz /",
+        [("FROM", "a"), ("ADD", "https://a.com/b.tgz")],
+    ),
+    "what a later build copies": (
+        "FROM a\nONBUILD COPY --from=b / /",
+        [("FROM", "a"), ("ONBUILD --from", "b")],
     ),
     "the syntax": (
         "# escape=\\\n# syntax=docker/dockerfile:1\nFROM a",
@@ -113,3 +121,9 @@ def test_what_buildkit_cant_read_is_refused(text: str) -> None:
 def test_every_image_that_a_build_draws_on(case: str) -> None:
     text, drawn = DRAWN[case]
     assert list(images(text, {"GIVEN": "given", "OTHER": "other"})) == drawn
+
+
+def test_what_a_dockerfile_sets() -> None:
+    text = 'FROM a\nARG TOKEN=b OTHER\nENV A=c B="d"\nENV E f'
+    given = [("TOKEN", "b"), ("OTHER", ""), ("A", "c"), ("B", '"d"'), ("E", "f")]
+    assert list(settings(text)) == given
