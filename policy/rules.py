@@ -33,7 +33,7 @@ from policy.values import shown
 ResourceCheck = Callable[[Subject], Iterable[Trouble]]
 StackCheck = Callable[[Sequence[Subject]], Iterable[tuple[Subject, Trouble]]]
 TABLES: Final = Path(__file__).with_name("tables")
-# Of a rule that looks at everything, a kind isn't known by it.
+# A kind isn't known because a rule looks at everything.
 _EVERYTHING: Final = ("*", "gcp:*", "gcp:compute/*")
 _JUDGED: Final[set[str]] = set()
 # What the modules of the pack find beyond what tables tell: the rule and the kind of each.

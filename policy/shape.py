@@ -36,6 +36,8 @@ def shape(node: Any) -> Judge:  # noqa: ANN401 (data)
         return cast("Judge", node)
     if isinstance(node, dict):
         fields = entries(node)
+        if wrong := {key for key in fields if key.startswith("$")}.difference(_WORDS):
+            raise ValueError(f"a table has no {', '.join(sorted(wrong))}")
         for name, test in _TESTS.items():
             if name in fields:
                 return partial(_leaf, partial(test, fields[name]), _mend(fields, []))
@@ -43,7 +45,7 @@ def shape(node: Any) -> Judge:  # noqa: ANN401 (data)
             return partial(_each, [*map(shape, fields["$all"])])
         return _table(fields)
     values = _listed(node)
-    return partial(_leaf, partial(_one_of, values), _mend({}, values))
+    return partial(_leaf, partial(_TESTS["$one"], values), _mend({}, values))
 
 
 def _table(fields: Mapping[str, Any]) -> Judge:
@@ -119,15 +121,30 @@ def _like(pattern: str, data: Any) -> bool:  # noqa: ANN401 (data)
     return re.fullmatch(pattern, text) is not None
 
 
+def _partly_known(data: Any) -> bool:  # noqa: ANN401 (data)
+    return any(value is UNKNOWN for _, value in found(data, "**"))
+
+
 def _most(limit: int, data: Any) -> bool:  # noqa: ANN401 (data)
     number = re.match(r"\d+", str(data))
     return number is not None and int(number[0]) <= limit
 
 
 _TESTS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
-    "$one": _one_of,
-    "$like": _like,
+    "$one": lambda values, data: _one_of(values, data) or _partly_known(data),
+    "$like": lambda pattern, data: _like(pattern, data) or _partly_known(data),
     "$unlike": lambda pattern, data: not _like(pattern, data),
     "$most": _most,
     "$narrow": lambda _, cidr: not names_nobody(cidr),
+}
+_WORDS: Final = {
+    *_TESTS,
+    "$all",
+    "$when",
+    "$unless",
+    "$closed",
+    "$among",
+    "$mend",
+    "$why",
+    "$whole",
 }
