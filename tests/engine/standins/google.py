@@ -90,6 +90,8 @@ class GoogleCloud(StandIn):
 
     def computed(self, type_: str, name: str, inputs: Properties) -> tuple[str, Properties]:
         id_, outputs = computed_outputs(type_, name, inputs, self._config)
+        if member := inputs.get("member"):
+            id_ = f"{id_}/{inputs['role']}/{member}"
         if type_ == CLUSTER and (real := self._control_plane):
             outputs["endpoint"] = real.address
             outputs["masterAuth"]["clusterCaCertificate"] = b64encode(real.ca.encode()).decode()

@@ -224,7 +224,9 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             diffs=sorted({_top(path) for path in changed}),
             replaces=sorted({_top(path) for path in replacing}),
             # Two of one name can't be at once.
-            deleteBeforeReplace=bool(replacing) and _called(old) == _called(new),
+            deleteBeforeReplace=bool(replacing)
+            and any(_called(new))
+            and _called(old) == _called(new),
             hasDetailedDiff=True,
             detailedDiff={
                 path: _KINDS(
@@ -332,7 +334,7 @@ def _within(path: str, places: Collection[str]) -> bool:
     return any(path == place or path.startswith((f"{place}.", f"{place}[")) for place in places)
 
 
-def _called(inputs: Properties) -> object:
+def _called(inputs: Properties) -> tuple[str | None, ...]:
     metadata: Properties = inputs.get("metadata") or {}
     return inputs.get("name"), metadata.get("name"), metadata.get("namespace")
 
