@@ -50,6 +50,25 @@ def test_the_way_to_the_control_plane_changes_in_place_and_back(
     assert set(standins.kubernetes.made) == before
 
 
+def test_another_version_of_istio_is_one_up_in_place_with_istiod_before_any_proxy(
+    dev: Checkout, standins: Clouds
+) -> None:
+    dev.configure(istioVersion="1.30.3")
+    steps = dev.up()
+    mesh = ["istio-base", "istio-cni", "istiod", "istio-ingressgateway"]
+    deployments = [
+        made.urn.rpartition("::")[2]
+        for (type_, _), made in standins.kubernetes.made.items()
+        if type_ == "kubernetes:apps/v1:Deployment"
+    ]
+    assert len(deployments) == 4
+    assert changes(steps) == {("update", name) for name in (*mesh, *deployments)}
+    updated = [call.name for call in standins.kubernetes.calls]
+    assert updated[: len(mesh)] == mesh
+    assert sorted(updated[len(mesh) :]) == sorted(deployments)
+    assert dev.preview() == []
+
+
 @pytest.mark.parametrize("config", [{"location": "us-central1-b"}, {"clusterName": "other"}])
 def test_another_cluster_is_refused_while_the_stack_is_protected(
     dev: Checkout, standins: Clouds, config: dict[str, str]
