@@ -26,6 +26,7 @@ pytestmark = pytest.mark.charts
 # Values that a chart reads, though its own have no such key or too few of them: why.
 READ: Final[Mapping[tuple[str, str], str]] = {
     ("base", "base.validationFailurePolicy"): "in its templates alone",
+    ("gateway", "podAnnotations"): "annotations, taken as they are",
     ("istiod", "base.validationFailurePolicy"): "in a comment",
     ("istiod", "meshConfig"): "istiod's own configuration",
     ("istiod", "pilot"): "taken as if what is in it were at the top",
