@@ -36,10 +36,10 @@ $(VENV)/.locked: requirements-uv.txt requirements-dev.txt
 	@touch $@
 
 demo: setup ## rehearse a stack on this machine with real Envoy: STACK, REQUESTS, KEEP=1, PORT, JSON=file, CONFIG="key=value …"
-	@$(BIN)/python -m rehearsal --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(if $(JSON),--json $(JSON)) $(CONFIGS)
+	@$(BIN)/python -m demo --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(if $(JSON),--json $(JSON)) $(CONFIGS)
 
 faults: setup ## break the stack's services on this machine, row by row: STACK, REQUESTS, JSON, MARKDOWN=file, CONFIG
-	@$(BIN)/python -m rehearsal faults --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN)) $(CONFIGS)
+	@$(BIN)/python -m demo faults --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN)) $(CONFIGS)
 
 test: setup ## every test but engine, charts and e2e: unit, service, traffic through real Envoy
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --no-loadscope-reorder -m 'not engine and not charts and not cluster'
@@ -48,15 +48,16 @@ unit: setup ## the unit tests alone: seconds
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit
 
 engine: setup ## the dev stack through the real engine, on stand-in clouds: ten minutes, needs the Pulumi CLI
-	@$(BIN)/python -m cli find
+	@$(BIN)/python -m petmesh.cli find
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/engine
 
 fuzz: setup ## hostile input by the thousand against the services: EXAMPLES, RAW, SEED
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),500) FUZZ_RAW=$(or $(RAW),20000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -rP tests/services/test_fuzz.py
 
-lint: setup ## ruff: lint and format check; zizmor: the workflows
+lint: setup ## ruff: lint and format check; import-linter: who may import whom; zizmor: the workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
 	@$(BIN)/zizmor --quiet --offline .github
 
 format: setup ## ruff: fix and format
@@ -70,58 +71,58 @@ bench: setup ## petservice beside a plain sequential version of itself
 	@PYTHONPATH=apps $(BIN)/python -m bench $(ARGS)
 
 preview: setup ## what an up would change: by the Pulumi CLI, or in process where there is none
-	@$(BIN)/python -m cli preview --stack $(STACK) $(ARGS)
+	@$(BIN)/python -m petmesh.cli preview --stack $(STACK) $(ARGS)
 
 policy: setup ## hold a stack against the guard-rails, in process: STACK, CONFIG="key=value …"
-	@$(BIN)/python -m rehearsal policy --stack $(STACK) $(CONFIGS)
+	@$(BIN)/python -m demo policy --stack $(STACK) $(CONFIGS)
 
 pr-report: setup ## what this checkout changes against BASE, as Markdown: STACKS, OUTPUT, REQUESTS
-	@$(BIN)/python -m rehearsal.pullrequest --base $(or $(BASE),main) --stacks $(or $(STACKS),dev) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(REQUESTS),--requests $(REQUESTS)) $(CONFIGS)
+	@$(BIN)/python -m petmesh.report.pull_request --base $(or $(BASE),main) --stacks $(or $(STACKS),dev) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(REQUESTS),--requests $(REQUESTS)) $(CONFIGS)
 
 up: setup ## apply a stack: STACK, ARGS for the Pulumi CLI
-	@$(BIN)/python -m cli up --stack $(STACK) $(ARGS)
+	@$(BIN)/python -m petmesh.cli up --stack $(STACK) $(ARGS)
 
 destroy: setup ## remove a stack's resources
-	@$(BIN)/python -m cli destroy --stack $(STACK) $(ARGS)
+	@$(BIN)/python -m petmesh.cli destroy --stack $(STACK) $(ARGS)
 
 ramp: setup ## raise the canary's weight step by step, and promote it or go back: STACK, ARGS (see docs/canary.md)
-	@$(BIN)/python -m canary ramp --stack $(STACK) $(ARGS)
+	@$(BIN)/python -m petmesh.ramp ramp --stack $(STACK) $(ARGS)
 
 promote: setup ## make the canary the stable version
-	@$(BIN)/python -m canary promote --stack $(STACK) $(ARGS)
+	@$(BIN)/python -m petmesh.ramp promote --stack $(STACK) $(ARGS)
 
 rollback: $(INSTALLED) ## set the canary's weight to 0
-	@$(BIN)/python -m canary rollback --stack $(STACK) $(ARGS)
+	@$(BIN)/python -m petmesh.ramp rollback --stack $(STACK) $(ARGS)
 
 ramp-status: $(INSTALLED) ## who gets which requests, how both versions do, where a ramp stands
-	@$(BIN)/python -m canary status --stack $(STACK) $(ARGS)
+	@$(BIN)/python -m petmesh.ramp status --stack $(STACK) $(ARGS)
 
 approve: $(INSTALLED) ## open the gate that a ramp waits at
-	@$(BIN)/python -m canary approve --stack $(STACK) $(ARGS)
+	@$(BIN)/python -m petmesh.ramp approve --stack $(STACK) $(ARGS)
 
 pause: $(INSTALLED) ## keep the weight of the ramp that runs where it is, still watched
-	@$(BIN)/python -m canary pause --stack $(STACK) $(ARGS)
+	@$(BIN)/python -m petmesh.ramp pause --stack $(STACK) $(ARGS)
 
 resume: $(INSTALLED) ## let a paused ramp go on; one that was left goes on with make ramp ARGS=--resume
-	@$(BIN)/python -m canary resume --stack $(STACK) $(ARGS)
+	@$(BIN)/python -m petmesh.ramp resume --stack $(STACK) $(ARGS)
 
 ramp-report: $(INSTALLED) ## write the HTML report of a stack's latest ramp
-	@$(BIN)/python -m canary report --stack $(STACK) $(ARGS)
+	@$(BIN)/python -m petmesh.ramp report --stack $(STACK) $(ARGS)
 
 ramp-demo: setup ## ramp a good, a failing and a slow version on this machine, under constant load
-	@$(BIN)/python -m canary.demo --stack $(STACK)
+	@$(BIN)/python -m demo.ramps --stack $(STACK)
 
 bench-rollback: setup ## seconds from the first bad request to weight 0 in force at Envoy
-	@$(BIN)/python -m canary.bench.rollback $(ARGS)
+	@$(BIN)/python -m bench.ramps.rollback $(ARGS)
 
 bench-ramps: setup ## 20 ramps in a row with random faults, and the requests lost to them
-	@$(BIN)/python -m canary.bench.faults $(ARGS)
+	@$(BIN)/python -m bench.ramps.faults $(ARGS)
 
 install-cli: setup ## install the official Pulumi CLI of the locked version
-	@$(BIN)/python -m cli install
+	@$(BIN)/python -m petmesh.cli install
 
 env: setup ## what the pulumi command needs to see the same state: eval "$(make -s env)"
-	@$(BIN)/python -m cli env
+	@$(BIN)/python -m petmesh.cli env
 
 charts: setup ## render the Helm charts with the declared values, and test what they bring: needs helm
 	@$(BIN)/python -m pytest -m charts tests/charts

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from policy.pack import RULES
+from petmesh.guardrails.pack import RULES
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 

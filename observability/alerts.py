@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from istio import metrics
+from petmesh.ramp import istio_queries as metrics
 
 _WINDOW_SECONDS = 300
 WINDOW = metrics.Window(f"{_WINDOW_SECONDS}s", stretch="15s")

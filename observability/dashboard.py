@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from istio import metrics
 from observability.prometheus import ASKED_WEIGHT
+from petmesh.ramp import istio_queries as metrics
 from settings import CANARY_SERVICE
 
 TITLE = "Canary"

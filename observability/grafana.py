@@ -61,7 +61,7 @@ class Grafana(pulumi.ComponentResource):
         dashboards = kubernetes.core.v1.ConfigMap(
             f"{name}-dashboards",
             metadata={"name": _DASHBOARDS, "namespace": args.namespace},
-            data={"canary.json": dashboard.as_json(args.services)},
+            data={"petmesh.ramp.json": dashboard.as_json(args.services)},
             opts=place.options,
         )
         self.ready = release(GRAFANA, _values(), place.after(dashboards))

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from policy.ranges import names_nobody
-from policy.urls import without_credentials
+from petmesh.guardrails.ranges import names_nobody
+from petmesh.program.urls import without_credentials
 
 ROOT = Path(__file__).parent.parent
 CHARTS = ("base", "cni", "istiod", "gateway")

@@ -9,7 +9,7 @@ import pulumi
 from pulumi.runtime import config as runtime_config
 from pydantic import ValidationError
 
-from policy.urls import HIDDEN, without_credentials
+from petmesh.program.urls import HIDDEN, without_credentials
 from settings.contradictions import contradictions
 from settings.forms import visible
 from settings.keys import PROJECT, Settings

@@ -12,10 +12,10 @@ from typing import Any, Final, cast
 import yaml
 
 from istio.pod_security import ENFORCED_VERSION
-from policy.rules import Subject
-from policy.values import entries
-from rehearsal.program import Declaration, Resource
-from tests.unit.policy.judged import resource
+from petmesh.guardrails.rules import Subject
+from petmesh.guardrails.values import entries
+from petmesh.program.program import Declaration, Resource
+from tests.unit.guardrails.judged import resource
 
 FOLDER_VARIABLE: Final = "CHARTS"
 RELEASE: Final = "kubernetes:helm.sh/v3:Release"

@@ -11,14 +11,14 @@ from istio.network import ISTIOD, NAMESPACE_LABEL, SYSTEM_NAMESPACE, XDS_PORT
 from observability import grafana, kiali, prometheus, tracing
 from observability.paths import labelled
 from observability.prometheus_rights import OPERATOR_ACCOUNT, PROMETHEUS_ACCOUNT
-from policy.pack import RULES
-from policy.podspec import containers, selects
-from policy.values import at, entries
-from policy.values import found as fields
-from rehearsal.guardrails import violations
+from petmesh.guardrails.in_process import violations
+from petmesh.guardrails.pack import RULES
+from petmesh.guardrails.podspec import containers, selects
+from petmesh.guardrails.values import at, entries
+from petmesh.guardrails.values import found as fields
 from tests.charts.rendered import Installed, Pods
 from tests.unit.declared import in_cluster, manifests
-from tests.unit.policy.judged import alone
+from tests.unit.guardrails.judged import alone
 from tests.unit.schemas import check
 
 pytestmark = pytest.mark.charts

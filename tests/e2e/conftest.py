@@ -11,7 +11,8 @@ import pytest
 import yaml
 from pulumi import automation
 
-from cli.pulumi_cli import ROOT, CliError, find
+from petmesh.program.pulumi_cli import CliError, find
+from petmesh.project import ROOT
 from tests.e2e.local_stack import LocalStack
 
 CONFIG_VARIABLE = "E2E_CONFIG"

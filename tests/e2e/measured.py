@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
-from istio import metrics
+from petmesh.ramp import istio_queries as metrics
 
 _REQUESTS, _ERRORS, _MILLISECONDS = 1000, 50, 5
 

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from pulumi.automation.events import OpType
 
-from canary.outcome import PROMOTED, ROLLED_BACK
+from petmesh.ramp.outcome import PROMOTED, ROLLED_BACK
 from tests.e2e.local_stack import LocalStack, ingress, kubectl, live_weights, namespaces
 from tests.e2e.measured import prometheus
 

@@ -20,7 +20,8 @@ from pulumi.automation import (
     create_or_select_stack,
 )
 
-from cli.pulumi_cli import ROOT, WHOLE_FILES
+from petmesh.program.pulumi_cli import WHOLE_FILES
+from petmesh.project import ROOT
 from tests.engine.standins.control_plane import ControlPlane
 from tests.engine.standins.google import CLUSTER, Docker, GoogleCloud
 from tests.engine.standins.kubernetes import Cluster
@@ -153,7 +154,7 @@ class Checkout:
     @property
     def policy_packs(self) -> list[str]:
         """The guard-rails, as `make preview` and `make up` have them."""
-        return [str(self.folder / "policy")]
+        return [str(self.folder / "petmesh/guardrails")]
 
     def configure(self, **config: str | None) -> None:
         """Set keys as `pulumi config set` does; None takes one away."""
@@ -213,7 +214,7 @@ class Checkout:
     def make(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """What `make preview`, `make up` and `make destroy` run."""
         return subprocess.run(
-            [sys.executable, "-m", "cli", command, "--stack", STACK, *arguments],
+            [sys.executable, "-m", "petmesh.cli", command, "--stack", STACK, *arguments],
             cwd=self.folder,
             env={**os.environ, **self._variables},
             capture_output=True,

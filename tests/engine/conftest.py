@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pulumi.automation import PulumiCommand
 
-from cli.pulumi_cli import CliError, find
+from petmesh.program.pulumi_cli import CliError, find
 from tests.engine.checkout import Checkout, Clouds, Step, clouds, copy_checkout
 from tests.engine.standins.protocol import Snapshot
 

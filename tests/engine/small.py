@@ -7,7 +7,8 @@ import pytest
 import yaml
 from pulumi import automation
 
-from cli.pulumi_cli import ROOT, CliError, find
+from petmesh.program.pulumi_cli import CliError, find
+from petmesh.project import ROOT
 
 
 def small_stack(program: str, folder: Path) -> automation.Stack:

@@ -14,18 +14,19 @@ import pytest
 import yaml
 from pulumi import automation
 
-from canary.cluster import ClusterTarget
-from canary.driver import Course, Driver
-from canary.engine import open_stack
-from canary.events import Event, Resume, RollBack
-from canary.figures import Figures, Lost
-from canary.journal import Journal, Opening, latest, now
-from canary.machine import Phase, begin
-from canary.prometheus import Prometheus
-from canary.ramping import taken_up
-from canary.target import Release, TargetError
-from cli.pulumi_cli import ROOT, CliError, find
-from tests.canary.fakes import BAD, GOOD, QUICK
+from petmesh.program.pulumi_cli import CliError, find
+from petmesh.project import ROOT
+from petmesh.ramp.cluster import ClusterTarget
+from petmesh.ramp.driver import Course, Driver
+from petmesh.ramp.engine import open_stack
+from petmesh.ramp.events import Event, Resume, RollBack
+from petmesh.ramp.journal import Journal, Opening, latest, now
+from petmesh.ramp.machine import Phase, begin
+from petmesh.ramp.measurements import Figures, Lost
+from petmesh.ramp.prometheus import Prometheus
+from petmesh.ramp.ramping import taken_up
+from petmesh.ramp.target import Release, TargetError
+from tests.ramp.fakes import BAD, GOOD, QUICK
 
 
 def _missing() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pulumi import automation
 
-from cli.pulumi_cli import ROOT
+from petmesh.project import ROOT
 from tests.engine.small import small_stack
 
 HERE = Path(__file__).parent
@@ -32,12 +32,12 @@ def configure(stack: automation.Stack, **config: str) -> None:
 
 def up(stack: automation.Stack, **config: str) -> None:
     configure(stack, **config)
-    stack.up(policy_packs=[str(ROOT / "policy")])
+    stack.up(policy_packs=[str(ROOT / "petmesh/guardrails")])
 
 
 def preview(stack: automation.Stack, **config: str) -> None:
     configure(stack, **config)
-    stack.preview(policy_packs=[str(ROOT / "policy")])
+    stack.preview(policy_packs=[str(ROOT / "petmesh/guardrails")])
 
 
 BOTH, INGRESS = '["Ingress", "Egress"]', '["Ingress"]'

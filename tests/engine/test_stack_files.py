@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from cli.pulumi_cli import CliError, find
-from rehearsal.stackconfig import StackConfigError, stack_config
-from tests.unit.rehearsal.clivalues import REFUSED, VALUES
+from petmesh.program.pulumi_cli import CliError, find
+from petmesh.program.stack_config import StackConfigError, stack_config
+from tests.unit.program.clivalues import REFUSED, VALUES
 
 
 def _missing() -> str:

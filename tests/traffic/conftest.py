@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import pytest
 
-from rehearsal.runtime import Runtime, new_folder
-from rehearsal.scenes import canary, faults
-from rehearsal.scenes.scene import Scene
-from rehearsal.scenes.stage import Stage, learn_answers
-from rehearsal.session import Session
+from demo.scenes import canary, faults
+from demo.scenes.scene import Scene
+from demo.scenes.stage import Stage, learn_answers
+from petmesh.rehearsal.runtime import Runtime, new_folder
+from petmesh.rehearsal.session import Session
 
 WEIGHTS = (0, 10, 25, 50, 100, 0)
 REQUESTS = int(os.environ.get("REQUESTS", "1000"))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from demo.scenes.ask import ask
 from istio.install import INGRESS_GATEWAY
-from rehearsal.envoy.topology import LOOPBACK
-from rehearsal.scenes.ask import ask
+from petmesh.host.ports import LOOPBACK
 from tests.traffic.conftest import Live
 
 pytestmark = pytest.mark.envoy

@@ -11,12 +11,12 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from canary.bench.ramps import WORKLOAD
-from rehearsal.envoy.topology import LOOPBACK
-from rehearsal.load import Load, Phase, binomial_interval
-from rehearsal.scenes.ask import ask
-from rehearsal.scenes.scene import Scene
-from rehearsal.scenes.testers import CASES
+from bench.ramps.ramps import WORKLOAD
+from demo.scenes.ask import ask
+from demo.scenes.scene import Scene
+from demo.scenes.testers import CASES
+from petmesh.host.ports import LOOPBACK
+from petmesh.rehearsal.load import Load, Phase, binomial_interval
 from tests.traffic.conftest import REQUESTS, WEIGHTS, Live
 
 pytestmark = pytest.mark.envoy
@@ -115,7 +115,7 @@ async def _ten_thousand(live: Live, *, weight: int) -> Phase:
 
 
 def test_a_canary_that_drops_packets_is_told_apart_from_one_that_answers_late(live: Live) -> None:
-    """`UF` is what istio/metrics.py counts; `UT` would be put down to nobody."""
+    """`UF` is what petmesh/ramp/istio_queries.py counts; `UT` would be put down to nobody."""
     session = live.session
     live.run(session.change({"canaryWeight": "100"}))
     try:

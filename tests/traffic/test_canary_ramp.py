@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from canary.__main__ import main
-from canary.bench.ramps import WORKLOAD, load_totals, new_ramp, session_of, until_passed
-from canary.conditions import Conditions
-from canary.events import Judged
-from canary.journal import latest
-from canary.machine import Phase, State
-from canary.places import Place, rehearsed
-from canary.plan import Kind, Plan
-from canary.target import Release
+from bench.ramps.ramps import WORKLOAD, load_totals, new_ramp, session_of, until_passed
+from petmesh.ramp.__main__ import main
+from petmesh.ramp.conditions import Conditions
+from petmesh.ramp.events import Judged
+from petmesh.ramp.journal import latest
+from petmesh.ramp.machine import Phase, State
+from petmesh.ramp.places import Place, rehearsed
+from petmesh.ramp.plan import Kind, Plan
+from petmesh.ramp.target import Release
 
 pytestmark = pytest.mark.envoy
 

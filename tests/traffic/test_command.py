@@ -14,16 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal import runtime
-from rehearsal.cli import main
-from rehearsal.envoy import process
-from rehearsal.envoy.topology import LOOPBACK
-from rehearsal.ports import Ports
-from rehearsal.stackconfig import ROOT
+from demo.cli import main
+from petmesh.envoy import process
+from petmesh.host.ports import LOOPBACK, Ports
+from petmesh.project import ROOT
+from petmesh.rehearsal import runtime
 
 pytestmark = pytest.mark.envoy
 
-COMMAND = [sys.executable, "-m", "rehearsal"]
+COMMAND = [sys.executable, "-m", "demo"]
 
 
 class Kept:

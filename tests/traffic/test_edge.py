@@ -8,10 +8,10 @@ from http import HTTPStatus
 
 import pytest
 
-from rehearsal.envoy.topology import LOOPBACK
-from rehearsal.objects.envoy_filter import EnvoyFilter, ManagerPatch
-from rehearsal.objects.mesh import Mesh
-from rehearsal.scenes.ask import ask_ingress
+from demo.scenes.ask import ask_ingress
+from petmesh.host.ports import LOOPBACK
+from petmesh.mesh.envoy_filter import EnvoyFilter, ManagerPatch
+from petmesh.mesh.mesh import Mesh
 from tests.traffic.conftest import Live
 
 pytestmark = pytest.mark.envoy

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE
-from rehearsal.envoy.topology import LOOPBACK
-from rehearsal.scenes import egress
-from rehearsal.scenes.ask import ask
-from rehearsal.scenes.egress import is_error_object
-from rehearsal.standin import ANSWER
+from demo.scenes import egress
+from demo.scenes.ask import ask
+from demo.scenes.egress import is_error_object
+from petmesh.host.ports import LOOPBACK
+from petmesh.rehearsal.stub_hosts import ANSWER
 from tests.traffic.conftest import Live
 
 pytestmark = pytest.mark.envoy

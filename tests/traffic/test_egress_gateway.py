@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, Service
-from rehearsal.envoy.topology import LOOPBACK
-from rehearsal.scenes import egress, egress_gateway
-from rehearsal.scenes.ask import Answer, ask
-from rehearsal.scenes.egress import is_error_object
-from rehearsal.standin import ANSWER
+from demo.scenes import egress, egress_gateway
+from demo.scenes.ask import Answer, ask
+from demo.scenes.egress import is_error_object
+from petmesh.host.ports import LOOPBACK
+from petmesh.rehearsal.stub_hosts import ANSWER
 from tests.traffic.conftest import Live
 
 pytestmark = pytest.mark.envoy

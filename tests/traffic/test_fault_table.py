@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from rehearsal.scenes import back_ends, dog_api, endings, overload
-from rehearsal.scenes.scene import Scene
-from rehearsal.scenes.trial import CONCURRENCY
+from demo.scenes import back_ends, dog_api, endings, overload
+from demo.scenes.scene import Scene
+from demo.scenes.trial import CONCURRENCY
 from tests.traffic.conftest import Live
 
 pytestmark = pytest.mark.envoy

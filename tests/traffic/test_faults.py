@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal.scenes.scene import Scene
+from demo.scenes.scene import Scene
 
 pytestmark = pytest.mark.envoy
 

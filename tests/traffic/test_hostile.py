@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from apps.catalog import PETDETAILS, PETSERVICE
-from rehearsal.envoy.topology import LOOPBACK
-from rehearsal.scenes.ask import ask_ingress
+from demo.scenes.ask import ask_ingress
+from petmesh.host.ports import LOOPBACK
 from tests.traffic.conftest import Live
 
 pytestmark = pytest.mark.envoy

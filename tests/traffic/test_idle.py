@@ -14,12 +14,12 @@ import pytest
 
 from apps.catalog import PETSERVICE
 from apps.httpservice.timeouts import IDLE_SECONDS
-from rehearsal.faulty import forgetful
-from rehearsal.objects.istio import DestinationRule
-from rehearsal.objects.mesh import Mesh
-from rehearsal.resilience import without_resilience
-from rehearsal.scenes.ask import ask, ask_ingress
-from rehearsal.standin import ANSWER
+from demo.scenes.ask import ask, ask_ingress
+from petmesh.mesh.istio import DestinationRule
+from petmesh.mesh.mesh import Mesh
+from petmesh.rehearsal.faulty import forgetful
+from petmesh.rehearsal.resilience import without_resilience
+from petmesh.rehearsal.stub_hosts import ANSWER
 from tests.traffic.conftest import Live
 
 pytestmark = pytest.mark.envoy

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from rehearsal.envoy import listeners
-from rehearsal.envoy.topology import LOOPBACK
-from rehearsal.origin import Origin
-from rehearsal.scenes import public_route, rate_limit
-from rehearsal.scenes.ask import Answer, ask, ask_ingress
+from demo.scenes import public_route, rate_limit
+from demo.scenes.ask import Answer, ask, ask_ingress
+from petmesh.envoy import listeners
+from petmesh.host.ports import LOOPBACK
+from petmesh.rehearsal.origin import Origin
 from tests.traffic.conftest import Live
 
 pytestmark = pytest.mark.envoy

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, Service
-from rehearsal.envoy.topology import LOOPBACK
-from rehearsal.origin import Origin
-from rehearsal.scenes import public_route
-from rehearsal.scenes.ask import ask
+from demo.scenes import public_route
+from demo.scenes.ask import ask
+from petmesh.host.ports import LOOPBACK
+from petmesh.rehearsal.origin import Origin
 from tests.traffic.conftest import Live
 
 pytestmark = pytest.mark.envoy

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal import pullrequest
+from petmesh.report import pull_request as pullrequest
 
 pytestmark = pytest.mark.envoy
 

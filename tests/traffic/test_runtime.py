@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from rehearsal.faulty import silent
-from rehearsal.processes import ProcessError
-from rehearsal.runtime import Runtime
+from petmesh.host.processes import ProcessError
+from petmesh.rehearsal.faulty import silent
+from petmesh.rehearsal.runtime import Runtime
 from tests.traffic.conftest import Live
 
 pytestmark = pytest.mark.envoy

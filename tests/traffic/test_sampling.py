@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from apps.catalog import PETSERVICE
-from rehearsal.scenes.ask import ask_ingress
+from demo.scenes.ask import ask_ingress
 from tests.traffic.conftest import Live
 
 pytestmark = pytest.mark.envoy

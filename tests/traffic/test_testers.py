@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from rehearsal.envoy.topology import LOOPBACK
+from petmesh.host.ports import LOOPBACK
 from tests.traffic.conftest import Live
 
 pytestmark = pytest.mark.envoy

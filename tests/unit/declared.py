@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from rehearsal.program import Declaration, Resource, declare
-from rehearsal.stackconfig import stack_config
+from petmesh.program.program import Declaration, Resource, declare
+from petmesh.program.stack_config import stack_config
 
 PROJECT = "petmesh-test"
 GIVEN = f"registry.example.com/given@sha256:{'3' * 64}"

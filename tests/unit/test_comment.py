@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal.review import MARK
+from petmesh.report.review import MARK
 from settings import ROOT
 
 COMMIT = "c" * 40

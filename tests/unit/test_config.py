@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from apps.catalog import VERSIONS
-from rehearsal.program import STACK_TYPE, ProgramError, declare
+from petmesh.program.program import STACK_TYPE, ProgramError, declare
 from settings import ROOT, ConfigError, Settings, load
 from settings.forms import visible
 from tests.unit.declared import gke, kept_config, local, spec

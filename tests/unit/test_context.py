@@ -11,7 +11,7 @@ import pulumi
 import pytest
 
 from apps import context
-from rehearsal import sources
+from petmesh.report import image_inputs as sources
 from settings import ROOT
 from tests.unit.declared import local
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from rehearsal.program import Resource
+from petmesh.program.program import Resource
 from settings import ROOT
 from tests.unit.declared import PROJECT, gke, google_managed
-from tests.unit.policy.judged import alone, resource, said
+from tests.unit.guardrails.judged import alone, resource, said
 
 DEPLOYER = f"serviceAccount:petmesh-deploy@{PROJECT}.iam.gserviceaccount.com"
 WRITING = r"""

@@ -9,11 +9,11 @@ import pytest
 from apps.httpservice.timeouts import CLIENT_IDLE_SECONDS, IDLE_SECONDS
 from istio import idle
 from istio.egress_gateway import EGRESS_HOST
-from rehearsal.envoy.names import Json
-from rehearsal.envoy.proxy import ProxyFiles, gateway_files, sidecar_files
-from rehearsal.objects.mesh import Mesh, gather
+from petmesh.envoy.names import Json
+from petmesh.envoy.proxy import ProxyFiles, gateway_files, sidecar_files
+from petmesh.mesh.mesh import Mesh, gather
 from tests.unit.declared import google_managed, local, spec
-from tests.unit.rehearsal.meshes import DOG_API, EGRESS, INGRESS, PODS, TOPOLOGY
+from tests.unit.mesh.meshes import DOG_API, EGRESS, INGRESS, PODS, TOPOLOGY
 
 OPEN = {"dogApiEnabled": "true"}
 MESHES = {

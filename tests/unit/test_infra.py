@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.machines import boot_disk
-from rehearsal.program import Declaration, declare
+from petmesh.program.program import Declaration, declare
 from tests.unit.declared import (
     PROJECT,
     before,

@@ -12,7 +12,7 @@ import pytest
 from infra import kubernetes_version
 from infra.kubernetes_version import refuse_older_kubernetes
 from infra.platform import existing_platform
-from rehearsal.program import declare
+from petmesh.program.program import declare
 
 Kubectl = Callable[[str], None]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-import cli.__main__ as command
-from cli import pulumi_cli
-from cli.pulumi_cli import PINNED_VERSION, state_environment
+import petmesh.cli.__main__ as command
+from petmesh.program import pulumi_cli
+from petmesh.program.pulumi_cli import PINNED_VERSION, state_environment
 
 RECORDER = """#!/bin/sh
 [ "$1" = version ] && echo v3.272.0 && exit
@@ -39,7 +39,7 @@ def test_what_is_applied_is_held_against_the_guard_rails(
     assert run(monkeypatch, name, "--stack", "dev", "--yes") == 0
     assert asked.read_text().splitlines() == [
         "stack select dev --create",
-        f"{name} --stack dev --policy-pack policy --yes",
+        f"{name} --stack dev --policy-pack petmesh/guardrails --yes",
     ]
 
 

@@ -48,7 +48,7 @@ def test_a_command_to_a_ramp_is_given_by_make(command: str) -> None:
     make = ["make", "--dry-run", "--silent", command, "STACK=dev", "ARGS=--json"]
     told = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     words = shlex.split(told.splitlines()[-1])
-    assert words[1:] == ["-m", "canary", command, "--stack", "dev", "--json"]
+    assert words[1:] == ["-m", "petmesh.ramp", command, "--stack", "dev", "--json"]
 
 
 @pytest.mark.parametrize("target", ["rollback", "ramp-status", "approve", "pause", "resume"])
@@ -75,7 +75,7 @@ def test_the_engines_tests_are_a_target_of_their_own() -> None:
 
 def test_the_engines_tests_say_in_a_line_what_is_missing(tmp_path: Path) -> None:
     environment = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "cli", "find"]
+    command = [sys.executable, "-m", "petmesh.cli", "find"]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )

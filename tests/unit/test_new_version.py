@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.program import Declaration, ProgramError, declare
+from petmesh.program.program import Declaration, ProgramError, declare
 from settings import ROOT
 from tests.unit.declared import container, manifests, spec
 

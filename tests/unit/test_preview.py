@@ -2,7 +2,7 @@
 
 import pytest
 
-from rehearsal.program import UNKNOWN, Declaration
+from petmesh.program.program import UNKNOWN, Declaration
 from tests.unit.declared import (
     GIVEN,
     container,

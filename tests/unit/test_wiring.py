@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from rehearsal.program import Declaration, declare
+from petmesh.program.program import Declaration, declare
 from settings import ROOT
 from tests.unit.declared import gke, google_managed, in_cluster, local
 

@@ -266,7 +266,7 @@ def test_the_engine_is_the_locked_sdks_and_holds_to_the_guard_rails() -> None:
     ]
     for _, inputs in found:
         assert inputs["pulumi-version"] == version("pulumi")
-        assert inputs["policyPacks"] == "policy"
+        assert inputs["policyPacks"] == "petmesh/guardrails"
         assert inputs["stack-name"] == "dev"
         assert inputs["suppress-outputs"] is True
         # Without it a preview tells no changed property, a canary's weight among them.

@@ -3,7 +3,7 @@
 from base64 import b64encode
 from collections.abc import Collection, Mapping
 
-from rehearsal.cloud import computed_outputs, invoke_result
+from petmesh.program.fake_cloud import computed_outputs, invoke_result
 from tests.engine.standins.control_plane import ControlPlane
 from tests.engine.standins.protocol import Made, Properties, RefusedError, StandIn
 

@@ -7,7 +7,7 @@ isn't there yet, a control plane that can't be reached.
 import json
 from collections.abc import Callable, Collection
 
-from rehearsal.cloud import computed_outputs
+from petmesh.program.fake_cloud import computed_outputs
 from tests.engine.standins.protocol import Made, Properties, RefusedError, StandIn
 
 RELEASE = "kubernetes:helm.sh/v3:Release"

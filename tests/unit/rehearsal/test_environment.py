@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from rehearsal.objects.kubernetes import Container
-from rehearsal.objects.mesh import Mesh, gather
-from rehearsal.runtime import declared_environment
-from tests.unit.rehearsal.meshes import PODS, mesh, with_values
+from petmesh.mesh.kubernetes import Container
+from petmesh.mesh.mesh import Mesh, gather
+from petmesh.rehearsal.runtime import declared_environment
+from tests.unit.mesh.meshes import PODS, mesh, with_values
 
 PETSERVICE = PODS[0]
 ITS_PROXY = f"http://127.0.0.1:{PETSERVICE.outbound_port}"

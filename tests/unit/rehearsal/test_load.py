@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from rehearsal.load import Load, Phase, binomial_interval, read_answer
-from rehearsal.origin import Origin
+from petmesh.rehearsal.load import Load, Phase, binomial_interval, read_answer
+from petmesh.rehearsal.origin import Origin
 
 
 def exact(trials: int, count: int, percent: int) -> Fraction:

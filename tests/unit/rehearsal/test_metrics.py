@@ -2,8 +2,8 @@
 
 import math
 
-from rehearsal.envoy.admin import Stats
-from rehearsal.metrics import VersionMetrics, sum_metrics
+from petmesh.envoy.admin import Stats
+from petmesh.rehearsal.metrics import VersionMetrics, sum_metrics
 
 
 def stats(version: str, **values: int) -> Stats:

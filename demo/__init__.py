@@ -1,0 +1,1 @@
+"""The article's scenes, played on a rehearsed stack."""

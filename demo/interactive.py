@@ -1,0 +1,166 @@
+"""Keeps a mesh running for a person to try, and follows the stack's configuration."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from apps.catalog import PETDETAILS
+from demo.scenes.stage import PATH
+from demo.tables import Report
+from istio.routing import TESTER_COOKIE, TESTER_HEADER, TESTER_VALUE
+from petmesh.host.ports import LOOPBACK
+from petmesh.mesh.fields import RefusedError
+from petmesh.program.program import ProgramError
+from petmesh.project import ROOT
+from petmesh.rehearsal.lint import findings
+from petmesh.rehearsal.origin import Origin
+from petmesh.rehearsal.session import Session
+
+_WATCH_SECONDS = 0.5
+
+
+async def keep(session: Session, report: Report) -> None:
+    """Start a stack's mesh and put in force what its configuration or a typed line asks for.
+
+    Args:
+        session: not started yet.
+        report: where to say what happens.
+    """
+    kept = _Kept(session, report)
+    await kept.start()
+    lines = _typed_lines()
+    seen = kept.modified()
+    while True:
+        session.runtime.check()
+        try:
+            line = await asyncio.wait_for(lines.get(), _WATCH_SECONDS)
+        except TimeoutError:
+            line = ""
+        if line:
+            await kept.take(line)
+        elif kept.modified() != seen:
+            await kept.follow()
+        seen = kept.modified()
+
+
+class _Kept:
+    def __init__(self, session: Session, report: Report) -> None:
+        self._session = session
+        self._given = dict(session.overrides)
+        self._report = report
+        self._told: Origin | None = None
+
+    async def start(self) -> None:
+        self._report.progress(f"starting stack {self._session.stack}")
+        await self._session.start()
+        runtime = self._session.runtime
+        self._warn()
+        self._tell_address()
+        self._report.line(f"Weights: {self._weights()}. Logs: {runtime.folder}")
+        self._report.line(
+            f"To change it: type a weight, KEY=VALUE or stack NAME, or edit {self._file().name}, "
+            "as pulumi config set does. Ctrl-C stops everything."
+        )
+
+    async def take(self, line: str) -> None:
+        """Act on a typed line."""
+        word, _, rest = line.partition(" ")
+        key, equals, value = line.partition("=")
+        if line.isascii() and line.isdigit():
+            await self.apply({"canaryWeight": line})
+        elif word == "stack" and rest:
+            await self.apply({}, rest.strip())
+        elif equals:
+            await self.apply({key.strip(): value.strip()})
+        else:
+            self._report.line(f"{line}: must be a weight, KEY=VALUE or stack NAME", "red")
+
+    async def follow(self) -> None:
+        """Take what the changed file says; what was typed before no longer wins over it."""
+        self._session.overrides = dict(self._given)
+        await self.apply({})
+
+    async def apply(self, overrides: Mapping[str, str], stack: str | None = None) -> None:
+        """Run the program again and put in force what changed; a mistake changes nothing."""
+        try:
+            differences, change = await self._session.change(overrides, stack=stack, lasting=True)
+        except (ProgramError, RefusedError) as error:
+            self._report.line(str(error), "red")
+            return
+        for difference in () if stack else differences:
+            self._report.line(f"  {difference}")
+        self._warn()
+        self._report.line(
+            f"In force after {change.seconds * 1000:.0f} ms: stack {self._session.stack}, "
+            f"weights {self._weights()}; {len(change.started)} pods started, "
+            f"{len(change.stopped)} stopped"
+        )
+        if self._session.runtime.origin != self._told:
+            self._tell_address()
+
+    def _tell_address(self) -> None:
+        self._told = self._session.runtime.origin
+        curl, url = _curl(self._told), self._told.url + PATH
+        self._report.line(f"Running: {url}", "bold green")
+        self._report.line(f"  {curl} {url}")
+        self._report.line(f"  {curl} -H '{TESTER_HEADER}: {TESTER_VALUE}' {url}")
+        self._report.line(f"  {curl} -b {TESTER_COOKIE}={TESTER_VALUE} {url}")
+
+    def _warn(self) -> None:
+        for finding in findings(self._session.runtime.mesh):
+            self._report.line(f"! {finding}", "yellow")
+
+    def modified(self) -> int:
+        """When the stack's configuration was changed last."""
+        file = self._file()
+        return file.stat().st_mtime_ns if file.is_file() else 0
+
+    def _file(self) -> Path:
+        return ROOT / f"Pulumi.{self._session.stack}.yaml"
+
+    def _weights(self) -> str:
+        host = f"{PETDETAILS.name}."
+        for service in self._session.runtime.mesh.virtual_services:
+            if service.spec.hosts[0].startswith(host):
+                return ", ".join(
+                    f"{target.destination.subset} {target.weight}%"
+                    for target in service.spec.http[-1].route
+                )
+        return "none"
+
+
+def _curl(origin: Origin) -> str:
+    """The command that reaches the ingress; names under .localhost lead here by themselves."""
+    here = "" if origin.host.endswith(".localhost") else f" --connect-to ::{LOOPBACK}"
+    trust = f" --cacert {origin.trust}" if origin.trust else ""
+    return f"curl{here}{trust}"
+
+
+def _typed_lines() -> "asyncio.Queue[str]":
+    """Lines of standard input as they are typed; none where it can't be waited for."""
+    lines: asyncio.Queue[str] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    pending = b""
+
+    def read() -> None:
+        nonlocal pending
+        data = os.read(sys.stdin.fileno(), 4096)
+        if not data:
+            loop.remove_reader(sys.stdin.fileno())
+            return
+        *whole, pending = (pending + data).split(b"\n")
+        for line in whole:
+            if text := _printable(line.decode(errors="replace")).strip():
+                lines.put_nowait(text)
+
+    with contextlib.suppress(OSError, ValueError):
+        loop.add_reader(sys.stdin.fileno(), read)
+    return lines
+
+
+def _printable(text: str) -> str:
+    """The text as it may be shown again: an arrow key's escape sequence would move the cursor."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)

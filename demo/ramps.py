@@ -1,0 +1,161 @@
+"""`python -m demo.ramps`: a good, a failing and a slow version, ramped under constant load."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+from rich.table import Table
+
+from petmesh.project import ROOT
+from petmesh.ramp.before import observe_baseline
+from petmesh.ramp.conditions import Conditions
+from petmesh.ramp.driver import Course, Driver, Listener
+from petmesh.ramp.journal import Journal, JournalError, Opening, now, read
+from petmesh.ramp.machine import Phase, State, begin
+from petmesh.ramp.outcome import last_line
+from petmesh.ramp.places import rehearsed
+from petmesh.ramp.plan import Plan
+from petmesh.ramp.progress import LiveView, PlainLines
+from petmesh.ramp.report import write_report
+from petmesh.ramp.target import TargetError
+
+REPORTS = ROOT / "build" / "ramp-demo"
+
+# Steps of seconds instead of minutes. Two errors in a hundred are what must be found: with no more
+# than one in 200 allowed, 200 requests of such a version hold too few errors to fail in one
+# evaluation of eleven, and every step has several, over a window that grows. Latencies of a busy
+# machine vary, hence the margin; the slow version is slower than that.
+PLAN = Plan(
+    steps=(10, 25, 50, 100),
+    hold=5.0,
+    interval=1.0,
+    window=30.0,
+    failures=2,
+    patience=5.0,
+    wait=30.0,
+    conditions=Conditions(
+        min_requests=200,
+        success_rate=99.5,
+        success_drop=0.5,
+        p50_ratio=2.0,
+        p99_ratio=None,
+        latency_margin_ms=60.0,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A version, and how its ramp must end."""
+
+    name: str
+    faults: Mapping[str, str]
+    ends: Phase
+
+
+SCENARIOS = (
+    Scenario("a good v2", {}, Phase.PROMOTED),
+    Scenario("v2 fails 2% of its tries", {"FAULT_ERROR_PERCENT": "2"}, Phase.ROLLED_BACK),
+    Scenario("v2 answers 150 ms late", {"FAULT_DELAY_MILLISECONDS": "150"}, Phase.ROLLED_BACK),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a scenario went."""
+
+    scenario: Scenario
+    state: State
+    sent: int
+    failed: int
+    report: Path
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it ended as it must, and no request failed."""
+        return self.state.phase is self.scenario.ends and not self.failed
+
+
+async def play(scenario: Scenario, console: Console, stack: str) -> Result:
+    """Ramp one version on a mesh of its own.
+
+    Raises:
+        TargetError: the mesh couldn't be started.
+    """
+    console.rule(scenario.name, align="left")
+    overrides = {"canaryWeight": "0"}
+    async with rehearsed(stack, overrides, dict(scenario.faults)) as place:
+        release = await place.target.release()
+        await place.target.prepare()
+        opening = Opening(
+            at=now(),
+            stack=stack,
+            target="rehearsal",
+            stable=release.stable,
+            canary=release.canary,
+            plan=PLAN,
+        )
+        with TemporaryDirectory() as folder, ExitStack() as contexts:
+            journal = Journal.create(Path(folder), opening)
+            before = await observe_baseline(opening, place.target, console.print)
+            shown: Listener = PlainLines(opening, sys.stdout)
+            if console.is_terminal:
+                shown = contexts.enter_context(LiveView(opening, console))
+            course = Course(opening, journal, begin(PLAN), before)
+            state = await Driver(course, place.target, Path(folder), [shown]).run()
+            journal.close()
+            report = REPORTS / f"{scenario.name.replace(' ', '-').replace('%', '-percent')}.html"
+            write_report(read(journal.path), report)
+        console.print(last_line(opening, state), style="bold", markup=False, highlight=False)
+        phases = place.load.phases if place.load else []
+        sent, failed = sum(p.requests for p in phases), sum(p.failed for p in phases)
+    return Result(scenario, state, sent, failed, report)
+
+
+async def play_all(stack: str) -> int:
+    """Every scenario in turn; returns the exit status."""
+    console = Console()
+    try:
+        REPORTS.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TargetError(f"{REPORTS}: no report can be written: {error.strerror}") from error
+    results = [await play(scenario, console, stack) for scenario in SCENARIOS]
+    table = Table("version", "ended", "at weight", "requests", "failed", title="Ramps")
+    for result in results:
+        table.add_row(
+            result.scenario.name,
+            result.state.phase.value,
+            str(result.state.weight),
+            f"{result.sent:,}",
+            str(result.failed),
+        )
+    console.print(table)
+    for result in results:
+        console.print(f"report: {result.report.relative_to(ROOT)}", highlight=False)
+    wrong = [each.scenario.name for each in results if not each.is_good]
+    for name in wrong:
+        console.print(f"not as it must be: {name}", style="bold red")
+    return 1 if wrong else 0
+
+
+def main() -> int:
+    """Play; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="demo.ramps", description=__doc__)
+    parser.add_argument("--stack", default="local", help="whose program (default: local)")
+    try:
+        return asyncio.run(play_all(parser.parse_args().stack))
+    except (TargetError, JournalError) as error:
+        print(f"canary: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

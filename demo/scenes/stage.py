@@ -1,0 +1,151 @@
+"""What every scene plays on."""
+
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, cast
+
+from apps.catalog import PETDETAILS, Service
+from demo.scenes.ask import Answer, ask
+from petmesh.envoy.topology import Pod
+from petmesh.host.ports import LOOPBACK
+from petmesh.program.program import ProgramError
+from petmesh.rehearsal.load import FAILED, Judge
+from petmesh.rehearsal.metrics import VersionMetrics
+from petmesh.rehearsal.session import Session
+
+PATH = "/pet/123"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A started session, and how its answers are judged.
+
+    Attributes:
+        session: the mesh.
+        judge: tells which version of petdetailsservice gave an answer of petservice's.
+        progress: is told what is being done.
+    """
+
+    session: Session
+    judge: Judge
+    progress: Callable[[str], None]
+
+    @property
+    def stable(self) -> str:
+        """The stable version of petdetailsservice."""
+        return self.session.config("stableVersion")
+
+    @property
+    def canary(self) -> str:
+        """The canary's version."""
+        return self.session.canary
+
+    @property
+    def workload(self) -> str:
+        """The canary's deployment."""
+        return f"{PETDETAILS.name}-{self.canary}"
+
+    @property
+    def details_host(self) -> str:
+        """Petdetailsservice's name in the whole cluster."""
+        return self.session.host
+
+    def pod(self, service: Service) -> Pod:
+        """A pod of a service, of petdetailsservice one of the stable version."""
+        version = self.stable if service is PETDETAILS else service.versions[0]
+        return self.session.runtime.pods_of(f"{service.name}-{version}")[0]
+
+    def sidecar(self, service: Service) -> str:
+        """The sidecar of a service's pod, as a forward proxy."""
+        return f"http://{LOOPBACK}:{self.pod(service).outbound_port}"
+
+    async def around_proxy(
+        self, caller: Service, called: Service, path: str, method: str = "GET"
+    ) -> Answer | None:
+        """Call a pod with a caller's own identity, but not through the caller's sidecar."""
+        url = f"https://{LOOPBACK}:{self.pod(called).inbound_port}{path}"
+        return await ask(url, tls=self._mutual_tls(caller), method=method)
+
+    async def to_gateway(
+        self, caller: Service | None, host: str, path: str, *, named: str = ""
+    ) -> Answer | None:
+        """Call the gateway to the outside with a caller's own identity, around its sidecar.
+
+        Args:
+            caller: whose identity; None for a caller without one.
+            host: the outside host, for which the gateway is asked.
+            path: what is asked of it.
+            named: the host that the request itself names, where that is another.
+        """
+        [gateway] = self.session.runtime.inner_gateways
+        [port] = gateway.ports.values()
+        url = f"https://{host}:{port}{path}"
+        return await ask(url, {"Host": named or host}, tls=self._mutual_tls(caller))
+
+    def _mutual_tls(self, caller: Service | None) -> ssl.SSLContext:
+        tls = ssl.create_default_context(cafile=self.session.runtime.trust)
+        # The certificate holds an identity, and no name of a host.
+        tls.check_hostname = False
+        if caller:
+            identity = self.pod(caller).identity
+            tls.load_cert_chain(identity.certificate, identity.key)
+        return tls
+
+    async def counted(self) -> dict[str, VersionMetrics]:
+        """What Envoy counted for each version of petdetailsservice so far."""
+        return await self.session.runtime.version_metrics(self.details_host)
+
+
+async def learn_answers(session: Session) -> Judge:
+    """Learn to tell the versions of petdetailsservice by what they answer.
+
+    Raises:
+        ProgramError: two versions answer the same.
+    """
+    known: dict[str, str] = {}
+    for version in filter(None, (session.config("stableVersion"), session.canary)):
+        pod = session.runtime.pods_of(f"{PETDETAILS.name}-{version}")[0]
+        answer = await ask(f"http://{LOOPBACK}:{pod.app_port}{PATH}/details")
+        details = _canonical(answer.json if answer else None)
+        if details in known:
+            raise ProgramError(
+                f"{PETDETAILS.name} {known[details]} and {version} answer the same: "
+                "the rehearsal tells versions by their answers"
+            )
+        known[details] = version
+    return judge_by(known)
+
+
+def judge_by(known: Mapping[str, str]) -> Judge:
+    """Judge whole answers of petservice by the details within; each body is parsed once."""
+    seen: dict[bytes, str] = {}
+
+    def judge(status: int, body: bytes) -> str:
+        if status != HTTPStatus.OK:
+            return FAILED
+        if body not in seen:
+            seen[body] = _version_of(body, known)
+        return seen[body]
+
+    return judge
+
+
+def _version_of(body: bytes, known: Mapping[str, str]) -> str:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return FAILED
+    if not isinstance(answer, dict):
+        return FAILED
+    parts = cast("dict[str, Any]", answer)
+    history = parts.get("petMedicalHistory")
+    if not isinstance(history, dict) or "vaccinationList" not in history:
+        return FAILED
+    return known.get(_canonical(parts.get("petDetails")), FAILED)
+
+
+def _canonical(details: object) -> str:
+    return json.dumps(details, sort_keys=True)

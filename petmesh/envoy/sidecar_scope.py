@@ -1,0 +1,117 @@
+"""What a proxy sees of the mesh: all of it, or what the Sidecar in force for it names."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from petmesh.envoy.mtls_mode import ROOT_NAMESPACE
+from petmesh.envoy.names import full_host, selects
+from petmesh.mesh.istio import DestinationRule, ServiceEntry, Sidecar, VirtualService
+from petmesh.mesh.mesh import Mesh
+
+Exported = TypeVar("Exported", DestinationRule, ServiceEntry, VirtualService)
+
+
+def exported_to(mesh: Mesh, namespace: str) -> Mesh:
+    """The mesh as istiod tells it to a namespace's gateways: without what is exported to others.
+
+    https://istio.io/latest/docs/reference/config/networking/service-entry/#ServiceEntry-export_to
+    """
+    return replace(
+        mesh,
+        service_entries=_exported(mesh.service_entries, namespace),
+        virtual_services=_exported(mesh.virtual_services, namespace),
+        destination_rules=_exported(mesh.destination_rules, namespace),
+    )
+
+
+def seen_by(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Mesh:
+    """The mesh as istiod tells it to a pod's sidecar: without the hosts that it doesn't see.
+
+    A destination rule goes with its host, so the limits of the pod's own service hold for the calls
+    that it gets only where the pod sees its own service (`DestinationRule` in
+    pilot/pkg/model/sidecar.go). A virtual service that is seen brings its destinations along.
+    """
+    mesh = exported_to(mesh, namespace)
+    sidecar = _in_force(mesh, namespace, labels)
+    if sidecar is None:
+        return mesh
+    seen = [host for listener in sidecar.spec.egress for host in listener.hosts]
+    own = sidecar.metadata.namespace if sidecar.metadata.namespace != ROOT_NAMESPACE else namespace
+    routes = tuple(
+        route
+        for route in mesh.virtual_services
+        if any(
+            _sees(seen, own, route.metadata.namespace, full_host(host, route.metadata.namespace))
+            for host in route.spec.hosts
+        )
+    )
+    led_to = {
+        full_host(weighted.destination.host, route.metadata.namespace)
+        for route in routes
+        for http in route.spec.http
+        for weighted in http.route
+    }
+    services = tuple(
+        service
+        for service in mesh.services
+        if _sees(seen, own, service.metadata.namespace, mesh.service_host(service))
+        or mesh.service_host(service) in led_to
+    )
+    entries = tuple(
+        entry
+        for entry in mesh.service_entries
+        if any(
+            _sees(seen, own, entry.metadata.namespace, host) or host in led_to
+            for host in entry.spec.hosts
+        )
+    )
+    known = {mesh.service_host(service) for service in services}
+    known |= {host for entry in entries for host in entry.spec.hosts}
+    return replace(
+        mesh,
+        services=services,
+        service_entries=entries,
+        virtual_services=routes,
+        destination_rules=tuple(
+            rule
+            for rule in mesh.destination_rules
+            if full_host(rule.spec.host, rule.metadata.namespace) in known
+        ),
+    )
+
+
+def _exported(declared: tuple[Exported, ...], namespace: str) -> tuple[Exported, ...]:
+    return tuple(
+        each
+        for each in declared
+        if not each.spec.export_to
+        or {"*", namespace} & set(each.spec.export_to)
+        or ("." in each.spec.export_to and each.metadata.namespace == namespace)
+    )
+
+
+def _in_force(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Sidecar | None:
+    """The pod's own Sidecar, else its namespace's, else the mesh's."""
+    ranked: list[tuple[int, Sidecar]] = []
+    for sidecar in mesh.sidecars:
+        selector = sidecar.spec.workload_selector
+        if sidecar.metadata.namespace == namespace and selector:
+            if selects(selector.labels, labels):
+                ranked.append((3, sidecar))
+        elif sidecar.metadata.namespace == namespace:
+            ranked.append((2, sidecar))
+        elif sidecar.metadata.namespace == ROOT_NAMESPACE and not selector:
+            ranked.append((1, sidecar))
+    return max(ranked, default=(0, None), key=lambda rank: rank[0])[1]
+
+
+def _sees(seen: list[str], own: str, namespace: str, host: str) -> bool:
+    for pattern in seen:
+        scope, _, name = pattern.partition("/")
+        in_scope = scope == "*" or (own if scope == "." else scope) == namespace
+        if in_scope and (
+            name == host or (name.startswith("*") and host.endswith(name.removeprefix("*")))
+        ):
+            return True
+    return False

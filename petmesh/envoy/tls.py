@@ -1,0 +1,100 @@
+"""TLS between workloads, and to the outside."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from petmesh.envoy.names import Json, typed
+from petmesh.envoy.topology import Identity
+from petmesh.host.pki import Leaf
+from petmesh.mesh.istio import ClientTls
+
+_TLS = "envoy.extensions.transport_sockets.tls.v3"
+
+
+def mutual_tls_client(
+    identity: Identity, trust: Path, server_name: str, servers: Iterable[str]
+) -> Json:
+    """A caller's side of mutual TLS: its own identity, and the ones that the server may have."""
+    names = [{"san_type": "URI", "matcher": {"exact": uri}} for uri in sorted(servers)]
+    validation: Json = {"trusted_ca": {"filename": str(trust)}}
+    if names:
+        validation["match_typed_subject_alt_names"] = names
+    return _socket(
+        "UpstreamTlsContext",
+        sni=server_name,
+        common_tls_context={
+            "tls_params": _versions("TLSv1_2"),
+            "tls_certificates": [_certificate(identity)],
+            "validation_context": validation,
+        },
+    )
+
+
+def mutual_tls_server(
+    identity: Identity, trust: Path, trust_domain: str, minimum: str = "TLSv1_2"
+) -> Json:
+    """A called workload's side: every caller must show an identity of the mesh."""
+    names = [{"san_type": "URI", "matcher": {"prefix": f"spiffe://{trust_domain}/"}}]
+    return _socket(
+        "DownstreamTlsContext",
+        require_client_certificate=True,
+        common_tls_context={
+            "tls_params": _versions(minimum),
+            "tls_certificates": [_certificate(identity)],
+            "validation_context": {
+                "trusted_ca": {"filename": str(trust)},
+                "match_typed_subject_alt_names": names,
+            },
+        },
+    )
+
+
+def gateway_tls(certificate: Leaf, minimum: str) -> Json:
+    """The end of a client's TLS at a gateway, with istiod's choice of protocols."""
+    return _socket(
+        "DownstreamTlsContext",
+        require_client_certificate=False,
+        common_tls_context={
+            "alpn_protocols": ["h2", "http/1.1"],
+            "tls_params": _versions(minimum),
+            "tls_certificates": [_certificate(certificate)],
+        },
+    )
+
+
+def originated_tls(tls: ClientTls, trust: Path) -> Json:
+    """TLS that a sidecar starts for its pod's plain request, with the server's name checked."""
+    validation: Json = {"trusted_ca": {"filename": str(trust)}}
+    if tls.subject_alt_names:
+        validation["match_typed_subject_alt_names"] = [
+            {"san_type": "DNS", "matcher": {"exact": name}} for name in tls.subject_alt_names
+        ]
+    return _socket(
+        "UpstreamTlsContext",
+        sni=tls.sni,
+        common_tls_context={
+            "tls_params": _versions("TLSv1_2"),
+            "validation_context": validation,
+        },
+    )
+
+
+def _versions(minimum: str) -> Json:
+    return {
+        "tls_minimum_protocol_version": minimum,
+        "tls_maximum_protocol_version": "TLSv1_3",
+    }
+
+
+def _certificate(identity: Identity | Leaf) -> Json:
+    return {
+        "certificate_chain": {"filename": str(identity.certificate)},
+        "private_key": {"filename": str(identity.key)},
+    }
+
+
+def _socket(context: str, **fields: object) -> Json:
+    return {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": typed(f"{_TLS}.{context}", **fields),
+    }

@@ -1,0 +1,75 @@
+"""Disruption budgets: what serves stays up while a node is upgraded, and lets it be upgraded."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from petmesh.guardrails.podspec import selects
+from petmesh.guardrails.rules import check_stack
+from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.values import UNKNOWN, at, may_be
+
+_LABELS = "spec.template.metadata.labels"
+# Of which a node's upgrade may take a pod away.
+_EVICTED = ("apps/Deployment", "apps/StatefulSet")
+
+
+@check_stack("workloads-have-a-budget")
+def _budgets(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
+    budgets = [each for each in subjects if each.of == "policy/PodDisruptionBudget"]
+    workloads = [each for each in subjects if each.of in _EVICTED]
+    for budget in budgets:
+        pods = [_fewest(each, subjects) for each in workloads if _covers(budget, each)]
+        yield from ((budget, trouble) for trouble in _blocks(budget, pods))
+    for workload in workloads:
+        labels = at(workload.properties, _LABELS)
+        if labels is not UNKNOWN and not any(_covers(budget, workload) for budget in budgets):
+            mend = "add a PodDisruptionBudget whose selector matches them"
+            yield workload, Trouble(_LABELS, labels, mend)
+
+
+def _fewest(workload: Subject, subjects: Sequence[Subject]) -> Any:  # noqa: ANN401 (data)
+    """How many pods a workload has at the fewest: as it states, or as what scales it does."""
+    for each in subjects:
+        target = at(each.properties, "spec.scaleTargetRef")
+        names = (at(target, "kind"), at(target, "name"))
+        if each.kind == "HorizontalPodAutoscaler" and names == (workload.kind, workload.name):
+            return at(each.properties, "spec.minReplicas") or 1
+    return at(workload.properties, "spec.replicas") or 1
+
+
+def _blocks(budget: Subject, pods: Sequence[Any]) -> Iterator[Trouble]:
+    """What may hold up every upgrade of a node: a minimum does, once there are as few pods.
+
+    Source:
+        https://kubernetes.io/docs/tasks/run-application/configure-pdb/#specifying-a-poddisruptionbudget
+    """
+    spec = at(budget.properties, "spec")
+    minimum, maximum = at(spec, "minAvailable"), at(spec, "maxUnavailable")
+    if UNKNOWN in (minimum, maximum):
+        return
+    if minimum is not None:
+        if not pods or not all(each is UNKNOWN or _quorum(minimum, each) for each in pods):
+            mend = "remove it and set maxUnavailable to 1, which holds for any number of pods"
+            yield Trouble("spec.minAvailable", minimum, mend)
+    elif str(maximum) in ("None", "0", "0%", "100%"):
+        mend = "set it to 1: let one pod be away, or no node can ever be upgraded"
+        yield Trouble("spec.maxUnavailable", maximum, mend)
+
+
+def _quorum(minimum: Any, pods: Any) -> bool:  # noqa: ANN401 (data)
+    """Whether a minimum, a number or a percentage, leaves a pod of so many to be away."""
+    text = str(minimum)
+    share = text.removesuffix("%")
+    if not share.isdecimal():
+        return False
+    return (math.ceil(int(share) * pods / 100) if text.endswith("%") else int(share)) < pods
+
+
+def _covers(budget: Subject, workload: Subject) -> bool:
+    """Whether a budget is for a workload's pods; one that isn't known yet may well be."""
+    labels: Mapping[str, Any] = at(workload.properties, _LABELS) or {}
+    selector = at(budget.properties, "spec.selector")
+    namespace = at(workload.properties, "metadata.namespace")
+    together = namespace is UNKNOWN or budget.may_be_in(workload.namespace)
+    return may_be(selector) or (together and selects(selector, labels))

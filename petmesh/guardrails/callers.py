@@ -1,0 +1,96 @@
+"""Callers by name: who may ask for what.
+
+Source:
+    https://istio.io/latest/docs/reference/config/security/conditions/
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from petmesh.guardrails.cluster import INGRESS_NAMESPACE
+from petmesh.guardrails.ranges import names_nobody
+from petmesh.guardrails.rules import check
+from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.values import UNKNOWN, at, found
+
+# By which a source is named, and the condition that looks at the same. What it is not, such as
+# notPrincipals, names nobody.
+_SOURCES: Final = {
+    "principals": "source.principal",
+    "serviceAccounts": "source.serviceAccount",
+    "namespaces": "source.namespace",
+    "ipBlocks": "source.ip",
+    "remoteIpBlocks": "remote.ip",
+    "requestPrincipals": "request.auth.principal",
+}
+_FIELDS: Final = {condition: field for field, condition in _SOURCES.items()}
+_WHOLE: Final = re.compile(r"\*|/?\*+|/?\{\*+\}(?:/\{\*+\})*|/?\{\*+\}/?")
+# Whoever may ask for all of these may do everything.
+_METHODS: Final = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+_CLAIM: Final = re.compile(r"request\.auth\.(?:claims\[.+\]|audiences|presenter)")
+_MEND: Final = "name the callers' service accounts"
+
+
+@check("callers-are-named", "security.istio.io/AuthorizationPolicy")
+def _callers(subject: Subject) -> Iterator[Trouble]:
+    if at(subject.properties, "spec.action") not in (None, "ALLOW"):
+        return
+    for path, rule in found(subject.properties, "spec.rules[]"):
+        unnamed = [*_unnamed(path, rule)]
+        if subject.namespace == INGRESS_NAMESPACE and (unnamed or _any_token(rule)):
+            unnamed = [*_anybody(path, rule)]
+        yield from unnamed
+
+
+def _unnamed(path: str, rule: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+    """Whom a rule leaves open; any one of its conditions may name the callers for all of it."""
+    if any(_names_somebody(condition) for _, condition in found(rule, "when[]")):
+        return
+    if at(rule, "from") in (None, []):
+        yield Trouble(f"{path}.from", at(rule, "from"), _MEND, whole=True)
+    for where, source in found(rule, "from[].source", path):
+        if source is not UNKNOWN and not any(at(source, field) for field in _SOURCES):
+            yield Trouble(where, source, _MEND, whole=True)
+        for field in _SOURCES:
+            for inner, value in found(source, f"{field}[]", where):
+                if _everybody(field, value):
+                    yield Trouble(inner, value, _MEND)
+
+
+def _names_somebody(condition: Any) -> bool:  # noqa: ANN401 (data)
+    key, values = at(condition, "key"), at(condition, "values")
+    field = "principals" if _CLAIM.fullmatch(str(key)) else _FIELDS.get(key)
+    return field is not None and (
+        values is UNKNOWN or (bool(values) and not any(_everybody(field, each) for each in values))
+    )
+
+
+def _everybody(field: str, value: Any) -> bool:  # noqa: ANN401 (data)
+    if field.lower().endswith("ipblocks"):
+        return names_nobody(value)
+    # A valid token, even of any issuer that a RequestAuthentication names, is somebody's.
+    return field != "requestPrincipals" and "*" in str(value)
+
+
+def _any_token(rule: Any) -> bool:  # noqa: ANN401 (data)
+    return "*" in (each for _, each in found(rule, "from[].source.requestPrincipals[]"))
+
+
+def _anybody(path: str, rule: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+    """Anybody may ask the ingress gateway, but not for everything."""
+    targets = [operation for _, operation in found(rule, "to[].operation")]
+    if not targets or not all(map(_limited, targets)):
+        mend = "name the methods, hosts or paths that anybody may ask the ingress gateway for"
+        yield Trouble(f"{path}.to", at(rule, "to"), mend, whole=True)
+
+
+def _limited(operation: Any) -> bool:  # noqa: ANN401 (data)
+    for field in ("hosts", "methods", "paths"):
+        values = at(operation, field)
+        if values is UNKNOWN:
+            return True
+        wide = any(_WHOLE.fullmatch(str(value)) for value in values or ())
+        if values and not wide and not (field == "methods" and {*values} >= _METHODS):
+            return True
+    return False

@@ -1,0 +1,91 @@
+"""The ways in: what has a public address."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from petmesh.guardrails.rules import check, check_stack
+from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.values import UNKNOWN, at, entries, found
+
+INGRESS_NAMESPACE = "istio-ingress"
+_SERVICE, _INGRESSES = "core/Service", "networking.k8s.io/Ingress"
+# Who can reach these is in the network already.
+# https://kubernetes.io/docs/concepts/services-networking/service/#internal-load-balancer
+# https://cloud.google.com/kubernetes-engine/docs/concepts/ingress-ilb
+_GOOGLE: Final = {
+    _SERVICE: {
+        "networking.gke.io/load-balancer-type": "Internal",
+        "cloud.google.com/load-balancer-type": "Internal",
+    },
+    _INGRESSES: {"kubernetes.io/ingress.class": "gce-internal"},
+}
+# Amazon's and Azure's too.
+# https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/
+# https://learn.microsoft.com/azure/application-gateway/ingress-controller-private-ip
+_INTERNAL: Final = {
+    _SERVICE: {
+        **_GOOGLE[_SERVICE],
+        "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
+        "service.beta.kubernetes.io/azure-load-balancer-internal": "true",
+    },
+    _INGRESSES: {
+        **_GOOGLE[_INGRESSES],
+        "alb.ingress.kubernetes.io/scheme": "internal",
+        "appgw.ingress.kubernetes.io/use-private-ip": "true",
+    },
+}
+_BY_GATEWAY = "route to it from the ingress gateway"
+_API = "gateway.networking.k8s.io"
+
+
+@check("one-way-in", _SERVICE, _INGRESSES)
+def _balanced(subject: Subject) -> Iterator[Trouble]:
+    """Services and Ingresses that a load balancer with a public address serves."""
+    if _open(subject, _INTERNAL):
+        field, value = ("kind", "Ingress")
+        order = "remove it"
+        if subject.of == _SERVICE:
+            field, value, order = "spec.type", "LoadBalancer", "make it a ClusterIP"
+        yield Trouble(field, value, f"{order}, and {_BY_GATEWAY}, or {_within(subject, _INTERNAL)}")
+
+
+@check_stack("internal-on-its-own-cloud")
+def _on_google(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
+    """Load balancers of a GKE cluster that only another cloud's annotation calls internal."""
+    if not any(each.type.startswith("gcp:container/") for each in subjects):
+        return
+    for each in subjects:
+        if _open(each, _GOOGLE) and not _open(each, _INTERNAL):
+            annotations = entries(each.properties, "metadata.annotations")
+            given = sorted(annotations.keys() & _INTERNAL[each.of].keys())
+            yield each, Trouble("metadata.annotations", given, _within(each, _GOOGLE))
+
+
+def _open(subject: Subject, internal: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether it has a load balancer that no annotation keeps within the network."""
+    given = at(subject.properties, "metadata.annotations")
+    is_one = subject.of == _INGRESSES or (
+        subject.of == _SERVICE and at(subject.properties, "spec.type") == "LoadBalancer"
+    )
+    return (
+        is_one
+        and given is not UNKNOWN
+        and not any(
+            entries(given).get(key) in (value, UNKNOWN)
+            for key, value in internal[subject.of].items()
+        )
+    )
+
+
+def _within(subject: Subject, internal: Mapping[str, Mapping[str, str]]) -> str:
+    listed = ", ".join(f"{key}: {value}" for key, value in internal[subject.of].items())
+    return f"keep it within the network by its cloud's annotation, one of {listed}"
+
+
+@check("gateway-api-hosts-are-named", f"{_API}/HTTPRoute", f"{_API}/GRPCRoute")
+def _hosts(subject: Subject) -> Iterator[Trouble]:
+    parents = {kind for _, kind in found(subject.properties, "spec.parentRefs[].kind")}
+    hosts = at(subject.properties, "spec.hostnames")
+    # A route within the mesh is for the Service that it names.
+    if not hosts and not (parents and parents <= {"Service", "ServiceEntry"}):
+        yield Trouble("spec.hostnames", hosts, "name the hosts: it is for every host otherwise")

@@ -1,0 +1,107 @@
+"""Holds a declaration against the guard-rails: the engine's part in process.
+
+The rules are the very ones that `pulumi preview --policy-pack petmesh/guardrails` runs, and they
+are given the same: inputs, and the outputs of what the program only reads.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
+
+from petmesh.guardrails.pack import RULES
+from petmesh.guardrails.rules import Rule, Subject
+from petmesh.program.program import UNKNOWN, Declaration, Resource
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What a rule says of a declaration.
+
+    Attributes:
+        rule: Its name.
+        urn: The resource's URN.
+        message: What is wrong, and how to mend it.
+    """
+
+    rule: str
+    urn: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.message}"
+
+
+def violations(declaration: Declaration, rules: Sequence[Rule] = RULES) -> tuple[Violation, ...]:
+    """All that the rules have to say of a declaration; a message tells no secret of it."""
+    found = _judged(declaration.resources, rules)
+    if not found or not any(_has_secrets(each) for each in declaration.resources):
+        return found
+    # What is said as well where the secrets aren't known holds none.
+    told = set(_judged([_without_secrets(each) for each in declaration.resources], rules))
+    meant = {rule.name: rule.description for rule in rules}
+    return tuple(each if each in told else _untold(each, meant[each.rule]) for each in found)
+
+
+def _judged(resources: Sequence[Resource], rules: Sequence[Rule]) -> tuple[Violation, ...]:
+    each = [_subject(resource) for resource in resources if not resource.read_id]
+    whole = [*each, *(_subject(resource) for resource in resources if resource.read_id)]
+    return tuple(
+        Violation(rule.name, urn, message)
+        for rule in rules
+        for urn, message in rule.judge(whole if rule.of_stack else each)
+    )
+
+
+def _has_secrets(resource: Resource) -> bool:
+    return bool(resource.secret_inputs or resource.secret_outputs)
+
+
+def _without_secrets(resource: Resource) -> Resource:
+    return replace(
+        resource,
+        inputs=_forget(resource.inputs, resource.secret_inputs),
+        outputs=_forget(resource.outputs, resource.secret_outputs),
+    )
+
+
+def _forget(value: Any, paths: Collection[str], path: str = "") -> Any:  # noqa: ANN401 (data)
+    """A copy in which what lies at some paths isn't known."""
+    if path in paths:
+        return UNKNOWN
+    if isinstance(value, Mapping):
+        mapping = cast("Mapping[str, Any]", value)
+        within = f"{path}." if path else ""
+        return {key: _forget(item, paths, f"{within}{key}") for key, item in mapping.items()}
+    if isinstance(value, list):
+        members = enumerate(cast("list[Any]", value))
+        return [_forget(member, paths, f"{path}[{place}]") for place, member in members]
+    return value
+
+
+def _untold(violation: Violation, meant: str) -> Violation:
+    type_, name = violation.urn.split("::")[-2:]
+    kind = type_.rpartition(":")[2]
+    return replace(violation, message=f"{kind} {name}: a [secret] of it breaks the rule: {meant}")
+
+
+def _subject(resource: Resource) -> Subject:
+    given = resource.outputs if resource.read_id else resource.inputs
+    return Subject(resource.type, resource.urn, resource.name, _engine_properties(given))
+
+
+def _engine_properties(properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Properties as a policy gets them: reading an unknown one raises."""
+    return unknown_checking_proxy(cast("dict[str, Any]", _on_the_wire(properties)))
+
+
+def _on_the_wire(value: Any) -> Any:  # noqa: ANN401 (data)
+    if value is UNKNOWN:
+        return UNKNOWN_STRING_VALUE
+    if isinstance(value, Mapping):
+        mapping = cast("Mapping[str, Any]", value)
+        return {key: _on_the_wire(item) for key, item in mapping.items()}
+    if isinstance(value, list):
+        return [_on_the_wire(item) for item in cast("list[Any]", value)]
+    return value

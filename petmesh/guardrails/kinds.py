@@ -1,0 +1,44 @@
+"""Which kinds of resource are known; any other is refused by name until it is listed."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import yaml
+
+from petmesh.guardrails.rules import TABLES, check, is_judged
+from petmesh.guardrails.shape import UNLISTED
+from petmesh.guardrails.subject import PODS, Subject, Trouble
+
+_TEXT: Final = (TABLES / "kinds.yaml").read_text(encoding="utf-8")
+
+
+def _kinds(told: Mapping[str, str]) -> set[str]:
+    return {f"{api}/{kind}" for api, kinds in told.items() for kind in kinds.split()}
+
+
+_HARMLESS: Final = _kinds(yaml.safe_load(_TEXT)["$harmless"]) | {*PODS}
+_WHOLE: Final = _kinds(yaml.safe_load(_TEXT)["$whole"])
+# The engine's own, the program's components, and values that are made up once.
+_PACKAGES: Final = ("pulumi", "petmesh", "random", "time")
+
+
+@check("kinds-are-known")
+def _unknown(subject: Subject) -> Iterator[Trouble]:
+    known = (
+        subject.of in _HARMLESS or subject.type.partition(":")[0] in _PACKAGES or is_judged(subject)
+    )
+    if not known and not _is_list(subject):
+        yield Trouble("type", subject.type, UNLISTED.replace("knows", "judges"))
+
+
+def _is_list(subject: Subject) -> bool:
+    return bool(subject.api) and subject.kind.endswith("List") and "items" in subject.properties
+
+
+@check("objects-stand-alone")
+def _alone(subject: Subject) -> Iterator[Trouble]:
+    if _is_list(subject):
+        yield Trouble("kind", subject.kind, "declare each of its objects as a resource of its own")
+    if subject.is_patch and subject.of in _WHOLE and "spec" in subject.properties:
+        mend = "change the object where it is declared: no rule sees what a patch makes of it"
+        yield Trouble("spec", "patched", mend)

@@ -1,0 +1,74 @@
+"""The mesh: certificates, TLS within it, istiod's own settings, and filters of its proxies."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from petmesh.guardrails.allowed import ENVOY_FILTERS
+from petmesh.guardrails.rules import check, check_field, table
+from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.values import UNKNOWN, at, found, last
+
+IN_CLUSTER: Final = ".svc.cluster.local"
+_ISTIOD: Final = table("mesh.yaml", "$istiod")
+_ISTIODS_CHART: Final = re.compile(r"(?:^|/)istiod(?:-\d[^/]*|[@:][^/]*)?/?$")
+# Of whatever takes a certificate that nobody vouches for.
+_UNCHECKED: Final = re.compile(
+    r"(?:insecure|tls)?_?(?:skip_?(?:tls_?)?verify|insecure_?skip_?(?:tls_?)?verif\w*)",
+    re.IGNORECASE,
+)
+_UNCHECKED_CLUSTER: Final = re.compile(r"""insecure-skip-tls-verify["']?\s*:\s*["']?true""")
+
+
+@check("tls-is-not-weakened")
+def _unchecked(subject: Subject) -> Iterator[Trouble]:
+    for path, value in found(subject.properties, "**"):
+        if value in (True, "true") and _UNCHECKED.fullmatch(last(path)):
+            yield Trouble(path, value, "remove it and name the certificate's authority or name")
+        elif subject.type.startswith("pulumi:providers:") and _UNCHECKED_CLUSTER.search(str(value)):
+            yield Trouble(path, "(not shown)", "name the cluster's certificate authority")
+
+
+@check("tls-is-not-weakened", "networking.istio.io/DestinationRule")
+def _mesh_tls(subject: Subject) -> Iterator[Trouble]:
+    host = at(subject.properties, "spec.host")
+    if not isinstance(host, str) or not _in_cluster(host, subject.namespace):
+        return
+    for holder in ("spec.trafficPolicy", "spec.subsets[].trafficPolicy"):
+        for key in (holder, f"{holder}.portLevelSettings[]"):
+            for path, mode in found(subject.properties, f"{key}.tls.mode"):
+                if mode in ("SIMPLE", "MUTUAL"):
+                    mend = "remove it or use ISTIO_MUTUAL: its sidecar takes the mesh's own TLS"
+                    yield Trouble(path, mode, mend)
+
+
+def _in_cluster(host: str, namespace: str) -> bool:
+    """Whether a host is a Service, or a wildcard that Services match."""
+    wildcard = host.startswith("*") and IN_CLUSTER.endswith(host[1:])
+    return wildcard or full(host, namespace).endswith(IN_CLUSTER)
+
+
+def full(host: str, namespace: str) -> str:
+    """A host as Istio reads it: a name without a dot is a Service of the object's namespace."""
+    return host if "." in host else f"{host}.{namespace}{IN_CLUSTER}"
+
+
+@check("outside-is-registered", "helm.sh/*")
+def _settings(subject: Subject) -> Iterator[Trouble]:
+    """The mesh's own settings, wherever istiod's chart comes from."""
+    values, chart = (at(subject.properties, field) for field in ("values", "chart"))
+    if at(values, "meshConfig") is not None or _ISTIODS_CHART.search(str(chart)):
+        yield from _ISTIOD("values", values)
+
+
+@check_field(
+    "filters-are-known", "networking.istio.io/EnvoyFilter", "spec.configPatches[].patch.value"
+)
+def _filters(path: str, value: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+    for name in {at(value, "name"), at(value, "typed_config.name") or at(value, "name")}:
+        if name not in (UNKNOWN, *ENVOY_FILTERS):
+            mend = "remove it, or list the filter in petmesh/guardrails/allowed.py with the reason"
+            yield Trouble(path, name, mend)
+    for where, _ in found(value, "**"):
+        if ".http_filters" in where or "transport_socket" in where or "inline" in where:
+            yield Trouble(f"{path}.{where}", "set", "remove it", whole=True)

@@ -1,0 +1,16 @@
+"""Every rule of the pack; all of them are mandatory."""
+
+from importlib import import_module
+from typing import Final
+
+from petmesh.guardrails.rules import Rule, rules
+
+# What they check besides the tables is registered as they are imported.
+_MODULES: Final = (
+    *("budgets", "callers", "cluster", "credentials", "gcp", "kinds", "marks", "mesh"),
+    *("namespaces", "network", "rights", "routes", "supply"),
+)
+_FILES: Final = ("kinds.yaml", "cloud.yaml", "kubernetes.yaml", "mesh.yaml")
+for module in _MODULES:
+    import_module(f"petmesh.guardrails.{module}")
+RULES: tuple[Rule, ...] = tuple(rule for file in _FILES for rule in rules(file))

@@ -1,0 +1,24 @@
+"""Address ranges: which of them are too wide to tell who is meant."""
+
+import ipaddress
+from typing import Any, Final
+
+from petmesh.guardrails.values import UNKNOWN
+
+_WIDEST_PRIVATE: Final = 8
+_WIDEST_PUBLIC: Final = 16
+
+
+def names_nobody(cidr: Any) -> bool:  # noqa: ANN401 (data)
+    """Whether a CIDR range is too wide, or is none; one that isn't known yet may well be fine.
+
+    A private range may be a company's whole network, such as 10.0.0.0/8. A public one has 65,536
+    addresses at most: no list of them that anybody writes covers the internet.
+    """
+    if cidr is UNKNOWN:
+        return False
+    try:
+        network = ipaddress.ip_network(str(cidr), strict=False)
+    except ValueError:
+        return True
+    return network.prefixlen < (_WIDEST_PUBLIC if network.is_global else _WIDEST_PRIVATE)

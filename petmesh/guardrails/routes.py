@@ -1,0 +1,72 @@
+"""Routes: weights that add up, and subsets that exist."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from petmesh.guardrails.mesh import full
+from petmesh.guardrails.rules import check_stack
+from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.values import UNKNOWN, at, found
+
+_ANY = "*"
+# Each host's subsets; None where they aren't known yet, for any host where it isn't either.
+_Subsets = Mapping[str, set[str] | None]
+
+
+@check_stack("routes-add-up")
+def _routes(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
+    subsets = _subsets(subjects)
+    for subject in subjects:
+        for protocol in ("http", "tcp", "tls"):
+            if subject.of == "networking.istio.io/VirtualService":
+                for path, route in found(subject.properties, f"spec.{protocol}[]"):
+                    yield from ((subject, each) for each in _weights(path, route))
+                    for key in ("route[].destination", "mirrors[].destination", "mirror"):
+                        for where, target in found(route, key, path):
+                            for trouble in _target(where, target, subject.namespace, subsets):
+                                yield subject, trouble
+
+
+def _weights(path: str, route: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+    weights = [weight for _, weight in found(route, "route[].weight")]
+    if not weights or UNKNOWN in weights or weights == [None]:
+        return
+    numbers = [weight or 0 for weight in weights]
+    if sum(numbers) != 100 or min(numbers) < 0:  # noqa: PLR2004 (per cent)
+        mend = f"make them add up to 100, not {sum(numbers)}: Istio takes any sum as the whole"
+        yield Trouble(f"{path}.route[*].weight", numbers, mend)
+
+
+def _target(path: str, target: Any, namespace: str, subsets: _Subsets) -> Iterator[Trouble]:  # noqa: ANN401
+    host, subset = at(target, "host"), at(target, "subset")
+    if subset in (None, UNKNOWN) or host is UNKNOWN:
+        return
+    known = _subsets_of(full(str(host), namespace), subsets)
+    if known is not None and subset not in known:
+        there = ", ".join(sorted(known)) or "none"
+        mend = f"name a subset that a DestinationRule gives {host} ({there}), or add it there"
+        yield Trouble(f"{path}.subset", subset, mend)
+
+
+def _subsets_of(host: str, subsets: _Subsets) -> set[str] | None:
+    """A host's subsets, by the rule whose host is the longest that matches it, as Istio has it."""
+    matching = [
+        each
+        for each in subsets
+        if each == host or (each.startswith("*") and host.endswith(each[1:]))
+    ]
+    return subsets[max(matching, key=len)] if matching else set()
+
+
+def _subsets(subjects: Sequence[Subject]) -> _Subsets:
+    all_of: dict[str, set[str] | None] = {}
+    for rule in subjects:
+        if rule.of != "networking.istio.io/DestinationRule":
+            continue
+        given = at(rule.properties, "spec.host")
+        host = _ANY if given is UNKNOWN else full(str(given), rule.namespace)
+        names = {name for _, name in found(rule.properties, "spec.subsets[].name")}
+        unknown = UNKNOWN in (given, at(rule.properties, "spec.subsets"), *names)
+        known = all_of.setdefault(host, set())
+        all_of[host] = None if unknown or known is None else known | names
+    return all_of

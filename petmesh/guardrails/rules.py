@@ -1,0 +1,210 @@
+"""A rule: what it asks of each kind of resource or of the whole stack, and what it says of trouble.
+
+What isn't known yet is treated alike by every rule: it is no trouble, and it counts as what is
+asked for. A rule judges inputs, which a preview knows but for what the update will tell; the update
+asks again, with every value known.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache, partial
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pulumi_policy import (
+    Policy,
+    PolicyResource,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+
+from petmesh.guardrails.allowed import ALLOWED
+from petmesh.guardrails.shape import Judge, shape
+from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.values import shown
+from petmesh.program.urls import without_credentials
+
+ResourceCheck = Callable[[Subject], Iterable[Trouble]]
+StackCheck = Callable[[Sequence[Subject]], Iterable[tuple[Subject, Trouble]]]
+TABLES: Final = Path(__file__).with_name("tables")
+# A kind isn't known because a rule looks at everything.
+_EVERYTHING: Final = ("*", "gcp:*", "gcp:compute/*")
+_JUDGED: Final[set[str]] = set()
+# What the modules of the pack find beyond what tables tell: the rule and the kind of each.
+_CHECKS: Final[list[tuple[str, str, ResourceCheck]]] = []
+_OF_STACK: Final[dict[str, StackCheck]] = {}
+
+
+def check(rule: str, *kinds: str) -> Callable[[ResourceCheck], ResourceCheck]:
+    """Have a rule ask a function of kinds such as `apps/Deployment`, `gcp:*`; of all without."""
+
+    def registered(function: ResourceCheck) -> ResourceCheck:
+        _CHECKS.extend((rule, kind, function) for kind in kinds or ("*",))
+        _JUDGED.update(kinds)
+        return function
+
+    return registered
+
+
+def check_field(rule: str, kind: str, field: str) -> Callable[[Judge], Judge]:
+    """Have a rule ask a function of a field of a kind."""
+
+    def registered(function: Judge) -> Judge:
+        _JUDGED.add(kind)
+        _CHECKS.append((rule, kind, partial(_judged, kind, shape({field: function}))))
+        return function
+
+    return registered
+
+
+def check_stack(rule: str) -> Callable[[StackCheck], StackCheck]:
+    """Have a rule ask a function of the resources together."""
+
+    def registered(function: StackCheck) -> StackCheck:
+        _OF_STACK[rule] = function
+        return function
+
+    return registered
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What no stack may declare.
+
+    Attributes:
+        name: Such as `pods-restricted`.
+        description: What it holds to, as a sentence.
+        standard: What it follows, for an auditor to tick off.
+        checks: What finds trouble of a resource, with the kind that it is for.
+        stack: What finds trouble of resources together; such a rule has no other checks.
+    """
+
+    name: str
+    description: str
+    standard: str
+    checks: Sequence[tuple[str, ResourceCheck]]
+    stack: StackCheck | None = None
+
+    @property
+    def of_stack(self) -> bool:
+        """Whether it is for resources together."""
+        return self.stack is not None
+
+    def judge(self, subjects: Sequence[Subject]) -> Iterator[tuple[str, str]]:
+        """What the rule says of resources, but for what is allowed: a URN and a message each.
+
+        What a patch leaves out is no trouble: the object that it is for may hold it already. A rule
+        of the stack doesn't see patches: a part of an object neither keeps nor breaks what it asks
+        of the whole.
+        """
+        for subject, trouble in self._found(subjects):
+            if not any(allowed.covers(subject, trouble) for allowed in ALLOWED):
+                yield subject.urn, _message(subject, trouble)
+
+    def _found(self, subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
+        if self.stack is not None:
+            yield from self.stack([each for each in subjects if not each.is_patch])
+            return
+        for subject in subjects:
+            found = (
+                function(subject)
+                for kind, function in self.checks
+                if kind in _PARTS or _is(subject.of, subject.type, kind)
+            )
+            for trouble in chain.from_iterable(found):
+                if trouble.value is not None or trouble.whole or not subject.is_patch:
+                    yield subject, trouble
+
+
+@cache
+def _is(of: str, type_: str, kind: str) -> bool:
+    return fnmatchcase(of, kind) or type_ == kind
+
+
+# A part of whatever has one, in a place of a kind's table.
+_PARTS: Final[Mapping[str, Callable[[Subject], tuple[str, Any] | None]]] = {
+    "pod": lambda subject: subject.pod,
+    "template": lambda subject: subject.template,
+    "object": lambda subject: ("", subject.properties) if subject.api else None,
+}
+
+
+def _judged(kind: str, judge: Judge, subject: Subject) -> Iterable[Trouble]:
+    part = _PARTS[kind](subject) if kind in _PARTS else ("", subject.properties)
+    return judge(*part) if part else ()
+
+
+def is_judged(subject: Subject) -> bool:
+    """Whether a rule names its kind."""
+    known = _JUDGED.difference(_EVERYTHING, _PARTS)
+    return any(_is(subject.of, subject.type, kind) for kind in known)
+
+
+def table(file: str, name: str) -> Judge:
+    """A table that no rule has by itself."""
+    return shape(_read(file)[name])
+
+
+def _read(file: str) -> dict[str, Any]:
+    return yaml.safe_load((TABLES / file).read_text(encoding="utf-8"))
+
+
+def rules(file: str) -> Iterator[Rule]:
+    """The rules of a file of tables, each with what the modules of the pack check besides."""
+    for name, told in _read(file).items():
+        if not name.startswith("$"):
+            checks = [(kind, function) for rule, kind, function in _CHECKS if rule == name]
+            for kinds, table in told.get("tables", {}).items():
+                judge = shape(table)
+                checks += [(kind, partial(_judged, kind, judge)) for kind in kinds.split(", ")]
+                _JUDGED.update(kinds.split(", "))
+            yield Rule(name, told["holds"], told["standard"], checks, _OF_STACK.get(name))
+
+
+def policies(rules: Iterable[Rule]) -> list[Policy]:
+    """Rules as the engine asks them in one preview or update.
+
+    The engine gives a rule of the stack outputs alone, and in a preview those of a provider that
+    isn't configured yet are empty. So what each resource was judged by is kept for them; what the
+    program only reads was judged by nothing, and its outputs tell.
+
+    Source:
+        AnalyzeResources in
+        https://github.com/pulumi/pulumi/blob/master/pkg/resource/deploy/step_generator.go
+    """
+    seen: dict[str, Subject] = {}
+    return [(_of_stack if rule.of_stack else _of_resource)(rule, seen) for rule in rules]
+
+
+def _of_resource(rule: Rule, seen: dict[str, Subject]) -> ResourceValidationPolicy:
+    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+        subject = Subject(args.resource_type, args.urn, args.name, args.props or None)
+        seen[subject.urn] = subject
+        for _, message in rule.judge([subject]):
+            report(message, None)
+
+    return ResourceValidationPolicy(rule.name, rule.description, validate)
+
+
+def _of_stack(rule: Rule, seen: dict[str, Subject]) -> StackValidationPolicy:
+    def subject_of(resource: PolicyResource) -> Subject:
+        read = Subject(resource.resource_type, resource.urn, resource.name, resource.props or None)
+        return seen.get(resource.urn, read)
+
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        for urn, message in rule.judge([*map(subject_of, args.resources)]):
+            report(message, urn)
+
+    return StackValidationPolicy(rule.name, rule.description, validate)
+
+
+def _message(subject: Subject, trouble: Trouble) -> str:
+    return without_credentials(
+        f"{subject}: {trouble.field} is {shown(trouble.value)}: {trouble.mend}"
+    )

@@ -1,0 +1,94 @@
+"""Where the Pulumi CLI is, and the environment in which it needs no account."""
+
+import json
+import os
+import secrets
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from pulumi.automation import InvalidVersionError, PulumiCommand
+
+from petmesh.project import ROOT
+
+STATE = ROOT / ".state"
+PINNED_VERSION = version("pulumi")
+# Without it each file of the state has a second one beside it, which is not written in one go: an
+# engine that is killed meanwhile leaves it empty, and the state can't be read any more.
+# https://pkg.go.dev/gocloud.dev/blob/fileblob#URLOpener
+WHOLE_FILES = "metadata=skip"
+
+
+class CliError(Exception):
+    """The Pulumi CLI can't be had; the text says why, in one line."""
+
+
+def find() -> PulumiCommand | None:
+    """The one that `install` left, else the CLI on the PATH; none where there is neither.
+
+    Raises:
+        CliError: What there is is not a Pulumi CLI that the locked SDK can work with.
+    """
+    for root in (_installed(), None):
+        try:
+            return PulumiCommand(root=str(root) if root else None)
+        except FileNotFoundError:
+            continue
+        except (subprocess.CalledProcessError, InvalidVersionError, OSError) as error:
+            raise CliError(f"the pulumi command can't be used: {error}") from error
+    return None
+
+
+def install() -> PulumiCommand:
+    """The official CLI of the locked SDK's version, put into ~/.pulumi/versions by the SDK.
+
+    Raises:
+        CliError: It can't be downloaded or started.
+    """
+    try:
+        return PulumiCommand.install()
+    except (OSError, subprocess.CalledProcessError, InvalidVersionError) as error:
+        raise CliError(f"the Pulumi CLI {PINNED_VERSION} can't be installed: {error}") from error
+
+
+def state_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables that keep state in `.state`; none where the user chose a backend.
+
+    A backend is chosen by PULUMI_BACKEND_URL or by an earlier `pulumi login`. State in `.state` is
+    encrypted with a passphrase that is made on first use and that its owner alone can read.
+
+    Raises:
+        CliError: `.state` can't be made or written into.
+    """
+    if environment.get("PULUMI_BACKEND_URL") or _logged_in(environment):
+        return {}
+    try:
+        return _local_state(environment)
+    except OSError as error:
+        raise CliError(f"{STATE}: the state can't be kept in it: {error.strerror}") from error
+
+
+def _local_state(environment: Mapping[str, str]) -> dict[str, str]:
+    STATE.mkdir(mode=0o700, exist_ok=True)
+    variables = {"PULUMI_BACKEND_URL": f"{STATE.as_uri()}?{WHOLE_FILES}"}
+    if not environment.keys() & {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"}:
+        passphrase = STATE / "passphrase"
+        if not passphrase.exists():
+            passphrase.touch(mode=0o600)
+            passphrase.write_text(secrets.token_urlsafe(32))
+        variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase)
+    return variables
+
+
+def _installed() -> Path:
+    return Path.home() / ".pulumi" / "versions" / PINNED_VERSION
+
+
+def _logged_in(environment: Mapping[str, str]) -> bool:
+    home = Path(environment.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    try:
+        credentials = json.loads((home / "credentials.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return bool(credentials.get("current"))

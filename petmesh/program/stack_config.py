@@ -1,0 +1,177 @@
+"""A stack's configuration, put together as the Pulumi CLI hands it to a program."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from petmesh.program.go_yaml import OtherKey, as_text, load
+from petmesh.project import ROOT
+
+
+class StackConfigError(Exception):
+    """A configuration file or override that the CLI would not take; the text is for people."""
+
+
+def project_name(root: Path = ROOT) -> str:
+    """The project's name, as Pulumi.yaml gives it."""
+    path = root / "Pulumi.yaml"
+    name: object = _document(path).get("name")
+    if not isinstance(name, str) or not name:
+        raise StackConfigError(f"{path.name}: name: must be the project's")
+    return name
+
+
+def stacks(root: Path = ROOT) -> list[str]:
+    """Names of the stacks that have a configuration file, sorted."""
+    return sorted(path.stem.removeprefix("Pulumi.") for path in root.glob("Pulumi.*.yaml"))
+
+
+def stack_config(
+    stack: str, overrides: Mapping[str, str], root: Path = ROOT, *, placeholder: str = ""
+) -> tuple[dict[str, str], set[str]]:
+    """Merge the project's defaults, the stack's file and overrides; the later wins.
+
+    Args:
+        stack: the stack's name; its file is Pulumi.<stack>.yaml.
+        overrides: values by key; a key without a namespace is the project's own.
+        root: the folder of Pulumi.yaml.
+        placeholder: what takes the place of an encrypted value that has no default; with none, an
+            encrypted value is refused.
+
+    Returns:
+        Every value as the string that a program sees (a list or map is JSON), by full key; and
+        the keys whose values are secret.
+
+    Raises:
+        StackConfigError: the stack has no file, a key is malformed or given twice, or a value is
+            encrypted (its key is the real engine's), not overridden and without a placeholder.
+    """
+    path = root / f"Pulumi.{stack}.yaml"
+    if not path.is_file():
+        known = ", ".join(stacks(root)) or "none"
+        raise StackConfigError(f"stack {stack}: {path.name} does not exist (stacks: {known})")
+    project = project_name(root)
+    given = {full_key(key, project): value for key, value in overrides.items()}
+    config = _project_defaults(root, project)
+    secret: set[str] = set()
+    for key, value in _stack_values(path, project).items():
+        if _is_encrypted(value):
+            secret.add(key)
+            if placeholder:
+                config.setdefault(key, placeholder)
+            elif key not in given:
+                raise StackConfigError(
+                    f"{path.name}: {key} is encrypted for the real engine; give a value for it, "
+                    f"such as --config {key}=..."
+                )
+        else:
+            with _reading(path):
+                config[key] = as_text(value)
+    config.update(given)
+    return config, secret
+
+
+def full_key(key: str, project: str) -> str:
+    """A key with its namespace, which is the project's where none is given.
+
+    Raises:
+        StackConfigError: It has more parts than a namespace and a name.
+    """
+    match key.split(":"):
+        case [name]:
+            return f"{project}:{name}"
+        # https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/config/key.go
+        case [namespace, name] | [namespace, "config", name]:
+            return f"{namespace}:{name}"
+        case _:
+            raise StackConfigError(
+                f"config key {key}: must be <namespace>:<name>, or a name alone for {project}'s own"
+            )
+
+
+def _project_defaults(root: Path, project: str) -> dict[str, str]:
+    path = root / "Pulumi.yaml"
+    defaults: dict[str, str] = {}
+    for key, schema in _config(path).items():
+        value = cast("dict[str, Any]", schema) if isinstance(schema, dict) else {"value": schema}
+        chosen = value.get("default", value.get("value"))
+        if chosen is not None:
+            with _reading(path):
+                defaults[full_key(key, project)] = as_text(chosen)
+    return defaults
+
+
+def _stack_values(path: Path, project: str) -> dict[str, Any]:
+    """What a stack's file says of each key, by full key."""
+    values: dict[str, Any] = {}
+    for written, value in _config(path).items():
+        if isinstance(written, OtherKey):
+            raise StackConfigError(f"{path.name}: config key {written}: must be a text")
+        try:
+            key = full_key(written, project)
+        except StackConfigError as error:
+            raise StackConfigError(f"{path.name}: {error}") from None
+        if key in values:
+            raise StackConfigError(f"{path.name}: config key {written}: {key} is given twice")
+        values[key] = value
+    return values
+
+
+def _config(path: Path) -> dict[str, Any]:
+    """The part of a file that its `config:` is."""
+    config: object = _document(path).get("config")
+    if config is None:
+        return {}
+    if not isinstance(config, dict):
+        raise StackConfigError(f"{path.name}: config: must be a map of keys and values")
+    return cast("dict[str, Any]", config)
+
+
+def _is_encrypted(value: object) -> bool:
+    """Whether a value is encrypted, or something within it."""
+    if isinstance(value, list):
+        return any(map(_is_encrypted, cast("list[object]", value)))
+    if not isinstance(value, dict):
+        return False
+    entries = cast("dict[object, object]", value)
+    return ([*entries] == ["secure"] and isinstance(entries["secure"], str)) or any(
+        map(_is_encrypted, entries.values())
+    )
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        with _reading(path):
+            document = _parsed(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StackConfigError(f"{path} does not exist") from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise StackConfigError(f"{path.name}: must be a map, such as config: {{}}")
+    return cast("dict[str, Any]", document)
+
+
+@contextmanager
+def _reading(path: Path) -> Generator[None]:
+    """Say of a file that can't be read which it is: no UTF-8, no YAML, no end to its nesting."""
+    try:
+        yield
+    except (yaml.YAMLError, ValueError) as error:
+        raise StackConfigError(f"{path.name}: not YAML: {_one_line(error)}") from error
+    except RecursionError as error:
+        raise StackConfigError(f"{path.name}: not YAML: nested too deeply") from error
+
+
+@cache
+def _parsed(text: str) -> Any:  # noqa: ANN401 (data)
+    """What a file says, for reading alone; one program is declared time and again."""
+    return load(text)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,269 @@
+"""The commands that drive a ramp: a new one, one that is taken up, and one that is ended."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from petmesh.ramp.before import ask_source, observe_baseline
+from petmesh.ramp.driver import Course, Driver, Listener
+from petmesh.ramp.events import Event, Interrupt, Restarted, Resume, RollBack
+from petmesh.ramp.files import open_regular
+from petmesh.ramp.journal import Entry, Journal, JournalError, Opening, Record, latest, now, read
+from petmesh.ramp.machine import FINAL, WATCHED, Phase, State, Transition, advance, begin
+from petmesh.ramp.options import WEBHOOK_VARIABLE, is_planned, plan_of
+from petmesh.ramp.outcome import exit_status, last_line, standing
+from petmesh.ramp.places import Place, held_stack, journal_folder, lock_folder, opened
+from petmesh.ramp.plain import plain
+from petmesh.ramp.progress import InBackground, JsonLines, LiveView, PlainLines, say
+from petmesh.ramp.report import write_report
+from petmesh.ramp.target import Release, Target, TargetError, UsageError
+from petmesh.ramp.webhook import Webhook
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_WEBHOOK_SECONDS = 5.0
+# A ramp that is on its way to an end needs no figures.
+_ASKING = (*WATCHED, Phase.APPLYING)
+_ALL = 100
+# Standard input and output; one that is closed is no terminal.
+_TERMINAL = (0, 1)
+
+
+async def ramp(options: argparse.Namespace) -> int:
+    """Ramp, or go on with a ramp; returns the exit status."""
+    if options.resume and is_planned(options):
+        raise UsageError("--resume goes on with the ramp's own plan: give no steps or conditions")
+    url = _webhook_url(options.webhook)
+    _check_report(options.report)
+    plan = plan_of(options)
+    folder = journal_folder(options)
+    with held_stack(folder, options):
+        record = latest(folder)
+        if options.resume and (record is None or record.state.phase in FINAL):
+            raise TargetError(f"stack {options.stack}: no ramp was left to go on with")
+        async with opened(options) as place:
+            live = await place.target.release()
+            if options.resume and record is not None:
+                if record.state.phase in _ASKING:
+                    await ask_source(record.opening, place.target, record.opening.plan.window)
+                course = taken_up(record, live, [Resume()])
+            else:
+                refuse_unfinished(record, live, options)
+                check_start(live, options.stack)
+                await place.target.prepare()
+                opening = Opening(
+                    at=now(),
+                    stack=options.stack,
+                    target=options.target,
+                    stable=live.stable,
+                    canary=live.canary,
+                    plan=plan,
+                )
+                before = await observe_baseline(opening, place.target, _tell_waiting)
+                opening = opening.model_copy(update={"before": before})
+                journal = Journal.create(folder, opening)
+                course = Course(opening, journal, begin(plan), before)
+            ended = await _drive(course, place, options, url)
+    # Nobody waits for what follows: the stack is free.
+    await follow_up(ended, options, options.report)
+    say(last_line(ended.course.opening, ended.state), _out(options))
+    return exit_status(ended.state)
+
+
+def _tell_waiting(text: str) -> None:
+    say(f"canary: {text}", sys.stderr)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A ramp that this process drove to its end."""
+
+    course: Course
+    state: State
+    webhook: Webhook | None
+    load: str
+
+
+async def end(options: argparse.Namespace, target: Target, record: Record) -> Ended:
+    """Roll back a ramp that no process runs; a webhook that can't be used keeps nobody from it."""
+    try:
+        url = _webhook_url()
+    except UsageError as error:
+        say(f"canary: no webhook is told: {error}", sys.stderr)
+        url = ""
+    live = await target.release()
+    course = taken_up(record, live, [RollBack(half_promoted=True)])
+    return await _drive(course, Place(target), options, url)
+
+
+async def follow_up(ended: Ended, options: argparse.Namespace, report: Path | None = None) -> None:
+    """Write the report, and let the webhook be told the rest; trouble in here is told alone."""
+    path, webhook = ended.course.journal.path, ended.webhook
+    report = report or path.with_suffix(".html")
+    try:
+        write_report(read(path), report)
+    except Exception as error:  # noqa: BLE001 (how the ramp ended is told all the same)
+        say(plain(f"canary: no report was written: {error}"), sys.stderr)
+    if webhook:
+        try:
+            await webhook.close(_WEBHOOK_SECONDS)
+        except Exception as error:  # noqa: BLE001 (the same)
+            say(plain(f"canary: the webhook failed: {error}"), sys.stderr)
+        if webhook.dropped:
+            say(f"canary: {webhook.dropped} messages to the webhook were lost", sys.stderr)
+    if ended.load:
+        say(ended.load, _out(options))
+    say(f"journal: {path}\nreport: {report}", _out(options))
+
+
+def taken_up(record: Record, live: Release, events: Sequence[Event]) -> Course:
+    """A ramp that another process left, after what happens first.
+
+    Raises:
+        TargetError: the stack has other versions by now.
+        JournalError: the journal can't be written, or what is live can't be told in it.
+    """
+    opening = record.opening
+    promoted = is_half_promoted(record, live)
+    if not promoted and not is_of(opening, live):
+        raise TargetError(
+            f"the stack went on without the ramp of {opening.canary}: it is {live} now"
+        )
+    try:
+        restarted = Restarted(weight=_ALL if promoted else live.weight, mirror=live.mirror)
+    except ValidationError as error:
+        raise JournalError(f"{record.path}: it can't be gone on with: live is {live}") from error
+    journal = Journal.reopen(record)
+    state, action = record.state, None
+    entries: list[Entry] = []
+    for event in (restarted, *events):
+        transition = advance(opening.plan, state, event)
+        try:
+            entries.append(journal.write(event, transition))
+        except JournalError:
+            journal.close()
+            raise
+        state = transition.state
+        action = transition.action or action
+    return Course(opening, journal, Transition(state, action), record.baseline(), entries)
+
+
+def is_of(opening: Opening, live: Release) -> bool:
+    """Whether a ramp is one of the versions that the stack has."""
+    return (opening.stable, opening.canary) == (live.stable, live.canary)
+
+
+def is_half_promoted(record: Record, live: Release) -> bool:
+    """Whether the route is the canary's alone, though the ramp's promotion didn't end."""
+    unfinished = record.state.phase not in FINAL
+    last = record.state.stage == len(record.opening.plan.stages) - 1
+    return unfinished and last and (live.stable, live.canary) == (record.opening.canary, "")
+
+
+def refuse_unfinished(record: Record | None, live: Release, options: argparse.Namespace) -> None:
+    """Refuse a new ramp while another is unfinished; a rehearsal's mesh ended with its process."""
+    if record is None or record.state.phase in FINAL or options.target == "rehearsal":
+        return
+    if is_of(record.opening, live) or is_half_promoted(record, live):
+        raise TargetError(
+            f"stack {options.stack}: a ramp is unfinished, {standing(record.opening, record.state)}"
+            "; go on with ramp --resume, or end it with rollback"
+        )
+
+
+def check_start(live: Release, stack: str) -> None:
+    """See that a ramp can begin."""
+    if not live.canary:
+        raise TargetError(
+            f"stack {stack} has no canary: run pulumi config set canaryVersion and make up first"
+        )
+    if live.weight or live.mirror:
+        raise TargetError(
+            f"canaryWeight = {live.weight}, canaryMirrorPercent = {live.mirror}: "
+            "a ramp begins at 0; run rollback first"
+        )
+
+
+async def _drive(course: Course, place: Place, options: argparse.Namespace, url: str) -> Ended:
+    webhook = Webhook(url, course.opening) if url else None
+    try:
+        with ExitStack() as stack:
+            shown = stack.enter_context(InBackground(_shown(options, course.opening, stack)))
+            listeners: list[Listener] = [shown, webhook] if webhook else [shown]
+            attended = any(map(os.isatty, _TERMINAL))
+            driver = Driver(
+                course, place.target, lock_folder(options), listeners, attended=attended
+            )
+            stack.enter_context(_interrupting(driver))
+            state = await driver.run()
+    finally:
+        course.journal.close()
+    load = ""
+    if place.load:
+        sent = sum(phase.requests for phase in place.load.phases)
+        failed = sum(phase.failed for phase in place.load.phases)
+        load = f"load: {sent:,} requests, {failed} failed"
+    return Ended(course, state, webhook, load)
+
+
+def _webhook_url(option: str | None = None) -> str:
+    """The webhook's address, which may hold a secret: no message shows it."""
+    url = option or os.environ.get(WEBHOOK_VARIABLE, "")
+    if url and not url.startswith(("http://", "https://")):
+        name = "--webhook" if option else WEBHOOK_VARIABLE
+        raise UsageError(f"{name}: must be an http:// or https:// address")
+    return url
+
+
+def _check_report(path: Path | None) -> None:
+    """See that the report can be written, before anything is done."""
+    if path is None:
+        return
+    try:
+        new = not path.exists()
+        open_regular(path, os.O_RDWR | os.O_CREAT).close()
+    except OSError as error:
+        raise UsageError(f"--report = {path}: {error.strerror}") from error
+    if new:
+        path.unlink()
+
+
+def _shown(options: argparse.Namespace, opening: Opening, stack: ExitStack) -> Listener:
+    console = Console(file=sys.stdout)
+    if options.json or not console.is_terminal:
+        return _lines(options, opening)
+    try:
+        return stack.enter_context(LiveView(opening, console))
+    except (OSError, ValueError):
+        return _lines(options, opening)
+
+
+def _out(options: argparse.Namespace) -> TextIO:
+    """Where people read what is told; with --json standard output is for JSON alone."""
+    return sys.stderr if options.json else sys.stdout
+
+
+def _lines(options: argparse.Namespace, opening: Opening) -> Listener:
+    return JsonLines(sys.stdout) if options.json else PlainLines(opening, sys.stdout)
+
+
+@contextmanager
+def _interrupting(driver: Driver) -> Generator[None]:
+    """Let Ctrl-C and a terminal that goes away reach the ramp."""
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, driver.post, Interrupt())
+    try:
+        yield
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)

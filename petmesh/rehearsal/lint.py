@@ -1,0 +1,98 @@
+"""What is declared but can't work: names that lead nowhere, and paths that are closed."""
+
+from collections.abc import Iterator
+
+from petmesh.envoy.names import MESH_GATEWAY, full_host, selects
+from petmesh.mesh.istio import VirtualService, WeightedDestination
+from petmesh.mesh.mesh import Mesh
+from petmesh.rehearsal.network_policy_check import closed_paths
+
+
+def findings(mesh: Mesh) -> tuple[str, ...]:
+    """One line for each name that leads nowhere, and for each path that is used but closed."""
+    return (
+        *_services(mesh),
+        *_subsets(mesh),
+        *_gateways(mesh),
+        *(line for service in mesh.virtual_services for line in _routes(mesh, service)),
+        *closed_paths(mesh),
+    )
+
+
+def _services(mesh: Mesh) -> Iterator[str]:
+    for service in mesh.services:
+        pods = [
+            each
+            for each in mesh.called
+            if each.namespace == service.metadata.namespace
+            and selects(service.spec.selector, each.labels)
+        ]
+        if not pods:
+            yield f"Service {service.metadata.name}: no pod has the labels of its selector"
+
+
+def _subsets(mesh: Mesh) -> Iterator[str]:
+    """Subsets that a route sends requests to but that have no pods."""
+    for virtual_service in mesh.virtual_services:
+        for host, subset in _targets(virtual_service):
+            labels = _subset_labels(mesh, host, subset)
+            if labels is None:
+                continue
+            service = next((s for s in mesh.services if mesh.service_host(s) == host), None)
+            selector = {**(service.spec.selector if service else {}), **labels}
+            if not any(selects(selector, each.labels) for each in mesh.called):
+                yield (
+                    f"VirtualService {virtual_service.metadata.name}: "
+                    f"subset {subset} of {host} has no pods: 503"
+                )
+
+
+def _routes(mesh: Mesh, virtual_service: VirtualService) -> Iterator[str]:
+    name = f"VirtualService {virtual_service.metadata.name}"
+    known = {mesh.service_host(service) for service in mesh.services}
+    known |= {host for entry in mesh.service_entries for host in entry.spec.hosts}
+    for host, subset in _targets(virtual_service):
+        if host not in known:
+            yield f"{name}: {host} is no declared service: 503"
+        elif subset and _subset_labels(mesh, host, subset) is None:
+            yield f"{name}: no DestinationRule has subset {subset} of {host}: 503"
+    for route in virtual_service.spec.http:
+        total = sum(weighted.weight for weighted in route.route)
+        if len(route.route) > 1 and total != 100:  # noqa: PLR2004 (percent)
+            yield f"{name}: the weights of route {route.name or '(unnamed)'} add up to {total}"
+    gateways = {f"{g.metadata.namespace}/{g.metadata.name}" for g in mesh.gateways}
+    for gateway in virtual_service.spec.gateways:
+        own = virtual_service.metadata.namespace
+        full = gateway if "/" in gateway else f"{own}/{gateway}"
+        if gateway != MESH_GATEWAY and full not in gateways:
+            yield f"{name}: there is no Gateway {full}"
+
+
+def _gateways(mesh: Mesh) -> Iterator[str]:
+    for gateway in mesh.gateways:
+        if not any(selects(gateway.spec.selector, proxy.labels) for proxy in mesh.gateway_proxies):
+            yield f"Gateway {gateway.metadata.name}: no gateway pod has the labels of its selector"
+
+
+def _targets(virtual_service: VirtualService) -> Iterator[tuple[str, str]]:
+    namespace = virtual_service.metadata.namespace
+    used: set[tuple[str, str]] = set()
+    for route in virtual_service.spec.http:
+        for weighted in route.route:
+            if _is_used(weighted, len(route.route)):
+                host = full_host(weighted.destination.host, namespace)
+                used.add((host, weighted.destination.subset))
+    yield from sorted(used)
+
+
+def _is_used(weighted: WeightedDestination, destinations: int) -> bool:
+    return weighted.weight > 0 or destinations == 1
+
+
+def _subset_labels(mesh: Mesh, host: str, subset: str) -> dict[str, str] | None:
+    for rule in mesh.destination_rules:
+        if full_host(rule.spec.host, rule.metadata.namespace) == host:
+            for declared in rule.spec.subsets:
+                if declared.name == subset:
+                    return declared.labels
+    return None

@@ -1,0 +1,67 @@
+"""Which images are built anew by a change of files: those whose Dockerfile lets the files in."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from petmesh.program.program import Resource
+from petmesh.project import ROOT
+
+# Contexts that a program copies there, so that a checkout's umask changes no image, have the files
+# of the same path below the root.
+COPIES = "build/context/"
+_IMAGE = "docker:index/image:Image"
+_PARTS = re.compile(r"(\*\*/|\*\*|\*|\?)")
+_WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+def built_anew(
+    resources: Sequence[Resource], files: Sequence[str], root: Path = ROOT
+) -> dict[str, list[str]]:
+    """The images that are built from any of the files, each with those files.
+
+    Args:
+        resources: what a stack declares.
+        files: paths below the root, with slashes.
+        root: the checkout, where the images' contexts lie.
+
+    Source:
+        https://docs.docker.com/build/concepts/context/#dockerignore-files
+    """
+    found: dict[str, list[str]] = {}
+    for resource in resources:
+        build: dict[str, Any] = resource.inputs.get("build") or {}
+        if resource.type != _IMAGE or not isinstance(build.get("dockerfile"), str):
+            continue
+        dockerfile, context = build["dockerfile"], str(build.get("context") or ".")
+        patterns = _ignored(root / f"{dockerfile}.dockerignore")
+        within = f"{Path(context).as_posix()}/".removeprefix(COPIES)
+        sources = [
+            file
+            for file in files
+            if file == dockerfile
+            or (file.startswith(within) and _let_in(file.removeprefix(within), patterns))
+        ]
+        if sources:
+            found[resource.name] = sources
+    return found
+
+
+def _ignored(file: Path) -> list[str]:
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _let_in(path: str, patterns: Sequence[str]) -> bool:
+    """Whether a context has a file: the last pattern that it or its folder matches decides."""
+    let_in = True
+    for pattern in patterns:
+        if re.match(_expression(pattern.removeprefix("!").strip("/")), path, re.DOTALL):
+            let_in = pattern.startswith("!")
+    return let_in
+
+
+def _expression(pattern: str) -> str:
+    parts = (_WILDCARDS.get(part, re.escape(part)) for part in _PARTS.split(pattern))
+    return rf"{''.join(parts)}(/|\Z)"

@@ -1,0 +1,31 @@
+"""The stack that every command finds, in memory."""
+
+import argparse
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from petmesh.ramp import commands, places, ramping
+from petmesh.ramp.places import Place
+from tests.ramp.fakes import FakeTarget
+
+
+@pytest.fixture
+def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
+    """The stack that every command finds."""
+    found = FakeTarget()
+    monkeypatch.setattr(places, "STATE", tmp_path / "state")
+    monkeypatch.setattr(places, "LOCKS", tmp_path / "locks")
+
+    def open_cluster(_: argparse.Namespace) -> FakeTarget:
+        return found
+
+    @asynccontextmanager
+    async def opened(_: argparse.Namespace) -> AsyncGenerator[Place]:
+        yield Place(found)
+
+    monkeypatch.setattr(commands, "open_cluster", open_cluster)
+    monkeypatch.setattr(ramping, "opened", opened)
+    return found

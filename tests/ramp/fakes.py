@@ -1,0 +1,99 @@
+"""A target in memory whose canary and whose faults a test decides, and a ramp on it."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from petmesh.ramp.driver import Course, Driver, Listener
+from petmesh.ramp.events import Restarted
+from petmesh.ramp.journal import Journal, Opening, Record, now
+from petmesh.ramp.machine import Transition, advance, begin
+from petmesh.ramp.measurements import Figures, Observation
+from petmesh.ramp.plan import Plan
+from petmesh.ramp.target import Release, TargetError
+
+GOOD = Figures(requests=1000, errors=0, p50=5, p99=20)
+BAD = Figures(requests=1000, errors=50, p50=5, p99=20)
+
+
+@dataclass
+class FakeTarget:
+    """Keeps the release in memory."""
+
+    live: Release = field(default_factory=lambda: Release("v1", "v2"))
+    canary: Figures = GOOD
+    broken_metrics: bool = False
+    broken_changes: int = 0
+    error: type[Exception] = TargetError
+    slowness: float = 0.0
+    stable: Figures = GOOD
+    windows: list[float] = field(default_factory=list[float])
+    changes: list[Release] = field(default_factory=list[Release])
+    interrupted: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def release(self) -> Release:
+        return self.live
+
+    async def prepare(self) -> None:
+        pass
+
+    async def apply(self, release: Release) -> None:
+        await self._change(release)
+
+    async def promote(self, release: Release) -> None:
+        await self._change(Release(release.canary, ""))
+
+    def interrupt(self) -> None:
+        self.slowness = 0.0
+        self.interrupted.set()
+
+    async def observe(self, release: Release, seconds: float) -> Observation:  # noqa: ARG002
+        self.windows.append(seconds)
+        if self.broken_metrics:
+            raise self.error("metrics refused")
+        return Observation(seconds=seconds, stable=self.stable, canary=self.canary)
+
+    async def close(self) -> None:
+        pass
+
+    async def _change(self, release: Release) -> None:
+        if self.slowness:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.interrupted.wait(), self.slowness)
+        if self.broken_changes:
+            self.broken_changes -= 1
+            raise self.error("change refused")
+        self.changes.append(release)
+        self.live = release
+        async with self.changed:
+            self.changed.notify_all()
+
+
+QUICK = Plan(hold=0.04, interval=0.02, patience=0.3, failures=2)
+
+
+def start(
+    folder: Path,
+    target: FakeTarget,
+    plan: Plan = QUICK,
+    listeners: tuple[Listener, ...] = (),
+    before: Observation | None = None,
+) -> Driver:
+    """A new ramp."""
+    opening = Opening(
+        at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=plan, before=before
+    )
+    journal = Journal.create(folder, opening)
+    return Driver(Course(opening, journal, begin(plan), before), target, folder, listeners)
+
+
+def take_over(folder: Path, target: FakeTarget, record: Record) -> Driver:
+    """A ramp that another process left."""
+    journal = Journal.reopen(record)
+    live = target.live
+    event = Restarted(weight=live.weight, mirror=live.mirror)
+    transition: Transition = advance(record.opening.plan, record.state, event)
+    journal.write(event, transition)
+    return Driver(Course(record.opening, journal, transition), target, folder)

@@ -1,0 +1,286 @@
+"""Figures from Prometheus: its HTTP API as a fake server gives it, and a real one."""
+
+import asyncio
+import base64
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from aiohttp import web
+
+from petmesh.ramp.measurements import Figures, Lost
+from petmesh.ramp.prometheus import Prometheus, Queries, read_queries
+from petmesh.ramp.target import TargetError
+from tests.ramp.scraping import SCRAPE_SECONDS, scraped
+
+Answer = Callable[[str], tuple[int, Any]]
+
+
+@asynccontextmanager
+async def fake(answer: Answer) -> AsyncGenerator[tuple[str, list[str]]]:
+    """A server of Prometheus' query API on loopback, and the queries that it got."""
+    queries: list[str] = []
+
+    async def query(request: web.Request) -> web.Response:
+        text = str((await request.post())["query"])
+        queries.append(text)
+        status, body = answer(text)
+        return web.json_response(body, status=status)
+
+    application = web.Application()
+    application.router.add_post("/prefix/api/v1/query", query)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/prefix/", queries
+    finally:
+        await runner.cleanup()
+
+
+def vector(*values: str) -> tuple[int, Any]:
+    result: list[Any] = [{"metric": {}, "value": [1.0, value]} for value in values]
+    return 200, {"status": "success", "data": {"resultType": "vector", "result": result}}
+
+
+def figures(answer: Answer, queries: Queries | None = None) -> tuple[Figures, list[str]]:
+    async def run() -> tuple[Figures, list[str]]:
+        async with fake(answer) as (url, asked):
+            prometheus = Prometheus(url, queries=queries)
+            try:
+                return await prometheus.figures("details-v2", "pets", "v2", 29.7), asked
+            finally:
+                await prometheus.close()
+
+    return asyncio.run(run())
+
+
+def istio(query: str) -> tuple[int, Any]:
+    if "0.99" in query:
+        return vector("42.5")
+    if "0.5," in query:
+        return vector("7")
+    return vector("3") if "5..|0" in query else vector("150.4")
+
+
+def test_the_figures_are_of_the_version_and_the_window() -> None:
+    found, asked = figures(istio)
+    assert found == Figures(requests=150.4, errors=3, p50=7, p99=42.5)
+    for query in asked:
+        assert 'destination_workload="details-v2"' in query
+        assert 'destination_workload_namespace="pets"' in query
+        assert "[30s]" in query
+
+
+def test_no_series_is_no_requests_and_no_latency() -> None:
+    assert figures(lambda _: vector())[0] == Figures()
+    quiet = vector("0")
+    nothing = figures(lambda query: vector("NaN") if "quantile" in query else quiet)[0]
+    assert nothing == Figures()
+
+
+def test_more_errors_than_requests_by_extrapolation_are_all_of_them() -> None:
+    found, _ = figures(lambda query: vector("9") if "5..|0" in query else vector("8"))
+    assert (found.requests, found.errors) == (8, 8)
+
+
+NO_FIGURE: list[tuple[tuple[int, Any], str]] = [
+    ((400, {"status": "error", "error": "parse error: bad"}), "parse error: bad"),
+    ((200, {"status": "success", "data": {}}), "gives no number"),
+    ((200, ["other"]), "no answer of its API"),
+    ((403, {}), "wants another PROMETHEUS_TOKEN"),
+    (vector("1", "2"), "requests: it gives 2 series: must be one"),
+]
+
+
+@pytest.mark.parametrize(("answer", "reason"), NO_FIGURE)
+def test_what_is_no_figure_is_an_error_in_one_line(answer: tuple[int, Any], reason: str) -> None:
+    with pytest.raises(TargetError, match=reason) as caught:
+        figures(lambda _: answer)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_address_where_nothing_listens_is_an_error() -> None:
+    async def run() -> None:
+        prometheus = Prometheus("http://127.0.0.1:1")
+        try:
+            await prometheus.figures("details-v2", "pets", "v2", 30)
+        finally:
+            await prometheus.close()
+
+    with pytest.raises(TargetError, match=r"Prometheus at http://127\.0\.0\.1:1: "):
+        asyncio.run(run())
+
+
+def test_queries_can_be_replaced_and_wrong_ones_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "queries.yaml"
+    file.write_text('requests: sum(increase(hits{v="$version"}[$window]))\n')
+    _, asked = figures(istio, read_queries(file))
+    assert 'sum(increase(hits{v="v2"}[30s]))' in asked
+    for text, reason in (
+        ("latency: x[$windw]", "latency: may hold no "),
+        ("lost: x[$version]", "lost: may hold no "),
+        ("overflowed: x[$version]", "overflowed: may hold no "),
+        ("speed: x", "speed: Extra inputs are not permitted"),
+        ("[", "it is no YAML"),
+        ("[" * 9999, "it is no YAML"),
+        ("requests: 2026-13-45", "it is no YAML"),
+    ):
+        file.write_text(text)
+        with pytest.raises(TargetError, match=reason):
+            read_queries(file)
+    with pytest.raises(TargetError, match="No such file"):
+        read_queries(tmp_path / "none.yaml")
+
+
+def lost_ones(ticks: float) -> list[str]:
+    """What Istio's sidecars count in worse times, a hundred a second each.
+
+    The labels are those of populatePeerInfo in istio/proxy's istio_stats.cc: where the connection
+    fails, the caller knows the pod's workload by its endpoint, but not its version; where there is
+    no pod, it knows the service alone; where there is no cluster, the Host header alone. Copies are
+    counted by their destination alone. Who has no sidecar is unknown though it answers. A proxy
+    that is started anew counts from 0.
+    """
+    nobody = 'destination_workload="unknown",destination_workload_namespace="unknown"'
+    known = 'destination_workload_namespace="pets",destination_version'
+    host = "pets.svc.cluster.local"
+    series = (
+        f'reporter="source",response_flags="URX,UF",destination_workload="cut-v2",{known}="unknown"',
+        f'reporter="source",response_flags="UH",{nobody},destination_service="gone.{host}"',
+        f'reporter="source",response_flags="NC",{nobody},destination_service="gone:80"',
+        f'reporter="source",response_flags="UH",{nobody},destination_service="gone.other"',
+        f'reporter="source",response_flags="UH",{nobody},destination_service="gone2.{host}"',
+        f'reporter="source",response_flags="UO",{nobody},destination_service="full.{host}"',
+        f'reporter="source",response_flags="UH",{nobody},destination_service="full.{host}"',
+        f'reporter="source",response_flags="-",{nobody},destination_service="bare.{host}"',
+        f'reporter="source",response_flags="NR",{nobody},destination_service="bare:80"',
+        f'reporter="destination",response_flags="-",destination_workload="copied-v2",{known}="v2"',
+    )
+    lines = [
+        f'istio_requests_total{{{labels},response_code="{200 if "copied" in labels else 503}"}} '
+        f"{ticks}"
+        for labels in series
+    ]
+    anew = f'reporter="destination",response_flags="-",destination_workload="anew-v2",{known}="v2"'
+    return [*lines, f'istio_requests_total{{{anew},response_code="200"}} {ticks % 300}']
+
+
+def exported(ticks: float) -> list[str]:
+    """Istio's standard metrics of two versions, each of which had so many requests."""
+    lines: list[str] = []
+    for version, errors, slow in (("v1", 0.0, 0.0), ("v2", 0.05, 1.0)):
+        common = (
+            f'destination_workload="petdetailsservice-{version}",'
+            f'destination_workload_namespace="pets",destination_version="{version}"'
+        )
+        for reporter in ("source", "destination"):
+            labels = f'reporter="{reporter}",response_flags="-",{common}'
+            lines += [
+                f'istio_requests_total{{{labels},response_code="200"}} {ticks * (1 - errors)}',
+                f'istio_requests_total{{{labels},response_code="500"}} {ticks * errors}',
+            ]
+            for bound, share in (("10", 0.9 - slow), ("100", 0.99), ("+Inf", 1.0)):
+                count = ticks * max(0.0, share)
+                name = "istio_request_duration_milliseconds_bucket"
+                lines.append(f'{name}{{{labels},le="{bound}"}} {count}')
+    return [*lines, *lost_ones(ticks)]
+
+
+Seen = TypeVar("Seen", Figures, Lost)
+
+
+async def settled(ask: Callable[[], Awaitable[Seen]], requests: float) -> Seen:
+    """What is seen once it counts about so many requests: a busy machine scrapes late."""
+    async with asyncio.timeout(60):
+        while (found := await ask()).requests != pytest.approx(requests, rel=0.25):  # noqa: ASYNC110
+            await asyncio.sleep(SCRAPE_SECONDS)
+    return found
+
+
+def test_istios_queries_on_a_real_prometheus(tmp_path: Path) -> None:
+    begun: list[float] = []
+
+    def growing() -> list[str]:
+        """A hundred requests a second since the first scrape."""
+        begun.append(time.monotonic())
+        return exported((begun[-1] - begun[0]) * 100)
+
+    async def run(real: str) -> tuple[list[Figures], list[Lost]]:
+        prometheus = Prometheus(real)
+
+        def figures_of(workload: str, version: str, requests: float = 1000) -> Awaitable[Figures]:
+            ask = partial(prometheus.figures, f"{workload}-{version}", "pets", version, 10)
+            return settled(ask, requests)
+
+        def lost_of(service: str, requests: float) -> Awaitable[Lost]:
+            return settled(partial(prometheus.lost, service, "pets", 10), requests)
+
+        try:
+            found = [
+                await figures_of("petdetailsservice", "v1"),
+                await figures_of("petdetailsservice", "v2"),
+                await figures_of("cut", "v2"),
+                await figures_of("copied", "v2"),
+                await figures_of("anew", "v2"),
+                await figures_of("other", "v2", 0),
+            ]
+            # Without a pod, and without a cluster; and two that don't count.
+            nowhere = [
+                await lost_of("gone", 2000),
+                await lost_of("full", 2000),
+                await lost_of("bare", 0),
+                await lost_of("other", 0),
+            ]
+            return found, nowhere
+        finally:
+            await prometheus.close()
+
+    with scraped(tmp_path, growing) as address:
+        found, nowhere = asyncio.run(run(address))
+    stable, canary, cut, copied, _, other = found
+    gone, full, *kept = nowhere
+    # Each scrape gives another figure, and they were asked for one after another.
+    assert cut.success_rate == pytest.approx(0, abs=20)
+    assert copied.errors == 0
+    assert full.overflowed == pytest.approx(1000, rel=0.25)
+    assert gone.overflowed == 0
+    assert kept == [Lost(0), Lost(0)]
+    assert stable.success_rate == 100
+    assert canary.success_rate == pytest.approx(95, abs=1)
+    assert stable.p50 is not None
+    assert canary.p50 is not None
+    assert stable.p50 < 10 < canary.p50 < 100
+    assert other == Figures()
+
+
+def test_a_password_in_the_address_is_sent_and_told_to_nobody() -> None:
+    sent: list[str] = []
+
+    async def refuse(request: web.Request) -> web.Response:
+        sent.append(request.headers["Authorization"])
+        return web.Response(status=401)
+
+    async def run() -> str:
+        application = web.Application()
+        application.router.add_post("/api/v1/query", refuse)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        prometheus = Prometheus(f"http://ramp:secr%40t@127.0.0.1:{runner.addresses[0][1]}")
+        try:
+            with pytest.raises(TargetError) as refused:
+                await prometheus.figures("details-v2", "pets", "v2", 10)
+        finally:
+            await prometheus.close()
+            await runner.cleanup()
+        return str(refused.value)
+
+    reason = asyncio.run(run())
+    assert set(sent) == {"Basic " + base64.b64encode(b"ramp:secr@t").decode()}
+    assert "secr" not in reason
+    assert "ramp" not in reason

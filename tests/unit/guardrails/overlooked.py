@@ -1,0 +1,105 @@
+"""Insecure variants of kinds that rules once passed over, each alone in a stack."""
+
+from typing import Any, Final
+
+from petmesh.program.program import Resource
+from tests.unit.guardrails.judged import container, istio, resource, workload
+from tests.unit.guardrails.legitimate import DATABASE
+
+FILTER = "envoy.filters.network.http_connection_manager"
+VERSION: Final[dict[str, Any]] = {"version": "1.2.3", "repositoryOpts": {"repo": "https://a.com"}}
+
+
+def gcp(token: str, **fields: Any) -> Resource:  # noqa: ANN401 (data)
+    module, kind = token.split("/")
+    return resource(f"gcp:{module}/{kind}:{kind}", **fields)
+
+
+def job(**fields: Any) -> Resource:  # noqa: ANN401 (data)
+    return workload("Job", "batch", containers=container(**fields))
+
+
+def clusterwide(resources: str, verb: str) -> Resource:
+    rule = {"apiGroups": ["a"], "resources": [resources], "verbs": [verb]}
+    return resource("kubernetes:rbac.authorization.k8s.io/v1:ClusterRole", rules=[rule])
+
+
+def patched(apply_to: str, **value: Any) -> Resource:  # noqa: ANN401 (data)
+    patch = {"applyTo": apply_to, "patch": {"operation": "MERGE", "value": value}}
+    labels = {"labels": {"app": "tried"}}
+    return istio("EnvoyFilter", "networking", workloadSelector=labels, configPatches=[patch])
+
+
+def database(**settings: Any) -> Resource:  # noqa: ANN401 (data)
+    given = {**DATABASE.inputs["settings"], **settings}
+    return resource(DATABASE.type, settings=given)
+
+
+def istiod(**values: Any) -> Resource:  # noqa: ANN401 (data)
+    mesh = {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}
+    given = {"meshConfig": mesh, **values}
+    return resource("kubernetes:helm.sh/v3:Release", chart="istiod", values=given, **VERSION)
+
+
+OVERLOOKED: Final[dict[str, Resource]] = {
+    "a subnet without flow logs": gcp("compute/Subnetwork", ipCidrRange="10.0.0.0/20"),
+    "a subnet that samples no flow": gcp("compute/Subnetwork", logConfig={"flowSampling": 0.0}),
+    "a subnet whose flows are left out": gcp(
+        "compute/Subnetwork", logConfig={"flowSampling": 0.5, "filterExpr": "false"}
+    ),
+    "a key that nobody rotates": gcp("kms/CryptoKey", keyRing="a"),
+    "a key that is rotated once a year": gcp("kms/CryptoKey", rotationPeriod="31536000s"),
+    "a zone that isn't signed": gcp("dns/ManagedZone", dnsName="a.com."),
+    "a zone signed by SHA-1": gcp(
+        "dns/ManagedZone",
+        dnssecConfig={"state": "on", "defaultKeySpecs": [{"algorithm": "rsasha1"}]},
+    ),
+    "lookups that leave no trace": gcp("dns/Policy", networks=[{"networkUrl": "a"}]),
+    "a database without backups": database(backupConfiguration={"enabled": False}),
+    "a database in clear": database(ipConfiguration={"ipv4Enabled": False}),
+    "a database's flag": database(databaseFlags=[{"name": "local_infile", "value": "on"}]),
+    "a database's wide range": database(
+        ipConfiguration={"ipv4Enabled": False, "authorizedNetworks": [{"value": "0.0.0.0/1"}]}
+    ),
+    "a cache that knows nobody": gcp("redis/Cluster", shardCount=3),
+    "a load balancer by default": gcp("compute/ForwardingRule", target="a"),
+    "a project's default network": gcp("organizations/Project", projectId="a"),
+    "a firewall policy": gcp(
+        "compute/NetworkFirewallPolicyRule", action="allow", match={"srcIpRanges": ["0.0.0.0/1"]}
+    ),
+    "a disk's key": gcp("compute/Disk", diskEncryptionKey={"rawKey": "c2VjcmV0"}),
+    "a website": gcp("storage/Bucket", uniformBucketLevelAccess=True, website={"a": "b"}),
+    "a push in clear": gcp("pubsub/Subscription", pushConfig={"pushEndpoint": "http://a.com"}),
+    "an organization's policy that is reset": gcp("orgpolicy/Policy", spec={"reset": True}),
+    "a token that is its own equal": gcp(
+        "iam/WorkloadIdentityPoolProvider", attributeCondition="assertion.sub == assertion.sub"
+    ),
+    "all secrets of a project": gcp(
+        "projects/IAMMember", role="roles/secretmanager.admin", member="user:a@example.com"
+    ),
+    "a permission that runs code as another": gcp(
+        "projects/IAMCustomRole", permissions=["cloudbuild.builds.create"]
+    ),
+    "a policy of any resource": gcp("healthcare/DatasetIamPolicy", policyData="{}"),
+    "an admission policy that goes": clusterwide("validatingadmissionpolicies", "delete"),
+    "a gateway that is another's": clusterwide("gateways", "update"),
+    "a listener of Envoy's": patched("LISTENER", address={}),
+    "a filter without a name": patched("NETWORK_FILTER", typed_config={"@type": "a"}),
+    "forwarded certificates": patched(
+        "NETWORK_FILTER", name=FILTER, typed_config={"xff_num_trusted_hops": 5}
+    ),
+    "a proxy of another's": istiod(**{"global": {"hub": "registry.example.com/istio"}}),
+    "a control plane elsewhere": istiod(**{"global": {"externalIstiod": True}}),
+    "a chart's variable": resource(
+        "kubernetes:helm.sh/v3:Release",
+        chart="a",
+        values={"app": {"extraEnv": [{"name": "API_TOKEN", "value": "hunter2"}]}},
+        **VERSION,
+    ),
+    "a chart's own files of values": resource(
+        "kubernetes:helm.sh/v3:Release", chart="a", valueYamlFiles=["values.yaml"], **VERSION
+    ),
+    "curl's password": job(command=["sh", "-c", "curl -u admin:hunter2 https://a.com"]),
+    "a key by its look": job(env=[{"name": "A", "value": f"sk-proj-{'a1B2' * 10}"}]),
+    "a pod that says root": workload("Job", "batch", securityContext={"runAsNonRoot": False}),
+}

@@ -1,0 +1,29 @@
+"""What the CLI reads of a value in a stack's file. tests/engine holds the same table to the CLI."""
+
+import pytest
+import yaml
+
+from petmesh.program.go_yaml import as_text, load
+from tests.unit.program.clivalues import REFUSED, VALUES
+
+
+@pytest.mark.parametrize(("written", "read"), VALUES)
+def test_a_value_is_read_as_the_cli_reads_it(written: str, read: str) -> None:
+    assert as_text(load(f"config:\n  p:a: {written}\n")["config"]["p:a"]) == read
+
+
+@pytest.mark.parametrize("written", REFUSED)
+def test_what_the_cli_refuses_is_refused(written: str) -> None:
+    with pytest.raises((yaml.YAMLError, ValueError, RecursionError)):
+        as_text(load(f"config:\n  p:a: {written}\n")["config"]["p:a"])
+
+
+def test_a_second_document_is_not_read() -> None:
+    assert load("a: 1\n---\n[") == {"a": 1}
+
+
+def test_aliases_of_aliases_are_no_config() -> None:
+    lines = ["a0: &a0 [x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)]
+    with pytest.raises(yaml.YAMLError, match="its aliases repeat too much"):
+        load("\n".join(lines))

@@ -1,0 +1,99 @@
+"""The canary's share as a report measures it: by what the callers' Envoys count."""
+
+import asyncio
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any, ClassVar, Self, cast
+
+import pytest
+
+from petmesh.rehearsal import split
+from petmesh.rehearsal.load import Phase
+from petmesh.rehearsal.metrics import VersionMetrics
+from petmesh.rehearsal.session import Session
+
+REQUESTS = 1000
+
+
+class _Load:
+    """A load whose requests all end as they are told to."""
+
+    failures: ClassVar[Counter[str]] = Counter()
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def measure(self, name: str, requests: int) -> Phase:
+        return Phase(name, requests, latencies=[0.01] * requests, failures=self.failures)
+
+
+def measured(monkeypatch: pytest.MonkeyPatch, *shares: int, failed: int = 0) -> split.Split:
+    """Measure a canary that gets so many of each thousand requests, by turns."""
+    monkeypatch.setattr(_Load, "failures", Counter({"answer 503": failed} if failed else {}))
+    monkeypatch.setattr(split, "Load", _Load)
+    left, totals = list(shares), {"v1": 70, "v2": 30}
+    readings = 0
+
+    async def version_metrics(host: str) -> dict[str, VersionMetrics]:
+        nonlocal readings
+        assert host == "petdetailsservice.pets.svc.cluster.local"
+        readings += 1
+        if readings % 2 == 0:
+            own = left.pop(0)
+            totals["v1"] += REQUESTS - own
+            totals["v2"] += own
+        return {version: VersionMetrics(requests=count) for version, count in totals.items()}
+
+    session: Any = SimpleNamespace(
+        runtime=SimpleNamespace(origin=None, version_metrics=version_metrics),
+        host="petdetailsservice.pets.svc.cluster.local",
+        canary="v2",
+        config={"canaryWeight": "25"}.__getitem__,
+    )
+    found = asyncio.run(split.measure_split(cast("Session", session), REQUESTS))
+    assert left == []
+    return found
+
+
+def test_a_share_within_its_interval_is_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = measured(monkeypatch, 260)
+    assert (found.workload, found.weight, found.requests) == ("petdetailsservice-v2", 25, 1000)
+    assert found.share == 0.26
+    assert found.interval[0] < 0.25 < found.interval[1]
+    assert found.problems == ()
+
+
+def test_a_share_outside_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert measured(monkeypatch, 150, 240).problems == ()
+
+
+def test_a_share_that_stays_outside_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    [problem] = measured(monkeypatch, 150, 150).problems
+    assert problem.startswith("weight 25: 150 of 1000 requests, not 20")
+
+
+def test_a_request_that_fails_is_a_problem_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = measured(monkeypatch, 250, failed=3)
+    assert found.failures == 3
+    assert found.problems == ("weight 25: 3 requests failed: {'answer 503': 3}",)
+
+
+def test_nothing_counted_is_no_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(_: str) -> dict[str, VersionMetrics]:
+        return {}
+
+    monkeypatch.setattr(_Load, "failures", Counter[str]())
+    monkeypatch.setattr(split, "Load", _Load)
+    session: Any = SimpleNamespace(
+        runtime=SimpleNamespace(origin=None, version_metrics=nothing),
+        host="",
+        canary="v2",
+        config={"canaryWeight": "0"}.__getitem__,
+    )
+    assert asyncio.run(split.measure_split(cast("Session", session), REQUESTS)).problems

@@ -1,0 +1,151 @@
+"""The command that reviews a change; what it measures is a traffic test."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from petmesh.program.program import Declaration
+from petmesh.project import ROOT
+from petmesh.rehearsal.session import Session
+from petmesh.rehearsal.split import Split
+from petmesh.report import pull_request as pullrequest
+from petmesh.report.base_checkout import Base
+from tests.unit.declared import local
+
+
+@pytest.fixture
+def unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A base of which the checkout differs in its config alone, where that is given."""
+
+    @contextmanager
+    def base_of(name: str) -> Generator[Base]:
+        yield Base(name, "0" * 40, ROOT)
+
+    def declaration_of(_: Base, stack: str) -> Declaration:
+        assert stack == "local"
+        return local()
+
+    monkeypatch.setattr(pullrequest, "base_of", base_of)
+    monkeypatch.setattr(pullrequest, "declaration_of", declaration_of)
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_change_of_config_is_reported(tmp_path: Path) -> None:
+    output = tmp_path / "report.md"
+    arguments = ["--requests", "0", "--stacks", "local", "--output", str(output)]
+    assert pullrequest.main([*arguments, "--config", "canaryWeight=25"]) == 0
+    report = output.read_text()
+    assert "1 changed against `main` (0000000), and the outputs." in report
+    assert "```diff\n~ VirtualService petdetailsservice: weight 0 -> 25\n~ Stack local: " in report
+    assert "rules, nothing to mend." in report
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_what_breaks_a_guard_rail_fails_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    given = 'images=["petservice/v1=registry.example.com/pets:1.0"]'
+    arguments = ["--requests", "0", "--stacks", "local", "--config", given]
+    assert pullrequest.main(arguments) == 1
+    assert "images-by-digest: Deployment pets/petservice-v1" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_stack_that_refuses_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    assert pullrequest.main(["--stacks", "local", "--config", "canaryWeight=101"]) == 1
+    assert "```text\ncanaryWeight = 101: must be" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("keys", "status", "told"),
+    [
+        ([], 0, "changed against `main`"),
+        (["dogApiPath"], 1, "dogApiPath = [secret]: must be no secret"),
+    ],
+)
+@pytest.mark.usefixtures("unchanged")
+def test_an_encrypted_value_ends_no_report(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    keys: list[str],
+    status: int,
+    told: str,
+) -> None:
+    def encrypted(_: Path, project: str) -> dict[str, object]:
+        return {
+            "gcp:accessToken": {"secure": "v1:abc="},
+            **{f"{project}:{key}": {"secure": "v1:abc="} for key in keys},
+        }
+
+    monkeypatch.setattr("petmesh.program.stack_config._stack_values", encrypted)
+    assert pullrequest.main(["--requests", "0", "--stacks", "local"]) == status
+    assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("share", "status"), [(0.26, 0), (0.15, 1)])
+@pytest.mark.usefixtures("unchanged")
+def test_a_share_that_is_outside_fails_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], share: float, status: int
+) -> None:
+    async def nothing(_: Session) -> None:
+        pass
+
+    async def measured(_: Session, requests: int) -> Split:
+        return Split(
+            workload="petdetailsservice-v2",
+            weight=25,
+            share=share,
+            interval=(0.206, 0.296),
+            requests=requests,
+            problems=("outside",) if status else (),
+        )
+
+    monkeypatch.setattr(Session, "start", nothing)
+    monkeypatch.setattr(pullrequest, "measure_split", measured)
+    arguments = ["--requests", "1000", "--stacks", "local", "--config", "canaryWeight=25"]
+    assert pullrequest.main(arguments) == status
+    assert f"is to get 25%, and got {share:.1%} of 1,000" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_program_that_crashes_is_reported_and_where_is_for_the_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def declare(*_: object) -> Declaration:
+        raise KeyError("x")
+
+    monkeypatch.setattr(pullrequest, "declare", declare)
+    assert pullrequest.main(["--stacks", "local"]) == 1
+    said = capsys.readouterr()
+    assert "```text\nKeyError: 'x'\n```" in said.out
+    assert f'File "{__file__}"' in said.err
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_rehearsal_that_crashes_leaves_the_rest_of_the_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def start(_: Session) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr(Session, "start", start)
+    assert pullrequest.main(["--stacks", "local", "--config", "canaryWeight=25"]) == 1
+    said = capsys.readouterr()
+    assert "```text\nrehearsal: KeyError: 'x'\n```" in said.out
+    assert "weight 0 -> 25" in said.out
+    assert f'File "{__file__}"' in said.err
+
+
+@pytest.mark.parametrize("output", ["/nowhere/report.md", "/"])
+def test_an_output_that_cant_be_written_is_said_before_the_work(
+    output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pullrequest.main(["--output", output]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"pr-report: OUTPUT = {output}: must be a file in a folder")
+
+
+def test_a_base_that_isnt_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert pullrequest.main(["--base", "no-such-branch"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("pr-report: BASE = no-such-branch: must be")
