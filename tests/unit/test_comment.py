@@ -3,10 +3,10 @@
 import json
 import os
 import re
-import subprocess
+import runpy
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -15,6 +15,16 @@ from settings import ROOT
 
 COMMIT = "c" * 40
 RUN = "https://github.com/owner/petmesh/actions/runs/99"
+SCRIPT: dict[str, Any] = runpy.run_path(str(ROOT / ".ci" / "comment.py"))
+
+
+class Ended(NamedTuple):
+    """How the script ended: its status, and what it said of a refusal."""
+
+    returncode: int
+    stderr: str
+
+
 # A stand-in for GitHub's CLI: answers from a file, writes down what it is asked. Without --paginate
 # it gives a list's first page alone, as GitHub does.
 GH = f"""#!{sys.executable} -IS
@@ -40,7 +50,7 @@ def post(
     comments: list[Any] | None = None,
     said: str | bytes | None = None,
     **run: str,
-) -> tuple[subprocess.CompletedProcess[str], list[tuple[list[str], str]]]:
+) -> tuple[Ended, list[tuple[list[str], str]]]:
     left, engine = folder / "left", folder / "engine"
     left.mkdir(parents=True)
     engine.mkdir()
@@ -63,7 +73,7 @@ def post(
 
 def execute(
     folder: Path, left: Path, head: str = "Owner/petmesh"
-) -> tuple[subprocess.CompletedProcess[str], list[tuple[list[str], str]]]:
+) -> tuple[Ended, list[tuple[list[str], str]]]:
     environment = {
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
         "FOLDER": str(folder),
@@ -75,16 +85,16 @@ def execute(
         "RUN_ID": "99",
         "RUN_URL": RUN,
     }
-    done = subprocess.run(
-        [sys.executable, str(ROOT / ".ci" / "comment.py"), str(left), str(folder / "engine")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        try:
+            ended = Ended(SCRIPT["main"](str(left), str(folder / "engine")), "")
+        except SystemExit as refused:
+            ended = Ended(1, str(refused.code))
     asked = folder / "asked"
     lines = asked.read_text().splitlines() if asked.exists() else []
-    return done, [tuple(json.loads(line)) for line in lines]
+    return ended, [tuple(json.loads(line)) for line in lines]
 
 
 def pull(number: int, commit: str = COMMIT) -> dict[str, Any]:

@@ -86,10 +86,13 @@ def test_what_is_hidden_and_what_is_no_file_is_no_version(checkout: Path, run: R
         run({"canaryVersion": "v4"})
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"\xff\xfe", b"", b"[]", b"{", b'{"a": "\xe4"}', b"[" * 100_000, b'{"a": "' + b"x" * 100_000],
+UNUSABLE = (
+    *(b"\xff\xfe", b"", b"[]", b"{", b'{"a": "\xe4"}'),
+    *(b"[" * 100_000, b'{"a": "' + b"x" * 100_000),
 )
+
+
+@pytest.mark.parametrize("content", UNUSABLE)
 def test_a_version_whose_file_is_no_data_is_refused_where_it_is_chosen(
     checkout: Path, run: Run, content: bytes
 ) -> None:
@@ -98,4 +101,9 @@ def test_a_version_whose_file_is_no_data_is_refused_where_it_is_chosen(
         run({"canaryVersion": "v3"})
     [line] = str(refused.value).splitlines()
     assert line.startswith(f"canaryVersion = v3: {VERSIONS}/v3.json must be a file with a JSON")
+
+
+def test_a_version_whose_file_is_no_data_is_in_nobodys_way(checkout: Path, run: Run) -> None:
+    for number, content in enumerate(UNUSABLE):
+        (checkout / VERSIONS / f"v{3 + number}.json").write_bytes(content)
     run({})
