@@ -18,7 +18,7 @@ from petmesh.envoy.names import (
 from petmesh.envoy.tls import mutual_tls_client, originated_tls
 from petmesh.envoy.topology import GatewayPod, Identity, Pod, Topology
 from petmesh.host.ports import LOOPBACK
-from petmesh.mesh.istio import (
+from petmesh.mesh.istio.networking import (
     ClientTls,
     DestinationRule,
     HttpPool,

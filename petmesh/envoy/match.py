@@ -3,7 +3,7 @@
 import re
 
 from petmesh.envoy.names import Json
-from petmesh.mesh.istio import HttpMatch, StringMatch
+from petmesh.mesh.istio.networking import HttpMatch, StringMatch
 
 
 def string_match(match: StringMatch) -> Json:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from petmesh.envoy.match import pattern_match
 from petmesh.envoy.mtls_mode import ROOT_NAMESPACE
 from petmesh.envoy.names import Json, selects, typed
-from petmesh.mesh.istio import AuthorizationPolicy, Operation, Rule, Source
+from petmesh.mesh.istio.security import AuthorizationPolicy, Operation, Rule, Source
 from petmesh.mesh.mesh import Mesh
 
 _ANYTHING: Json = {"any": True}

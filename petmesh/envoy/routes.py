@@ -14,7 +14,7 @@ from petmesh.envoy.names import (
     typed,
 )
 from petmesh.envoy.topology import GatewayPod
-from petmesh.mesh.istio import (
+from petmesh.mesh.istio.networking import (
     Destination,
     Gateway,
     GatewayServer,

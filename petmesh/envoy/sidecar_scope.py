@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from petmesh.envoy.mtls_mode import ROOT_NAMESPACE
 from petmesh.envoy.names import full_host, selects
-from petmesh.mesh.istio import DestinationRule, ServiceEntry, Sidecar, VirtualService
+from petmesh.mesh.istio.networking import DestinationRule, ServiceEntry, Sidecar, VirtualService
 from petmesh.mesh.mesh import Mesh
 
 Exported = TypeVar("Exported", DestinationRule, ServiceEntry, VirtualService)

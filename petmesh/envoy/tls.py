@@ -6,7 +6,7 @@ from pathlib import Path
 from petmesh.envoy.names import Json, typed
 from petmesh.envoy.topology import Identity
 from petmesh.host.pki import Leaf
-from petmesh.mesh.istio import ClientTls
+from petmesh.mesh.istio.networking import ClientTls
 
 _TLS = "envoy.extensions.transport_sockets.tls.v3"
 

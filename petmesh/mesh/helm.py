@@ -6,7 +6,7 @@ import yaml
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from petmesh.mesh.fields import Fields, LeftOut, Seconds, only
-from petmesh.mesh.istio import Retries
+from petmesh.mesh.istio.networking import Retries
 
 CONTROL_PLANE = LeftOut("there is no control plane here: the rehearsal translates in its place")
 GATEWAY_POD = LeftOut("a gateway is one process of this machine")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from petmesh.host.processes import ProcessError
 from petmesh.mesh.fields import RefusedError
-from petmesh.mesh.mesh import Mesh, gather
+from petmesh.mesh.gather import gather
+from petmesh.mesh.mesh import Mesh
 from petmesh.program.program import ProgramError
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.target import Release, TargetError

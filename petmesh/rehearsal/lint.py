@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from petmesh.envoy.names import MESH_GATEWAY, full_host, selects
-from petmesh.mesh.istio import VirtualService, WeightedDestination
+from petmesh.mesh.istio.networking import VirtualService, WeightedDestination
 from petmesh.mesh.mesh import Mesh
 from petmesh.rehearsal.network_policy_check import closed_paths
 

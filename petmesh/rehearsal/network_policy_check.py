@@ -14,7 +14,7 @@ from petmesh.envoy.mtls_mode import ROOT_NAMESPACE
 from petmesh.envoy.names import MESH_GATEWAY, full_host, selects
 from petmesh.envoy.sidecar_scope import exported_to, seen_by
 from petmesh.mesh import kubernetes
-from petmesh.mesh.istio import AuthorizationPolicy
+from petmesh.mesh.istio.security import AuthorizationPolicy
 from petmesh.mesh.mesh import GatewayProxy, Mesh, Workload
 from petmesh.mesh.network import LabelSelector, Peer, PolicyPort
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from petmesh.mesh.istio import DestinationRule, Retries, TrafficPolicy, VirtualService
+from petmesh.mesh.istio.networking import DestinationRule, Retries, TrafficPolicy, VirtualService
 from petmesh.mesh.mesh import Mesh
 
 _NO_RETRIES = Retries(attempts=0)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from petmesh.mesh.mesh import gather
+from petmesh.mesh.gather import gather
 from petmesh.program.difference import Difference, compare
 from petmesh.program.placeholders import with_placeholders
 from petmesh.program.program import Declaration, declare

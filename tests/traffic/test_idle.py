@@ -15,7 +15,7 @@ import pytest
 from apps.catalog import PETSERVICE
 from apps.httpservice.timeouts import IDLE_SECONDS
 from demo.scenes.ask import ask, ask_ingress
-from petmesh.mesh.istio import DestinationRule
+from petmesh.mesh.istio.networking import DestinationRule
 from petmesh.mesh.mesh import Mesh
 from petmesh.rehearsal.faulty import forgetful
 from petmesh.rehearsal.resilience import without_resilience

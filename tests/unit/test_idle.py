@@ -11,7 +11,8 @@ from istio import idle
 from istio.egress_gateway import EGRESS_HOST
 from petmesh.envoy.names import Json
 from petmesh.envoy.proxy import ProxyFiles, gateway_files, sidecar_files
-from petmesh.mesh.mesh import Mesh, gather
+from petmesh.mesh.gather import gather
+from petmesh.mesh.mesh import Mesh
 from tests.unit.declared import google_managed, local, spec
 from tests.unit.mesh.meshes import DOG_API, EGRESS, INGRESS, PODS, TOPOLOGY
 

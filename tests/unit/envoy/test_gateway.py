@@ -11,7 +11,8 @@ from petmesh.envoy.proxy import gateway_files
 from petmesh.envoy.routes import gateway_routes
 from petmesh.envoy.topology import GatewayPod
 from petmesh.mesh.fields import RefusedError
-from petmesh.mesh.mesh import Mesh, gather
+from petmesh.mesh.gather import gather
+from petmesh.mesh.mesh import Mesh
 from tests.unit.mesh.meshes import (
     EGRESS,
     INGRESS,

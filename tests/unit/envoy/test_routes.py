@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from petmesh.envoy.routes import gateway_routes, outbound_routes, retry_policy
-from petmesh.mesh.istio import Retries
+from petmesh.mesh.istio.networking import Retries
 from petmesh.mesh.mesh import Mesh
 from tests.unit.mesh.meshes import DETAILS, DOG_API, INGRESS, PETS, changed, mesh
 

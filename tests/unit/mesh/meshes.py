@@ -8,7 +8,8 @@ from typing import Any
 
 from petmesh.envoy.topology import GatewayPod, Identity, Pod, Topology
 from petmesh.host.pki import Leaf
-from petmesh.mesh.mesh import Mesh, gather
+from petmesh.mesh.gather import gather
+from petmesh.mesh.mesh import Mesh
 from petmesh.program.program import Declaration, Resource
 from tests.unit.declared import local, manifest
 

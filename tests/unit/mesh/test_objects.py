@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from petmesh.mesh.fields import RefusedError
-from petmesh.mesh.mesh import gather
+from petmesh.mesh.gather import gather
 from tests.unit.declared import gke, local
 from tests.unit.mesh.meshes import Change, mesh, with_change, with_values
 

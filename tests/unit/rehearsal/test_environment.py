@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from petmesh.mesh.gather import gather
 from petmesh.mesh.kubernetes import Container
-from petmesh.mesh.mesh import Mesh, gather
+from petmesh.mesh.mesh import Mesh
 from petmesh.rehearsal.runtime import declared_environment
 from tests.unit.mesh.meshes import PODS, mesh, with_values
 

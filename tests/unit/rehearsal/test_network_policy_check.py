@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from petmesh.mesh.fields import RefusedError
-from petmesh.mesh.mesh import gather
+from petmesh.mesh.gather import gather
 from petmesh.rehearsal.lint import findings
 from tests.unit.declared import local
 from tests.unit.mesh.meshes import changed

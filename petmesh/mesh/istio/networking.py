@@ -1,11 +1,10 @@
-"""Istio objects: the fields that the rehearsal translates, and those that it leaves out."""
+"""Objects of networking.istio.io: where requests go, and how hosts are called."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from petmesh.mesh.fields import Fields, LeftOut, Metadata, Seconds, not_empty, only
-from petmesh.mesh.kubernetes import Selector
 
 
 def _known_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
@@ -340,26 +339,6 @@ class Gateway(Fields):
     spec: GatewaySpec
 
 
-class MutualTls(Fields):
-    """Which connections a workload accepts."""
-
-    mode: Literal["UNSET", "DISABLE", "PERMISSIVE", "STRICT"] = "UNSET"
-
-
-class PeerAuthenticationSpec(Fields):
-    """Mutual TLS of the selected workloads."""
-
-    selector: Selector | None = None
-    mtls: MutualTls = MutualTls()
-
-
-class PeerAuthentication(Fields):
-    """A peer authentication."""
-
-    metadata: Metadata
-    spec: PeerAuthenticationSpec
-
-
 class SidecarSelector(Fields):
     """A selector of pods by labels."""
 
@@ -401,110 +380,3 @@ class Sidecar(Fields):
 
     metadata: Metadata
     spec: SidecarSpec
-
-
-class Source(Fields):
-    """Who calls; every list that is set must match."""
-
-    principals: tuple[str, ...] = ()
-    not_principals: tuple[str, ...] = ()
-    namespaces: tuple[str, ...] = ()
-    not_namespaces: tuple[str, ...] = ()
-    service_accounts: tuple[str, ...] = ()
-
-
-class From(Fields):
-    """One source."""
-
-    source: Source
-
-
-class Operation(Fields):
-    """What is called; every list that is set must match."""
-
-    hosts: tuple[str, ...] = ()
-    not_hosts: tuple[str, ...] = ()
-    methods: tuple[str, ...] = ()
-    not_methods: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
-    not_paths: tuple[str, ...] = ()
-    ports: tuple[str, ...] = ()
-    not_ports: tuple[str, ...] = ()
-
-
-class To(Fields):
-    """One operation."""
-
-    operation: Operation
-
-
-class Rule(Fields):
-    """Sources and operations; with neither it matches everything."""
-
-    from_: Annotated[tuple[From, ...], Field(alias="from")] = ()
-    to: tuple[To, ...] = ()
-
-
-class AuthorizationPolicySpec(Fields):
-    """Rules for the selected workloads; without rules an ALLOW policy allows nothing."""
-
-    selector: Selector | None = None
-    action: Literal["ALLOW", "DENY"] = "ALLOW"
-    rules: tuple[Rule, ...] = ()
-
-
-class AuthorizationPolicy(Fields):
-    """An authorization policy."""
-
-    metadata: Metadata
-    spec: AuthorizationPolicySpec
-
-
-class LogProvider(Fields):
-    """Who writes an access log."""
-
-    name: Annotated[str, only("envoy", because="no other log is collected here")]
-
-
-class LogFilter(Fields):
-    """Which requests are logged."""
-
-    expression: str
-
-
-class AccessLogging(Fields):
-    """One access log."""
-
-    providers: tuple[LogProvider, ...] = ()
-    disabled: bool = False
-    filter: LogFilter | None = None
-
-
-class TraceProvider(Fields):
-    """Who takes traces."""
-
-    name: str
-
-
-class Tracing(Fields):
-    """Which requests are traced: so many percent, as far as no caller may decide it."""
-
-    providers: Annotated[
-        tuple[TraceProvider, ...],
-        LeftOut("no tracing back end is started: requests are sampled, and their spans lost"),
-    ] = ()
-    random_sampling_percentage: Annotated[float, Field(ge=0, le=100)] | None = None
-
-
-class TelemetrySpec(Fields):
-    """What proxies tell."""
-
-    access_logging: tuple[AccessLogging, ...] = ()
-    tracing: tuple[Tracing, ...] = ()
-
-
-class Telemetry(Fields):
-    """A telemetry."""
-
-    metadata: Metadata
-    spec: TelemetrySpec

@@ -1,0 +1,1 @@
+"""Istio objects: the fields that the rehearsal translates, and those that it leaves out."""

@@ -1,0 +1,67 @@
+"""What of a declaration the rehearsal reads, and what it leaves out, with the reason."""
+
+from collections.abc import Mapping
+
+from petmesh.mesh import cert_manager, envoy_filter, kubernetes, network
+from petmesh.mesh.fields import Fields
+from petmesh.mesh.istio import networking, security, telemetry
+
+MODELS: Mapping[str, type[Fields]] = {
+    "core/v1:Namespace": kubernetes.Namespace,
+    "core/v1:ServiceAccount": kubernetes.ServiceAccount,
+    "core/v1:Service": kubernetes.Service,
+    "apps/v1:Deployment": kubernetes.Deployment,
+    "autoscaling/v2:HorizontalPodAutoscaler": kubernetes.HorizontalPodAutoscaler,
+    "networking.istio.io/v1:VirtualService": networking.VirtualService,
+    "networking.istio.io/v1:DestinationRule": networking.DestinationRule,
+    "networking.istio.io/v1:ServiceEntry": networking.ServiceEntry,
+    "networking.istio.io/v1:Gateway": networking.Gateway,
+    "networking.istio.io/v1:Sidecar": networking.Sidecar,
+    "networking.istio.io/v1alpha3:EnvoyFilter": envoy_filter.EnvoyFilter,
+    "cert-manager.io/v1:Certificate": cert_manager.Certificate,
+    "security.istio.io/v1:PeerAuthentication": security.PeerAuthentication,
+    "security.istio.io/v1:AuthorizationPolicy": security.AuthorizationPolicy,
+    "networking.k8s.io/v1:NetworkPolicy": network.NetworkPolicy,
+    "telemetry.istio.io/v1:Telemetry": telemetry.Telemetry,
+}
+_NO_METRICS = "no metrics back end is started: Envoy's own statistics are read"
+NO_TRACES = "no tracing back end is started"
+_BALANCED = "Google's load balancer is not here: the ingress is asked itself, in plain HTTP"
+_NO_API_SERVER = "there is no API server here whose rights could be had"
+LEFT_OUT_KINDS = {
+    "core/v1:ConfigMap": "no file is mounted here",
+    "monitoring.coreos.com/v1:PodMonitor": _NO_METRICS,
+    "monitoring.coreos.com/v1:PrometheusRule": _NO_METRICS,
+    "monitoring.coreos.com/v1:ServiceMonitor": _NO_METRICS,
+    "monitoring.googleapis.com/v1:ClusterRules": _NO_METRICS,
+    "monitoring.googleapis.com/v1:PodMonitoring": _NO_METRICS,
+    "rbac.authorization.k8s.io/v1:ClusterRole": _NO_API_SERVER,
+    "rbac.authorization.k8s.io/v1:ClusterRoleBinding": _NO_API_SERVER,
+    "rbac.authorization.k8s.io/v1:Role": _NO_API_SERVER,
+    "rbac.authorization.k8s.io/v1:RoleBinding": _NO_API_SERVER,
+    "policy/v1:PodDisruptionBudget": "there are no nodes here",
+    "gateway.networking.k8s.io/v1:Gateway": _BALANCED,
+    "gateway.networking.k8s.io/v1:HTTPRoute": _BALANCED,
+    "networking.gke.io/v1:GCPGatewayPolicy": _BALANCED,
+    "networking.gke.io/v1:HealthCheckPolicy": _BALANCED,
+}
+CHECKED: Mapping[type[Fields], str] = {
+    network.NetworkPolicy: "processes of one machine share its loopback network; "
+    "whether one closes a path that the mesh uses is checked on paper",
+}
+LEFT_OUT_CHARTS = {
+    "base": "there is no API server that needs Istio's CRDs",
+    "grafana": _NO_METRICS,
+    "jaeger": NO_TRACES,
+    "kiali-server": _NO_METRICS,
+    "kube-prometheus-stack": _NO_METRICS,
+    "opentelemetry-collector": NO_TRACES,
+    "cni": "traffic reaches a sidecar by its address, not by redirection",
+}
+# OpenTelemetry's own variables, which tell a service where its traces go.
+LEFT_OUT_VARIABLES = "OTEL_"
+LEFT_OUT_PACKAGES = {
+    "gcp": "nothing is created in Google Cloud",
+    "docker": "services run from this checkout's source, not from images",
+    "pulumi": "providers have nothing to do here",
+}
