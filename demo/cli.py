@@ -20,9 +20,10 @@ from petmesh.guardrails.in_process import violations
 from petmesh.guardrails.pack import RULES
 from petmesh.host.processes import ProcessError
 from petmesh.mesh.fields import RefusedError
+from petmesh.program.declaration import ProgramError
 from petmesh.program.placeholders import with_placeholders
 from petmesh.program.preview import print_preview
-from petmesh.program.program import ProgramError, declare
+from petmesh.program.program import declare
 from petmesh.rehearsal.lint import findings
 from petmesh.rehearsal.runtime import PortInUseError, Runtime, new_folder
 from petmesh.rehearsal.session import Session

@@ -13,7 +13,7 @@ from demo.tables import Report
 from istio.routing import TESTER_COOKIE, TESTER_HEADER, TESTER_VALUE
 from petmesh.host.ports import LOOPBACK
 from petmesh.mesh.fields import RefusedError
-from petmesh.program.program import ProgramError
+from petmesh.program.declaration import ProgramError
 from petmesh.project import ROOT
 from petmesh.rehearsal.lint import findings
 from petmesh.rehearsal.origin import Origin

@@ -13,7 +13,7 @@ from demo.scenes import (
 )
 from demo.scenes.scene import Scene
 from demo.scenes.stage import Stage, learn_answers
-from petmesh.program.program import ProgramError
+from petmesh.program.declaration import ProgramError
 from petmesh.rehearsal.session import Session
 
 

@@ -11,7 +11,7 @@ from apps.catalog import PETDETAILS, Service
 from demo.scenes.ask import Answer, ask
 from petmesh.envoy.topology import Pod
 from petmesh.host.ports import LOOPBACK
-from petmesh.program.program import ProgramError
+from petmesh.program.declaration import ProgramError
 from petmesh.rehearsal.load import FAILED, Judge
 from petmesh.rehearsal.metrics import VersionMetrics
 from petmesh.rehearsal.session import Session

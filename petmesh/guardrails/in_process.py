@@ -12,7 +12,7 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
 from petmesh.guardrails.pack import RULES
 from petmesh.guardrails.rules import Rule, Subject
-from petmesh.program.program import UNKNOWN, Declaration, Resource
+from petmesh.program.declaration import UNKNOWN, Declaration, Resource
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from petmesh.mesh.kinds import (
     NO_TRACES,
 )
 from petmesh.mesh.mesh import ROOT_NAMESPACE, GatewayProxy, Mesh, Workload, asked_from_outside
-from petmesh.program.program import Declaration, Resource
+from petmesh.program.declaration import Declaration, Resource
 
 T = TypeVar("T", bound=Fields)
 

@@ -10,9 +10,9 @@ from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, Final, Literal, cast
 
+from petmesh.program.declaration import STACK_TYPE, Declaration, Resource
 from petmesh.program.diff_text import Field, phrase, printable, shown
 from petmesh.program.preview import fact
-from petmesh.program.program import STACK_TYPE, Declaration, Resource
 
 # What the program asks the engine for, beside a resource's inputs.
 OPTIONS: Final = (

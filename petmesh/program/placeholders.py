@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from petmesh.program.program import ProgramError
+from petmesh.program.declaration import ProgramError
 from petmesh.program.stack_config import StackConfigError, stack_config
 from petmesh.project import ROOT
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from petmesh.program.program import Declaration, Resource, Unknown
+from petmesh.program.declaration import Declaration, Resource, Unknown
 
 Inputs = Mapping[str, Any]
 

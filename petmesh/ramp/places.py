@@ -171,7 +171,7 @@ async def rehearsed(
     """
     from petmesh.host.processes import ProcessError  # noqa: PLC0415
     from petmesh.mesh.fields import RefusedError  # noqa: PLC0415
-    from petmesh.program.program import ProgramError  # noqa: PLC0415
+    from petmesh.program.declaration import ProgramError  # noqa: PLC0415
     from petmesh.ramp.rehearsed import RehearsalTarget  # noqa: PLC0415
     from petmesh.rehearsal.load import Load, by_success  # noqa: PLC0415
     from petmesh.rehearsal.runtime import Runtime, new_folder  # noqa: PLC0415

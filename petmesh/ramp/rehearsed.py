@@ -8,7 +8,7 @@ from petmesh.host.processes import ProcessError
 from petmesh.mesh.fields import RefusedError
 from petmesh.mesh.gather import gather
 from petmesh.mesh.mesh import Mesh
-from petmesh.program.program import ProgramError
+from petmesh.program.declaration import ProgramError
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.target import Release, TargetError
 from petmesh.rehearsal.metrics import VersionMetrics

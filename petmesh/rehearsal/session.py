@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Mapping
 
 from petmesh.mesh.gather import gather
+from petmesh.program.declaration import Declaration
 from petmesh.program.difference import Difference, compare
 from petmesh.program.placeholders import with_placeholders
-from petmesh.program.program import Declaration, declare
+from petmesh.program.program import declare
 from petmesh.project import project
 from petmesh.rehearsal.runtime import Change, Runtime
 

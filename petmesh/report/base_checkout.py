@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import petmesh
+from petmesh.program.declaration import Declaration, ProgramError, Resource
 from petmesh.program.difference import OPTIONS
 from petmesh.program.placeholders import with_placeholders
-from petmesh.program.program import Declaration, ProgramError, Resource, declare
+from petmesh.program.program import declare
 from petmesh.project import ROOT
 
 # What a comparison needs of a resource.

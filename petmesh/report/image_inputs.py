@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from petmesh.program.program import Resource
+from petmesh.program.declaration import Resource
 from petmesh.project import ROOT
 
 # Contexts that a program copies there, so that a checkout's umask changes no image, have the files

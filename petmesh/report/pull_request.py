@@ -13,9 +13,10 @@ from petmesh.guardrails.in_process import violations
 from petmesh.guardrails.pack import RULES
 from petmesh.host.processes import ProcessError
 from petmesh.mesh.fields import RefusedError
+from petmesh.program.declaration import Declaration, ProgramError
 from petmesh.program.difference import Difference, differences, outputs
 from petmesh.program.placeholders import with_placeholders
-from petmesh.program.program import Declaration, ProgramError, declare
+from petmesh.program.program import declare
 from petmesh.rehearsal.runtime import Runtime, new_folder
 from petmesh.rehearsal.session import Session
 from petmesh.rehearsal.split import Split, measure_split

@@ -7,9 +7,9 @@ is mentioned and nothing is linked or loaded by it.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from petmesh.program.declaration import STACK_TYPE
 from petmesh.program.diff_text import printable
 from petmesh.program.difference import Difference
-from petmesh.program.program import STACK_TYPE
 from petmesh.program.urls import without_credentials
 from petmesh.rehearsal.split import Split
 

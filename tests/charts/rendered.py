@@ -14,7 +14,7 @@ import yaml
 from istio.pod_security import ENFORCED_VERSION
 from petmesh.guardrails.rules import Subject
 from petmesh.guardrails.values import entries
-from petmesh.program.program import Declaration, Resource
+from petmesh.program.declaration import Declaration, Resource
 from tests.unit.guardrails.judged import resource
 
 FOLDER_VARIABLE: Final = "CHARTS"

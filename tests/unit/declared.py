@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from petmesh.program.program import Declaration, Resource, declare
+from petmesh.program.declaration import Declaration, Resource
+from petmesh.program.program import declare
 from petmesh.program.stack_config import stack_config
 
 PROJECT = "petmesh-test"

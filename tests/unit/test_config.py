@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from apps.catalog import VERSIONS
-from petmesh.program.program import STACK_TYPE, ProgramError, declare
+from petmesh.program.declaration import STACK_TYPE, ProgramError
+from petmesh.program.program import declare
 from settings import ROOT, ConfigError, Settings, load
 from settings.forms import visible
 from tests.unit.declared import gke, kept_config, local, spec

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from petmesh.program.program import Resource
+from petmesh.program.declaration import Resource
 from settings import ROOT
 from tests.unit.declared import PROJECT, gke, google_managed
 from tests.unit.guardrails.judged import alone, resource, said

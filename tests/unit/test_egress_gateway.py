@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from istio.network import NODE_LOCAL_DNS, PRIVATE_RANGES
-from petmesh.program.program import Declaration, Resource
+from petmesh.program.declaration import Declaration, Resource
 from tests.unit.declared import (
     gke,
     in_cluster,

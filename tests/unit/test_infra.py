@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from infra.machines import boot_disk
-from petmesh.program.program import Declaration, declare
+from petmesh.program.declaration import Declaration
+from petmesh.program.program import declare
 from tests.unit.declared import (
     PROJECT,
     before,

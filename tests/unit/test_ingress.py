@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from petmesh.program.program import Declaration
+from petmesh.program.declaration import Declaration
 from tests.unit.declared import (
     changed_leaves,
     gke,

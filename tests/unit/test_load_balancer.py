@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from petmesh.program.program import Declaration, Resource
+from petmesh.program.declaration import Declaration, Resource
 from tests.unit.declared import gke, google_managed, is_after, manifest, manifests, release, spec
 from tests.unit.schemas import SchemaError, check
 

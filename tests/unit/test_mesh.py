@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from petmesh.program.program import Declaration
+from petmesh.program.declaration import Declaration
 from tests.unit.declared import (
     container,
     gke,

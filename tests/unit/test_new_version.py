@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from petmesh.program.program import Declaration, ProgramError, declare
+from petmesh.program.declaration import Declaration, ProgramError
+from petmesh.program.program import declare
 from settings import ROOT
 from tests.unit.declared import container, manifests, spec
 

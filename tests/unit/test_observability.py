@@ -7,7 +7,7 @@ import pytest
 
 from observability.charts import COLLECTOR, GRAFANA, JAEGER, KIALI, KUBE_PROMETHEUS_STACK, Chart
 from observability.prometheus_rights import OPERATOR_ACCOUNT, PROMETHEUS_ACCOUNT
-from petmesh.program.program import Declaration, Resource
+from petmesh.program.declaration import Declaration, Resource
 from tests.unit.declared import (
     container,
     gke,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from petmesh.program.program import UNKNOWN, Declaration
+from petmesh.program.declaration import UNKNOWN, Declaration
 from tests.unit.declared import (
     GIVEN,
     container,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from petmesh.program.program import Declaration, Resource
+from petmesh.program.declaration import Declaration, Resource
 from tests.unit.declared import (
     GIVEN,
     changed_leaves,

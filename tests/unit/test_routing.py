@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from petmesh.program.program import Declaration
+from petmesh.program.declaration import Declaration
 from settings import ROOT
 from tests.unit.declared import container, local, manifests, spec
 

@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 
 from infra.kubernetes_version import OLDEST_KUBERNETES
-from petmesh.program.program import Declaration
+from petmesh.program.declaration import Declaration
 from settings import ROOT
 from tests.unit.declared import gke_otherwise, in_cluster, local, local_otherwise, manifest
 from tests.unit.schemas import SchemaError, check, strict

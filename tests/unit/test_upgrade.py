@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from petmesh.program.program import Declaration, ProgramError
+from petmesh.program.declaration import Declaration, ProgramError
 from tests.unit.declared import is_after, local, manifest, manifests
 
 CHARTS = ("base", "cni", "istiod", "gateway")

@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from petmesh.program.program import Declaration, declare
+from petmesh.program.declaration import Declaration
+from petmesh.program.program import declare
 from settings import ROOT
 from tests.unit.declared import gke, google_managed, in_cluster, local
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, SERVICES, callers
-from petmesh.program.program import Declaration
+from petmesh.program.declaration import Declaration
 from tests.unit.declared import (
     gke,
     in_namespace,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from petmesh.program.program import Resource
+from petmesh.program.declaration import Resource
 from tests.unit.guardrails.judged import (
     ABSENT,
     BUDGET,

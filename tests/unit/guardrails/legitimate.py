@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from petmesh.program.program import Resource
+from petmesh.program.declaration import Resource
 from tests.unit.guardrails.judged import (
     BUDGET,
     changed,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from petmesh.program.program import UNKNOWN, Resource
+from petmesh.program.declaration import UNKNOWN, Resource
 from tests.unit.guardrails.judged import (
     BUDGET,
     POD,

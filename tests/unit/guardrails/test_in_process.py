@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from petmesh.guardrails.in_process import violations
-from petmesh.program.program import Resource
+from petmesh.program.declaration import Resource
 from tests.unit.guardrails.judged import alone, resource
 
 ADDRESS = "http://user:hunter2@charts.example.com"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
-from petmesh.program.program import Resource
+from petmesh.program.declaration import Resource
 from tests.unit.declared import gke, local
 from tests.unit.guardrails.judged import ABSENT, alone, changed, said
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from petmesh.guardrails.pack import RULES
-from petmesh.program.program import Declaration
+from petmesh.program.declaration import Declaration
 from tests.unit.declared import gke, gke_otherwise, local, local_otherwise, previewed, with_v3
 from tests.unit.guardrails.broken import BROKEN, CONTAINER, Case
 from tests.unit.guardrails.judged import (

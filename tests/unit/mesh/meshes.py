@@ -10,7 +10,7 @@ from petmesh.envoy.topology import GatewayPod, Identity, Pod, Topology
 from petmesh.host.pki import Leaf
 from petmesh.mesh.gather import gather
 from petmesh.mesh.mesh import Mesh
-from petmesh.program.program import Declaration, Resource
+from petmesh.program.declaration import Declaration, Resource
 from tests.unit.declared import local, manifest
 
 DETAILS = "petdetailsservice.pets.svc.cluster.local"

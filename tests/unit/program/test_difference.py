@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from petmesh.program.declaration import Declaration, Resource
 from petmesh.program.difference import Difference, compare, differences, outputs
-from petmesh.program.program import Declaration, Resource
 from tests.unit.declared import GIVEN, local
 
 

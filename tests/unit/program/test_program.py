@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from petmesh.program.program import UNKNOWN, ProgramError, declare
+from petmesh.program.declaration import UNKNOWN, ProgramError
+from petmesh.program.program import declare
 
 PROJECT = """
 name: tiny

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from petmesh.program.program import Declaration
+from petmesh.program.declaration import Declaration
 from petmesh.project import ROOT
 from petmesh.rehearsal.session import Session
 from petmesh.rehearsal.split import Split

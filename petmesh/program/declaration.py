@@ -1,0 +1,90 @@
+"""What one run of the program declares, or why it declares nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+STACK_TYPE: Final = "pulumi:pulumi:Stack"
+
+
+class ProgramError(Exception):
+    """The program refused to go on, as it would under the CLI; one line per problem."""
+
+
+class Unknown:
+    """Stands in a preview for a value that only an update can tell."""
+
+    def __repr__(self) -> str:
+        return "<unknown>"
+
+
+UNKNOWN: Final = Unknown()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One registered resource.
+
+    `inputs` and `outputs` are plain data (whole numbers are int, secrets are unwrapped, what isn't
+    known in a preview is `UNKNOWN`); `secret_inputs` and `secret_outputs` are the paths within
+    that are secret, such as `data.password` or `env[0].value`. Other resources are named by URN.
+    """
+
+    type: str
+    name: str
+    urn: str
+    parent: str
+    custom: bool
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+    secret_inputs: frozenset[str] = frozenset()
+    secret_outputs: frozenset[str] = frozenset()
+    dependencies: tuple[str, ...] = ()
+    property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, Any])
+    provider: str = ""
+    providers: Mapping[str, str] = field(default_factory=dict[str, str])
+    protect: bool = False
+    retain_on_delete: bool = False
+    delete_before_replace: bool | None = None
+    deleted_with: str = ""
+    import_id: str = ""
+    read_id: str = ""
+    aliases: tuple[Mapping[str, Any], ...] = ()
+    ignore_changes: tuple[str, ...] = ()
+    replace_on_changes: tuple[str, ...] = ()
+    additional_secret_outputs: tuple[str, ...] = ()
+    custom_timeouts: Mapping[str, str] = field(default_factory=dict[str, str])
+    version: str = ""
+    plugin_download_url: str = ""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What one run of the program declared, in the order of registration."""
+
+    project: str
+    stack: str
+    preview: bool
+    config: Mapping[str, str]
+    resources: tuple[Resource, ...]
+    outputs: Mapping[str, Any]
+    secret_outputs: frozenset[str]
+    warnings: tuple[str, ...]
+
+    def of_type(self, type_: str) -> tuple[Resource, ...]:
+        """The resources of one type token, such as `kubernetes:apps/v1:Deployment`."""
+        return tuple(resource for resource in self.resources if resource.type == type_)
+
+    def one(self, type_: str, name: str) -> Resource:
+        """The resource of a type token and a logical name; LookupError unless there is one."""
+        found = [resource for resource in self.of_type(type_) if resource.name == name]
+        if len(found) != 1:
+            raise LookupError(f"{type_} {name}: {len(found)} declared")
+        return found[0]
+
+    def by_urn(self, urn: str) -> Resource:
+        """The resource of a URN; LookupError where there is none."""
+        for resource in self.resources:
+            if resource.urn == urn:
+                return resource
+        raise LookupError(f"{urn}: not declared")

@@ -1,0 +1,213 @@
+"""Takes the engine's place for one run: records what is registered and answers for the cloud."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from google.protobuf.message import Message
+from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
+from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.proto import engine_pb2, resource_pb2
+
+from petmesh.program.declaration import STACK_TYPE, ProgramError, Resource
+from petmesh.program.fake_cloud import computed_outputs, invoke_result
+from petmesh.program.wire import as_secret, is_secret, plain_struct
+
+
+class Engine:
+    """Takes the program's log messages."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+        self.errors: list[str] = []
+
+    def Log(self, request: engine_pb2.LogRequest) -> empty_pb2.Empty:  # noqa: N802 (gRPC's name)
+        """Keep a warning or an error."""
+        if request.severity == engine_pb2.WARNING:
+            self.warnings.append(request.message)
+        elif request.severity == engine_pb2.ERROR:
+            self.errors.append(request.message)
+        return empty_pb2.Empty()
+
+    def RequirePulumiVersion(  # noqa: N802 (gRPC's name)
+        self, _request: engine_pb2.RequirePulumiVersionRequest
+    ) -> empty_pb2.Empty:
+        """Any version will do."""
+        return empty_pb2.Empty()
+
+
+class _NoMocks(Mocks):
+    """The monitor below answers for itself."""
+
+    def call(self, args: MockCallArgs) -> Any:  # noqa: ANN401 (the SDK's type)
+        raise NotImplementedError(args.token)
+
+    def new_resource(self, args: MockResourceArgs) -> Any:  # noqa: ANN401 (the SDK's type)
+        raise NotImplementedError(args.typ)
+
+
+class Monitor(MockMonitor):
+    """Takes the engine's place: records registrations and answers with computed outputs."""
+
+    def __init__(self, stack: str, project: str, config: dict[str, str], *, preview: bool) -> None:
+        super().__init__(_NoMocks())
+        self._prefix = f"urn:pulumi:{stack}::{project}::"
+        self._config = config
+        self._preview = preview
+        self._stack_urn = ""
+        self.declared: dict[str, Resource] = {}
+        self.stack_outputs: dict[str, Any] = {}
+        self.stack_secrets: set[str] = set()
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """The URN that the engine gives: every parent type but the stack's is part of it."""
+        parent_types = parent.split("::")[2] if parent else STACK_TYPE
+        qualified = type_ if parent_types == STACK_TYPE else f"{parent_types}${type_}"
+        return f"{self._prefix}{qualified}::{name}"
+
+    def RegisterResource(  # noqa: N802 (gRPC's name)
+        self, request: resource_pb2.RegisterResourceRequest
+    ) -> resource_pb2.RegisterResourceResponse:
+        """Record a resource; outside a preview its state has what the cloud computes."""
+        urn = self.make_urn(request.parent, request.type, request.name)
+        if request.type == STACK_TYPE:
+            self._stack_urn = urn
+            return resource_pb2.RegisterResourceResponse(urn=urn)
+        if request.remote:
+            raise ProgramError(f"{urn}: a remote component cannot be run in process")
+        secret_inputs: set[str] = set()
+        inputs = plain_struct(request.object, secret_inputs)
+        id_, state = self._create(request, inputs)
+        secret_outputs: set[str] = set()
+        timeouts = request.customTimeouts
+        self._record(
+            Resource(
+                type=request.type,
+                name=request.name,
+                urn=urn,
+                parent=request.parent,
+                custom=request.custom,
+                inputs=inputs,
+                outputs=plain_struct(state, secret_outputs),
+                secret_inputs=frozenset(secret_inputs),
+                secret_outputs=frozenset(secret_outputs),
+                dependencies=tuple(sorted(request.dependencies)),
+                property_dependencies={
+                    key: tuple(sorted(value.urns))
+                    for key, value in sorted(request.propertyDependencies.items())
+                },
+                provider=_urn_of_reference(request.provider),
+                providers={
+                    key: _urn_of_reference(value) for key, value in request.providers.items()
+                },
+                protect=request.protect,
+                retain_on_delete=request.retainOnDelete,
+                delete_before_replace=(
+                    request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None
+                ),
+                deleted_with=request.deletedWith,
+                import_id=request.importId,
+                aliases=_aliases(request),
+                ignore_changes=tuple(request.ignoreChanges),
+                replace_on_changes=tuple(request.replaceOnChanges),
+                additional_secret_outputs=tuple(request.additionalSecretOutputs),
+                custom_timeouts={
+                    key: value
+                    for key in ("create", "update", "delete")
+                    if (value := str(getattr(timeouts, key)))
+                },
+                version=request.version,
+                plugin_download_url=request.pluginDownloadURL,
+            )
+        )
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=id_, object=state)
+
+    def ReadResource(  # noqa: N802 (gRPC's name)
+        self, request: resource_pb2.ReadResourceRequest
+    ) -> resource_pb2.ReadResourceResponse:
+        """Record a resource that exists, with what the cloud computes."""
+        urn = self.make_urn(request.parent, request.type, request.name)
+        inputs = plain_struct(request.properties, set())
+        _, computed = computed_outputs(request.type, request.name, inputs, self._config)
+        state = struct_pb2.Struct()
+        state.CopyFrom(request.properties)
+        state.update(computed)
+        self._record(
+            Resource(
+                type=request.type,
+                name=request.name,
+                urn=urn,
+                parent=request.parent,
+                custom=True,
+                inputs=inputs,
+                outputs=plain_struct(state, set()),
+                dependencies=tuple(sorted(request.dependencies)),
+                provider=_urn_of_reference(request.provider),
+                read_id=request.id,
+                version=request.version,
+            )
+        )
+        return resource_pb2.ReadResourceResponse(urn=urn, properties=state)
+
+    def RegisterResourceOutputs(  # noqa: N802 (gRPC's name)
+        self, request: resource_pb2.RegisterResourceOutputsRequest
+    ) -> empty_pb2.Empty:
+        """Record the outputs of a component or of the stack."""
+        secrets: set[str] = set()
+        outputs = plain_struct(request.outputs, secrets)
+        if request.urn == self._stack_urn:
+            self.stack_outputs, self.stack_secrets = outputs, secrets
+        else:
+            self.declared[request.urn] = replace(
+                self.declared[request.urn], outputs=outputs, secret_outputs=frozenset(secrets)
+            )
+        return empty_pb2.Empty()
+
+    def Invoke(  # noqa: N802 (gRPC's name)
+        self, request: resource_pb2.ResourceInvokeRequest
+    ) -> resource_pb2.ResourceInvokeResponse:
+        """Answer a provider's function, or tell a declared resource's state."""
+        result = struct_pb2.Struct()
+        if request.tok == "pulumi:pulumi:getResource":
+            urn = plain_struct(request.args, set())["urn"]
+            declared = self.declared[urn]
+            state = struct_pb2.Struct()
+            state.update(declared.outputs)
+            result.update({"urn": urn, "id": "", "state": state})
+        else:
+            args = plain_struct(request.args, set())
+            result.update(invoke_result(request.tok, args, self._config))
+        response = resource_pb2.ResourceInvokeResponse()
+        getattr(response, "return").CopyFrom(result)
+        return response
+
+    def _record(self, resource: Resource) -> None:
+        if resource.urn in self.declared:
+            raise ProgramError(f"duplicate resource URN {resource.urn}: try a unique name")
+        self.declared[resource.urn] = resource
+
+    def _create(
+        self, request: resource_pb2.RegisterResourceRequest, inputs: dict[str, Any]
+    ) -> tuple[str, struct_pb2.Struct]:
+        state = struct_pb2.Struct()
+        state.CopyFrom(request.object)
+        if not request.custom or self._preview:
+            return "", state
+        if request.type.startswith("pulumi:providers:"):
+            return f"{request.name}-id", state
+        id_, computed = computed_outputs(request.type, request.name, inputs, self._config)
+        for key, value in computed.items():
+            secret = key in request.additionalSecretOutputs or is_secret(state.fields.get(key))
+            state.update({key: as_secret(value) if secret else value})
+        return request.importId or id_, state
+
+
+def _aliases(request: resource_pb2.RegisterResourceRequest) -> tuple[Mapping[str, Any], ...]:
+    aliases = cast("Iterable[Message]", request.aliases)
+    return tuple(json_format.MessageToDict(alias) for alias in aliases)
+
+
+def _urn_of_reference(reference: str) -> str:
+    """A provider reference is `<urn>::<id>`."""
+    return reference.rpartition("::")[0]
