@@ -90,6 +90,32 @@ OVERLOOKED: Final[dict[str, Resource]] = {
     ),
     "a proxy of another's": istiod(**{"global": {"hub": "registry.example.com/istio"}}),
     "a control plane elsewhere": istiod(**{"global": {"externalIstiod": True}}),
+    "a default of the chart's own": istiod(
+        _internal_defaults_do_not_set={"meshConfig": {"enableAutoMtls": False}}
+    ),
+    "a control plane of another's": istiod(pilot={"hub": "registry.example.com/istio"}),
+    "a control plane that asks nobody who it is": istiod(pilot={"env": {"XDS_AUTH": "false"}}),
+    "an authority of another's": istiod(**{"global": {"caAddress": "a.com:15012"}}),
+    "a scaler that runs pods": resource("kubernetes:keda.sh/v1alpha1:ScaledJob"),
+    "the metadata server by its short name": istio(
+        "ServiceEntry", "networking", hosts=["metadata.goog"], resolution="DNS"
+    ),
+    "the metadata server by its address": istio(
+        "ServiceEntry", "networking", hosts=["a.com"], addresses=["169.254.169.254"]
+    ),
+    "each secret of a project": gcp(
+        "projects/IAMMember",
+        role="roles/secretmanager.secretAccessor",
+        member="user:a@example.com",
+    ),
+    "the rights of an administrator": resource(
+        "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
+        aggregationRule={
+            "clusterRoleSelectors": [
+                {"matchLabels": {"rbac.authorization.k8s.io/aggregate-to-admin": "true"}}
+            ]
+        },
+    ),
     "a chart's variable": resource(
         "kubernetes:helm.sh/v3:Release",
         chart="a",
