@@ -69,6 +69,12 @@ def _filters(path: str, value: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
         if name not in (UNKNOWN, *ENVOY_FILTERS):
             mend = "remove it, or list the filter in petmesh/guardrails/allowed.py with the reason"
             yield Trouble(path, name, mend)
+    # Envoy takes a filter by its type, whatever its name says.
+    name, kind = at(value, "name"), at(value, "typed_config.type_url")
+    kind = kind or at(value, "typed_config.@type")
+    type_of_name = str(name).replace("envoy.", "envoy.extensions.", 1)
+    if kind and UNKNOWN not in (name, kind) and f"/{type_of_name}." not in str(kind):
+        yield Trouble(f"{path}.typed_config.@type", kind, f"name the type of {name}")
     for where, _ in found(value, "**"):
         if ".http_filters" in where or "transport_socket" in where or "inline" in where:
             yield Trouble(f"{path}.{where}", "set", "remove it", whole=True)

@@ -85,6 +85,22 @@ OVERLOOKED: Final[dict[str, Resource]] = {
     "a gateway that is another's": clusterwide("gateways", "update"),
     "a listener of Envoy's": patched("LISTENER", address={}),
     "a filter without a name": patched("NETWORK_FILTER", typed_config={"@type": "a"}),
+    "a filter that is another than its name says": patched(
+        "HTTP_FILTER",
+        name="envoy.filters.http.local_ratelimit",
+        typed_config={"@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"},
+    ),
+    "a filter that is switched off under another's name": patched(
+        "HTTP_FILTER", name="envoy.filters.http.local_ratelimit", disabled=True
+    ),
+    "a filter's fields in JSON's own spelling": patched(
+        "NETWORK_FILTER", name=FILTER, typedConfig={"httpFilters": []}
+    ),
+    "the mesh's own settings": resource(
+        "kubernetes:core/v1:ConfigMapPatch",
+        metadata={"name": "istio", "namespace": "istio-system"},
+        data={"mesh": "outboundTrafficPolicy: {mode: ALLOW_ANY}"},
+    ),
     "forwarded certificates": patched(
         "NETWORK_FILTER", name=FILTER, typed_config={"xff_num_trusted_hops": 5}
     ),
