@@ -80,6 +80,15 @@ OVERLOOKED: Final[dict[str, Resource]] = {
     "a permission that runs code as another": gcp(
         "projects/IAMCustomRole", permissions=["cloudbuild.builds.create"]
     ),
+    "a permission that makes cluster administrators": gcp(
+        "projects/IAMCustomRole", permissions=["container.clusterRoleBindings.create"]
+    ),
+    "whoever views the project": gcp(
+        "storage/BucketIAMMember", role="roles/storage.objectViewer", member="projectViewer:a"
+    ),
+    "everybody in Google's own words": gcp(
+        "projects/IAMMember", role="roles/container.viewer", member="principalSet://goog/public:all"
+    ),
     "a policy of any resource": gcp("healthcare/DatasetIamPolicy", policyData="{}"),
     "an admission policy that goes": clusterwide("validatingadmissionpolicies", "delete"),
     "a gateway that is another's": clusterwide("gateways", "update"),
