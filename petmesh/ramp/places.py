@@ -36,6 +36,8 @@ STATE = ROOT / ".state" / "canary"
 # https://specifications.freedesktop.org/basedir-spec/latest/
 _HOME = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
 LOCKS = Path(_HOME) / "petmesh" / "locks"
+# Some 300 requests a second: a load at full speed would measure how busy this machine is.
+_REST_SECONDS = 0.02
 _STACK = re.compile(r"([A-Za-z0-9_.-]{1,100}/){0,2}[A-Za-z0-9_.-]{1,100}")
 
 
@@ -193,7 +195,8 @@ async def rehearsed(
         except (ProgramError, RefusedError, ProcessError) as error:
             raise TargetError(str(error)) from error
         target = RehearsalTarget(session)
-        async with Load(runtime.origin, project().path, by_success) as load:
+        origin, path = runtime.origin, project().path
+        async with Load(origin, path, by_success, rest_seconds=_REST_SECONDS) as load:
             await load.measure("warm-up", 200)
             yield Place(target, load, session)
     finally:

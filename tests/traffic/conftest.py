@@ -15,7 +15,7 @@ from petmesh.rehearsal.runtime import Runtime, new_folder
 from petmesh.rehearsal.session import Session
 
 WEIGHTS = (0, 10, 25, 50, 100, 0)
-REQUESTS = int(os.environ.get("REQUESTS", "1000"))
+REQUESTS = int(os.environ.get("REQUESTS", "500"))
 
 # Far more than any test takes: a hang fails, a busy machine doesn't.
 _SECONDS = 120 + REQUESTS / 10

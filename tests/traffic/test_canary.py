@@ -11,12 +11,15 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from apps.catalog import PETDETAILS, PETSERVICE
 from bench.ramps.ramps import WORKLOAD
 from demo.scenes.ask import ask
 from demo.scenes.scene import Scene
+from demo.scenes.stage import PATH
 from demo.scenes.testers import CASES
 from petmesh.host.ports import LOOPBACK
-from petmesh.rehearsal.load import Load, Phase, binomial_interval
+from petmesh.rehearsal.load import FAILED, Load, Phase, binomial_interval
+from petmesh.rehearsal.origin import Origin
 from tests.traffic.conftest import REQUESTS, WEIGHTS, Live
 
 pytestmark = pytest.mark.envoy
@@ -105,10 +108,33 @@ def test_ten_thousand_requests_are_shared_as_asked(live: Live) -> None:
     assert lowest <= phase.answers["v2"] <= highest
 
 
+class Sidecar(Origin):
+    """A pod's sidecar, asked for a service as the pod's process asks it."""
+
+    @property
+    def authority(self) -> str:
+        return self.host
+
+
 async def _ten_thousand(live: Live, *, weight: int) -> Phase:
+    """Ask the caller's sidecar: its route shares the requests."""
     session = live.session
     await session.change({"canaryWeight": str(weight)})
-    async with Load(session.runtime.origin, "/pet/123", live.stage.judge) as load:
+    path = f"{PATH}/details"
+    versions: dict[bytes, str] = {}
+    for version in ("v1", "v2"):
+        pod = session.runtime.pods_of(f"{PETDETAILS.name}-{version}")[0]
+        answer = await ask(f"http://{LOOPBACK}:{pod.app_port}{path}")
+        assert answer is not None
+        versions[answer.text.encode()] = version
+
+    def judge(_: int, body: bytes) -> str:
+        return versions.get(body, FAILED)
+
+    sidecar = Sidecar(
+        f"{PETDETAILS.name}:{PETDETAILS.port}", live.stage.pod(PETSERVICE).outbound_port
+    )
+    async with Load(sidecar, path, judge) as load:
         phase = await load.measure("ten thousand", 10_000)
     await session.change({})
     return phase
