@@ -25,7 +25,8 @@ from petmesh.program.placeholders import with_placeholders
 from petmesh.program.preview import print_preview
 from petmesh.program.program import declare
 from petmesh.rehearsal.lint import findings
-from petmesh.rehearsal.runtime import PortInUseError, Runtime, new_folder
+from petmesh.rehearsal.run_folder import new_folder
+from petmesh.rehearsal.runtime import PortInUseError, Runtime
 from petmesh.rehearsal.session import Session
 
 FAILED, MISTAKEN, INTERRUPTED = 1, 2, 130

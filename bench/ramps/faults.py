@@ -134,7 +134,7 @@ async def _crash(ramp: Ramp) -> None:
     await ramp.reached()
     runtime = session_of(ramp.place).runtime
     for pod in runtime.pods_of(WORKLOAD):
-        runtime.crash(pod.name)
+        runtime.faults.crash(pod.name)
 
 
 async def _blind(ramp: Ramp) -> None:

@@ -69,7 +69,7 @@ async def measure(place: Place, rounds: int) -> list[float]:
             runtime = session_of(place).runtime
             [pod] = runtime.pods_of(WORKLOAD)
             begun = time.monotonic()
-            runtime.crash(pod.name)
+            runtime.faults.crash(pod.name)
             state = await ramp
             journal.close()
             if watch.decided < begun:

@@ -87,12 +87,12 @@ async def play(stage: Stage, requests: int) -> Scene:
         async def begin() -> None:
             if fault is None:
                 for pod in faulty_pods:
-                    runtime.crash(pod)
+                    runtime.faults.crash(pod)
             else:
-                await together(*(runtime.impair(pod, fault, body) for pod in faulty_pods))
+                await together(*(runtime.faults.impair(pod, fault, body) for pod in faulty_pods))
 
         async def end() -> None:
-            await together(*(runtime.restart(pod) for pod in faulty_pods))
+            await together(*(runtime.faults.restart(pod) for pod in faulty_pods))
 
         rows.append(await try_out(setting, trial, begin, end))
         await forget_ejections(stage)

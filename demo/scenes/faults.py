@@ -158,7 +158,7 @@ async def _measure(
         if crash:
             await load.measure("sound", 50)
             for pod in crash:
-                runtime.crash(pod)
+                runtime.faults.crash(pod)
         phase = await load.measure(fault, requests)
         failures = sum(each.failed for each in load.phases if each.requests >= each.target)
     after = (await stage.counted()).get(stage.canary, VersionMetrics())

@@ -176,7 +176,8 @@ async def rehearsed(
     from petmesh.program.declaration import ProgramError  # noqa: PLC0415
     from petmesh.ramp.rehearsed import RehearsalTarget  # noqa: PLC0415
     from petmesh.rehearsal.load import Load, by_success  # noqa: PLC0415
-    from petmesh.rehearsal.runtime import Runtime, new_folder  # noqa: PLC0415
+    from petmesh.rehearsal.run_folder import new_folder  # noqa: PLC0415
+    from petmesh.rehearsal.runtime import Runtime  # noqa: PLC0415
     from petmesh.rehearsal.session import Session  # noqa: PLC0415
 
     try:

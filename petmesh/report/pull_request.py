@@ -17,7 +17,8 @@ from petmesh.program.declaration import Declaration, ProgramError
 from petmesh.program.difference import Difference, differences, outputs
 from petmesh.program.placeholders import with_placeholders
 from petmesh.program.program import declare
-from petmesh.rehearsal.runtime import Runtime, new_folder
+from petmesh.rehearsal.run_folder import new_folder
+from petmesh.rehearsal.runtime import Runtime
 from petmesh.rehearsal.session import Session
 from petmesh.rehearsal.split import Split, measure_split
 from petmesh.report.base_checkout import Base, BaseError, base_of, changed_files, declaration_of

@@ -337,7 +337,7 @@ def test_a_build_folder_that_cannot_be_made_is_one_line(
 ) -> None:
     (tmp_path / "build").touch()
     monkeypatch.setattr("demo.ramps.REPORTS", tmp_path / "build" / "ramp-demo")
-    monkeypatch.setattr("petmesh.rehearsal.runtime.RUNS", tmp_path / "build" / "rehearsal")
+    monkeypatch.setattr("petmesh.rehearsal.run_folder.RUNS", tmp_path / "build" / "rehearsal")
     monkeypatch.setattr(sys, "argv", [module])
     imported = __import__(module, fromlist=["main"])
     assert imported.main() == 1

@@ -11,7 +11,8 @@ import pytest
 from demo.scenes import canary, faults
 from demo.scenes.scene import Scene
 from demo.scenes.stage import Stage, learn_answers
-from petmesh.rehearsal.runtime import Runtime, new_folder
+from petmesh.rehearsal.run_folder import new_folder
+from petmesh.rehearsal.runtime import Runtime
 from petmesh.rehearsal.session import Session
 
 WEIGHTS = (0, 10, 25, 50, 100, 0)

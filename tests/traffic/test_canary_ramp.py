@@ -100,7 +100,7 @@ def test_a_crashing_canary_goes_back_and_then_nothing_fails(tmp_path: Path) -> N
 def crash(place: Place) -> None:
     runtime = session_of(place).runtime
     for pod in runtime.pods_of(WORKLOAD):
-        runtime.crash(pod.name)
+        runtime.faults.crash(pod.name)
 
 
 def test_a_failing_canary_is_found_by_mirrored_requests_before_any_caller_meets_it(

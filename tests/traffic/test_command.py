@@ -18,7 +18,7 @@ from demo.cli import main
 from petmesh.envoy import process
 from petmesh.host.ports import LOOPBACK, Ports
 from petmesh.project import ROOT
-from petmesh.rehearsal import runtime
+from petmesh.rehearsal import source
 
 pytestmark = pytest.mark.envoy
 
@@ -144,7 +144,7 @@ def test_a_service_that_does_not_start_is_named_with_its_log(
     for service in ("petservice", "petdetailsservice", "petmedicalhistoryservice"):
         (tmp_path / service).mkdir()
         (tmp_path / service / "__main__.py").write_text("raise SystemExit('no luck today')")
-    monkeypatch.setattr(runtime, "APPS", tmp_path)
+    monkeypatch.setattr(source, "APPS", tmp_path)
     assert main([]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert re.fullmatch(

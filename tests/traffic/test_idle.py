@@ -61,9 +61,11 @@ def closing(live: Live) -> Iterator[None]:
     runtime, pod = live.session.runtime, live.stage.pod(PETSERVICE).name
     sound = live.run(ask_ingress(runtime.origin, PATH))
     assert sound is not None
-    live.run(runtime.impair(pod, forgetful(SERVICE_SECONDS), json.dumps(sound.json).encode()))
+    live.run(
+        runtime.faults.impair(pod, forgetful(SERVICE_SECONDS), json.dumps(sound.json).encode())
+    )
     yield
-    live.run(runtime.restart(pod))
+    live.run(runtime.faults.restart(pod))
     live.run(live.session.change({}))
 
 

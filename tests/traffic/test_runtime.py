@@ -15,8 +15,8 @@ pytestmark = pytest.mark.envoy
 GONE = "petdetailsservice-v9"
 CALLS: dict[str, tuple[str, Callable[[Runtime], Coroutine[Any, Any, object]]]] = {
     "adjust": ("workload", lambda runtime: runtime.adjust(GONE, replicas=2)),
-    "impair": ("pod", lambda runtime: runtime.impair(GONE, silent, b"")),
-    "restart": ("pod", lambda runtime: runtime.restart(GONE)),
+    "impair": ("pod", lambda runtime: runtime.faults.impair(GONE, silent, b"")),
+    "restart": ("pod", lambda runtime: runtime.faults.restart(GONE)),
     "replace": ("pod", lambda runtime: runtime.replace(GONE)),
     "delete": ("pod", lambda runtime: runtime.delete(GONE)),
     "sidecar_stats": ("pod", lambda runtime: runtime.sidecar_stats(GONE, "cluster")),
@@ -41,4 +41,4 @@ def test_neither_are_its_pods_told_nor_crashed(live: Live) -> None:
     with pytest.raises(ProcessError, match=rf"^workload {GONE}: not in the mesh, which has pet"):
         live.session.runtime.pods_of(GONE)
     with pytest.raises(ProcessError, match=rf"^pod {GONE}: not in the mesh, which has pet"):
-        live.session.runtime.crash(GONE)
+        live.session.runtime.faults.crash(GONE)

@@ -36,9 +36,9 @@ def received(live: Live) -> Iterator[Received]:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
     pod = live.stage.pod(PETSERVICE).name
-    live.run(live.session.runtime.impair(pod, record, b""))
+    live.run(live.session.runtime.faults.impair(pod, record, b""))
     yield requests
-    live.run(live.session.runtime.restart(pod))
+    live.run(live.session.runtime.faults.restart(pod))
     live.run(live.session.change({}))
 
 

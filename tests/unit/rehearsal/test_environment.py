@@ -7,7 +7,7 @@ import pytest
 from petmesh.mesh.gather import gather
 from petmesh.mesh.kubernetes import Container
 from petmesh.mesh.mesh import Mesh
-from petmesh.rehearsal.runtime import declared_environment
+from petmesh.rehearsal.source import declared_environment
 from tests.unit.mesh.meshes import PODS, mesh, with_values
 
 PETSERVICE = PODS[0]

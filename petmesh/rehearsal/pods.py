@@ -1,0 +1,173 @@
+"""The pods of a run: each is a process of a service's source and its sidecar."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import aiohttp
+
+from petmesh.envoy.process import EnvoyProcess
+from petmesh.envoy.proxy import sidecar_files
+from petmesh.envoy.topology import Pod, Topology
+from petmesh.host.ports import LOOPBACK, Ports
+from petmesh.host.processes import ProcessError, Processes, Running
+from petmesh.mesh.mesh import Mesh, Workload
+from petmesh.rehearsal.certificates import Certificates
+from petmesh.rehearsal.envoys import Envoys
+from petmesh.rehearsal.known import check_known
+from petmesh.rehearsal.source import Command, source_command
+
+_READY_SECONDS = 20.0
+_POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Template:
+    """What makes a pod another one: its workload, and variables beyond the declared ones."""
+
+    workload: Workload
+    extra: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """What a workload is given beyond what is declared; see `Runtime.adjust`."""
+
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    replicas: int | None = None
+
+
+@dataclass
+class LivePod:
+    """A pod that runs."""
+
+    pod: Pod
+    template: Template
+    command: Command
+    process: Running
+    sidecar: EnvoyProcess
+
+    async def wait_ready(self) -> None:
+        """Wait until the declared readiness probe succeeds, or at least the port is open.
+
+        Raises:
+            ProcessError: the process ended or took too long.
+        """
+        probe = self.template.workload.container.readiness_probe
+        path = probe.http_get.path if probe else "/"
+        url = f"http://{LOOPBACK}:{self.pod.app_port}{path}"
+        deadline = time.monotonic() + _READY_SECONDS
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+            while True:
+                try:
+                    async with session.get(url) as response:
+                        if probe is None or response.status < 400:  # noqa: PLR2004
+                            return
+                except (OSError, aiohttp.ClientError):
+                    pass
+                if not self.process.is_running:
+                    raise self.process.failure()
+                if time.monotonic() > deadline:
+                    raise ProcessError(f"{self.pod.name} is not ready (log: {self.process.log})")
+                await asyncio.sleep(_POLL_SECONDS)
+
+
+class Pods:
+    """Plans and starts pods, and knows those that run.
+
+    Attributes:
+        live: those that run, by name.
+        adjusted: workloads that have more than what is declared, by name.
+    """
+
+    def __init__(
+        self, envoys: Envoys, processes: Processes, ports: Ports, certificates: Certificates
+    ) -> None:
+        self.live: dict[str, LivePod] = {}
+        self.adjusted: dict[str, Adjustment] = {}
+        self._envoys = envoys
+        self._processes = processes
+        self._ports = ports
+        self._certificates = certificates
+        self._created: Counter[str] = Counter()
+
+    def find(self, name: str) -> LivePod:
+        """A pod by its name.
+
+        Raises:
+            ProcessError: there is none of that name.
+        """
+        check_known("pod", name, self.live)
+        return self.live[name]
+
+    def compare(self, mesh: Mesh) -> tuple[list[str], list[Template]]:
+        """The names of the pods that a mesh keeps, and a template for each that is missing."""
+        kept: list[str] = []
+        missing: list[Template] = []
+        for workload in mesh.workloads:
+            adjustment = self.adjusted.get(workload.name, Adjustment())
+            template = Template(replace(workload, replicas=0), dict(adjustment.environment))
+            asked = adjustment.replicas
+            wanted = workload.replicas if asked is None else asked
+            same = [name for name, live in self.live.items() if live.template == template]
+            kept += same[:wanted]
+            missing += [template] * (wanted - len(same))
+        return kept, missing
+
+    def plan(self, mesh: Mesh, template: Template) -> Pod:
+        """A new pod, which doesn't run yet."""
+        workload = template.workload
+        number = self._created[workload.name]
+        self._created[workload.name] += 1
+        return Pod(
+            name=f"{workload.name}-{number}",
+            workload=workload.name,
+            namespace=workload.namespace,
+            labels=workload.labels,
+            service_account=workload.service_account,
+            identity=self._certificates.identity(
+                mesh, workload.namespace, workload.service_account
+            ),
+            app_port=self._ports.take(),
+            inbound_port=self._ports.take(),
+            outbound_port=self._ports.take(),
+        )
+
+    async def start(self, mesh: Mesh, topology: Topology, pod: Pod, template: Template) -> LivePod:
+        """Start a planned pod, which is neither ready nor among the live ones yet.
+
+        Raises:
+            ProcessError: its process or its sidecar can't be started.
+        """
+        files = sidecar_files(mesh, topology, pod, *self._envoys.place(pod.name))
+        command = source_command(mesh, pod, template.workload.container, template.extra)
+        process = await self._run(pod, template, command)
+        sidecar = await self._envoys.start(pod.name, files)
+        return LivePod(pod, template, command, process, sidecar)
+
+    async def start_process(self, live: LivePod) -> None:
+        """Start a pod's process again, after it ended, and wait until it is ready.
+
+        Raises:
+            ProcessError: it failed.
+        """
+        live.process = await self._run(live.pod, live.template, live.command)
+        await live.wait_ready()
+
+    def changes(
+        self, mesh: Mesh, topology: Topology, names: Iterable[str]
+    ) -> dict[str, Coroutine[Any, Any, tuple[str, ...]]]:
+        """Has the sidecars of pods take what is new to them, by pod."""
+        return {
+            name: live.sidecar.apply(
+                sidecar_files(mesh, topology, live.pod, *self._envoys.place(name))
+            )
+            for name, live in ((name, self.live[name]) for name in names)
+        }
+
+    async def _run(self, pod: Pod, template: Template, command: Command) -> Running:
+        log = self._envoys.place(pod.name)[0] / f"{template.workload.container.name}.log"
+        return await self._processes.start(pod.name, command.arguments, command.environment, log)

@@ -1,0 +1,62 @@
+"""How a pod's process starts: from its service's source in this checkout, not from an image."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from petmesh.envoy.topology import Pod
+from petmesh.host.ports import LOOPBACK
+from petmesh.host.processes import ProcessError
+from petmesh.mesh.kubernetes import Container
+from petmesh.mesh.mesh import Mesh
+from petmesh.project import ROOT, project
+
+APPS = ROOT / project().sources
+
+
+@dataclass(frozen=True)
+class Command:
+    """What starts a process: its arguments and its whole environment."""
+
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+def source_command(mesh: Mesh, pod: Pod, container: Container, extra: Mapping[str, str]) -> Command:
+    """The command of a pod's process.
+
+    Args:
+        mesh: that the pod is in.
+        pod: whose process it is.
+        container: as it is declared; its name is that of the service's folder.
+        extra: variables besides the declared ones.
+
+    Raises:
+        ProcessError: there is no folder of the container's name.
+    """
+    if not (APPS / container.name).is_dir():
+        raise ProcessError(
+            f"{pod.name}: container {container.name}: "
+            f"there is no folder of that name in {project().sources}/"
+        )
+    arguments = [*container.command, *container.args] or ["python", "-m", container.name]
+    if arguments[0] in ("python", "python3"):
+        arguments[0] = sys.executable
+    environment = {
+        "PYTHONPATH": str(APPS),
+        **declared_environment(mesh, pod, container),
+        **extra,
+        "HOST": LOOPBACK,
+        "PORT": str(pod.app_port),
+        "HTTP_PROXY": pod.forward_proxy,
+    }
+    return Command(tuple(arguments), environment)
+
+
+def declared_environment(mesh: Mesh, pod: Pod, container: Container) -> dict[str, str]:
+    """A container's own variables, in which the mesh's `proxyHttpPort` is its pod's own proxy."""
+    sidecar = f"http://{LOOPBACK}:{mesh.config.proxy_http_port}"
+    return {
+        each.name: pod.forward_proxy if each.value == sidecar else each.value
+        for each in container.env
+    }
