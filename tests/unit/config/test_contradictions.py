@@ -1,0 +1,123 @@
+"""Values that are refused beside others, and in which words."""
+
+import json
+
+import pytest
+
+from tests.unit.config.bad_values import REFUSED
+from tests.unit.config.reading import GOOGLE_PROJECT, KEYS, read, refusal
+
+GIVEN = "registry.example.com/pets:v1"
+CONTRADICTORY = [
+    (
+        {"canaryVersion": "", "canaryWeight": "25"},
+        "canaryWeight = 25: must be 0 while canaryVersion",
+    ),
+    (
+        {"canaryVersion": "", "canaryMirrorPercent": "25"},
+        "canaryMirrorPercent = 25: must be 0 while canaryVersion",
+    ),
+    ({"canaryVersion": "v1"}, "canaryVersion = v1: must differ from stableVersion"),
+    ({"stableVersion": "v2"}, "canaryVersion = v2: must differ from stableVersion"),
+    ({"stableVersion": "v9"}, "stableVersion = v9: must be one of v1, v2"),
+    ({"canaryVersion": "v9"}, "canaryVersion = v9: must be one of v1, v2"),
+    (
+        {"ingressTls": "certManager"},
+        'ingressIssuer = "": must be set while ingressTls is certManager',
+    ),
+    (
+        {"ingressIssuer": "corporate"},
+        "ingressIssuer = corporate: must be empty while ingressTls is none",
+    ),
+    (
+        {"ingressTls": "secret", "ingressIssuer": "corporate"},
+        "ingressIssuer = corporate: must be empty while ingressTls is secret",
+    ),
+    (
+        {"ingressTls": "googleManaged", "ingressHosts": '["pets.example.com"]'},
+        "ingressTls = googleManaged: must be another while platform is existing",
+    ),
+    ({"minNodes": "5"}, "maxNodes = 4: must be at least minNodes = 5"),
+    ({"minReplicas": "3"}, "maxReplicas = 2: must be at least minReplicas = 3"),
+    ({"grafana": "true"}, "grafana = true: needs metrics = prometheus"),
+    ({"kiali": "true"}, "kiali = true: needs metrics = prometheus"),
+    ({"metrics": "managed"}, "metrics = managed: needs platform = gke"),
+    ({"imageRegistry": ""}, 'imageRegistry = "": must be set to build petdetailsservice/v1'),
+    ({"images": f'["petservice/v2={GIVEN}"]'}, "images = petservice/v2: must name one of"),
+    ({"images": f'["dogservice/v1={GIVEN}"]'}, "images = dogservice/v1: must name one of"),
+    (
+        {"images": f'["petservice/v1={GIVEN}", "petservice/v1={GIVEN}"]'},
+        "must name each service/version once",
+    ),
+]
+
+
+@pytest.mark.parametrize("host", ["pets.localhost", "pets.internal", "pets.example", "a.test"])
+def test_google_certifies_no_name_that_nobody_owns(host: str) -> None:
+    managed = {"ingressTls": "googleManaged", "ingressServiceType": "ClusterIP"}
+    hosts = json.dumps(["pets.example.com", host])
+    assert refusal("dev", **{GOOGLE_PROJECT: "pets-1"}, **managed, ingressHosts=hosts) == [
+        f"ingressHosts = {host}: must be a public DNS name while ingressTls is googleManaged"
+    ]
+
+
+def test_googles_load_balancer_is_the_only_one() -> None:
+    managed = {"ingressTls": "googleManaged", "ingressHosts": '["pets.example.com"]'}
+    [line] = refusal("dev", **{GOOGLE_PROJECT: "pets-1"}, **managed)
+    assert line.startswith("ingressServiceType = LoadBalancer: must be ClusterIP while ingressTls")
+
+
+def test_every_key_has_a_value_that_is_refused() -> None:
+    refused = {key for key, _, _ in REFUSED}
+    contradictory = {key for config, _ in CONTRADICTORY for key in config}
+    assert refused | contradictory == KEYS.keys()
+
+
+@pytest.mark.parametrize(("config", "line"), CONTRADICTORY)
+def test_a_contradiction_is_refused_in_one_line(config: dict[str, str], line: str) -> None:
+    [refused] = refusal(**config)
+    assert line in refused
+
+
+def test_each_contradiction_has_its_line() -> None:
+    lines = refusal("dev", canaryVersion="", canaryWeight="5", maxNodes="2", minNodes="3")
+    assert sorted(line.split(" ")[0] for line in lines) == [
+        "canaryWeight",
+        "gcp:project",
+        "maxNodes",
+    ]
+
+
+def test_a_missing_google_cloud_project_names_the_command_that_sets_it() -> None:
+    [line] = refusal("dev")
+    assert "gcp:project is not set" in line
+    assert "pulumi config set gcp:project" in line
+
+
+def test_a_gke_cluster_is_no_other_platform() -> None:
+    config = {"gcp:project": "petmesh-test", "istioPlatform": "k3s"}
+    assert refusal("dev", **config) == ["istioPlatform = k3s: must be empty while platform is gke"]
+
+
+@pytest.mark.parametrize(
+    ("machine", "built", "allowed"),
+    [
+        ("c4a-standard-4", "linux/amd64", "linux/arm64"),
+        ("t2a-standard-1", "linux/amd64", "linux/arm64"),
+        ("e2-standard-4", "linux/arm64", "linux/amd64"),
+        ("n4-custom-4-8192", "linux/arm64", "linux/amd64"),
+    ],
+)
+def test_images_are_built_for_the_processors_that_the_nodes_have(
+    machine: str, built: str, allowed: str
+) -> None:
+    config = {"gcp:project": "petmesh-test", "machineType": machine}
+    assert refusal("dev", **config, imagePlatform=built) == [
+        f"imagePlatform = {built}: must be {allowed} while machineType is {machine}"
+    ]
+    assert read("dev", **config, imagePlatform=allowed).machine_type == machine
+    assert read("local", machineType=machine, imagePlatform=built).image_platform == built
+
+
+def test_a_cluster_that_exists_needs_no_google_cloud_project() -> None:
+    assert read("local").platform == "existing"
