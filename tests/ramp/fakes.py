@@ -97,3 +97,8 @@ def take_over(folder: Path, target: FakeTarget, record: Record) -> Driver:
     transition: Transition = advance(record.opening.plan, record.state, event)
     journal.write(event, transition)
     return Driver(Course(record.opening, journal, transition), target, folder)
+
+
+async def wait_for_weight(target: FakeTarget, weight: int) -> None:
+    async with asyncio.timeout(5), target.changed:
+        await target.changed.wait_for(lambda: target.live.weight == weight)
