@@ -32,15 +32,24 @@ TAKEN_NAMESPACES = (
     "configconnector-operator-system",
     "gatekeeper-system",
     "resource-group-system",
+    "anthos-identity-service",
+    "composer-system",
+    "knative-eventing",
+    "knative-serving",
+    "krmapihosting-system",
 )
 TAKEN_PREFIXES = ("kube-", "istio-", "gke-", "gmp-", "config-management-")
 # Nobody owns a name under these: https://www.iana.org/assignments/special-use-domain-names
 SPECIAL_USE = (
     *(".alt", ".arpa", ".example", ".internal", ".invalid", ".local", ".localhost"),
     *(".onion", ".test"),
+    # And those that networks use for themselves: https://www.rfc-editor.org/rfc/rfc6762#appendix-G
+    *(".corp", ".home", ".intranet", ".lan", ".localdomain", ".private"),
 )
 # Answers what the machine is allowed to do, as metadata.google.internal does.
 METADATA_HOST = "metadata.goog"
+# Sixteen of the widest public range together: a long list of narrow ones is the internet as well.
+_MOST_PUBLIC = 2**20
 # This network, the pod itself, its machine's metadata server, and groups: https://www.rfc-editor.org/rfc/rfc6890
 NO_SERVERS = tuple(
     ipaddress.IPv4Network(each)
@@ -110,8 +119,9 @@ def _ipv4_range(value: str) -> str:
 
 
 def narrow(ranges: tuple[str, ...]) -> tuple[str, ...]:
-    """IPv4 ranges, each narrow enough to tell who is meant: no list of them is the internet."""
-    if any(map(names_nobody, ranges)):
+    """IPv4 ranges, narrow enough, each and together, to tell who is meant."""
+    public = [each for each in map(ipaddress.IPv4Network, ranges) if each.is_global]
+    if any(map(names_nobody, ranges)) or sum(each.num_addresses for each in public) > _MOST_PUBLIC:
         raise ValueError
     return ranges
 

@@ -100,7 +100,12 @@ def _shown(key: str, value: str) -> str:
 
 
 def _no_userinfo(word: str) -> str:
-    """A word without the user and password before its last @; a digest's @ is none."""
+    """A word without the user and password before its last @; a digest's @ is none.
+
+    Nor has a whole address its query and fragment: no key takes one with them.
+    """
+    if "://" in word and (cut := re.search(r"[?#]", word)):
+        word = f"{word[: cut.end()]}{HIDDEN}"
     address = word.partition("@sha256:")[0]
     userinfo, at, _ = address.rpartition("@")
     scheme, slashes, _ = userinfo.partition("//")

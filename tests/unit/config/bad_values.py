@@ -207,6 +207,9 @@ REFUSED = [
     ("dogApiHost", "api.thedogapi.com:443", HOST),
     ("dogApiHost", "*.thedogapi.com", HOST),
     ("dogApiHost", "localhost", HOST),
+    ("dogApiHost", "localhost.localdomain", HOST),
+    ("dogApiHost", "dogs.lan", HOST),
+    ("dogApiHost", "dogs.corp", HOST),
     ("dogApiHost", "127.0.0.1", HOST),
     ("dogApiHost", "petservice.pets.svc.cluster.local", HOST),
     ("dogApiHost", "metadata.google.internal", HOST),
@@ -249,6 +252,8 @@ REFUSED = [
             "config-management-system",
             "asm-system",
             "cnrm-system",
+            "composer-system",
+            "knative-serving",
         )
     ),
     *(
@@ -259,6 +264,7 @@ REFUSED = [
             ["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/1"],
             [f"{first}.0.0.0/8" for first in range(256)],
             ["8.0.0.0/8"],
+            [f"8.{second}.0.0/16" for second in range(17)],
             ["203.0.0.0/15"],
             ["169.254.169.254/32"],
             ["169.254.0.0/16"],
@@ -274,6 +280,7 @@ REFUSED = [
         for value in (
             ["0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/3"],
             [f"{first}.0.0.0/8" for first in range(256)],
+            [f"8.{second}.0.0/16" for second in range(17)],
         )
     ),
     *(
@@ -322,8 +329,6 @@ REFUSED = [
             "https://charts.example.com:65536",
             "https://charts.example.com:0",
             "https://:443/charts",
-            "https://charts.example.com?page=1",
-            "https://charts.example.com#top",
             "oci://user@charts.example.com",
             "file:///charts",
             f"https://charts.example.com/{'c' * 100_000}",

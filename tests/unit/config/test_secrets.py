@@ -18,6 +18,8 @@ SECRET = "correct-horse"
     ("key", "value"),
     [
         ("istioCharts", f"https://user:{SECRET}@charts.example.com"),
+        ("istioCharts", f"https://charts.example.com/x?code={SECRET}"),
+        ("istioCharts", f"https://charts.example.com/x#{SECRET}"),
         ("istioCharts", f"https://user:{SECRET}/x@charts.example.com"),
         ("istioCharts", f"oci://{SECRET}@charts.example.com"),
         ("istioCharts", f"https://charts.example.com?access_token={SECRET}"),
