@@ -1,13 +1,15 @@
-"""The variables that a pod's process gets of those that its container declares."""
+"""How a pod's process starts: by which command, with which variables."""
 
+import sys
 from typing import Any
 
 import pytest
 
+from petmesh.host.processes import ProcessError
 from petmesh.mesh.gather import gather
 from petmesh.mesh.kubernetes import Container
 from petmesh.mesh.mesh import Mesh
-from petmesh.rehearsal.source import declared_environment
+from petmesh.rehearsal.source import declared_environment, source_command
 from tests.unit.mesh.meshes import PODS, mesh, with_values
 
 PETSERVICE = PODS[0]
@@ -38,3 +40,19 @@ def test_where_the_mesh_opens_another_port_or_none_the_declared_one_leads_nowher
     of = gather(with_values("istiod", change))
     given = declared_environment(of, PETSERVICE, container(of))
     assert given["DOG_API_PROXY"] == "http://127.0.0.1:15007"
+
+
+def test_the_source_is_run_by_this_python_and_what_is_given_wins_over_what_is_declared() -> None:
+    of = mesh()
+    command = source_command(of, PETSERVICE, container(of), {"DOG_API_PROXY": "none", "PORT": "1"})
+    assert command.arguments == (sys.executable, "-m", "petservice")
+    assert command.environment["DOG_API_PROXY"] == "none"
+    assert command.environment["PORT"] == str(PETSERVICE.app_port)
+    assert command.environment["HTTP_PROXY"] == ITS_PROXY
+
+
+def test_a_container_without_source_is_refused_by_name() -> None:
+    of = mesh()
+    other = container(of).model_copy(update={"name": "proxy"})
+    with pytest.raises(ProcessError, match="container proxy: there is no folder of that name in"):
+        source_command(of, PETSERVICE, other, {})
