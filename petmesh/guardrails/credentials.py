@@ -22,9 +22,10 @@ _KEYS: Final = (
     "hmac|jwt|webhook|crypto?|license"
 )
 _NAME: Final = re.compile(
-    r"(?:password|passwd|passphrase|pwd|dockerconfigjson"
-    r"|(?:^|[_.-])(?:pass|secrets?|tokens?|credentials?|authorization|cookie|bearer)"
-    rf"|(?:{_KEYS})[_.-]?key)(?:[_.-](?:b64|base64|value|plain|\d+))?$",
+    r"(?:password|passwd|passphrase|pwd|requirepass|dockerconfigjson"
+    r"|(?:^|[_.-])(?:pass|pw|(?:client|app)?secrets?|(?:auth|access|api)?tokens?|credentials?"
+    r"|authorization|cookie|bearer)"
+    rf"|(?:{_KEYS}|storage)[_.-]?key)(?:[_.-](?:b64|base64|base|value|plain|v?\d+))?$",
     re.IGNORECASE,
 )
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -36,7 +37,10 @@ _LOOKS: Final = re.compile(
     r"|\bsk-(?:proj-|ant-)?\w{20,}|\bSG\.[\w-]{16,}\.[\w-]{16,}|\bnpm_\w{30,}|\bya29\.[\w-]{20,}"
     r"|\bxox[abprs]-[\w-]{10,}|\b[rs]k_live_\w{16,}|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+"
 )
-_PASSWORD_OF_URL: Final = re.compile(r"""://[^\s/?#:"']*:([^\s/?#"']+)@""")
+# Go's MySQL driver has no scheme: user:password@tcp(host)/database.
+_PASSWORD_OF_URL: Final = re.compile(
+    r"""(?:://[^\s/?#:"']*|[\w.-]+(?=:\S+@\w+\()):([^\s/?#"']+)@"""
+)
 _PAIR: Final = re.compile(r"""["']?([A-Za-z][\w.-]*)["']?\s*[:=]\s*["']?(?!//)(?=([^\s"',;&]+))""")
 _SCHEME: Final = re.compile(r"(?:bearer|basic|token)\s+", re.IGNORECASE)
 # Nothing, a switch, a file's path, a token of a language model, or references alone: Kubernetes'
@@ -52,8 +56,19 @@ _OF_SECRET: Final = re.compile(r"(.*)secrets?|(.*)credentials?", re.IGNORECASE)
 _HOLDS: Final = re.compile(
     rf"(?:.*[_.-])?(?:client|app|user|oauth2?|cookie|consumer|{_KEYS})[_.-]?|", re.IGNORECASE
 )
+# A cookie's name, how a browser's request has credentials, and a Secret's name by its variable's.
+_NAMES: Final = re.compile(
+    r"(?:.*_)?cookie=[a-z_.-]*(?:csrf|xsrf|session|sid)[a-z_.-]*"
+    r"|(?:.*_)?credentials=(?:include|same-origin|omit)|(?:.*_)?pull_?secrets?=[a-z]+",
+    re.IGNORECASE,
+)
 _OBJECT: Final = re.compile(r"(?:[a-z0-9.-]+/)?[a-z][a-z0-9.]*(?:-[a-z0-9.]+)+")
 _SETTING: Final = re.compile(r"-{0,2}([\w.-]+)=(.*)", re.DOTALL)
+# Model's tokens have shorter numbers.
+_ID: Final = 8
+# Whose short flags are for a password: the next word, and the rest of the word.
+_REDIS: Final = re.compile(r"(?:.*/)?(?:redis|valkey)-cli")
+_MYSQL: Final = re.compile(r"(?:.*/)?(?:mysql|mariadb)[\w-]*")
 _FLAG: Final = re.compile(r"--?([\w.-]+)")
 # What a shell's text may have around a word.
 _AROUND = "\"';"
@@ -94,7 +109,9 @@ def _places(subject: Subject) -> Iterator[tuple[str, str]]:
                 yield where, _BY_REFERENCE
     for path, value in found(subject.properties, "**"):
         key = last(path)
-        named = path.startswith(("values.", "build.args.")) or ".headers." in path
+        named = (
+            path.startswith(("values.", "build.args.", "repositoryOpts.")) or ".headers." in path
+        )
         # A virtual machine's, not an object's.
         named = named or (not subject.api and path.startswith("metadata"))
         looks = isinstance(value, str) and _LOOKS.search(value)
@@ -162,12 +179,17 @@ def _is_credential(name: str, value: str) -> bool:
     # A count of tokens is none; a password of digits is one all the same.
     if not _NAME.search(name):
         return False
-    if name.lower().endswith(("token", "tokens")) and value.isdecimal():
+    counts = ("tokens", "token") if len(value) < _ID else ("tokens",)
+    if name.lower().endswith(counts) and value.isdecimal():
         return False
     if name.lower().endswith("existing_secret"):
         return False
+    if _NAMES.fullmatch(f"{name}={value}"):
+        return False
     of = _OF_SECRET.fullmatch(name)
-    if of and _OBJECT.fullmatch(value) and not _HOLDS.fullmatch(of[1] or of[2] or ""):
+    whose = (of[1] or of[2] or "") if of else ""
+    is_name = _OBJECT.fullmatch(value) or value in re.split("[_.-]", whose.lower())
+    if value and of and is_name and not _HOLDS.fullmatch(whose):
         return False
     return not _HARMLESS.fullmatch(_SCHEME.sub("", value).strip(_AROUND))
 
@@ -182,8 +204,15 @@ def _arguments(container: Any, field: str) -> Iterator[tuple[str, str, str]]:  #
         for path, word in found(container, f"{field}[]")
         for piece in str(word).split()
     ]
+    tools = [
+        *(word for _, word in words),
+        *(str(word) for each in ("command[]", "args[]") for _, word in found(container, each)),
+    ]
+    redis, mysql = (any(map(each.fullmatch, tools)) for each in (_REDIS, _MYSQL))
     for (path, word), (_, following) in pairwise([*words, ("", "")]):
-        if setting := _SETTING.fullmatch(word):
+        if (redis and word == "-a") or (mysql and re.match("-p.", word)):
+            yield path, "password", following if word == "-a" else word[2:]
+        elif setting := _SETTING.fullmatch(word):
             yield path, setting[1], setting[2]
         elif (flag := _FLAG.fullmatch(word)) and not following.startswith("-"):
             # Such as curl's: a name and its password.

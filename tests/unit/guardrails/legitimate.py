@@ -150,6 +150,19 @@ LEGITIMATE: Final[dict[str, list[Resource]]] = {
         BUDGET,
     ],
     "names of Secrets": _env({"DB_SECRET": "db-credentials", "TLS_SECRET": "pets/ingress-tls"}),
+    "names of Secrets in one word": _env({"IMAGE_PULL_SECRET": "regcred", "DB_SECRET": "db"}),
+    "names of cookies": _env({"CSRF_COOKIE": "csrftoken", "COOKIE": "sessionid"}),
+    "modes of a browser's requests": _env(
+        {"CREDENTIALS": "include", "FETCH_CREDENTIALS": "same-origin"}
+    ),
+    "tools that are given their password": [
+        workload(
+            containers=container(
+                command=["sh", "-c", "redis-cli -a $PASS ping && mysqladmin -p$(PASS) -P 3306 ping"]
+            )
+        ),
+        BUDGET,
+    ],
     "arguments that name Secrets": [
         workload(containers=container(args=["--tls-secret=ingress-tls", "--secret-name", "a-b"])),
         BUDGET,

@@ -152,5 +152,37 @@ OVERLOOKED: Final[dict[str, Resource]] = {
     ),
     "curl's password": job(command=["sh", "-c", "curl -u admin:hunter2 https://a.com"]),
     "a key by its look": job(env=[{"name": "A", "value": f"sk-proj-{'a1B2' * 10}"}]),
+    **{
+        f"the variable {name}": job(env=[{"name": name, "value": value}])
+        for name, value in {
+            "SECRET_KEY_BASE": "hunter2",
+            "AZURE_STORAGE_KEY": "hunter2",
+            "OAUTH_CLIENTSECRET": "hunter2",
+            "api_key_v2": "hunter2",
+            "DSN": "user:hunter2@tcp(db:3306)/pets",
+            "TOKEN": "12345678",
+            "ROOT_PW": "hunter2",
+            "LDAP_BIND_PW": "hunter2",
+            "CLIENT_SECRET": "client",
+            "DB_SECRET": "hunter",
+            "ERLANG_COOKIE": "monster",
+        }.items()
+    },
+    **{
+        f"the command {command}": job(command=["sh", "-c", command])
+        for command in (
+            "redis-cli -a hunter2 ping",
+            "mysqladmin -phunter2 ping",
+            "/usr/bin/mysql -uroot -p'hunter2'",
+            "redis-server --requirepass hunter2",
+        )
+    },
+    "a tool's password among its arguments": job(command=["redis-cli"], args=["-a", "hunter2"]),
+    "a chart repository's password": resource(
+        "kubernetes:helm.sh/v3:Release",
+        chart="a",
+        version="1.2.3",
+        repositoryOpts={"repo": "https://a.com", "username": "a", "password": "hunter2"},
+    ),
     "a pod that says root": workload("Job", "batch", securityContext={"runAsNonRoot": False}),
 }
