@@ -10,10 +10,13 @@ SERVICES := petservice petdetailsservice petmedicalhistoryservice
 BASE_IMAGE ?= python:3.13-slim-bookworm
 SBOM_SCANNER := docker/buildkit-syft-scanner:1.12.0@sha256:ae4f3b554449e7e25548e7d8ccc029d17357348e30c6e3df01b92bc93654d6a9
 # For what must work at once and without a network: what is installed will do, though a lock changed.
-INSTALLED := $(if $(wildcard $(VENV)/.locked),,setup)
+INSTALLED := $(if $(wildcard $(BIN)/petmesh),,setup)
 # Each pair as one word of the shell, whatever it holds.
 QUOTE := '
 CONFIGS = $(foreach pair,$(CONFIG),--config '$(subst $(QUOTE),'\'',$(pair))')
+
+# What .venv/bin/petmesh runs, from any folder: the first argument is the checkout.
+RUN := import sys; sys.path.insert(0, sys.argv.pop(1)); from petmesh.cli.app import main; sys.exit(main(sys.argv[1:]))
 
 # A process a core, each with whole files of tests; past eight, more of them import longer than they test.
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadgroup
@@ -26,20 +29,22 @@ SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadgroup
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
-setup: $(VENV)/.locked ## install the locked dependencies into .venv
+setup: $(VENV)/.locked ## install the locked dependencies and the petmesh command into .venv
 
 $(VENV)/.locked: requirements-uv.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "make: PYTHON = $(PYTHON) is Python %d.%d: 3.11 or later is needed" % v[:2])'
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements-uv.txt requirements-dev.txt
+	@printf '%s\n' '#!/bin/sh' 'bin=$$(dirname "$$(readlink -f "$$0")") && exec "$$bin/python" -P -c "$(RUN)" "$$bin/../.." "$$@"' > $(BIN)/petmesh
+	@chmod +x $(BIN)/petmesh
 	@touch $@
 
 demo: setup ## rehearse a stack on this machine with real Envoy: STACK, REQUESTS, KEEP=1, PORT, JSON=file, CONFIG="key=value …"
-	@$(BIN)/python -m demo --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(if $(JSON),--json $(JSON)) $(CONFIGS)
+	@$(BIN)/petmesh demo --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(if $(JSON),--json $(JSON)) $(CONFIGS)
 
 faults: setup ## break the stack's services on this machine, row by row: STACK, REQUESTS, JSON, MARKDOWN=file, CONFIG
-	@$(BIN)/python -m demo faults --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN)) $(CONFIGS)
+	@$(BIN)/petmesh faults --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN)) $(CONFIGS)
 
 test: setup ## every test but engine, charts and e2e: unit, service, traffic through real Envoy
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --no-loadscope-reorder -m 'not engine and not charts and not cluster'
@@ -48,7 +53,7 @@ unit: setup ## the unit tests alone: seconds
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit
 
 engine: setup ## the dev stack through the real engine, on stand-in clouds: ten minutes, needs the Pulumi CLI
-	@$(BIN)/python -m petmesh.cli find
+	@$(BIN)/petmesh install-cli --check
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/engine
 
 fuzz: setup ## hostile input by the thousand against the services: EXAMPLES, RAW, SEED
@@ -71,43 +76,43 @@ bench: setup ## petservice beside a plain sequential version of itself
 	@PYTHONPATH=apps $(BIN)/python -m bench $(ARGS)
 
 preview: setup ## what an up would change: by the Pulumi CLI, or in process where there is none
-	@$(BIN)/python -m petmesh.cli preview --stack $(STACK) $(ARGS)
+	@$(BIN)/petmesh preview --stack $(STACK) $(ARGS)
 
 policy: setup ## hold a stack against the guard-rails, in process: STACK, CONFIG="key=value …"
-	@$(BIN)/python -m demo policy --stack $(STACK) $(CONFIGS)
+	@$(BIN)/petmesh policy --stack $(STACK) $(CONFIGS)
 
 pr-report: setup ## what this checkout changes against BASE, as Markdown: STACKS, OUTPUT, REQUESTS
-	@$(BIN)/python -m petmesh.report.pull_request --base $(or $(BASE),main) --stacks $(or $(STACKS),dev) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(REQUESTS),--requests $(REQUESTS)) $(CONFIGS)
+	@$(BIN)/petmesh report --base $(or $(BASE),main) $(STACKS:%=--stack %) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(REQUESTS),--requests $(REQUESTS)) $(CONFIGS)
 
 up: setup ## apply a stack: STACK, ARGS for the Pulumi CLI
-	@$(BIN)/python -m petmesh.cli up --stack $(STACK) $(ARGS)
+	@$(BIN)/petmesh up --stack $(STACK) $(ARGS)
 
 destroy: setup ## remove a stack's resources
-	@$(BIN)/python -m petmesh.cli destroy --stack $(STACK) $(ARGS)
+	@$(BIN)/petmesh destroy --stack $(STACK) $(ARGS)
 
 ramp: setup ## raise the canary's weight step by step, and promote it or go back: STACK, ARGS (see docs/canary.md)
-	@$(BIN)/python -m petmesh.ramp ramp --stack $(STACK) $(ARGS)
+	@$(BIN)/petmesh ramp --stack $(STACK) $(ARGS)
 
 promote: setup ## make the canary the stable version
-	@$(BIN)/python -m petmesh.ramp promote --stack $(STACK) $(ARGS)
+	@$(BIN)/petmesh promote --stack $(STACK) $(ARGS)
 
 rollback: $(INSTALLED) ## set the canary's weight to 0
-	@$(BIN)/python -m petmesh.ramp rollback --stack $(STACK) $(ARGS)
+	@$(BIN)/petmesh rollback --stack $(STACK) $(ARGS)
 
 ramp-status: $(INSTALLED) ## who gets which requests, how both versions do, where a ramp stands
-	@$(BIN)/python -m petmesh.ramp status --stack $(STACK) $(ARGS)
+	@$(BIN)/petmesh status --stack $(STACK) $(ARGS)
 
 approve: $(INSTALLED) ## open the gate that a ramp waits at
-	@$(BIN)/python -m petmesh.ramp approve --stack $(STACK) $(ARGS)
+	@$(BIN)/petmesh approve --stack $(STACK) $(ARGS)
 
 pause: $(INSTALLED) ## keep the weight of the ramp that runs where it is, still watched
-	@$(BIN)/python -m petmesh.ramp pause --stack $(STACK) $(ARGS)
+	@$(BIN)/petmesh pause --stack $(STACK) $(ARGS)
 
 resume: $(INSTALLED) ## let a paused ramp go on; one that was left goes on with make ramp ARGS=--resume
-	@$(BIN)/python -m petmesh.ramp resume --stack $(STACK) $(ARGS)
+	@$(BIN)/petmesh resume --stack $(STACK) $(ARGS)
 
 ramp-report: $(INSTALLED) ## write the HTML report of a stack's latest ramp
-	@$(BIN)/python -m petmesh.ramp report --stack $(STACK) $(ARGS)
+	@$(BIN)/petmesh ramp-report --stack $(STACK) $(ARGS)
 
 ramp-demo: setup ## ramp a good, a failing and a slow version on this machine, under constant load
 	@$(BIN)/python -m demo.ramps --stack $(STACK)
@@ -119,10 +124,10 @@ bench-ramps: setup ## 20 ramps in a row with random faults, and the requests los
 	@$(BIN)/python -m bench.ramps.faults $(ARGS)
 
 install-cli: setup ## install the official Pulumi CLI of the locked version
-	@$(BIN)/python -m petmesh.cli install
+	@$(BIN)/petmesh install-cli
 
 env: setup ## what the pulumi command needs to see the same state: eval "$(make -s env)"
-	@$(BIN)/python -m petmesh.cli env
+	@$(BIN)/petmesh env
 
 charts: setup ## render the Helm charts with the declared values, and test what they bring: needs helm
 	@$(BIN)/python -m pytest -m charts tests/charts

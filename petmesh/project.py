@@ -25,6 +25,7 @@ class Project(BaseModel):
         path: what a load asks of the ingress.
         config: keys and values of a rehearsed ramp that win over the stack's.
         faults: environment variables by which a version of the service fails.
+        commands: the module whose `app`, a Typer, adds commands to `petmesh`; empty for none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +35,7 @@ class Project(BaseModel):
     path: str = Field(pattern=r"^/")
     config: dict[str, str] = {}
     faults: tuple[str, ...] = ()
+    commands: str = ""
 
     def workload(self, version: str) -> str:
         """The name of a version's workload."""

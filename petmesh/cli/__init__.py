@@ -1,1 +1,1 @@
-"""The Pulumi CLI for the make targets: found or installed, with local state where none is set."""
+"""The `petmesh` command: what it takes, what it prints of errors, and its exit status."""

@@ -1,6 +1,5 @@
 """The commands beside `ramp`: what a release engineer asks and orders."""
 
-import argparse
 import asyncio
 import json
 import sys
@@ -16,6 +15,7 @@ from petmesh.ramp.events import Approve, Event, Pause, Resume, RollBack
 from petmesh.ramp.journal import JournalError, Record, latest
 from petmesh.ramp.machine import FINAL, Phase, advance
 from petmesh.ramp.measurements import Observation
+from petmesh.ramp.options import Options
 from petmesh.ramp.outcome import FAILED, PROMOTED, ROLLED_BACK, exit_status, last_line, standing
 from petmesh.ramp.places import held_stack, journal_folder, lock_folder, locks_of, open_cluster
 from petmesh.ramp.plain import plain
@@ -31,7 +31,7 @@ _TAKEN_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 
 
-async def status(options: argparse.Namespace) -> int:
+async def status(options: Options) -> int:
     """Print who gets which requests, how both do, and where a ramp stands."""
     folder = journal_folder(options)
     runs = control.is_held(lock_folder(options))
@@ -156,7 +156,7 @@ def _left_by(record: Record) -> Sequence[Release]:
     return opening.release(), Release(opening.stable, "")
 
 
-async def rollback(options: argparse.Namespace) -> int:
+async def rollback(options: Options) -> int:
     """Set weight 0: by the process that runs the ramp, or here where it ends before it did."""
     folder, lock = journal_folder(options), lock_folder(options)
     # A promotion is finished first; where it fails, the ramp has to be asked again.
@@ -171,7 +171,7 @@ async def rollback(options: argparse.Namespace) -> int:
             try:
                 held.enter_context(each)
             except control.LockError as error:
-                warning = f"canary: going back without a lock: {error}"
+                warning = f"petmesh: going back without a lock: {error}"
                 print(plain(warning), file=sys.stderr)
         target = open_cluster(options)
         try:
@@ -187,9 +187,7 @@ async def rollback(options: argparse.Namespace) -> int:
     return 0 if status == ROLLED_BACK else status
 
 
-async def _roll_back_here(
-    options: argparse.Namespace, target: Target, folder: Path
-) -> Ended | None:
+async def _roll_back_here(options: Options, target: Target, folder: Path) -> Ended | None:
     """End the ramp that was left, or set weight 0 where none is known."""
     live = await target.release()
     try:
@@ -199,7 +197,7 @@ async def _roll_back_here(
     except TargetError:
         raise
     except Exception as error:  # noqa: BLE001 (whatever is wrong with a journal, it goes back)
-        warning = f"canary: going back by what is live, without the journal: {error}"
+        warning = f"petmesh: going back by what is live, without the journal: {error}"
         print(plain(warning), file=sys.stderr)
     if not live.canary:
         raise TargetError(f"stack {options.stack}: there is no canary to roll back: {live}")
@@ -212,8 +210,13 @@ def _fits(record: Record, live: Release) -> bool:
     return is_of(record.opening, live) or is_half_promoted(record, live)
 
 
-async def promote(options: argparse.Namespace) -> int:
-    """Make the canary the stable version, or open the gate before that."""
+async def promote(options: Options, *, now: bool) -> int:
+    """Make the canary the stable version, or open the gate before that.
+
+    Args:
+        options: the stack and its place.
+        now: whether it may be promoted from any weight.
+    """
     folder = journal_folder(options)
     if control.is_held(lock_folder(options)):
         return await _approve(options, PROMOTION)
@@ -230,7 +233,7 @@ async def promote(options: argparse.Namespace) -> int:
                     f"a ramp is unfinished, {standing(record.opening, record.state)}; "
                     "go on with ramp --resume, or end it with rollback"
                 )
-            if live.weight != _ALL and not options.now:
+            if live.weight != _ALL and not now:
                 raise TargetError(
                     f"canaryWeight = {live.weight}: a promotion moves every request at once; "
                     "run ramp, or promote --now"
@@ -242,22 +245,22 @@ async def promote(options: argparse.Namespace) -> int:
     return PROMOTED
 
 
-async def pause(options: argparse.Namespace) -> int:
+async def pause(options: Options) -> int:
     """Keep the weight where it is."""
     return await _ask_and_tell(options, Pause())
 
 
-async def resume(options: argparse.Namespace) -> int:
+async def resume(options: Options) -> int:
     """Let a paused ramp go on."""
     return await _ask_and_tell(options, Resume())
 
 
-async def approve(options: argparse.Namespace) -> int:
+async def approve(options: Options) -> int:
     """Open the gate that the ramp waits at."""
     return await _approve(options)
 
 
-async def _approve(options: argparse.Namespace, only: str = "") -> int:
+async def _approve(options: Options, only: str = "") -> int:
     record = latest(journal_folder(options))
     if record is None or record.state.phase is not Phase.WAITING:
         where = standing(record.opening, record.state) if record else "no ramp so far"
@@ -268,7 +271,7 @@ async def _approve(options: argparse.Namespace, only: str = "") -> int:
     return await _ask_and_tell(options, Approve(gate=gate))
 
 
-async def report(options: argparse.Namespace) -> int:
+async def report(options: Options) -> int:
     """Write the report of the latest ramp."""
     record = latest(journal_folder(options))
     if record is None:
@@ -279,7 +282,7 @@ async def report(options: argparse.Namespace) -> int:
     return 0
 
 
-def _tell(options: argparse.Namespace, text: str, record: Record | None = None) -> None:
+def _tell(options: Options, text: str, record: Record | None = None) -> None:
     """Print how it ended or stands; with --json as JSON, with the ramp as `status` has it."""
     if not options.json:
         print(text)
@@ -288,7 +291,7 @@ def _tell(options: argparse.Namespace, text: str, record: Record | None = None) 
     print(json.dumps({"stack": options.stack, "text": text, **ramp}))
 
 
-async def _ask_and_tell(options: argparse.Namespace, event: Event) -> int:
+async def _ask_and_tell(options: Options, event: Event) -> int:
     folder = journal_folder(options)
     runs = control.is_held(lock_folder(options))
     record = latest(folder) if runs else None
@@ -308,7 +311,7 @@ async def _ask_and_tell(options: argparse.Namespace, event: Event) -> int:
     return 0
 
 
-async def _asked(lock: Path, options: argparse.Namespace, event: Event) -> bool:
+async def _asked(lock: Path, options: Options, event: Event) -> bool:
     """Put a request to the process that runs the ramp; whether it took it before it ended."""
     try:
         request = control.send(lock, options.stack, event)

@@ -6,11 +6,10 @@ process that runs a ramp waits for none of it.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import re
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import (
     AbstractContextManager,
     ExitStack,
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING
 from petmesh.program.pulumi_cli import state_environment
 from petmesh.project import ROOT, project
 from petmesh.ramp import control
+from petmesh.ramp.options import Options, RampOptions
 from petmesh.ramp.target import Target, TargetError, UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Place:
     session: Session | None = field(default=None, repr=False)
 
 
-def journal_folder(options: argparse.Namespace) -> Path:
+def journal_folder(options: Options) -> Path:
     """Where a stack's journals are; a ramp that runs knows, rehearsals have a folder of their own.
 
     Raises:
@@ -65,7 +65,7 @@ def journal_folder(options: argparse.Namespace) -> Path:
     return control.journal_of(lock_folder(options)) or _own_folder(options)
 
 
-def _own_folder(options: argparse.Namespace) -> Path:
+def _own_folder(options: Options) -> Path:
     if options.journal:
         # What can't be looked at now is told by who has to.
         with suppress(OSError):
@@ -76,7 +76,7 @@ def _own_folder(options: argparse.Namespace) -> Path:
     return STATE / (f"rehearsal-{options.stack}" if rehearsal else options.stack)
 
 
-def lock_folder(options: argparse.Namespace) -> Path:
+def lock_folder(options: Options) -> Path:
     """Where the lock of a stack is: one for each backend and stack, for every checkout of a user.
 
     A rehearsal's mesh is its process' own: its lock keeps its journals apart.
@@ -89,7 +89,7 @@ def lock_folder(options: argparse.Namespace) -> Path:
     return LOCKS / key
 
 
-def locks_of(folder: Path, options: argparse.Namespace) -> list[AbstractContextManager[None]]:
+def locks_of(folder: Path, options: Options) -> list[AbstractContextManager[None]]:
     """A stack's lock, and that of the folder of its journals where that is another; none is held.
 
     Each raises what `control.held` does.
@@ -100,7 +100,7 @@ def locks_of(folder: Path, options: argparse.Namespace) -> list[AbstractContextM
 
 
 @contextmanager
-def held_stack(folder: Path, options: argparse.Namespace) -> Generator[None]:
+def held_stack(folder: Path, options: Options) -> Generator[None]:
     """Be the one process that ramps a stack, and the one that writes journals into a folder.
 
     Raises:
@@ -113,7 +113,7 @@ def held_stack(folder: Path, options: argparse.Namespace) -> Generator[None]:
         yield
 
 
-def open_cluster(options: argparse.Namespace) -> ClusterTarget:
+def open_cluster(options: Options) -> ClusterTarget:
     """The stack by the Pulumi engine, and Prometheus.
 
     Raises:
@@ -141,15 +141,15 @@ def open_cluster(options: argparse.Namespace) -> ClusterTarget:
 
 
 @asynccontextmanager
-async def opened(options: argparse.Namespace) -> AsyncGenerator[Place]:
+async def opened(options: RampOptions) -> AsyncGenerator[Place]:
     """The target that the options name; the rehearsal's has a constant load while it is open.
 
     Raises:
         TargetError: it can't be opened.
     """
     if options.target == "cluster":
-        for option in ("config", "fault"):
-            if getattr(options, option):
+        for option, given in (("config", options.config), ("fault", options.faults)):
+            if given:
                 raise UsageError(f"--{option}: a rehearsal alone takes it: give --target rehearsal")
         target = open_cluster(options)
         try:
@@ -157,14 +157,14 @@ async def opened(options: argparse.Namespace) -> AsyncGenerator[Place]:
         finally:
             await target.close()
         return
-    overrides = {"canaryWeight": "0", **dict(options.config)}
-    async with rehearsed(options.stack, overrides, dict(options.fault)) as place:
+    overrides = {"canaryWeight": "0", **options.config}
+    async with rehearsed(options.stack, overrides, options.faults) as place:
         yield place
 
 
 @asynccontextmanager
 async def rehearsed(
-    stack: str, overrides: dict[str, str], faults: dict[str, str]
+    stack: str, overrides: Mapping[str, str], faults: Mapping[str, str]
 ) -> AsyncGenerator[Place]:
     """A stack's mesh on this machine under constant load, its canary with faults.
 

@@ -1,6 +1,5 @@
 """The commands that drive a ramp: a new one, one that is taken up, and one that is ended."""
 
-import argparse
 import asyncio
 import os
 import signal
@@ -20,10 +19,11 @@ from petmesh.ramp.events import Event, Interrupt, Restarted, Resume, RollBack
 from petmesh.ramp.files import open_regular
 from petmesh.ramp.journal import Entry, Journal, JournalError, Opening, Record, latest, now, read
 from petmesh.ramp.machine import FINAL, WATCHED, Phase, State, Transition, advance, begin
-from petmesh.ramp.options import WEBHOOK_VARIABLE, is_planned, plan_of
+from petmesh.ramp.options import WEBHOOK_VARIABLE, Options, RampOptions
 from petmesh.ramp.outcome import exit_status, last_line, standing
 from petmesh.ramp.places import Place, held_stack, journal_folder, lock_folder, opened
 from petmesh.ramp.plain import plain
+from petmesh.ramp.plan import Plan
 from petmesh.ramp.progress import InBackground, JsonLines, LiveView, PlainLines, say
 from petmesh.ramp.report import write_report
 from petmesh.ramp.target import Release, Target, TargetError, UsageError
@@ -38,13 +38,13 @@ _ALL = 100
 _TERMINAL = (0, 1)
 
 
-async def ramp(options: argparse.Namespace) -> int:
+async def ramp(options: RampOptions) -> int:
     """Ramp, or go on with a ramp; returns the exit status."""
-    if options.resume and is_planned(options):
+    if options.resume and options.plan:
         raise UsageError("--resume goes on with the ramp's own plan: give no steps or conditions")
     url = _webhook_url(options.webhook)
     _check_report(options.report)
-    plan = plan_of(options)
+    plan = options.plan or Plan()
     folder = journal_folder(options)
     with held_stack(folder, options):
         record = latest(folder)
@@ -80,7 +80,7 @@ async def ramp(options: argparse.Namespace) -> int:
 
 
 def _tell_waiting(text: str) -> None:
-    say(f"canary: {text}", sys.stderr)
+    say(f"petmesh: {text}", sys.stderr)
 
 
 @dataclass(frozen=True)
@@ -93,33 +93,33 @@ class Ended:
     load: str
 
 
-async def end(options: argparse.Namespace, target: Target, record: Record) -> Ended:
+async def end(options: Options, target: Target, record: Record) -> Ended:
     """Roll back a ramp that no process runs; a webhook that can't be used keeps nobody from it."""
     try:
         url = _webhook_url()
     except UsageError as error:
-        say(f"canary: no webhook is told: {error}", sys.stderr)
+        say(f"petmesh: no webhook is told: {error}", sys.stderr)
         url = ""
     live = await target.release()
     course = taken_up(record, live, [RollBack(half_promoted=True)])
     return await _drive(course, Place(target), options, url)
 
 
-async def follow_up(ended: Ended, options: argparse.Namespace, report: Path | None = None) -> None:
+async def follow_up(ended: Ended, options: Options, report: Path | None = None) -> None:
     """Write the report, and let the webhook be told the rest; trouble in here is told alone."""
     path, webhook = ended.course.journal.path, ended.webhook
     report = report or path.with_suffix(".html")
     try:
         write_report(read(path), report)
     except Exception as error:  # noqa: BLE001 (how the ramp ended is told all the same)
-        say(plain(f"canary: no report was written: {error}"), sys.stderr)
+        say(plain(f"petmesh: no report was written: {error}"), sys.stderr)
     if webhook:
         try:
             await webhook.close(_WEBHOOK_SECONDS)
         except Exception as error:  # noqa: BLE001 (the same)
-            say(plain(f"canary: the webhook failed: {error}"), sys.stderr)
+            say(plain(f"petmesh: the webhook failed: {error}"), sys.stderr)
         if webhook.dropped:
-            say(f"canary: {webhook.dropped} messages to the webhook were lost", sys.stderr)
+            say(f"petmesh: {webhook.dropped} messages to the webhook were lost", sys.stderr)
     if ended.load:
         say(ended.load, _out(options))
     say(f"journal: {path}\nreport: {report}", _out(options))
@@ -169,7 +169,7 @@ def is_half_promoted(record: Record, live: Release) -> bool:
     return unfinished and last and (live.stable, live.canary) == (record.opening.canary, "")
 
 
-def refuse_unfinished(record: Record | None, live: Release, options: argparse.Namespace) -> None:
+def refuse_unfinished(record: Record | None, live: Release, options: Options) -> None:
     """Refuse a new ramp while another is unfinished; a rehearsal's mesh ended with its process."""
     if record is None or record.state.phase in FINAL or options.target == "rehearsal":
         return
@@ -193,7 +193,7 @@ def check_start(live: Release, stack: str) -> None:
         )
 
 
-async def _drive(course: Course, place: Place, options: argparse.Namespace, url: str) -> Ended:
+async def _drive(course: Course, place: Place, options: Options, url: str) -> Ended:
     webhook = Webhook(url, course.opening) if url else None
     try:
         with ExitStack() as stack:
@@ -237,7 +237,7 @@ def _check_report(path: Path | None) -> None:
         path.unlink()
 
 
-def _shown(options: argparse.Namespace, opening: Opening, stack: ExitStack) -> Listener:
+def _shown(options: Options, opening: Opening, stack: ExitStack) -> Listener:
     console = Console(file=sys.stdout)
     if options.json or not console.is_terminal:
         return _lines(options, opening)
@@ -247,12 +247,12 @@ def _shown(options: argparse.Namespace, opening: Opening, stack: ExitStack) -> L
         return _lines(options, opening)
 
 
-def _out(options: argparse.Namespace) -> TextIO:
+def _out(options: Options) -> TextIO:
     """Where people read what is told; with --json standard output is for JSON alone."""
     return sys.stderr if options.json else sys.stdout
 
 
-def _lines(options: argparse.Namespace, opening: Opening) -> Listener:
+def _lines(options: Options, opening: Opening) -> Listener:
     return JsonLines(sys.stdout) if options.json else PlainLines(opening, sys.stdout)
 
 

@@ -1,14 +1,10 @@
 """The pull request's report: what a change of this checkout comes to, as short Markdown."""
 
-import argparse
 import asyncio
-import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from petmesh.arguments import config_pair
 from petmesh.guardrails.in_process import violations
 from petmesh.guardrails.pack import RULES
 from petmesh.host.processes import ProcessError
@@ -25,67 +21,25 @@ from petmesh.report.base_checkout import Base, BaseError, base_of, changed_files
 from petmesh.report.image_inputs import built_anew
 from petmesh.report.review import Review, markdown
 
-FAILED, MISTAKEN = 1, 2
-REQUESTS = 2000
 
+def reviewed(
+    stacks: Sequence[str], base: str, overrides: Mapping[str, str], requests: int
+) -> tuple[str, bool]:
+    """The report on stacks, and whether something of it must be mended.
 
-def main(arguments: Sequence[str]) -> int:
-    """Write the report; returns 0, 1 where something of it must be mended, 2 for a mistake."""
-    options = _parser().parse_args(arguments)
-    output = Path(options.output)
-    if options.output != "-" and (output.is_dir() or not os.access(output.parent, os.W_OK)):
-        print(
-            f"pr-report: OUTPUT = {output}: must be a file in a folder that can be written",
-            file=sys.stderr,
-        )
-        return MISTAKEN
-    try:
-        with base_of(options.base) as base:
-            overrides = dict(options.config)
-            reviews = [_review(each, base, overrides, options.requests) for each in options.stacks]
-            text = markdown(reviews, base.name, base.commit)
-    except BaseError as error:
-        print(f"pr-report: {error}", file=sys.stderr)
-        return MISTAKEN
-    if options.output == "-":
-        sys.stdout.write(text)
-    else:
-        output.write_text(text, encoding="utf-8")
-    return FAILED if any(review.problems for review in reviews) else 0
+    Args:
+        stacks: the stacks' names.
+        base: the revision to compare with.
+        overrides: config values that win over the stacks' here, not at the base.
+        requests: how many measure the canary's share; 0 for none.
 
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pr-report", description=__doc__)
-    parser.add_argument("--base", default="main", help="what to compare with (default: main)")
-    parser.add_argument(
-        "--stacks", nargs="+", default=["dev"], metavar="STACK", help="which (default: dev)"
-    )
-    parser.add_argument(
-        "--config",
-        action="append",
-        type=config_pair,
-        default=[],
-        metavar="KEY=VALUE",
-        help="a config value that wins over the stacks' here, not at the base; may be given again",
-    )
-    parser.add_argument(
-        "--output", default="-", metavar="FILE", help="where to write it (default: stdout)"
-    )
-    parser.add_argument(
-        "--requests",
-        type=_count,
-        default=REQUESTS,
-        metavar="N",
-        help=f"requests that measure the canary's share; 0 for none (default: {REQUESTS})",
-    )
-    return parser
-
-
-def _count(text: str) -> int:
-    count = int(text) if text.isascii() and text.isdigit() else -1
-    if count and not 100 <= count <= 1_000_000:  # noqa: PLR2004
-        raise argparse.ArgumentTypeError(f"{text}: must be 0 or a whole number from 100 to 1000000")
-    return count
+    Raises:
+        BaseError: there is no such base.
+    """
+    with base_of(base) as found:
+        reviews = [_review(each, found, overrides, requests) for each in stacks]
+        text = markdown(reviews, found.name, found.commit)
+    return text, any(review.problems for review in reviews)
 
 
 def _review(stack: str, base: Base, overrides: Mapping[str, str], requests: int) -> Review:
@@ -158,7 +112,3 @@ def _crash(error: Exception) -> str:
 
 def _progress(text: str) -> None:
     print(f"… {text}", file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

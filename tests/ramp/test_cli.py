@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
+from petmesh.ramp.__main__ import main
 
 from petmesh.project import ROOT
 from petmesh.ramp import control
-from petmesh.ramp.__main__ import main
 from petmesh.ramp.journal import latest
 from petmesh.ramp.options import FAULTS
 from petmesh.ramp.plan import PROMOTION, Plan

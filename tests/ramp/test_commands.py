@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
+from petmesh.ramp.__main__ import main
 
 from petmesh.ramp import places
-from petmesh.ramp.__main__ import main
 from petmesh.ramp.events import Pause
 from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import Phase

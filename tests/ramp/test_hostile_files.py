@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from petmesh.ramp.__main__ import main
 
 from petmesh.project import ROOT
 from petmesh.ramp import control, places
-from petmesh.ramp.__main__ import main
 from petmesh.ramp.events import Approve, Pause
 from petmesh.ramp.files import private_folder, read_regular
 from petmesh.ramp.journal import Journal, JournalError, Opening, latest, read

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from petmesh.ramp.__main__ import main
 
 from petmesh.ramp import control, places, ramping
-from petmesh.ramp.__main__ import main
 from petmesh.ramp.driver import Driver
 from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import Phase

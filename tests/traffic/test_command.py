@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from demo.cli import main
+
 from petmesh.envoy import process
 from petmesh.host.ports import LOOPBACK, Ports
 from petmesh.project import ROOT

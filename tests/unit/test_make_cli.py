@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
+import petmesh.cli.__main__ as command
 import pytest
 
-import petmesh.cli.__main__ as command
 from petmesh.program import pulumi_cli
 from petmesh.program.pulumi_cli import PINNED_VERSION, state_environment
 

@@ -1,7 +1,6 @@
 """Mistakes on the command line, and the preview."""
 
 import pytest
-
 from demo.cli import main
 
 

@@ -1,0 +1,104 @@
+"""The demo's commands, which petmesh.yaml plugs into `petmesh`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from petmesh.cli.errors import program_errors
+from petmesh.cli.values import Config, JsonFile, Percents, Stack, percents, whole_between, writable
+
+if TYPE_CHECKING:
+    from demo.scenes.scene import Scene
+    from demo.tables import Report
+    from petmesh.rehearsal.session import Session
+
+_WEIGHTS = Percents((0, 10, 25, 50, 100, 0))
+_MOST_REQUESTS = 1_000_000
+app = typer.Typer()
+_requests = whole_between(100, _MOST_REQUESTS)
+
+
+@app.command(rich_help_panel="Demo")
+def demo(
+    *,
+    stack: Stack = "local",
+    config: Config = None,
+    weights: Annotated[
+        Percents,
+        typer.Option(
+            parser=percents,
+            metavar="W,W,...",
+            help="The canary's weights in percent, in order.",
+            show_default=",".join(map(str, _WEIGHTS)),
+        ),
+    ] = _WEIGHTS,
+    requests: Annotated[
+        int,
+        typer.Option(
+            parser=_requests,
+            metavar="N",
+            envvar="REQUESTS",
+            help="Requests that measure each weight.",
+        ),
+    ] = 2000,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep",
+            help="Play no scenes: keep the mesh running until Ctrl-C; a change of the stack's "
+            "config is put in force at once.",
+        ),
+    ] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_between(1, 65535),
+            metavar="PORT",
+            help="Where the ingress listens.",
+            show_default="any free port; 8080 with --keep",
+        ),
+    ] = None,
+    json: JsonFile = None,
+) -> int:
+    """Rehearse a stack on this machine with real Envoy: its services, and its canary by weight."""
+    with program_errors():
+        from demo import play
+        from demo.scenes import demo as scenes
+
+        def scenes_of(session: Session, report: Report) -> AsyncIterator[Scene]:
+            return scenes.play(session, weights, requests, report.progress)
+
+        overrides = dict(config or ())
+        if keep:
+            return play.run(play.keep(stack, overrides, port))
+        return play.run(play.play(scenes_of, stack, overrides, play.Written(json), port))
+
+
+@app.command(rich_help_panel="Demo")
+def faults(
+    *,
+    stack: Stack = "local",
+    config: Config = None,
+    requests: Annotated[
+        int,
+        typer.Option(parser=_requests, metavar="N", help="Requests that measure each row."),
+    ] = 200,
+    json: JsonFile = None,
+    markdown: Annotated[
+        str | None,
+        typer.Option(parser=writable, metavar="FILE", help="Write the tables there; - for stdout."),
+    ] = None,
+) -> int:
+    """Break a stack's services on this machine, row by row, and see what callers make of it."""
+    with program_errors():
+        from demo import play
+        from demo.scenes import fault_table
+
+        def scenes_of(session: Session, report: Report) -> AsyncIterator[Scene]:
+            return fault_table.play(session, requests, report.progress)
+
+        overrides = dict(config or ())
+        return play.run(play.play(scenes_of, stack, overrides, play.Written(json, markdown)))

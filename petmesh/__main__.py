@@ -1,0 +1,7 @@
+"""`python -m petmesh`."""
+
+import sys
+
+from petmesh.cli.app import main
+
+sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,82 @@
+"""The `petmesh` command: the toolkit's commands, and those that the project plugs in."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import typer
+from typer.core import TyperGroup
+
+from petmesh.cli import ramp, report, stack
+from petmesh.cli.errors import FAILED, INTERRUPTED, MISTAKEN, CommandError
+from petmesh.project import FILE, ProjectError, project
+
+_HELP = (
+    "Rehearse, check and apply a Pulumi stack of an Istio mesh, and ramp its canaries.\n\n"
+    "Exit status: 0; 1 for a failure; 2 for a mistake in what was given; 130 after Ctrl-C; "
+    "a ramp's help tells its own."
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit status; an error is a line on stderr."""
+    try:
+        status = _command(arguments).main(
+            args=arguments or ["--help"], prog_name="petmesh", standalone_mode=False
+        )
+    except CommandError as error:
+        return _told(str(error), error.status)
+    except typer.BadParameter as error:
+        named = f"{error.param.opts[0]} = " if error.param else ""
+        return _told(f"{named}{error.message}", MISTAKEN)
+    except (KeyboardInterrupt, asyncio.CancelledError, typer.Abort):
+        status = INTERRUPTED
+    except typer.TyperException as error:
+        text = str(error).removesuffix(".")
+        return _told(f"{text[:1].lower()}{text[1:]}; see petmesh --help", MISTAKEN)
+    except ProjectError as error:
+        return _told(str(error), MISTAKEN)
+    except OSError as error:
+        return _told(str(error), FAILED)
+    return _told("stopped", INTERRUPTED) if status == INTERRUPTED else status or 0
+
+
+def _command(arguments: Sequence[str]) -> TyperGroup:
+    """All commands; the project's are left out where the toolkit has the one that is given."""
+    own = [stack.app, report.app, ramp.app]
+    name = next((each for each in arguments if not each.startswith("-")), "")
+    group = _group(own)
+    return group if name in group.commands else _group([*_plugged(), *own])
+
+
+def _group(apps: Sequence[typer.Typer]) -> TyperGroup:
+    app = typer.Typer(help=_HELP)
+    for each in apps:
+        app.add_typer(each)
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)  # noqa: S101 (several commands make a group)
+    return group
+
+
+def _plugged() -> list[typer.Typer]:
+    """The project's commands: `app` of the module that petmesh.yaml names.
+
+    Raises:
+        ProjectError: there is no such module, or no such app in it.
+    """
+    name = project().commands
+    if not name:
+        return []
+    try:
+        return [import_module(name).app]
+    except (AttributeError, ModuleNotFoundError) as error:
+        raise ProjectError(
+            f"{FILE}: commands = {name}: must be a module with an app: {error}"
+        ) from error
+
+
+def _told(text: str, status: int) -> int:
+    for line in text.splitlines():
+        print(f"petmesh: {line}", file=sys.stderr)
+    return status

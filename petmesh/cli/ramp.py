@@ -1,0 +1,383 @@
+"""Commands for a canary: a ramp of it, and what is asked of the process that runs one.
+
+What a rollback or an approval needs is imported at once; the rest with what needs it.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel
+from typer.models import OptionInfo
+
+from petmesh.cli import values
+from petmesh.cli.errors import FAILED, INTERRUPTED, MISTAKEN, CommandError
+from petmesh.cli.values import OFF, Limit, Pair, Stack
+from petmesh.program.pulumi_cli import CliError
+from petmesh.project import project
+from petmesh.ramp import commands, ramping
+from petmesh.ramp.conditions import Conditions
+from petmesh.ramp.control import BusyError, LockError
+from petmesh.ramp.journal import JournalError
+from petmesh.ramp.options import (
+    PROMETHEUS,
+    WEBHOOK_VARIABLE,
+    Options,
+    RampOptions,
+    TargetName,
+    plan_of,
+)
+from petmesh.ramp.plain import plain
+from petmesh.ramp.plan import PROMOTION, OnInterrupt, Plan
+from petmesh.ramp.target import TargetError, UsageError
+
+app = typer.Typer()
+_command = app.command(rich_help_panel="Canary")
+_PLAN, _CONDITIONS = Plan(), Conditions()
+
+
+class _Steps(tuple[int, ...]):
+    __slots__ = ()
+
+
+class _Gates(tuple[int | str, ...]):
+    __slots__ = ()
+
+
+def _steps(text: str) -> _Steps:
+    return _Steps(map(values.whole, text.split(",")))
+
+
+def _gates(text: str) -> _Gates:
+    return _Gates(each if each == PROMOTION else values.whole(each) for each in text.split(","))
+
+
+def _fault(text: str) -> Pair:
+    fault, allowed = values.pair(text), project().faults
+    if fault.key not in allowed:
+        raise typer.BadParameter(f"{fault.key}: must be {' or '.join(allowed) or 'left out'}")
+    return fault
+
+
+def _time(help_: str, field: str) -> OptionInfo:
+    default = f"{getattr(_PLAN, field):g}s"
+    return _planned(help_, values.seconds, "TIME", default)
+
+
+def _planned(
+    help_: str, parser: Callable[[str], Any], metavar: str, default: str, *names: str
+) -> OptionInfo:
+    return typer.Option(
+        *names,
+        parser=parser,
+        metavar=metavar,
+        help=help_,
+        show_default=default,
+        rich_help_panel="Plan",
+    )
+
+
+def _condition(help_: str, field: str, parser: Callable[[str], Any] = values.limit) -> OptionInfo:
+    default = getattr(_CONDITIONS, field)
+    return typer.Option(
+        parser=parser,
+        metavar="NUMBER",
+        help=help_,
+        show_default=OFF if default is None else f"{default:g}",
+        rich_help_panel=f"Conditions of the canary; {OFF} switches one off",
+    )
+
+
+Journal = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="Where its journals are.", show_default=".state/canary/STACK"
+    ),
+]
+Target = Annotated[
+    TargetName, typer.Option(help="The stack's cluster, or a rehearsal on this machine.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Prometheus = Annotated[
+    str,
+    typer.Option(metavar="URL", help="Prometheus' address; PROMETHEUS_TOKEN is its token."),
+]
+Queries = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="YAML with queries that replace Istio's."),
+]
+
+
+@_command
+def ramp(
+    *,
+    stack: Stack = "local",
+    journal: Journal = None,
+    target: Target = "cluster",
+    json: Json = False,
+    prometheus: Prometheus = PROMETHEUS,
+    queries: Queries = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the ramp that a process left.")
+    ] = False,
+    webhook: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Is told of every change of phase, as JSON.",
+            show_default=WEBHOOK_VARIABLE,
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The HTML report.", show_default="beside the journal"),
+    ] = None,
+    steps: Annotated[
+        _Steps | None,
+        _planned("Weights in percent.", _steps, "W,W,...", ",".join(map(str, _PLAN.steps))),
+    ] = None,
+    blue_green: Annotated[
+        bool,
+        typer.Option(
+            "--blue-green", help="One step: from 0 to 100 at once.", rich_help_panel="Plan"
+        ),
+    ] = False,
+    gates: Annotated[
+        _Gates | None,
+        _planned(
+            f"Weights, or {PROMOTION}, that wait for an approval.",
+            _gates,
+            "W,...",
+            "none",
+            "--gate",
+        ),
+    ] = None,
+    hold: Annotated[float | None, _time("How long a step lasts at least.", "hold")] = None,
+    interval: Annotated[float | None, _time("From one evaluation to the next.", "interval")] = None,
+    window: Annotated[
+        float | None, _time("How far an evaluation looks back, within its step.", "window")
+    ] = None,
+    failures: Annotated[
+        int | None,
+        _planned(
+            "Failed evaluations in a row that end the ramp.",
+            values.whole,
+            "N",
+            str(_PLAN.failures),
+        ),
+    ] = None,
+    patience: Annotated[
+        float | None, _time("How long the metrics source may be in error.", "patience")
+    ] = None,
+    wait: Annotated[
+        float | None,
+        _time("How much longer a step may wait for enough data and a pass.", "wait"),
+    ] = None,
+    testers_hold: Annotated[
+        float | None, _time("How long only testers get it at first.", "testers_hold")
+    ] = None,
+    mirror_percent: Annotated[
+        int | None,
+        _planned("Percent of the requests mirrored to it at first.", values.whole, "PERCENT", "0"),
+    ] = None,
+    mirror_hold: Annotated[
+        float | None, _time("How long requests are mirrored at least.", "mirror_hold")
+    ] = None,
+    on_interrupt: Annotated[
+        OnInterrupt | None,
+        typer.Option(help="What Ctrl-C does.", show_default="rollback", rich_help_panel="Plan"),
+    ] = None,
+    min_requests: Annotated[
+        int | None,
+        _condition("Requests in the window before a verdict.", "min_requests", values.whole),
+    ] = None,
+    min_failures: Annotated[
+        Limit | None,
+        _condition("Failed requests that count before that.", "min_failures", values.whole_limit),
+    ] = None,
+    success_rate: Annotated[
+        Limit | None, _condition("Lowest success rate, in percent.", "success_rate")
+    ] = None,
+    success_drop: Annotated[
+        Limit | None,
+        _condition("Percentage points that it may be below the stable version's.", "success_drop"),
+    ] = None,
+    p50_ms: Annotated[Limit | None, _condition("Longest p50, in milliseconds.", "p50_ms")] = None,
+    p99_ms: Annotated[Limit | None, _condition("Longest p99, in milliseconds.", "p99_ms")] = None,
+    p50_ratio: Annotated[
+        Limit | None, _condition("p50 as a multiple of the stable version's.", "p50_ratio")
+    ] = None,
+    p99_ratio: Annotated[
+        Limit | None, _condition("p99 as a multiple of the stable version's.", "p99_ratio")
+    ] = None,
+    latency_margin_ms: Annotated[
+        Limit | None,
+        _condition("Milliseconds by which it is never too slow.", "latency_margin_ms"),
+    ] = None,
+    config: Annotated[
+        list[Pair] | None,
+        typer.Option(
+            parser=values.pair,
+            metavar="KEY=VALUE",
+            show_default=False,
+            help="A config value that wins over the stack's; may be given again.",
+            rich_help_panel="Rehearsal",
+        ),
+    ] = None,
+    fault: Annotated[
+        list[Pair] | None,
+        typer.Option(
+            parser=_fault,
+            metavar="NAME=VALUE",
+            show_default=False,
+            help="A fault of the canary, of those that petmesh.yaml names; may be given again.",
+            rich_help_panel="Rehearsal",
+        ),
+    ] = None,
+) -> int:
+    """Raise the canary's weight step by step, and promote it or go back.
+
+    Exit status: 0 promoted, 1 couldn't begin, 3 rolled back, 4 left paused, 5 weight 0 not set.
+    """
+    given = {name: value for name, value in locals().items() if value is not None}
+    with _errors():
+        if blue_green:
+            if steps:
+                raise UsageError("--blue-green is --steps 100: give one of the two")
+            given["steps"] = (100,)
+        options = RampOptions(
+            stack=stack,
+            journal=journal,
+            target=target,
+            json=json,
+            prometheus=prometheus,
+            queries=queries,
+            plan=plan_of(_fields(given, Plan), _fields(given, Conditions)),
+            resume=resume,
+            webhook=webhook,
+            report=report,
+            config=dict(config or ()),
+            faults=dict(fault or ()),
+        )
+        return asyncio.run(ramping.ramp(options))
+
+
+@_command
+def promote(
+    *,
+    stack: Stack = "local",
+    journal: Journal = None,
+    target: Target = "cluster",
+    json: Json = False,
+    prometheus: Prometheus = PROMETHEUS,
+    queries: Queries = None,
+    now: Annotated[bool, typer.Option("--now", help="From any weight, with no ramp.")] = False,
+) -> int:
+    """Make the canary the stable version."""
+    options = Options(stack, journal, target, json, prometheus, queries)
+    return _run(commands.promote(options, now=now))
+
+
+@_command
+def rollback(
+    *,
+    stack: Stack = "local",
+    journal: Journal = None,
+    target: Target = "cluster",
+    json: Json = False,
+    prometheus: Prometheus = PROMETHEUS,
+    queries: Queries = None,
+) -> int:
+    """Set the canary's weight to 0."""
+    return _run(commands.rollback(Options(stack, journal, target, json, prometheus, queries)))
+
+
+@_command
+def status(
+    *,
+    stack: Stack = "local",
+    journal: Journal = None,
+    target: Target = "cluster",
+    json: Json = False,
+    prometheus: Prometheus = PROMETHEUS,
+    queries: Queries = None,
+) -> int:
+    """Show who gets which requests, how both versions do, and where a ramp stands."""
+    return _run(commands.status(Options(stack, journal, target, json, prometheus, queries)))
+
+
+@_command
+def pause(
+    *,
+    stack: Stack = "local",
+    journal: Journal = None,
+    target: Target = "cluster",
+    json: Json = False,
+) -> int:
+    """Keep the weight of the ramp that runs where it is; it is watched on."""
+    return _run(commands.pause(Options(stack, journal, target, json)))
+
+
+@_command
+def resume(
+    *,
+    stack: Stack = "local",
+    journal: Journal = None,
+    target: Target = "cluster",
+    json: Json = False,
+) -> int:
+    """Let a paused ramp go on; one that was left goes on with ramp --resume."""
+    return _run(commands.resume(Options(stack, journal, target, json)))
+
+
+@_command
+def approve(
+    *,
+    stack: Stack = "local",
+    journal: Journal = None,
+    target: Target = "cluster",
+    json: Json = False,
+) -> int:
+    """Open the gate that the ramp waits at."""
+    return _run(commands.approve(Options(stack, journal, target, json)))
+
+
+@_command
+def ramp_report(
+    *,
+    stack: Stack = "local",
+    journal: Journal = None,
+    target: Target = "cluster",
+    json: Json = False,
+) -> int:
+    """Write the HTML report of the latest ramp's journal."""
+    return _run(commands.report(Options(stack, journal, target, json)))
+
+
+def _fields(given: Mapping[str, object], model: type[BaseModel]) -> dict[str, object]:
+    """The values that are a model's fields."""
+    return {
+        name: value.number if isinstance(value, Limit) else value
+        for name, value in given.items()
+        if name in model.model_fields
+    }
+
+
+def _run(command: Coroutine[Any, Any, int]) -> int:
+    with _errors():
+        return asyncio.run(command)
+
+
+@contextmanager
+def _errors() -> Generator[None]:
+    try:
+        yield
+    except (TargetError, JournalError, BusyError, LockError, CliError) as error:
+        mistaken = isinstance(error, UsageError)
+        raise CommandError(plain(str(error)), MISTAKEN if mistaken else FAILED) from error
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        told = "stopped; petmesh status tells what is in force"
+        raise CommandError(told, INTERRUPTED) from error
