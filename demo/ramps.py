@@ -151,7 +151,7 @@ def main() -> int:
     try:
         return asyncio.run(play_all(parser.parse_args().stack))
     except (TargetError, JournalError) as error:
-        print(f"canary: {error}", file=sys.stderr)
+        print(f"petmesh: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 130

@@ -271,7 +271,7 @@ def main() -> int:
     try:
         return asyncio.run(bench(options.ramps, options.seed))
     except TargetError as error:
-        print(f"canary: {error}", file=sys.stderr)
+        print(f"petmesh: {error}", file=sys.stderr)
         return 1
 
 

@@ -105,7 +105,7 @@ def main() -> int:
     try:
         return asyncio.run(bench(parser.parse_args().rounds))
     except TargetError as error:
-        print(f"canary: {error}", file=sys.stderr)
+        print(f"petmesh: {error}", file=sys.stderr)
         return 1
 
 

@@ -29,7 +29,8 @@ def main(arguments: Sequence[str]) -> int:
         return _told(str(error), error.status)
     except typer.BadParameter as error:
         named = f"{error.param.opts[0]} = " if error.param else ""
-        return _told(f"{named}{error.message}", MISTAKEN)
+        message = error.message.removeprefix("Value error, ").removesuffix(".")
+        return _told(f"{named}{message}", MISTAKEN)
     except (KeyboardInterrupt, asyncio.CancelledError, typer.Abort):
         status = INTERRUPTED
     except typer.TyperException as error:

@@ -1,4 +1,9 @@
-"""Where the Pulumi CLI is, and the environment in which it needs no account."""
+"""Where the Pulumi CLI is, and the environment in which it needs no account.
+
+Pulumi's SDK takes a second to import: who asks for the environment alone waits for none of it.
+"""
+
+from __future__ import annotations
 
 import json
 import os
@@ -7,10 +12,12 @@ import subprocess
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-
-from pulumi.automation import InvalidVersionError, PulumiCommand
+from typing import TYPE_CHECKING
 
 from petmesh.project import ROOT
+
+if TYPE_CHECKING:
+    from pulumi.automation import PulumiCommand
 
 STATE = ROOT / ".state"
 PINNED_VERSION = version("pulumi")
@@ -30,6 +37,8 @@ def find() -> PulumiCommand | None:
     Raises:
         CliError: What there is is not a Pulumi CLI that the locked SDK can work with.
     """
+    from pulumi.automation import InvalidVersionError, PulumiCommand  # noqa: PLC0415
+
     for root in (_installed(), None):
         try:
             return PulumiCommand(root=str(root) if root else None)
@@ -46,6 +55,8 @@ def install() -> PulumiCommand:
     Raises:
         CliError: It can't be downloaded or started.
     """
+    from pulumi.automation import InvalidVersionError, PulumiCommand  # noqa: PLC0415
+
     try:
         return PulumiCommand.install()
     except (OSError, subprocess.CalledProcessError, InvalidVersionError) as error:

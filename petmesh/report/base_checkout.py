@@ -60,11 +60,11 @@ def base_of(name: str, root: Path = ROOT) -> Generator[Base]:
             commit = _git(root, "merge-base", known_as, "HEAD")
             break
     if not commit:
-        raise BaseError(f"BASE = {name}: must be a branch, tag or commit that this checkout left")
+        raise BaseError(f"--base = {name}: must be a branch, tag or commit that this checkout left")
     with tempfile.TemporaryDirectory(prefix="petmesh-base-") as folder:
         worktree = Path(folder) / "base"
         if not _git(root, "worktree", "add", "--detach", str(worktree), commit, says_nothing=True):
-            raise BaseError(f"BASE = {name}: git can't check out {commit[:7]}")
+            raise BaseError(f"--base = {name}: git can't check out {commit[:7]}")
         try:
             yield Base(name, commit, worktree)
         finally:

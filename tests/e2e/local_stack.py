@@ -74,13 +74,13 @@ class LocalStack:
         return recorder.update
 
     def ramp(self, prometheus: str, *options: str) -> subprocess.CompletedProcess[str]:
-        """Runs `python -m petmesh.ramp ramp` as a user would, with steps of a second."""
+        """Runs `petmesh ramp` as a user would, with steps of a second."""
         workspace = self._stack.workspace
         own_locks = {"XDG_STATE_HOME": f"{workspace.work_dir}/.xdg"}
         given = ["--stack=local", f"--prometheus={prometheus}", *options]
         quick = ["--hold=1s", "--interval=1s", "--window=10s"]
         return subprocess.run(
-            [sys.executable, "-m", "petmesh.ramp", "ramp", *given, *quick],
+            [sys.executable, "-m", "petmesh", "ramp", *given, *quick],
             cwd=workspace.work_dir,
             env={**os.environ, **workspace.env_vars, **own_locks},
             capture_output=True,

@@ -214,7 +214,7 @@ class Checkout:
     def make(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """What `make preview`, `make up` and `make destroy` run."""
         return subprocess.run(
-            [sys.executable, "-m", "petmesh.cli", command, "--stack", STACK, *arguments],
+            [sys.executable, "-m", "petmesh", command, "--stack", STACK, *arguments],
             cwd=self.folder,
             env={**os.environ, **self._variables},
             capture_output=True,

@@ -3,8 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from petmesh.ramp.__main__ import main
-
+from petmesh.cli.app import main
 from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import Phase
 from tests.ramp.fakes import QUICK, FakeTarget, start

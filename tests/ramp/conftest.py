@@ -1,6 +1,5 @@
 """The stack that every command finds, in memory."""
 
-import argparse
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from petmesh.ramp import commands, places, ramping
+from petmesh.ramp.options import Options
 from petmesh.ramp.places import Place
 from tests.ramp.fakes import FakeTarget
 
@@ -19,11 +19,11 @@ def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
     monkeypatch.setattr(places, "STATE", tmp_path / "state")
     monkeypatch.setattr(places, "LOCKS", tmp_path / "locks")
 
-    def open_cluster(_: argparse.Namespace) -> FakeTarget:
+    def open_cluster(_: Options) -> FakeTarget:
         return found
 
     @asynccontextmanager
-    async def opened(_: argparse.Namespace) -> AsyncGenerator[Place]:
+    async def opened(_: Options) -> AsyncGenerator[Place]:
         yield Place(found)
 
     monkeypatch.setattr(commands, "open_cluster", open_cluster)

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from petmesh.ramp.measurements import Figures, Lost
-from petmesh.ramp.options import parser
+from petmesh.ramp.options import Options
 from petmesh.ramp.places import open_cluster
 from petmesh.ramp.prometheus import Prometheus
 from petmesh.ramp.target import TargetError, UsageError
@@ -187,7 +187,7 @@ def test_an_address_that_would_lose_its_end_is_refused_and_not_shown(
     address: str, rest: str
 ) -> None:
     with pytest.raises(UsageError) as refused:
-        open_cluster(parser().parse_args(["status", "--prometheus", address + rest]))
+        open_cluster(Options(prometheus=address + rest))
     assert str(refused.value) == (
         "--prometheus: must be an address without ? and #; a token goes into PROMETHEUS_TOKEN"
     )

@@ -26,7 +26,7 @@ def test_a_ramp_whose_source_does_not_answer_moves_nothing(
     assert target.changes == []
     assert latest(tmp_path) is None
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("canary: nothing was changed, for the figures can't be had: ")
+    assert line.startswith("petmesh: nothing was changed, for the figures can't be had: ")
     assert line.endswith("metrics refused") or error is KeyError
 
 

@@ -13,12 +13,11 @@ import time
 from pathlib import Path
 
 import pytest
-from petmesh.ramp.__main__ import main
 
-from petmesh.project import ROOT
+from petmesh.cli.app import main
+from petmesh.project import ROOT, project
 from petmesh.ramp import control
 from petmesh.ramp.journal import latest
-from petmesh.ramp.options import FAULTS
 from petmesh.ramp.plan import PROMOTION, Plan
 from tests.ramp.fakes import BAD, QUICK, FakeTarget, start
 
@@ -27,11 +26,7 @@ RAMP = ["ramp", "--target", "rehearsal"]
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     """The one line that a command is refused with."""
-    try:
-        status = main(arguments)
-    except SystemExit as stopped:
-        status = stopped.code
-    assert status in (1, 2)
+    assert main(arguments) in (1, 2)
     captured = capsys.readouterr()
     assert captured.out == ""
     [line] = captured.err.splitlines()
@@ -44,29 +39,32 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--steps", "10,25"], "steps = 10,25: the last one must be 100"),
         (["--steps", "25,10,100"], "must be whole percents that rise from 1 to 100"),
         (["--steps", "0,100"], "must be whole percents that rise from 1 to 100"),
-        (["--steps", "10,x"], "argument --steps: x: must be a whole number"),
-        (["--hold", "5"], "argument --hold: 5: must be a time such as 500ms, 30s, 5m or 1h"),
+        (["--steps", "10,x"], "--steps = x: must be a whole number"),
+        (["--hold", "5"], "--hold = 5: must be a time such as 500ms, 30s, 5m or 1h"),
         (["--gate", "33"], "gate = 33: must be one of the steps 10,25,50,100, or promotion"),
         (["--interval", "0s"], "--interval = 0.0: input should be greater than or equal to 0.001"),
         (["--interval", "0.0001ms"], "input should be greater than or equal to 0.001"),
         (["--success-rate", "101"], "--success-rate = 101.0: input should be less than or equal"),
-        (["--p99-ms", "fast"], "argument --p99-ms: fast: must be a number, or off"),
+        (["--p99-ms", "fast"], "--p99-ms = fast: must be a number, or off"),
         (["--mirror-percent", "200"], "--mirror-percent = 200: input should be less than or equal"),
-        (["--on-interrupt", "ignore"], "argument --on-interrupt: invalid choice"),
+        (
+            ["--on-interrupt", "ignore"],
+            "--on-interrupt = 'ignore' is not one of 'rollback', 'pause'",
+        ),
         (["--resume", "--steps", "100"], "--resume goes on with the ramp's own plan"),
         (["--resume"], "stack local: no ramp was left to go on with"),
         (["--webhook", "hooks.example.com"], "--webhook: must be an http:// or https:// address"),
-        (["--fault", "x"], "argument --fault: x: must be KEY=VALUE"),
+        (["--fault", "x"], "--fault = x: must be KEY=VALUE"),
         (["--stack", "nope"], "nope"),
         (["--stack", "../../x"], "--stack = ../../x: must be a stack's name, such as dev"),
-        (["--fault", "NOPE=3"], "argument --fault: NOPE: must be FAULT_ERROR_PERCENT or"),
+        (["--fault", "NOPE=3"], "--fault = NOPE: must be FAULT_ERROR_PERCENT or"),
         (["--blue-green", "--steps", "10,100"], "--blue-green is --steps 100: give one of the two"),
         (
             ["--target", "cluster", "--fault", "FAULT_ERROR_PERCENT=1"],
             "--fault: a rehearsal alone takes it",
         ),
         (["--target", "cluster", "--config", "A=1"], "--config: a rehearsal alone takes it"),
-        (["--min-failures", "few"], "argument --min-failures: few: must be a whole number"),
+        (["--min-failures", "few"], "--min-failures = few: must be a whole number"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_is_allowed(
@@ -77,7 +75,7 @@ def test_a_mistake_is_one_line_that_says_what_is_allowed(
 
 def test_the_faults_of_a_rehearsal_are_those_of_the_service() -> None:
     source = (ROOT / "apps/petdetailsservice/__main__.py").read_text()
-    assert set(re.findall(r'"(FAULT_[A-Z_]+)"', source)) == set(FAULTS)
+    assert set(re.findall(r'"(FAULT_[A-Z_]+)"', source)) == set(project().faults)
 
 
 def test_a_lock_that_cannot_be_made_is_a_mistake_in_one_line(
@@ -86,7 +84,7 @@ def test_a_lock_that_cannot_be_made_is_a_mistake_in_one_line(
     file = tmp_path / "file"
     file.touch()
     line = refused([*RAMP, "--journal", str(file / "x")], capsys)
-    assert line == f"canary: {file / 'x'}: no lock can be made in it: Not a directory"
+    assert line == f"petmesh: {file / 'x'}: no lock can be made in it: Not a directory"
 
 
 def test_a_file_system_without_locks_is_a_mistake_in_one_line(
@@ -97,7 +95,7 @@ def test_a_file_system_without_locks_is_a_mistake_in_one_line(
 
     monkeypatch.setattr("fcntl.flock", without)
     line = refused([*RAMP, "--journal", str(tmp_path)], capsys)
-    assert line == f"canary: {tmp_path}: no lock can be made in it: No locks available"
+    assert line == f"petmesh: {tmp_path}: no lock can be made in it: No locks available"
 
 
 def test_a_late_request_that_stays_is_a_mistake_in_one_line(
@@ -109,7 +107,7 @@ def test_a_late_request_that_stays_is_a_mistake_in_one_line(
     (tmp_path / "request-late.json").touch()
     monkeypatch.setattr(Path, "unlink", refuse)
     line = refused([*RAMP, "--journal", str(tmp_path)], capsys)
-    assert line == f"canary: {tmp_path}: no lock can be made in it: Operation not permitted"
+    assert line == f"petmesh: {tmp_path}: no lock can be made in it: Operation not permitted"
 
 
 def test_a_request_that_is_taken_back_meanwhile_keeps_nobody_from_the_lock(tmp_path: Path) -> None:
@@ -125,7 +123,7 @@ def test_without_a_ramp_there_is_nothing_to_pause_or_approve(
     assert "no process runs a ramp of it" in refused(["pause", *journal], capsys)
     assert "no process runs a ramp of it" in refused(["resume", *journal], capsys)
     assert "nothing waits for an approval" in refused(["approve", *journal], capsys)
-    assert "there is no journal of a ramp" in refused(["report", *journal], capsys)
+    assert "there is no journal of a ramp" in refused(["ramp-report", *journal], capsys)
 
 
 def test_a_second_ramp_of_a_stack_is_refused_while_one_runs(
@@ -133,7 +131,7 @@ def test_a_second_ramp_of_a_stack_is_refused_while_one_runs(
 ) -> None:
     with control.held(tmp_path, "local"):
         line = refused([*RAMP, "--journal", str(tmp_path)], capsys)
-    assert line == f"canary: stack local: process {os.getpid()} runs a ramp of it"
+    assert line == f"petmesh: stack local: process {os.getpid()} runs a ramp of it"
 
 
 def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
@@ -184,7 +182,7 @@ def test_a_report_needs_nothing_from_anywhere(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asyncio.run(start(tmp_path, FakeTarget(canary=BAD)).run())
-    assert main(["report", "--journal", str(tmp_path)]) == 0
+    assert main(["ramp-report", "--journal", str(tmp_path)]) == 0
     html = Path(capsys.readouterr().out.strip()).read_text()
     assert html.count("<svg") == 4
     assert "rolled back: v2 is at weight 0, v1 gets every request: success 95.00%" in html

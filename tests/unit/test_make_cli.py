@@ -1,11 +1,10 @@
 """The Pulumi CLI as the make targets call it, with a CLI that writes down what it is asked."""
 
-import sys
 from pathlib import Path
 
-import petmesh.cli.__main__ as command
 import pytest
 
+from petmesh.cli.app import main
 from petmesh.program import pulumi_cli
 from petmesh.program.pulumi_cli import PINNED_VERSION, state_environment
 
@@ -27,16 +26,9 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return record
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["cli", *arguments])
-    return command.main()
-
-
 @pytest.mark.parametrize("name", ["preview", "up"])
-def test_what_is_applied_is_held_against_the_guard_rails(
-    asked: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    assert run(monkeypatch, name, "--stack", "dev", "--yes") == 0
+def test_what_is_applied_is_held_against_the_guard_rails(asked: Path, name: str) -> None:
+    assert main([name, "--stack", "dev", "--yes"]) == 0
     assert asked.read_text().splitlines() == [
         "stack select dev --create",
         f"{name} --stack dev --policy-pack petmesh/guardrails --yes",
@@ -44,18 +36,18 @@ def test_what_is_applied_is_held_against_the_guard_rails(
 
 
 def test_a_cli_that_was_installed_for_the_checkout_comes_before_the_paths(
-    asked: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    asked: Path, tmp_path: Path
 ) -> None:
     installed = tmp_path / ".pulumi" / "versions" / PINNED_VERSION / "bin" / "pulumi"
     installed.parent.mkdir(parents=True)
     installed.write_text(RECORDER.replace('"$@"', '"installed: $@"'))
     installed.chmod(0o755)
-    assert run(monkeypatch, "destroy", "--stack", "dev") == 0
+    assert main(["destroy", "--stack", "dev"]) == 0
     assert asked.read_text().splitlines()[-1] == "installed: destroy --stack dev"
 
 
-def test_what_is_removed_is_not(asked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(monkeypatch, "destroy", "--stack", "dev") == 0
+def test_what_is_removed_is_not(asked: Path) -> None:
+    assert main(["destroy", "--stack", "dev"]) == 0
     assert asked.read_text().splitlines()[-1] == "destroy --stack dev"
 
 

@@ -1,15 +1,12 @@
 """Mistakes on the command line, and the preview."""
 
 import pytest
-from demo.cli import main
+
+from petmesh.cli.app import main
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    try:
-        status = main(arguments)
-    except SystemExit as ended:
-        status = ended.code
-    assert status == 2
+    assert main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     return line
 
@@ -17,16 +14,19 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--stack", "nowhere"], "stack nowhere: Pulumi.nowhere.yaml does not exist"),
-        (["--config", "canaryWeight"], "canaryWeight: must be KEY=VALUE"),
-        (["--config", "canaryWeight=101"], "canaryWeight"),
-        (["--config", "canaryWeigth=10"], "did you mean canaryWeight"),
-        (["--weights", "0,101"], "0,101: must be whole numbers from 0 to 100"),
-        (["--weights", ""], "must be whole numbers from 0 to 100"),
-        (["--requests", "5"], "5: must be a whole number from 100 to 1000000"),
-        (["--port", "0"], "0: must be a whole number from 1 to 65535"),
-        (["--nothing"], "unrecognized arguments: --nothing"),
-        (["preview", "--stack", "nowhere"], "stack nowhere: Pulumi.nowhere.yaml does not exist"),
+        (["demo", "--stack", "nowhere"], "stack nowhere: Pulumi.nowhere.yaml does not exist"),
+        (["demo", "--config", "canaryWeight"], "canaryWeight: must be KEY=VALUE"),
+        (["demo", "--config", "canaryWeight=101"], "canaryWeight"),
+        (["demo", "--config", "canaryWeigth=10"], "did you mean canaryWeight"),
+        (["demo", "--weights", "0,101"], "0,101: must be whole numbers from 0 to 100"),
+        (["demo", "--weights", ""], "must be whole numbers from 0 to 100"),
+        (["demo", "--requests", "5"], "5: must be a whole number from 100 to 1000000"),
+        (["demo", "--port", "0"], "0: must be a whole number from 1 to 65535"),
+        (["demo", "--nothing"], "no such option: --nothing"),
+        (
+            ["preview", "--in-process", "--stack", "nowhere"],
+            "stack nowhere: Pulumi.nowhere.yaml does not exist",
+        ),
         (["preview", "--config", "platform=mars"], "platform"),
     ],
 )
@@ -34,7 +34,7 @@ def test_a_mistake_is_one_line(
     capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
     line = refusal(capsys, *arguments)
-    assert line.startswith("rehearsal: ")
+    assert line.startswith("petmesh: ")
     assert said in line
 
 
@@ -42,11 +42,11 @@ def test_a_mistake_in_the_environment_is_one_line_too(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS", "many")
-    assert "many: must be a whole number from 100 to 1000000" in refusal(capsys, "preview")
+    assert "many: must be a whole number from 100 to 1000000" in refusal(capsys, "demo")
 
 
 def test_the_preview_is_a_tree_that_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["preview", "--config", "canaryWeight=25"]) == 0
+    assert main(["preview", "--in-process", "--config", "canaryWeight=25"]) == 0
     shown = capsys.readouterr().out
     assert "Pulumi engine was not asked" in " ".join(shown.split())
     assert "weighted: v1 75%, v2 25%" in " ".join(shown.split())
@@ -56,7 +56,7 @@ def test_the_preview_is_a_tree_that_says_what_it_is(capsys: pytest.CaptureFixtur
 def test_a_gke_stack_is_previewed_with_a_placeholder_project(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["preview", "--stack", "dev"]) == 0
+    assert main(["preview", "--in-process", "--stack", "dev"]) == 0
     shown = capsys.readouterr().out
     assert "gcp:container:Cluster" in shown
     assert "known after the update" in shown

@@ -134,7 +134,7 @@ def test_a_branch_may_be_known_as_origins_alone(checkout: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["nowhere", "--all", "", "main..work"])
 def test_a_base_that_git_doesnt_know_is_named(checkout: Path, name: str) -> None:
-    with pytest.raises(BaseError, match=r"^BASE = .*: must be a branch") as refused:  # noqa: SIM117
+    with pytest.raises(BaseError, match=r"^--base = .*: must be a branch") as refused:  # noqa: SIM117
         with base_of(name, checkout):
             pass
     assert name in str(refused.value)

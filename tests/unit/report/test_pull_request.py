@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from petmesh.cli.app import main
 from petmesh.program.declaration import Declaration
 from petmesh.project import ROOT
 from petmesh.rehearsal.session import Session
@@ -34,8 +35,8 @@ def unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("unchanged")
 def test_a_change_of_config_is_reported(tmp_path: Path) -> None:
     output = tmp_path / "report.md"
-    arguments = ["--requests", "0", "--stacks", "local", "--output", str(output)]
-    assert pullrequest.main([*arguments, "--config", "canaryWeight=25"]) == 0
+    arguments = ["report", "--requests", "0", "--stack", "local", "--output", str(output)]
+    assert main([*arguments, "--config", "canaryWeight=25"]) == 0
     report = output.read_text()
     assert "1 changed against `main` (0000000), and the outputs." in report
     assert "```diff\n~ VirtualService petdetailsservice: weight 0 -> 25\n~ Stack local: " in report
@@ -45,14 +46,14 @@ def test_a_change_of_config_is_reported(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("unchanged")
 def test_what_breaks_a_guard_rail_fails_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     given = 'images=["petservice/v1=registry.example.com/pets:1.0"]'
-    arguments = ["--requests", "0", "--stacks", "local", "--config", given]
-    assert pullrequest.main(arguments) == 1
+    arguments = ["report", "--requests", "0", "--stack", "local", "--config", given]
+    assert main(arguments) == 1
     assert "images-by-digest: Deployment pets/petservice-v1" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("unchanged")
 def test_a_stack_that_refuses_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
-    assert pullrequest.main(["--stacks", "local", "--config", "canaryWeight=101"]) == 1
+    assert main(["report", "--stack", "local", "--config", "canaryWeight=101"]) == 1
     assert "```text\ncanaryWeight = 101: must be" in capsys.readouterr().out
 
 
@@ -78,7 +79,7 @@ def test_an_encrypted_value_ends_no_report(
         }
 
     monkeypatch.setattr("petmesh.program.stack_config._stack_values", encrypted)
-    assert pullrequest.main(["--requests", "0", "--stacks", "local"]) == status
+    assert main(["report", "--requests", "0", "--stack", "local"]) == status
     assert told in capsys.readouterr().out
 
 
@@ -102,8 +103,8 @@ def test_a_share_that_is_outside_fails_the_command(
 
     monkeypatch.setattr(Session, "start", nothing)
     monkeypatch.setattr(pullrequest, "measure_split", measured)
-    arguments = ["--requests", "1000", "--stacks", "local", "--config", "canaryWeight=25"]
-    assert pullrequest.main(arguments) == status
+    arguments = ["report", "--requests", "1000", "--stack", "local", "--config", "canaryWeight=25"]
+    assert main(arguments) == status
     assert f"is to get 25%, and got {share:.1%} of 1,000" in capsys.readouterr().out
 
 
@@ -115,7 +116,7 @@ def test_a_program_that_crashes_is_reported_and_where_is_for_the_log(
         raise KeyError("x")
 
     monkeypatch.setattr(pullrequest, "declare", declare)
-    assert pullrequest.main(["--stacks", "local"]) == 1
+    assert main(["report", "--stack", "local"]) == 1
     said = capsys.readouterr()
     assert "```text\nKeyError: 'x'\n```" in said.out
     assert f'File "{__file__}"' in said.err
@@ -129,7 +130,7 @@ def test_a_rehearsal_that_crashes_leaves_the_rest_of_the_report(
         raise KeyError("x")
 
     monkeypatch.setattr(Session, "start", start)
-    assert pullrequest.main(["--stacks", "local", "--config", "canaryWeight=25"]) == 1
+    assert main(["report", "--stack", "local", "--config", "canaryWeight=25"]) == 1
     said = capsys.readouterr()
     assert "```text\nrehearsal: KeyError: 'x'\n```" in said.out
     assert "weight 0 -> 25" in said.out
@@ -140,12 +141,12 @@ def test_a_rehearsal_that_crashes_leaves_the_rest_of_the_report(
 def test_an_output_that_cant_be_written_is_said_before_the_work(
     output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert pullrequest.main(["--output", output]) == 2
+    assert main(["report", "--output", output]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"pr-report: OUTPUT = {output}: must be a file in a folder")
+    assert line.startswith(f"petmesh: --output = {output}: must be a file in a folder")
 
 
 def test_a_base_that_isnt_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert pullrequest.main(["--base", "no-such-branch"]) == 2
+    assert main(["report", "--base", "no-such-branch"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("pr-report: BASE = no-such-branch: must be")
+    assert line.startswith("petmesh: --base = no-such-branch: must be")
