@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from petmesh.report import pull_request as pullrequest
+from petmesh.cli.app import main
 
 pytestmark = pytest.mark.envoy
 
 
 def test_the_share_of_the_configured_weight_is_measured(tmp_path: Path) -> None:
     output = tmp_path / "report.md"
-    status = pullrequest.main(
+    status = main(
         [
-            *("--base", "HEAD", "--stacks", "local", "--requests", "1000"),
+            *("report", "--base", "HEAD", "--stack", "local", "--requests", "1000"),
             *("--output", str(output), "--config", "canaryWeight=30"),
         ]
     )
