@@ -26,8 +26,10 @@ _SOURCES: Final = {
 }
 _FIELDS: Final = {condition: field for field, condition in _SOURCES.items()}
 _WHOLE: Final = re.compile(r"\*|/?\*+|/?\{\*+\}(?:/\{\*+\})*|/?\{\*+\}/?")
-# Whoever may ask for all of these may do everything.
-_METHODS: Final = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+# Of the seven methods that HTTP's servers know, so many are no limit.
+_METHODS: Final = 5
+# A host right below a top-level domain, or anything that begins alike.
+_ANY_HOST: Final = re.compile(r"\*\.?[^.]*|[^.]*\*")
 _CLAIM: Final = re.compile(r"request\.auth\.(?:claims\[.+\]|audiences|presenter)")
 _MEND: Final = "name the callers' service accounts"
 
@@ -90,7 +92,12 @@ def _limited(operation: Any) -> bool:  # noqa: ANN401 (data)
         values = at(operation, field)
         if values is UNKNOWN:
             return True
-        wide = any(_WHOLE.fullmatch(str(value)) for value in values or ())
-        if values and not wide and not (field == "methods" and {*values} >= _METHODS):
+        texts = {str(value) for value in values or ()}
+        wide = any(map(_WHOLE.fullmatch, texts)) or (
+            field == "hosts" and any(map(_ANY_HOST.fullmatch, texts))
+        )
+        if field == "methods":
+            wide = len(texts) >= _METHODS or "*" in "".join(texts)
+        if values and not wide:
             return True
     return False

@@ -5,7 +5,7 @@ from typing import Final
 
 from petmesh.guardrails.rules import check, check_stack
 from petmesh.guardrails.subject import Subject, Trouble
-from petmesh.guardrails.values import UNKNOWN, at, entries, found
+from petmesh.guardrails.values import UNKNOWN, at, entries, found, may_be
 
 INGRESS_NAMESPACE = "istio-ingress"
 _SERVICE, _INGRESSES = "core/Service", "networking.k8s.io/Ingress"
@@ -67,14 +67,15 @@ def _open(subject: Subject, internal: Mapping[str, Mapping[str, str]]) -> bool:
     is_one = subject.of == _INGRESSES or (
         subject.of == _SERVICE and at(subject.properties, "spec.type") == "LoadBalancer"
     )
-    return (
-        is_one
-        and given is not UNKNOWN
-        and not any(
-            entries(given).get(key) in (value, UNKNOWN)
-            for key, value in internal[subject.of].items()
-        )
-    )
+    if not is_one or given is UNKNOWN:
+        return False
+    # One of another value may be what counts.
+    within = [
+        may_be(entries(given)[key], value)
+        for key, value in internal[subject.of].items()
+        if key in entries(given)
+    ]
+    return not within or not all(within)
 
 
 def _within(subject: Subject, internal: Mapping[str, Mapping[str, str]]) -> str:

@@ -109,9 +109,8 @@ def _places(subject: Subject) -> Iterator[tuple[str, str]]:
                 yield where, _BY_REFERENCE
     for path, value in found(subject.properties, "**"):
         key = last(path)
-        named = (
-            path.startswith(("values.", "build.args.", "repositoryOpts.")) or ".headers." in path
-        )
+        named = path.startswith(("values.", "build.args.")) or ".headers." in path
+        named = named or path == "repositoryOpts.password" or subject.of.startswith("gcp:sql/")
         # A virtual machine's, not an object's.
         named = named or (not subject.api and path.startswith("metadata"))
         looks = isinstance(value, str) and _LOOKS.search(value)

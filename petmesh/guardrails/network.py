@@ -1,15 +1,24 @@
 """Network paths: whom pods reach, and who reaches them."""
 
+import ipaddress
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from petmesh.guardrails.ranges import names_nobody
 from petmesh.guardrails.rules import check_field
 from petmesh.guardrails.subject import Trouble
-from petmesh.guardrails.values import UNKNOWN, at, found, may_be
+from petmesh.guardrails.values import UNKNOWN, at, entries, found, may_be
 
 # By which each namespace can be named: all have it.
 _NAMESPACE = "kubernetes.io/metadata.name"
+# What every namespace has that holds to the other rules.
+_COMMON = re.compile(
+    r"istio-injection|istio\.io/(?:rev|dataplane-mode)|pod-security\.kubernetes\.io/.*"
+)
+_DNS = {"matchLabels": {"k8s-app": "kube-dns"}}
+# The node's metadata server hands out its identity, or the pod's own where it has one.
+_LINK = ipaddress.ip_network("169.254.0.0/16")
 
 
 def every_pod(spec: Any) -> bool:  # noqa: ANN401 (data)
@@ -35,12 +44,13 @@ def _paths(path: str, spec: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
                 mend = "say for whom it is: without, it is for the whole internet"
                 yield Trouble(f"{where}.{peers}", given, mend, whole=True)
             for inner, peer in found(rule, f"{peers}[]", where):
-                yield from _peer(inner, peer, every=every_pod(spec))
+                dns = direction == "egress" and at(peer, "podSelector") == _DNS
+                yield from _peer(inner, peer, every=every_pod(spec), anywhere=dns)
 
 
-def _peer(path: str, peer: Any, *, every: bool) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+def _peer(path: str, peer: Any, *, every: bool, anywhere: bool) -> Iterator[Trouble]:  # noqa: ANN401 (data)
     cidr = at(peer, "ipBlock.cidr")
-    if cidr is not None and every and names_nobody(cidr):
+    if cidr is not None and every and (names_nobody(cidr) or _on_link(cidr)):
         mend = "open it for the pods that need it: name them in podSelector"
         yield Trouble(f"{path}.ipBlock.cidr", cidr, mend)
     if peer == {}:
@@ -50,14 +60,20 @@ def _peer(path: str, peer: Any, *, every: bool) -> Iterator[Trouble]:  # noqa: A
     if namespaces is None or UNKNOWN in given:
         return
     # It says what label they have or haven't at most.
-    if (
-        _everything(pods)
-        and not at(namespaces, "matchLabels")
-        and not any(
-            at(each, "operator") in ("In", UNKNOWN)
-            or (at(each, "operator") == "Exists" and at(each, "key") != _NAMESPACE)
-            for _, each in found(namespaces, "matchExpressions[]")
-        )
-    ):
+    if not anywhere and not _names(namespaces):
         mend = f"name them by their label {_NAMESPACE}"
         yield Trouble(f"{path}.namespaceSelector", namespaces, mend, whole=True)
+
+
+def _names(namespaces: Any) -> bool:  # noqa: ANN401 (data)
+    """Whether a selector asks for a label that not every namespace of the mesh has."""
+    asked = [*entries(namespaces, "matchLabels")]
+    for _, each in found(namespaces, "matchExpressions[]"):
+        operator, key = at(each, "operator"), at(each, "key")
+        if operator in ("In", UNKNOWN) or (operator == "Exists" and key != _NAMESPACE):
+            asked.append(str(key))
+    return any(not _COMMON.fullmatch(key) for key in asked)
+
+
+def _on_link(cidr: Any) -> bool:  # noqa: ANN401 (data)
+    return cidr is not UNKNOWN and ipaddress.ip_network(str(cidr), strict=False).overlaps(_LINK)

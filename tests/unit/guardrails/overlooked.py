@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from petmesh.program.declaration import Resource
-from tests.unit.guardrails.judged import container, istio, resource, workload
+from tests.unit.guardrails.judged import changed, container, istio, resource, workload
 from tests.unit.guardrails.legitimate import DATABASE
 
 FILTER = "envoy.filters.network.http_connection_manager"
@@ -39,6 +39,24 @@ def istiod(**values: Any) -> Resource:  # noqa: ANN401 (data)
     mesh = {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}
     given = {"meshConfig": mesh, **values}
     return resource("kubernetes:helm.sh/v3:Release", chart="istiod", values=given, **VERSION)
+
+
+def chart(**values: Any) -> Resource:  # noqa: ANN401 (data)
+    return resource("kubernetes:helm.sh/v3:Release", chart="a", values=values, **VERSION)
+
+
+def paths(direction: str, peer: dict[str, Any], selector: dict[str, Any]) -> Resource:
+    rule = {{"ingress": "from", "egress": "to"}[direction]: [peer], "ports": [{"port": 80}]}
+    return resource(
+        "kubernetes:networking.k8s.io/v1:NetworkPolicy",
+        spec={"podSelector": selector, "policyTypes": [direction.title()], direction: [rule]},
+    )
+
+
+def at_ingress(**operation: Any) -> Resource:  # noqa: ANN401 (data)
+    rules = [{"to": [{"operation": operation}]}]
+    policy = istio("AuthorizationPolicy", "security", rules=rules)
+    return changed(policy, "metadata.namespace", "istio-ingress")
 
 
 OVERLOOKED: Final[dict[str, Resource]] = {
@@ -183,6 +201,67 @@ OVERLOOKED: Final[dict[str, Resource]] = {
         chart="a",
         version="1.2.3",
         repositoryOpts={"repo": "https://a.com", "username": "a", "password": "hunter2"},
+    ),
+    "a chart's pods outside of the mesh": chart(podLabels={"sidecar.istio.io/inject": "false"}),
+    "a chart's ports outside of the mesh": chart(
+        web={"podAnnotations": {"traffic.sidecar.istio.io/excludeInboundPorts": "80"}}
+    ),
+    "a chart's look at the node": chart(extraVolumes=[{"name": "a", "hostPath": {"path": "/"}}]),
+    "a chart's capability": chart(securityContext={"capabilities": {"add": ["SYS_ADMIN"]}}),
+    "a chart's latest image": chart(image={"repository": "a", "tag": "latest"}),
+    "a database user's password": gcp("sql/User", name="a", password="hunter2"),  # noqa: S106
+    "a database's own password": resource(
+        DATABASE.type,
+        rootPassword="hunter2",
+        **DATABASE.inputs,
+    ),
+    **{
+        f"paths of {name}": paths(direction, peer, selector)
+        for name, direction, peer, selector in (
+            (
+                "pods of any namespace",
+                "ingress",
+                {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "a"}}},
+                {"matchLabels": {"app": "b"}},
+            ),
+            (
+                "whoever says it is a name server",
+                "ingress",
+                {"namespaceSelector": {}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}},
+                {"matchLabels": {"app": "b"}},
+            ),
+            (
+                "the whole mesh",
+                "egress",
+                {"namespaceSelector": {"matchLabels": {"istio-injection": "enabled"}}},
+                {},
+            ),
+            (
+                "each restricted namespace",
+                "ingress",
+                {
+                    "namespaceSelector": {
+                        "matchLabels": {"pod-security.kubernetes.io/enforce": "restricted"}
+                    }
+                },
+                {},
+            ),
+            ("the metadata server", "egress", {"ipBlock": {"cidr": "169.254.169.254/32"}}, {}),
+        )
+    },
+    "all methods but one": at_ingress(methods=["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"]),
+    "methods by their letters": at_ingress(methods=["G*", "P*", "D*"]),
+    "the hosts of all companies": at_ingress(hosts=["*.com", "*.net", "*.org"]),
+    "a load balancer of two minds": resource(
+        "kubernetes:core/v1:Service",
+        metadata={
+            "name": "a",
+            "annotations": {
+                "cloud.google.com/load-balancer-type": "Internal",
+                "networking.gke.io/load-balancer-type": "External",
+            },
+        },
+        spec={"type": "LoadBalancer"},
     ),
     "a pod that says root": workload("Job", "batch", securityContext={"runAsNonRoot": False}),
 }
