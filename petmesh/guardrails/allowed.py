@@ -20,11 +20,13 @@ class Allowed:
         field: The path, such as `spec.template.spec.hostNetwork`; `type` for a kind that no rule
             judges.
         reason: Why it is no harm.
+        value: What the field holds; empty for nothing.
     """
 
     resource: str
     field: str
     reason: str
+    value: str = "*"
 
     def __post_init__(self) -> None:
         if not self.reason.strip():
@@ -32,7 +34,12 @@ class Allowed:
 
     def covers(self, subject: Subject, trouble: Trouble) -> bool:
         """Whether trouble of a resource is what this allows."""
-        return _like(self.resource, str(subject)) and _like(self.field, trouble.field)
+        value = "" if trouble.value is None else str(trouble.value)
+        return (
+            _like(self.resource, str(subject))
+            and _like(self.field, trouble.field)
+            and _like(self.value, value)
+        )
 
 
 def _like(pattern: str, text: str) -> bool:
@@ -42,7 +49,10 @@ def _like(pattern: str, text: str) -> bool:
 _OUTSIDE: Final = {
     "istio-system": "istiod is the mesh's control plane",
     "observability": "Prometheus asks proxies by the mesh's own port",
-    "kube-*": "what runs the cluster starts before the mesh",
+    **dict.fromkeys(
+        ("kube-system", "kube-public", "kube-node-lease"),
+        "what runs the cluster starts before the mesh",
+    ),
     "cert-manager": "the API server calls its webhook without a proxy",
     "external-secrets": "the API server calls its webhook without a proxy",
 }
@@ -60,10 +70,17 @@ ALLOWED: Final[tuple[Allowed, ...]] = (
         Allowed("Service istio-ingress/istio-ingressgateway", field, "it is the way in")
         for field in ("spec.type", "metadata.annotations")
     ),
-    Allowed(
-        "Gateway istio-ingress/public",
-        "spec.*",
-        "Google's load balancer before the ingress gateway: its HTTPRoutes name the hosts",
+    *(
+        Allowed(
+            "Gateway istio-ingress/public",
+            field,
+            "Google's load balancer before the ingress gateway: its HTTPRoutes name the hosts",
+            value,
+        )
+        for field, value in (
+            ("spec.gatewayClassName", "gke-l7-global-external-managed"),
+            ("spec.listeners[*].hostname", ""),
+        )
     ),
 )
 # Envoy's filters that an EnvoyFilter may add: they refuse or limit, and none lets anybody in.

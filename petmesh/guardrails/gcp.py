@@ -22,6 +22,13 @@ _LIMIT: Final = re.compile(
     r"api\.getAttribute\('iam\.googleapis\.com/modifiedGrantsByRole', \[\]\)"
     r"\.hasOnly\(\['(roles/[\w.]+(?:', ?'roles/[\w.]+)*)'\]\)"
 )
+# In the Common Expression Language: a claim that has a value, or one of some.
+_VALUE: Final = r"""(?:'[^'\\]+'|"[^"\\]+")"""
+_CLAIM: Final = re.compile(
+    rf"\s*assertion\.(\w+)(?:\.\w+)*\s*(?:==\s*{_VALUE}|in\s*\[\s*{_VALUE}(?:\s*,\s*{_VALUE})*\s*\])\s*"
+)
+# Which anybody's tokens of the same issuer may have.
+_ANYBODYS: Final = re.compile(r"iss|aud|azp|ref\w*|event_name|environment|base_ref|head_ref")
 _RANGE: Final = re.compile(r"[\da-fA-F.:]+/\d{1,3}")
 # A table tells which of their ranges matter.
 _OTHER_RANGES: Final = re.compile(
@@ -68,3 +75,14 @@ def _ranges(subject: Subject) -> Iterator[Trouble]:
         for path, text in found(subject.properties, "**"):
             if _RANGE.fullmatch(str(text)) and names_nobody(text):
                 yield Trouble(path, text, "name who may reach it, never everybody")
+
+
+@check("cloud-is-hardened", "gcp:iam/WorkloadIdentityPoolProvider")
+def _federated(provider: Subject) -> Iterator[Trouble]:
+    condition = at(provider.properties, "attributeCondition")
+    claims = [_CLAIM.fullmatch(each) for each in str(condition or "").split("&&")]
+    names = [claim[1] for claim in claims if claim]
+    named = len(names) == len(claims) and not all(map(_ANYBODYS.fullmatch, names))
+    if condition is not UNKNOWN and not named:
+        mend = "name whose tokens count: assertion.CLAIM == 'VALUE', joined by && alone"
+        yield Trouble("attributeCondition", condition, mend)

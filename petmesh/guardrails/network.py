@@ -1,11 +1,10 @@
 """Network paths: whom pods reach, and who reaches them."""
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from petmesh.guardrails.ranges import names_nobody
+from petmesh.guardrails.ranges import names_nobody, of_node
 from petmesh.guardrails.rules import check_field
 from petmesh.guardrails.subject import Trouble
 from petmesh.guardrails.values import UNKNOWN, at, entries, found, may_be
@@ -17,8 +16,6 @@ _COMMON = re.compile(
     r"istio-injection|istio\.io/(?:rev|dataplane-mode)|pod-security\.kubernetes\.io/.*"
 )
 _DNS = {"matchLabels": {"k8s-app": "kube-dns"}}
-# The node's metadata server hands out its identity, or the pod's own where it has one.
-_LINK = ipaddress.ip_network("169.254.0.0/16")
 
 
 def every_pod(spec: Any) -> bool:  # noqa: ANN401 (data)
@@ -50,7 +47,7 @@ def _paths(path: str, spec: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
 
 def _peer(path: str, peer: Any, *, every: bool, anywhere: bool) -> Iterator[Trouble]:  # noqa: ANN401 (data)
     cidr = at(peer, "ipBlock.cidr")
-    if cidr is not None and every and (names_nobody(cidr) or _on_link(cidr)):
+    if cidr is not None and every and (names_nobody(cidr) or of_node(cidr)):
         mend = "open it for the pods that need it: name them in podSelector"
         yield Trouble(f"{path}.ipBlock.cidr", cidr, mend)
     if peer == {}:
@@ -73,7 +70,3 @@ def _names(namespaces: Any) -> bool:  # noqa: ANN401 (data)
         if operator in ("In", UNKNOWN) or (operator == "Exists" and key != _NAMESPACE):
             asked.append(str(key))
     return any(not _COMMON.fullmatch(key) for key in asked)
-
-
-def _on_link(cidr: Any) -> bool:  # noqa: ANN401 (data)
-    return cidr is not UNKNOWN and ipaddress.ip_network(str(cidr), strict=False).overlaps(_LINK)

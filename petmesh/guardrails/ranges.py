@@ -7,6 +7,8 @@ from petmesh.guardrails.values import UNKNOWN
 
 _WIDEST_PRIVATE: Final = 8
 _WIDEST_PUBLIC: Final = 16
+# Google's metadata server has an address of IPv6 in it.
+_GOOGLE: Final = ipaddress.ip_network("fd20:ce::/32")
 
 
 def names_nobody(cidr: Any) -> bool:  # noqa: ANN401 (data)
@@ -22,3 +24,14 @@ def names_nobody(cidr: Any) -> bool:  # noqa: ANN401 (data)
     except ValueError:
         return True
     return network.prefixlen < (_WIDEST_PUBLIC if network.is_global else _WIDEST_PRIVATE)
+
+
+def of_node(address: Any) -> bool:  # noqa: ANN401 (data)
+    """Whether an address or range is this machine's or its link's, in whatever spelling."""
+    try:
+        network = ipaddress.ip_network(str(address), strict=False)
+    except ValueError:
+        return False
+    first = network.network_address
+    first = getattr(first, "ipv4_mapped", None) or first
+    return first.is_loopback or first.is_link_local or first.is_unspecified or first in _GOOGLE

@@ -33,7 +33,12 @@ _WRITTEN: Final = _USED | {
 # By which whoever makes them in every namespace has pods in all.
 _MAKES_PODS: Final = {
     *("deployments", "statefulsets", "daemonsets", "replicasets", "replicationcontrollers"),
-    *("jobs", "cronjobs"),
+    *("jobs", "cronjobs", "rollouts", "scaledjobs"),
+}
+_CHANGES: Final = {"update", "patch"}
+# By which whoever writes them in every namespace has requests, or what reads its settings.
+_DIRECTS: Final = {
+    *("configmaps", "virtualservices", "destinationrules", "endpoints", "endpointslices"),
 }
 
 
@@ -45,10 +50,13 @@ def _powers(role: Subject) -> Iterator[Trouble]:
         powers = resources & (_WRITTEN if verbs & _WRITES else _USED)
         if not verbs & {"create", "update", "patch"}:
             powers -= {"pods"}
-        if role.kind == "ClusterRole" and "create" in verbs:
+        named = bool(at(rule, "resourceNames"))
+        if role.kind == "ClusterRole" and ("create" in verbs or (verbs & _CHANGES and not named)):
             powers |= resources & _MAKES_PODS
+        if role.kind == "ClusterRole" and verbs & _WRITES and not named:
+            powers |= resources & _DIRECTS
         # A Secret that is named may be read and changed.
-        if not at(rule, "resourceNames"):
+        if not named:
             powers |= resources & {"secrets"}
         elif "create" not in verbs:
             powers -= {"secrets"}

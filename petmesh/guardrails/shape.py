@@ -6,6 +6,7 @@ A table's key is a path, or some with commas between them: `spec.rules[].hosts[]
 - values: the first is told, and `null` allows it to be absent;
 - `$like`, `$unlike`: a pattern of its whole text, JSON where it isn't one; empty where absent;
 - `$most`: a number, whatever its unit; `$narrow`: a range of addresses that tells who is meant;
+  `$elsewhere`: no address of the node's own;
 - another table, that has `$when` or `$unless` with other fields' values, on which it depends;
 - `$closed`: a table that refuses, by name, a field that is neither its own nor one of some names;
   with `$among`, a field whose name is like a pattern;
@@ -21,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, cast
 
-from petmesh.guardrails.ranges import names_nobody
+from petmesh.guardrails.ranges import names_nobody, of_node
 from petmesh.guardrails.subject import Trouble
 from petmesh.guardrails.values import UNKNOWN, entries, first, found, joined, may_be, members
 
@@ -138,6 +139,7 @@ _TESTS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "$unlike": lambda pattern, data: not _like(pattern, data),
     "$most": _most,
     "$narrow": lambda _, cidr: not names_nobody(cidr),
+    "$elsewhere": lambda _, address: not of_node(address),
 }
 _WORDS: Final = {
     *_TESTS,

@@ -333,8 +333,20 @@ LEGITIMATE: Final[dict[str, list[Resource]]] = {
         resources=["leases"],
         verbs=["get", "create", "update", "patch"],
     ),
-    "deploying": _role(
-        apiGroups=["apps"], resources=["deployments", "statefulsets"], verbs=["get", "patch"]
+    "deploying": [
+        resource(
+            f"kubernetes:{RBAC}:Role",
+            rules=[
+                {
+                    "apiGroups": ["", "apps"],
+                    "resources": ["configmaps", "deployments", "statefulsets"],
+                    "verbs": ["get", "patch"],
+                }
+            ],
+        )
+    ],
+    "restarting one Deployment": _role(
+        apiGroups=["apps"], resources=["deployments"], resourceNames=["a"], verbs=["patch"]
     ),
     "bindings": [
         resource(
@@ -622,6 +634,11 @@ LEGITIMATE: Final[dict[str, list[Resource]]] = {
         resource(
             "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider",
             attributeCondition='assertion.repository == "example/pets"',
+        ),
+        resource(
+            "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider",
+            attributeCondition="assertion.repository_owner_id in ['1', '2'] "
+            "&& assertion.ref == 'refs/heads/main'",
         ),
     ],
     "queues, keys and secrets": [

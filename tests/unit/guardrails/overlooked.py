@@ -59,6 +59,14 @@ def at_ingress(**operation: Any) -> Resource:  # noqa: ANN401 (data)
     return changed(policy, "metadata.namespace", "istio-ingress")
 
 
+def ways_in(**spec: Any) -> Resource:  # noqa: ANN401 (data)
+    return resource(
+        "kubernetes:gateway.networking.k8s.io/v1:Gateway",
+        metadata={"name": "public", "namespace": "istio-ingress"},
+        spec={"gatewayClassName": "gke-l7-global-external-managed", **spec},
+    )
+
+
 OVERLOOKED: Final[dict[str, Resource]] = {
     "a subnet without flow logs": gcp("compute/Subnetwork", ipCidrRange="10.0.0.0/20"),
     "a subnet that samples no flow": gcp("compute/Subnetwork", logConfig={"flowSampling": 0.0}),
@@ -263,5 +271,44 @@ OVERLOOKED: Final[dict[str, Resource]] = {
         },
         spec={"type": "LoadBalancer"},
     ),
+    **{
+        f"a token by {condition}": gcp(
+            "iam/WorkloadIdentityPoolProvider", attributeCondition=condition
+        )
+        for condition in (
+            "assertion.repository == 'a/b' || true",
+            "assertion.repository.startsWith('')",
+            "assertion.repository.matches('.*')",
+            "assertion.iss == 'https://token.actions.githubusercontent.com'",
+            "assertion.ref == 'refs/heads/main'",
+            "assertion.repository == ''",
+        )
+    },
+    "an image of injection's in a pod of one's own": job(image="auto"),
+    "a public Gateway by another class": ways_in(gatewayClassName="istio"),
+    "a public Gateway for everybody's routes": ways_in(
+        listeners=[{"name": "a", "allowedRoutes": {"namespaces": {"from": "All"}}}]
+    ),
+    "a public Gateway for any host": ways_in(listeners=[{"name": "a", "hostname": "*"}]),
+    **{
+        f"a role that {verb}s all {resources}": clusterwide(resources, verb)
+        for resources, verb in (
+            *(("deployments", "patch"), ("daemonsets", "update"), ("configmaps", "update")),
+            *(("virtualservices", "patch"), ("endpoints", "create"), ("endpointslices", "patch")),
+            ("rollouts", "create"),
+        )
+    },
+    **{
+        f"a way out by {spec}": istio("ServiceEntry", "networking", **spec)
+        for spec in (
+            {"hosts": ["kubernetes.default.svc"], "resolution": "DNS"},
+            {"hosts": ["a.internal"], "resolution": "DNS"},
+            *(
+                {"hosts": ["a.com"], "resolution": "STATIC", "endpoints": [{"address": address}]}
+                for address in ("0.0.0.0", "::ffff:169.254.169.254", "fd20:ce::254")  # noqa: S104
+            ),
+            {"hosts": ["a.com"], "resolution": "NONE", "addresses": ["10.0.0.0/8"]},
+        )
+    },
     "a pod that says root": workload("Job", "batch", securityContext={"runAsNonRoot": False}),
 }
