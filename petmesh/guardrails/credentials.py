@@ -84,6 +84,7 @@ _KEEPS = (
 _AS_MOUNT = "hand it to the RUN that needs it by --mount=type=secret: an image keeps what it sets"
 _AS_REFERENCE = "hold it in a Secret and refer to it by secretKeyRef"
 _AS_VARIABLE = "put it in env by secretKeyRef and write $(NAME)"
+_BY_IAM = "log in by IAM, or hand it over in passwordWo: the stack's state and rules see it here"
 _BY_REFERENCE = "hold it in a Secret and have what needs it read that"
 
 
@@ -110,12 +111,13 @@ def _places(subject: Subject) -> Iterator[tuple[str, str]]:
     for path, value in found(subject.properties, "**"):
         key = last(path)
         named = path.startswith(("values.", "build.args.")) or ".headers." in path
-        named = named or path == "repositoryOpts.password" or subject.of.startswith("gcp:sql/")
+        database = subject.of.startswith("gcp:sql/")
+        named = named or database or path == "repositoryOpts.password"
         # A virtual machine's, not an object's.
         named = named or (not subject.api and path.startswith("metadata"))
         looks = isinstance(value, str) and _LOOKS.search(value)
         if looks or (named and _held(key, value)):
-            yield path, _BY_REFERENCE
+            yield path, _BY_IAM if database else _BY_REFERENCE
 
 
 def _of_dockerfile(subject: Subject) -> Iterator[tuple[str, str]]:

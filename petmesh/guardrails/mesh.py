@@ -56,9 +56,16 @@ def full(host: str, namespace: str) -> str:
 @check("outside-is-registered", "helm.sh/*")
 def _settings(subject: Subject) -> Iterator[Trouble]:
     """The mesh's own settings, wherever istiod's chart comes from."""
-    values, chart = (at(subject.properties, field) for field in ("values", "chart"))
-    if at(values, "meshConfig") is not None or _ISTIODS_CHART.search(str(chart)):
+    values = at(subject.properties, "values")
+    if at(values, "meshConfig") is not None or is_istiod(subject):
         yield from _ISTIOD("values", values)
+
+
+def is_istiod(subject: Subject) -> bool:
+    """Whether it is istiod's chart."""
+    return subject.api == "helm.sh" and bool(
+        _ISTIODS_CHART.search(str(at(subject.properties, "chart")))
+    )
 
 
 @check_field(

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
+from petmesh.guardrails.mesh import is_istiod
 from petmesh.guardrails.network import every_pod
 from petmesh.guardrails.rules import check_stack
 from petmesh.guardrails.subject import Subject, Trouble
-from petmesh.guardrails.values import UNKNOWN, at, entries, may_be
+from petmesh.guardrails.values import UNKNOWN, at, entries, joined, may_be, members
 
 # Istio looks at the second where there is no first; the third is without sidecars: the node's
 # ztunnel takes what is sent to the namespace's pods.
@@ -31,6 +32,24 @@ def _closed(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
                 for policy in subjects
             ):
                 yield each, Trouble(field, value, mend)
+    yield from _revisions(subjects)
+
+
+def _revisions(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
+    """Namespaces and pods of a revision that no istiod has, of a stack that declares one."""
+    known: set[Any] = set()
+    for istiod in filter(is_istiod, subjects):
+        values = at(istiod.properties, "values")
+        tags = at(values, "revisionTags")
+        if UNKNOWN in (values, tags):
+            return
+        known |= {at(values, "revision") or "default", *members(tags)}
+    for each in subjects if known else ():
+        path, holder = each.template or ("", each.properties)
+        revision = entries(holder, "metadata.labels").get(_MESH[1])
+        if revision and not may_be(revision, *known) and UNKNOWN not in known:
+            mend = "name a revision or tag of istiod: no proxy is injected otherwise"
+            yield each, Trouble(joined(path, f"metadata.labels.{_MESH[1]}"), revision, mend)
 
 
 _Asked = tuple[str, str, str, Callable[[Subject, Any], bool], tuple[str, ...]]

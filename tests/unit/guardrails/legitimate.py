@@ -195,6 +195,20 @@ LEGITIMATE: Final[dict[str, list[Resource]]] = {
     ],
     "a namespace of the mesh": _namespace("shop", **{"istio-injection": "enabled"}),
     "a namespace of a revision": _namespace("shop", **{"istio.io/rev": "stable"}),
+    "a namespace of a revision that is declared": [
+        *_namespace("shop", **{"istio.io/rev": "stable"}),
+        resource(
+            "kubernetes:helm.sh/v3:Release",
+            chart="istiod",
+            version="1.2.3",
+            repositoryOpts={"repo": "https://charts.example.com"},
+            values={
+                "revision": "1-2-3",
+                "revisionTags": ["stable"],
+                "meshConfig": {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}},
+            },
+        ),
+    ],
     "an ambient namespace": _namespace(
         "shop", **{"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "waypoint"}
     ),

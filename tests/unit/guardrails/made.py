@@ -15,6 +15,7 @@ from tests.unit.guardrails.judged import (
     workload,
 )
 from tests.unit.guardrails.legitimate import LEGITIMATE
+from tests.unit.guardrails.overlooked import istiod
 
 HEX = "0" * 64
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -296,6 +297,37 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
             ),
         ],
         'Namespace pets: metadata.labels.istio.io/rev is "stable": add a PeerAuthentication',
+    ),
+    "a namespace of a revision that no istiod has": (
+        "namespaces-closed",
+        [
+            *mesh_namespace({"istio.io/rev": "nobody"}),
+            STRICT,
+            istiod(revision="stable", revisionTags=["prod"]),
+        ],
+        'Namespace pets: metadata.labels.istio.io/rev is "nobody": name a revision',
+    ),
+    "pods of a revision that no istiod has": (
+        "namespaces-closed",
+        [
+            changed(
+                workload("Job", "batch"),
+                "spec.template.metadata.labels",
+                {"istio.io/rev": "nobody"},
+            ),
+            istiod(),
+        ],
+        'Job pets/tried: spec.template.metadata.labels.istio.io/rev is "nobody": name a revision',
+    ),
+    "a namespace that is called like the cluster's own": (
+        "namespaces-restricted",
+        [
+            resource(
+                "kubernetes:core/v1:Namespace", metadata={"name": "kube-evil", "labels": RESTRICTED}
+            ),
+            closed("kube-evil"),
+        ],
+        "Namespace kube-evil: metadata.labels.istio-injection is not set",
     ),
     "a revision's namespace that allows everything": (
         "namespaces-closed",
