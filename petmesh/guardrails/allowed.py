@@ -67,8 +67,8 @@ ALLOWED: Final[tuple[Allowed, ...]] = (
         "Prometheus' operator writes its configuration to Secrets, in its own namespace alone",
     ),
     *(
-        Allowed("Service istio-ingress/istio-ingressgateway", field, "it is the way in")
-        for field in ("spec.type", "metadata.annotations")
+        Allowed("Service istio-ingress/istio-ingressgateway", field, "it is the way in", value)
+        for field, value in (("spec.type", "LoadBalancer"), ("metadata.annotations", "*"))
     ),
     *(
         Allowed(

@@ -37,9 +37,10 @@ _LOOKS: Final = re.compile(
     r"|\bsk-(?:proj-|ant-)?\w{20,}|\bSG\.[\w-]{16,}\.[\w-]{16,}|\bnpm_\w{30,}|\bya29\.[\w-]{20,}"
     r"|\bxox[abprs]-[\w-]{10,}|\b[rs]k_live_\w{16,}|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+"
 )
-# Go's MySQL driver has no scheme: user:password@tcp(host)/database.
-_PASSWORD_OF_URL: Final = re.compile(
-    r"""(?:://[^\s/?#:"']*|[\w.-]+(?=:\S+@\w+\()):([^\s/?#"']+)@"""
+# A URL's, and without a scheme that of Go's MySQL driver: user:password@tcp(host)/database.
+_PASSWORDS: Final = (
+    re.compile(r"""://[^\s/?#:"']*:([^\s/?#"']+)@"""),
+    re.compile(r"[\w.-]+:(\S+)@\w+\("),
 )
 _PAIR: Final = re.compile(r"""["']?([A-Za-z][\w.-]*)["']?\s*[:=]\s*["']?(?!//)(?=([^\s"',;&]+))""")
 _SCHEME: Final = re.compile(r"(?:bearer|basic|token)\s+", re.IGNORECASE)
@@ -170,7 +171,7 @@ def _held(name: str, value: Any) -> bool:  # noqa: ANN401 (data)
     pairs = [] if _HARMLESS.fullmatch(text) else _PAIR.findall(text)
     return (
         _LOOKS.search(text) is not None
-        or not all(map(_HARMLESS.fullmatch, _PASSWORD_OF_URL.findall(text)))
+        or not all(_HARMLESS.fullmatch(each) for some in _PASSWORDS for each in some.findall(text))
         or any(_is_credential(key, each) for key, each in [(name, text), *pairs])
     )
 

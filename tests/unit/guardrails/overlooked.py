@@ -186,6 +186,7 @@ OVERLOOKED: Final[dict[str, Resource]] = {
             "OAUTH_CLIENTSECRET": "hunter2",
             "api_key_v2": "hunter2",
             "DSN": "user:hunter2@tcp(db:3306)/pets",
+            "DB": "user:hunter/2@tcp(db:3306)/pets",
             "TOKEN": "12345678",
             "ROOT_PW": "hunter2",
             "LDAP_BIND_PW": "hunter2",
@@ -285,6 +286,11 @@ OVERLOOKED: Final[dict[str, Resource]] = {
         )
     },
     "an image of injection's in a pod of one's own": job(image="auto"),
+    "a node's port of the ingress gateway": resource(
+        "kubernetes:core/v1:Service",
+        metadata={"name": "istio-ingressgateway", "namespace": "istio-ingress"},
+        spec={"type": "NodePort"},
+    ),
     "a public Gateway by another class": ways_in(gatewayClassName="istio"),
     "a public Gateway for everybody's routes": ways_in(
         listeners=[{"name": "a", "allowedRoutes": {"namespaces": {"from": "All"}}}]
