@@ -19,7 +19,7 @@ CONFIGS = $(foreach pair,$(CONFIG),--config '$(subst $(QUOTE),'\'',$(pair))')
 RUN := import sys; sys.path.insert(0, sys.argv.pop(1)); from petmesh.cli.app import main; sys.exit(main(sys.argv[1:]))
 
 # A process a core, each with whole files of tests; past eight, more of them import longer than they test.
-SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadgroup
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo faults test unit engine fuzz lint format types bench preview policy pr-report up destroy ramp promote rollback

@@ -1,16 +1,26 @@
 """How tests are shared among processes."""
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 
-# Before pytest-xdist reads the groups.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, and all that need Envoy in one of their own, first.
+class _ByFile(LoadScopeScheduling):
+    """A file's tests stay in one process, and all that send traffic are in one of their own.
 
-    Two meshes at a time starve each other on a small machine: connections time out.
+    Two meshes at a time starve each other on a small machine until connections time out.
     """
-    items.sort(key=lambda item: item.get_closest_marker("envoy") is None)
-    for item in items:
-        is_traffic = item.get_closest_marker("envoy") is not None
-        item.add_marker(pytest.mark.xdist_group("envoy" if is_traffic else str(item.path)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "traffic" if file.startswith("tests/traffic/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Share the tests by what they need."""
+    return _ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/traffic/"))

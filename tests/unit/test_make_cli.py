@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from petmesh.cli.app import main
 from petmesh.program import pulumi_cli
 from petmesh.program.pulumi_cli import PINNED_VERSION, state_environment
+from petmesh.project import ROOT
 
 RECORDER = """#!/bin/sh
 [ "$1" = version ] && echo v3.272.0 && exit
@@ -57,3 +59,9 @@ def test_a_kill_leaves_no_file_of_the_local_state_half_written(
     monkeypatch.setattr(pulumi_cli, "STATE", tmp_path / "state")
     variables = state_environment({"PULUMI_HOME": str(tmp_path)})
     assert variables["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/state?metadata=skip"
+
+
+def test_the_policy_pack_runs_in_the_checkouts_environment() -> None:
+    pack = ROOT / "petmesh" / "guardrails"
+    held = yaml.safe_load((pack / "PulumiPolicy.yaml").read_text())
+    assert (pack / held["runtime"]["options"]["virtualenv"]).resolve() == (ROOT / ".venv").resolve()
