@@ -10,8 +10,7 @@ from petmesh.program.difference import Difference
 from petmesh.rehearsal.load import BETWEEN, CONCURRENCY, Load, Phase, binomial_interval
 from petmesh.rehearsal.metrics import VersionMetrics
 from petmesh.rehearsal.runtime import Change
-
-CONFIDENCE = 0.999
+from petmesh.rehearsal.split import CONFIDENCE
 
 
 @dataclass(frozen=True)
