@@ -1,5 +1,5 @@
-"""Envoy's configuration, made of the declared objects as istiod would make it.
+"""Envoy's configuration, translated from the declared objects as istiod does.
 
 Facts about istiod are from its source, release 1.31, under pilot/pkg/networking/core and
-pilot/pkg/security/authz. Everything here is pure: objects in, Envoy's JSON out.
+pilot/pkg/security/authz. The translation is pure: objects in, Envoy's JSON out.
 """

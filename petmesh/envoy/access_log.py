@@ -1,4 +1,4 @@
-"""Access logs: which requests a proxy logs, as the mesh's Telemetry says."""
+"""Access logs of a proxy, as the mesh's Telemetry configures them."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from petmesh.mesh.mesh import Mesh
 
 _FILE = "envoy.extensions.access_loggers.file.v3.FileAccessLog"
 _CEL = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
-# The first of Istio's fields, under Istio's names.
+# The first fields of Istio's default JSON format, under its names.
 _FIELDS = {
     "start_time": "%START_TIME%",
     "method": "%REQ(:METHOD)%",
@@ -25,8 +25,8 @@ _FIELDS = {
 }
 
 
-def logged(listener: Json, mesh: Mesh, file: Path) -> Json:
-    """A listener of HTTP that logs into a file what the mesh says; one JSON object a line."""
+def with_access_log(listener: Json, mesh: Mesh, file: Path) -> Json:
+    """Return an HTTP listener with the mesh's access log, one JSON object per line of the file."""
     logs = [
         _log(file, log.filter.expression if log.filter else "")
         for log in mesh.access_logging

@@ -1,4 +1,4 @@
-"""What a running Envoy says of itself, over its administration socket."""
+"""Envoy's administration interface, over its Unix socket."""
 
 import re
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ _BUCKET = re.compile(r"B([\d.e+]+)\((\d+),(\d+)\)")
 class Stats:
     """Envoy's statistics: counters and gauges, texts, and histograms.
 
-    `histograms` holds for each name the cumulative count of samples up to each upper bound, since
-    the process started.
+    `histograms` has for each name the cumulative count of samples by upper bound, since the process
+    started.
     """
 
     values: dict[str, int] = field(default_factory=dict[str, int])
@@ -24,7 +24,7 @@ class Stats:
 
 
 class Admin:
-    """The administration interface of one Envoy.
+    """A client of one Envoy's administration interface.
 
     https://www.envoyproxy.io/docs/envoy/latest/operations/admin
     """
@@ -40,14 +40,14 @@ class Admin:
             self._session = None
 
     async def is_ready(self) -> bool:
-        """Whether Envoy has read everything and takes requests."""
+        """Return whether Envoy has loaded its configuration and accepts requests."""
         try:
             return (await self._get("/ready")).strip() == "LIVE"
         except (OSError, aiohttp.ClientError):
             return False
 
     async def stats(self, pattern: str) -> Stats:
-        """The statistics whose names contain a match of an RE2 pattern, histograms included."""
+        """Return the statistics whose names an RE2 pattern matches in part, with histograms."""
         text = await self._get(f"/stats?histogram_buckets=cumulative&filter={quote(pattern)}")
         stats = Stats()
         for line in text.splitlines():

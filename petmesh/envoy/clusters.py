@@ -1,4 +1,4 @@
-"""Clusters: where a proxy sends requests, and how it treats those upstreams."""
+"""Clusters: the upstreams of a proxy, with their TLS, limits and outlier detection."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from petmesh.envoy.tls import mutual_tls_client, originated_tls
 from petmesh.envoy.topology import GatewayPod, Identity, Pod, Topology
 from petmesh.host.ports import LOOPBACK
 from petmesh.mesh.istio.networking import (
-    ClientTls,
+    ClientTlsSettings,
     DestinationRule,
-    HttpPool,
+    HttpSettings,
     OutlierDetection,
     PolicyBlocks,
     RetryBudget,
     Subset,
-    TcpPool,
+    TcpSettings,
     TrafficPolicy,
 )
 from petmesh.mesh.kubernetes import Service, ServicePort
@@ -36,7 +36,7 @@ _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 def outbound_clusters(mesh: Mesh, topology: Topology, identity: Identity) -> list[Json]:
-    """Every cluster that a proxy of an identity knows, as istiod sends them."""
+    """Return every cluster that istiod sends a proxy of an identity."""
     clusters: list[Json] = []
     for service in mesh.services:
         host = mesh.service_host(service)
@@ -69,7 +69,7 @@ def outbound_clusters(mesh: Mesh, topology: Topology, identity: Identity) -> lis
 
 
 def inbound_cluster(mesh: Mesh, pod: Pod, service: Service, port: int) -> Json:
-    """The cluster of a pod's own process; a destination rule's connection limits hold here too."""
+    """Return the cluster of a pod's own process; a DestinationRule's connection limits apply."""
     policy, _ = _policy(_rule(mesh, mesh.service_host(service)), None, port)
     limits = PolicyBlocks(connection_pool=policy.connection_pool)
     return _cluster(
@@ -105,7 +105,7 @@ def _rule(mesh: Mesh, host: str) -> DestinationRule | None:
 
 @dataclass(frozen=True)
 class _End:
-    """A pod's port of this machine, and the pod's identity."""
+    """An endpoint: a pod's port on this machine, and the pod's identity."""
 
     port: int
     uri: str
@@ -138,16 +138,16 @@ def _belongs(pod: Pod | GatewayPod, service: Service, subset: Subset | None) -> 
     )
 
 
-def _automatic(mesh: Mesh, service: Service) -> ClientTls:
-    """Mutual TLS wherever the pods take it, as istiod's enableAutoMtls has it."""
+def _automatic(mesh: Mesh, service: Service) -> ClientTlsSettings:
+    """Return mutual TLS if every pod of a Service accepts it, as istiod's enableAutoMtls does."""
     taken = accepts_tls(mesh, service.metadata.namespace, service.spec.selector)
-    return ClientTls(mode="ISTIO_MUTUAL" if taken else "DISABLE")
+    return ClientTlsSettings(mode="ISTIO_MUTUAL" if taken else "DISABLE")
 
 
 def _policy(
     rule: DestinationRule | None, subset: Subset | None, port: int
 ) -> tuple[PolicyBlocks, RetryBudget | None]:
-    """The policy in force: a subset's blocks win, and a port's own replaces them all."""
+    """Return the effective policy: a subset's fields override, a port's policy replaces all."""
     policies = [
         policy
         for policy in (rule and rule.spec.traffic_policy, subset and subset.traffic_policy)
@@ -171,8 +171,8 @@ def _cluster(
     budget: RetryBudget | None,
 ) -> Json:
     pool = policy.connection_pool
-    tcp = (pool.tcp if pool else None) or TcpPool()
-    http = (pool.http if pool else None) or HttpPool()
+    tcp = (pool.tcp if pool else None) or TcpSettings()
+    http = (pool.http if pool else None) or HttpSettings()
     cluster: Json = {
         "name": name,
         "type": "STATIC",
@@ -202,7 +202,7 @@ def _cluster(
         cluster["upstream_connection_options"] = {"tcp_keepalive": kept}
     if policy.outlier_detection:
         cluster["outlier_detection"] = _outlier_detection(policy.outlier_detection)
-        # Off by default, as istiod has it for services of few pods; Envoy's own is 50%.
+        # Panic mode is off, istiod's default for services of few pods; Envoy's default is 50%.
         cluster["common_lb_config"]["healthy_panic_threshold"] = {
             "value": policy.outlier_detection.min_health_percent
         }
@@ -224,8 +224,8 @@ def _endpoint(port: int) -> Json:
     return {"endpoint": {"address": address}}
 
 
-def _threshold(tcp: TcpPool, http: HttpPool, budget: RetryBudget | None) -> Json:
-    """Circuit breakers; istiod lifts Envoy's defaults where nothing is declared."""
+def _threshold(tcp: TcpSettings, http: HttpSettings, budget: RetryBudget | None) -> Json:
+    """Return the circuit breakers; without declared limits istiod raises Envoy's defaults."""
     threshold: Json = {
         "max_connections": tcp.max_connections or UNLIMITED,
         "max_pending_requests": http.http1_max_pending_requests or UNLIMITED,
@@ -241,7 +241,7 @@ def _threshold(tcp: TcpPool, http: HttpPool, budget: RetryBudget | None) -> Json
     return threshold
 
 
-def _connection_options(tcp: TcpPool, http: HttpPool) -> Json:
+def _connection_options(tcp: TcpSettings, http: HttpSettings) -> Json:
     options: Json = {}
     idle = http.idle_timeout if http.idle_timeout is not None else tcp.idle_timeout
     if idle is not None:
@@ -278,7 +278,7 @@ def _outlier_detection(declared: OutlierDetection) -> Json:
     return detection
 
 
-def _originate(cluster: Json, tls: ClientTls, topology: Topology) -> None:
+def _originate(cluster: Json, tls: ClientTlsSettings, topology: Topology) -> None:
     cluster["transport_socket"] = originated_tls(tls, topology.outside_trust)
     automatic: Json = {}
     if not tls.sni:

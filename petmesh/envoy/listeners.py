@@ -1,16 +1,16 @@
-"""Listeners: where a proxy takes requests."""
+"""Listeners: the ports on which a proxy accepts connections."""
 
 from pathlib import Path
 
-from petmesh.envoy.mtls_mode import mode
-from petmesh.envoy.names import HCM, Json, inbound_cluster_name, selects, typed
+from petmesh.envoy.mtls_mode import mtls_mode
+from petmesh.envoy.names import HCM, Json, file_source, inbound_cluster_name, selects, typed
 from petmesh.envoy.rbac import authorization_filters
 from petmesh.envoy.routes import OUTBOUND, gateway_servers
 from petmesh.envoy.tls import gateway_tls, mutual_tls_server
 from petmesh.envoy.topology import GatewayPod, Pod, Topology
-from petmesh.envoy.tracing import sampled
+from petmesh.envoy.tracing import trace_sampling
 from petmesh.host.ports import LOOPBACK
-from petmesh.mesh.envoy_filter import HttpFilterPatch, ManagerPatch
+from petmesh.mesh.envoy_filter import ConnectionManagerPatch, HttpFilterPatch
 from petmesh.mesh.fields import RefusedError
 from petmesh.mesh.mesh import Mesh
 
@@ -33,8 +33,8 @@ _NORMALIZATION: dict[str, Json] = {
         "path_with_escaped_slashes_action": "UNESCAPE_AND_FORWARD",
     },
 }
-# Whom a gateway waits for so long it gives up: who stops in the middle of a handshake would hold a
-# connection. istiod gives a sidecar's inbound listener no such time.
+# A gateway closes a connection whose TLS handshake takes longer: a client that stops in the middle
+# of it would hold the connection. istiod sets no such timeout on a sidecar's inbound listener.
 # defaultGatewayTransportSocketConnectTimeout in
 # https://github.com/istio/istio/blob/master/pilot/pkg/networking/core/listener.go
 HANDSHAKE_TIMEOUT = "15s"
@@ -42,25 +42,25 @@ _MINIMUM = {"TLS_AUTO": "TLSv1_2", "TLSV1_2": "TLSv1_2", "TLSV1_3": "TLSv1_3"}
 
 
 def outbound_listener(mesh: Mesh, pod: Pod, routes: Path) -> Json:
-    """The sidecar as its pod's HTTP proxy; its routes come from a file."""
+    """Return the listener of a sidecar as its pod's HTTP proxy; its routes come from a file."""
     manager = (
         _manager(mesh, "outbound")
         | _routes_from(OUTBOUND, routes)
-        | sampled(mesh, pod.workload, is_gateway=False)
+        | trace_sampling(mesh, pod.workload, is_gateway=False)
     )
     return _listener("outbound", pod.outbound_port, [_chain(manager)])
 
 
 def inbound_listener(mesh: Mesh, topology: Topology, pod: Pod, port: int) -> Json:
-    """Calls to a pod: who may connect by its peer authentication, what by its policies."""
+    """Return the listener of a pod's port, with mutual TLS and authorization as declared."""
     manager = _manager(mesh, f"inbound_{port}") | {
         "forward_client_cert_details": "APPEND_FORWARD",
         "set_current_client_cert_details": {"subject": True, "dns": True, "uri": True},
         "route_config": _inbound_routes(port),
         "http_filters": [*authorization_filters(mesh, pod.namespace, pod.labels), _ROUTER],
-        **sampled(mesh, pod.workload, is_gateway=False),
+        **trace_sampling(mesh, pod.workload, is_gateway=False),
     }
-    accepted = mode(mesh, pod.namespace, pod.labels)
+    accepted = mtls_mode(mesh, pod.namespace, pod.labels)
     socket = mutual_tls_server(
         pod.identity,
         topology.trust,
@@ -82,7 +82,7 @@ def inbound_listener(mesh: Mesh, topology: Topology, pod: Pod, port: int) -> Jso
 def gateway_listener(
     mesh: Mesh, topology: Topology, proxy: GatewayPod, port: int, routes: Path
 ) -> Json:
-    """A port of a gateway: plain, or with TLS for the hosts that its server names."""
+    """Return the listener of a gateway's port: plain, or with TLS for its server's hosts."""
     manager = (
         _manager(mesh, f"gateway_{port}")
         | _routes_from(f"http.{port}", routes)
@@ -101,10 +101,10 @@ def gateway_listener(
                 _ROUTER,
             ],
         }
-        | sampled(mesh, proxy.name, is_gateway=True)
+        | trace_sampling(mesh, proxy.name, is_gateway=True)
         | ({"http_protocol_options": {"accept_http_10": True}} if proxy.takes_http10 else {})
     )
-    for settings in _patches(mesh, proxy, ManagerPatch):
+    for settings in _patches(mesh, proxy, ConnectionManagerPatch):
         manager |= settings["typed_config"]
     name, here = f"gateway_{port}", proxy.ports[port]
     secure = [s for s in gateway_servers(mesh, proxy.labels, port) if s.tls.mode]
@@ -133,9 +133,9 @@ def gateway_listener(
 
 
 def _patches(
-    mesh: Mesh, proxy: GatewayPod, kind: type[HttpFilterPatch | ManagerPatch]
+    mesh: Mesh, proxy: GatewayPod, kind: type[HttpFilterPatch | ConnectionManagerPatch]
 ) -> list[Json]:
-    """What a gateway's Envoy filters of a kind hold; it is in Envoy's form already."""
+    """Return the patches of one kind in a gateway's EnvoyFilters, in Envoy's own form."""
     return [
         patch.patch.value.model_dump(by_alias=True, mode="json", exclude_unset=True)
         for declared in mesh.envoy_filters
@@ -160,19 +160,12 @@ def _manager(mesh: Mesh, stat_prefix: str) -> Json:
 
 
 def _routes_from(name: str, file: Path) -> Json:
-    """Routes of a file that Envoy reads again whenever one is moved into its place."""
-    source = {
-        "path_config_source": {
-            "path": str(file),
-            "watched_directory": {"path": str(file.parent)},
-        },
-        "resource_api_version": "V3",
-    }
-    return {"rds": {"route_config_name": name, "config_source": source}}
+    """Return the route source: a file that Envoy reloads when another is moved onto it."""
+    return {"rds": {"route_config_name": name, "config_source": file_source(file)}}
 
 
 def _inbound_routes(port: int) -> Json:
-    """To the pod's process, asked again where it closed the connection before it was asked."""
+    """Return the route to the pod's process; a connection closed before use is retried."""
     action = {
         "cluster": inbound_cluster_name(port),
         "timeout": "0s",

@@ -3,11 +3,11 @@
 import re
 
 from petmesh.envoy.names import Json
-from petmesh.mesh.istio.networking import HttpMatch, StringMatch
+from petmesh.mesh.istio.networking import HttpMatchRequest, StringMatch
 
 
 def string_match(match: StringMatch) -> Json:
-    """An Istio string match; a regular expression must match the whole value, as RE2 does here."""
+    """Return Envoy's form of a StringMatch; a regular expression (RE2) matches the whole value."""
     if match.exact is not None:
         return {"exact": match.exact}
     if match.prefix is not None:
@@ -16,14 +16,14 @@ def string_match(match: StringMatch) -> Json:
 
 
 def header_match(name: str, match: StringMatch) -> Json:
-    """A header's condition; the regular expression `*` means that the header is present."""
+    """Return a header's condition; the regular expression `*` only requires the header."""
     if match.regex == "*":
         return {"name": name, "present_match": True}
     return {"name": name, "string_match": string_match(match)}
 
 
-def route_match(match: HttpMatch | None) -> Json:
-    """A route's condition; none matches everything."""
+def route_match(match: HttpMatchRequest | None) -> Json:
+    """Return the condition of an HTTPMatchRequest; None matches every request."""
     if match is None:
         return {"prefix": "/"}
     headers = [header_match(name, value) for name, value in sorted(match.headers.items())]
@@ -44,7 +44,7 @@ def route_match(match: HttpMatch | None) -> Json:
 
 
 def is_catch_all(condition: Json) -> bool:
-    """Whether nothing after a route with this condition can be reached."""
+    """Return whether a condition matches every request, so that no later route is reached."""
     everything = condition.get("prefix") == "/" or (
         condition.get("safe_regex", {}).get("regex") == ".*"
     )
@@ -62,7 +62,7 @@ def _path(uri: StringMatch | None) -> Json:
 
 
 def pattern_match(value: str, prefix: str = "") -> Json:
-    """An authorization policy's pattern: exact, `abc*`, `*abc`, or `*` for anything not empty."""
+    """Return an AuthorizationPolicy's pattern: exact, `abc*`, `*abc`, or `*` for not empty."""
     if value == "*":
         return {"safe_regex": {"regex": ".+"}}
     if value.startswith("*"):

@@ -1,4 +1,4 @@
-"""Which connections a workload accepts: the peer authentication in force."""
+"""The mutual TLS mode of a workload, from the PeerAuthentication that applies to it."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -10,8 +10,8 @@ ROOT_NAMESPACE = "istio-system"
 Mode = Literal["DISABLE", "PERMISSIVE", "STRICT"]
 
 
-def mode(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Mode:
-    """The narrowest peer authentication's mode: a workload's, its namespace's, then the mesh's."""
+def mtls_mode(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Mode:
+    """Return the narrowest PeerAuthentication's mode: workload, then namespace, then mesh."""
     ranked: list[tuple[int, Mode]] = []
     for policy in mesh.peer_authentications:
         declared, selector = policy.spec.mtls.mode, policy.spec.selector
@@ -28,5 +28,5 @@ def mode(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Mode:
 
 
 def accepts_tls(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> bool:
-    """Whether callers may use mutual TLS."""
-    return mode(mesh, namespace, labels) != "DISABLE"
+    """Return whether a workload accepts mutual TLS."""
+    return mtls_mode(mesh, namespace, labels) != "DISABLE"

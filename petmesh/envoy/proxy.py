@@ -1,22 +1,22 @@
-"""The files of one proxy: bootstrap, clusters and routes."""
+"""The files of one proxy: bootstrap, clusters, listeners and routes."""
 
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from petmesh.envoy.access_log import logged
+from petmesh.envoy.access_log import with_access_log
 from petmesh.envoy.clusters import inbound_cluster, outbound_clusters
 from petmesh.envoy.listeners import gateway_listener, inbound_listener, outbound_listener
-from petmesh.envoy.names import Json, selects, typed
+from petmesh.envoy.names import Json, file_source, selects, typed
 from petmesh.envoy.routes import gateway_routes, outbound_routes
-from petmesh.envoy.sidecar_scope import exported_to, seen_by
+from petmesh.envoy.sidecar_scope import exported_to, visible_to
 from petmesh.envoy.topology import GatewayPod, Pod, Topology
 from petmesh.mesh.mesh import Mesh
 
 CLUSTER_TYPE = "envoy.config.cluster.v3.Cluster"
 LISTENER_TYPE = "envoy.config.listener.v3.Listener"
-# Bounds of the latency histograms in milliseconds, which Envoy records in whole ones.
+# Bounds of the latency histograms; Envoy records whole milliseconds.
 LATENCY_BUCKETS = (
     *(whole + 0.5 for whole in range(10)),
     *(round(10 * 1.25**step) + 0.5 for step in range(1, 32)),
@@ -26,12 +26,12 @@ ROUTES_TYPE = "envoy.config.route.v3.RouteConfiguration"
 
 @dataclass(frozen=True)
 class ProxyFiles:
-    """What one Envoy reads.
+    """The configuration of one Envoy.
 
     Attributes:
         bootstrap: fixed for the life of the process.
-        clusters, listeners: lists that may change while it runs.
-        routes: route configurations by name, each a file of its own.
+        clusters, listeners: may change while it runs.
+        routes: route configurations by name, each in a file of its own.
     """
 
     name: str
@@ -42,38 +42,38 @@ class ProxyFiles:
 
 
 def clusters_file(folder: Path) -> Path:
-    """The proxy's file of clusters."""
+    """Return the path of a proxy's clusters."""
     return folder / "cds" / "clusters.json"
 
 
 def listeners_file(folder: Path) -> Path:
-    """The proxy's file of listeners."""
+    """Return the path of a proxy's listeners."""
     return folder / "lds" / "listeners.json"
 
 
 def routes_file(folder: Path, name: str) -> Path:
-    """The proxy's file of one route configuration."""
+    """Return the path of one route configuration of a proxy."""
     return folder / "rds" / name / "routes.json"
 
 
 def access_log_file(folder: Path) -> Path:
-    """Where the proxy logs requests."""
+    """Return the path of a proxy's access log."""
     return folder / "access.log"
 
 
 def sidecar_files(
     mesh: Mesh, topology: Topology, pod: Pod, folder: Path, socket: Path
 ) -> ProxyFiles:
-    """The files of a pod's sidecar.
+    """Return the configuration of a pod's sidecar.
 
     Args:
         mesh: the declared objects.
-        topology: where everything is.
-        pod: whose sidecar.
-        folder: where the proxy's files are.
-        socket: where it is administered.
+        topology: the addresses of pods, gateways and outside hosts.
+        pod: the sidecar's pod.
+        folder: for the proxy's files.
+        socket: of its administration interface.
     """
-    view = seen_by(mesh, pod.namespace, pod.labels)
+    view = visible_to(mesh, pod.namespace, pod.labels)
     clusters = outbound_clusters(view, topology, pod.identity)
     listeners: list[Json] = []
     for service in mesh.services:
@@ -89,7 +89,7 @@ def sidecar_files(
         pod.name,
         _bootstrap(pod.name, pod.workload, folder, socket),
         tuple(clusters),
-        tuple(logged(each, mesh, access_log_file(folder)) for each in listeners),
+        tuple(with_access_log(each, mesh, access_log_file(folder)) for each in listeners),
         {routes["name"]: routes},
     )
 
@@ -97,7 +97,7 @@ def sidecar_files(
 def gateway_files(
     mesh: Mesh, topology: Topology, proxy: GatewayPod, folder: Path, socket: Path
 ) -> ProxyFiles:
-    """The files of a gateway's proxy."""
+    """Return the configuration of a gateway's proxy; the arguments are those of a sidecar."""
     view = exported_to(mesh, proxy.namespace)
     routes = [gateway_routes(view, proxy, port) for port in proxy.ports]
     listeners = [
@@ -108,13 +108,13 @@ def gateway_files(
         proxy.name,
         _bootstrap(proxy.name, proxy.name, folder, socket) | _most_connections(proxy),
         tuple(outbound_clusters(view, topology, proxy.identity)),
-        tuple(logged(each, mesh, access_log_file(folder)) for each in listeners),
+        tuple(with_access_log(each, mesh, access_log_file(folder)) for each in listeners),
         {each["name"]: each for each in routes},
     )
 
 
 def discovery(type_: str, resources: list[Json] | tuple[Json, ...]) -> tuple[str, str]:
-    """A file of resources as Envoy reads it, and its version, which is its content's hash."""
+    """Return the content of a file of resources, and its version: a hash of the content."""
     held = json.dumps([typed(type_, **resource) for resource in resources], sort_keys=True)
     version = hashlib.sha256(held.encode()).hexdigest()[:16]
     return f'{{"version_info": "{version}", "resources": {held}}}', version
@@ -125,10 +125,10 @@ def _bootstrap(name: str, cluster: str, folder: Path, socket: Path) -> Json:
         "node": {"id": name, "cluster": cluster},
         "admin": {"address": {"pipe": {"path": str(socket)}}, "ignore_global_conn_limit": True},
         "dynamic_resources": {
-            "cds_config": _source(clusters_file(folder)),
-            "lds_config": _source(listeners_file(folder)),
+            "cds_config": file_source(clusters_file(folder)),
+            "lds_config": file_source(listeners_file(folder)),
         },
-        # Counts and latencies are fresh whenever they are asked for.
+        # Every request for statistics gets current counts and latencies.
         "stats_flush_on_admin": True,
         "stats_config": {
             "histogram_bucket_settings": [
@@ -139,7 +139,7 @@ def _bootstrap(name: str, cluster: str, folder: Path, socket: Path) -> Json:
 
 
 def _most_connections(proxy: GatewayPod) -> Json:
-    """The limit as Istio's bootstrap has it: of all listeners but Envoy's own together."""
+    """Return Istio's limit of connections: for all listeners but the administration's together."""
     if proxy.most_connections is None:
         return {}
     monitor = {
@@ -151,11 +151,3 @@ def _most_connections(proxy: GatewayPod) -> Json:
         ),
     }
     return {"overload_manager": {"resource_monitors": [monitor]}}
-
-
-def _source(file: Path) -> Json:
-    watched = {"path": str(file.parent)}
-    return {
-        "path_config_source": {"path": str(file), "watched_directory": watched},
-        "resource_api_version": "V3",
-    }

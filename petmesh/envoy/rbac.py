@@ -1,4 +1,4 @@
-"""Authorization policies as Envoy's RBAC filters."""
+"""AuthorizationPolicies as Envoy's RBAC filters."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ _ANYTHING: Json = {"any": True}
 
 
 def authorization_filters(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> list[Json]:
-    """The filters of a workload: what a DENY policy names is refused, then what no ALLOW names."""
+    """Return the RBAC filters of a workload: DENY policies first, then ALLOW policies."""
     policies = [p for p in mesh.authorization_policies if _applies(p, namespace, labels)]
     filters: list[Json] = []
     for action in ("DENY", "ALLOW"):
@@ -42,7 +42,7 @@ def _applies(policy: AuthorizationPolicy, namespace: str, labels: Mapping[str, s
 def _policies(policy: AuthorizationPolicy) -> Iterable[tuple[str, Json]]:
     base = f"ns[{policy.metadata.namespace}]-policy[{policy.metadata.name}]-rule"
     if not policy.spec.rules:
-        # Without a rule nothing matches: an ALLOW policy of this kind allows nothing.
+        # Without a rule nothing matches: such an ALLOW policy allows nothing.
         yield (
             f"{base}[0]",
             {
@@ -106,7 +106,7 @@ def _method(value: str) -> Json:
 
 
 def _path(value: str) -> Json:
-    """A path: exact, by prefix or suffix, or a template of `{*}` and `{**}`."""
+    """Return a path's condition: exact, by prefix or suffix, or a template of `{*}` and `{**}`."""
     if "{*}" in value or "{**}" in value:
         template = value.replace("{**}", "**").replace("{*}", "*")
         config = typed(

@@ -1,4 +1,4 @@
-"""Routes: virtual hosts of a sidecar's outbound proxy and of the ingress."""
+"""Routes: the virtual hosts of a sidecar's outbound proxy and of gateways."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
@@ -18,16 +18,16 @@ from petmesh.mesh.istio.networking import (
     Destination,
     Gateway,
     GatewayServer,
-    HttpMatch,
+    HttpMatchRequest,
+    HttpRetry,
     HttpRoute,
-    Retries,
     VirtualService,
 )
 from petmesh.mesh.mesh import Mesh
 
 OUTBOUND = "http_proxy"
 HTTP_PORT = 80
-# istiod's retry policy where nothing else is declared.
+# istiod's default retry policy.
 _DEFAULT_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes"
 _DEFAULT_RETRIES = 2
 _PREVIOUS_HOSTS = {
@@ -37,11 +37,11 @@ _PREVIOUS_HOSTS = {
 
 
 def outbound_routes(mesh: Mesh, namespace: str) -> Json:
-    """The routes of a sidecar as an HTTP proxy: every known host, and 502 for any other.
+    """Return a sidecar's routes as an HTTP proxy: every known host, and 502 for any other.
 
     Args:
         mesh: the declared objects.
-        namespace: the pod's namespace; services in it have short names.
+        namespace: the pod's namespace; its services have short names.
     """
     hosts: list[Json] = []
     for service in mesh.services:
@@ -73,7 +73,7 @@ def outbound_routes(mesh: Mesh, namespace: str) -> Json:
 
 
 def gateway_routes(mesh: Mesh, proxy: GatewayPod, port: int) -> Json:
-    """The routes of one port of a gateway: what is exposed there; anything else gets 404."""
+    """Return the routes of one port of a gateway: the exposed hosts, and 404 for any other."""
     by_host: dict[str, list[Json]] = {}
     redirected: set[str] = set()
     for gateway in mesh.gateways:
@@ -114,7 +114,7 @@ def gateway_routes(mesh: Mesh, proxy: GatewayPod, port: int) -> Json:
 def gateway_servers(
     mesh: Mesh, labels: Mapping[str, str], port: int | None = None
 ) -> list[GatewayServer]:
-    """The servers of a gateway pod with these labels, at one port or at all."""
+    """Return the servers of a gateway pod with these labels, at one port or at all."""
     return [
         server
         for gateway in mesh.gateways
@@ -128,7 +128,7 @@ def _route_configuration(name: str, hosts: list[Json]) -> Json:
     return {
         "name": name,
         "virtual_hosts": hosts,
-        # A route may name a cluster that isn't there: such a request gets 503.
+        # A request whose route names a cluster that doesn't exist gets 503, as in a cluster.
         "validate_clusters": False,
     }
 
@@ -136,7 +136,7 @@ def _route_configuration(name: str, hosts: list[Json]) -> Json:
 def _virtual_host(
     host: str, port: int, names: Sequence[str], routes: list[Json], *, plain: bool = False
 ) -> Json:
-    """As an HTTP proxy a sidecar knows a host by name and port; port 80 may be left unsaid."""
+    """Return the virtual host of a host by name and port; port 80 may be omitted."""
     with_port = [] if plain else [f"{name}:{port}" for name in names]
     without = list(names) if plain or port == HTTP_PORT else []
     return {
@@ -148,7 +148,7 @@ def _virtual_host(
 
 
 def _service_names(host: str, namespace: str) -> list[str]:
-    """Every form of a service's name that a pod of a namespace may use."""
+    """Return every form of a service's name that a pod of a namespace may use."""
     service, own_namespace = host.split(".")[:2]
     names = [host, f"{host}.", f"{service}.{own_namespace}.svc", f"{service}.{own_namespace}"]
     return [*names, service] if own_namespace == namespace else names
@@ -174,7 +174,7 @@ def _bound(virtual_service: VirtualService, gateway: Gateway) -> bool:
 
 
 def _shared_hosts(served: Iterable[str], virtual_service: VirtualService) -> Iterator[str]:
-    """Hosts that both name; of a wildcard and what it covers, the narrower."""
+    """Yield the hosts that both name; of a wildcard and a name that it covers, the name."""
     for server_host in served:
         scope, _, pattern = server_host.rpartition("/")
         own = virtual_service.metadata.namespace
@@ -205,7 +205,7 @@ def _route(
     mesh: Mesh,
     virtual_service: VirtualService,
     route: HttpRoute,
-    match: HttpMatch | None,
+    match: HttpMatchRequest | None,
     port: int,
 ) -> Json:
     namespace = virtual_service.metadata.namespace
@@ -214,7 +214,7 @@ def _route(
     if len(route.route) == 1:
         action["cluster"] = _cluster(mesh, route.route[0].destination, namespace, port)
     else:
-        # istiod drops destinations of weight 0; the total is the sum of what is left.
+        # istiod drops destinations of weight 0; the total is the sum of the others.
         action["weighted_clusters"] = {
             "clusters": [
                 {
@@ -253,7 +253,7 @@ def _route(
 
 
 def _cluster(mesh: Mesh, destination: Destination, namespace: str, listened: int) -> str:
-    """The cluster of a destination; its port is the declared, the service's only, or the called."""
+    """Return a destination's cluster; its port is declared, the Service's only, or the called."""
     host = full_host(destination.host, namespace)
     if destination.port:
         return cluster_name(host, destination.port.number, destination.subset)
@@ -266,8 +266,8 @@ def _cluster(mesh: Mesh, destination: Destination, namespace: str, listened: int
     return cluster_name(host, port, destination.subset)
 
 
-def retry_policy(retries: Retries | None) -> Json | None:
-    """Envoy's form of a declared policy, or of istiod's own; None where it switches retries off."""
+def retry_policy(retries: HttpRetry | None) -> Json | None:
+    """Return Envoy's form of a retry policy or of istiod's default; None if retries are off."""
     policy: Json = {
         "num_retries": _DEFAULT_RETRIES,
         "retry_on": _DEFAULT_RETRY_ON,

@@ -1,4 +1,4 @@
-"""What a proxy sees of the mesh: all of it, or what the Sidecar in force for it names."""
+"""The objects of the mesh that are visible to a proxy: all, or those that its Sidecar names."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +13,7 @@ Exported = TypeVar("Exported", DestinationRule, ServiceEntry, VirtualService)
 
 
 def exported_to(mesh: Mesh, namespace: str) -> Mesh:
-    """The mesh as istiod tells it to a namespace's gateways: without what is exported to others.
+    """Return the mesh without objects that aren't exported to a namespace, as its gateways get it.
 
     https://istio.io/latest/docs/reference/config/networking/service-entry/#ServiceEntry-export_to
     """
@@ -25,12 +25,12 @@ def exported_to(mesh: Mesh, namespace: str) -> Mesh:
     )
 
 
-def seen_by(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Mesh:
-    """The mesh as istiod tells it to a pod's sidecar: without the hosts that it doesn't see.
+def visible_to(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Mesh:
+    """Return the mesh without the hosts that aren't visible to a pod's sidecar.
 
-    A destination rule goes with its host, so the limits of the pod's own service hold for the calls
-    that it gets only where the pod sees its own service (`DestinationRule` in
-    pilot/pkg/model/sidecar.go). A virtual service that is seen brings its destinations along.
+    A DestinationRule is visible with its host, so the limits of the pod's own service apply to its
+    inbound requests only if the pod's Sidecar includes that service (`DestinationRule` in
+    pilot/pkg/model/sidecar.go). A visible VirtualService makes its destinations visible.
     """
     mesh = exported_to(mesh, namespace)
     sidecar = _in_force(mesh, namespace, labels)
@@ -92,7 +92,7 @@ def _exported(declared: tuple[Exported, ...], namespace: str) -> tuple[Exported,
 
 
 def _in_force(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Sidecar | None:
-    """The pod's own Sidecar, else its namespace's, else the mesh's."""
+    """Return the Sidecar that applies: the pod's own, else its namespace's, else the mesh's."""
     ranked: list[tuple[int, Sidecar]] = []
     for sidecar in mesh.sidecars:
         selector = sidecar.spec.workload_selector

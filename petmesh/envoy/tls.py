@@ -1,4 +1,4 @@
-"""TLS between workloads, and to the outside."""
+"""TLS between workloads, at gateways, and to outside hosts."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from petmesh.envoy.names import Json, typed
 from petmesh.envoy.topology import Identity
 from petmesh.host.pki import Leaf
-from petmesh.mesh.istio.networking import ClientTls
+from petmesh.mesh.istio.networking import ClientTlsSettings
 
 _TLS = "envoy.extensions.transport_sockets.tls.v3"
 
@@ -14,7 +14,7 @@ _TLS = "envoy.extensions.transport_sockets.tls.v3"
 def mutual_tls_client(
     identity: Identity, trust: Path, server_name: str, servers: Iterable[str]
 ) -> Json:
-    """A caller's side of mutual TLS: its own identity, and the ones that the server may have."""
+    """Return a caller's mutual TLS: its own identity, and the server's permitted identities."""
     names = [{"san_type": "URI", "matcher": {"exact": uri}} for uri in sorted(servers)]
     validation: Json = {"trusted_ca": {"filename": str(trust)}}
     if names:
@@ -33,7 +33,7 @@ def mutual_tls_client(
 def mutual_tls_server(
     identity: Identity, trust: Path, trust_domain: str, minimum: str = "TLSv1_2"
 ) -> Json:
-    """A called workload's side: every caller must show an identity of the mesh."""
+    """Return a called workload's mutual TLS: every caller must have an identity of the mesh."""
     names = [{"san_type": "URI", "matcher": {"prefix": f"spiffe://{trust_domain}/"}}]
     return _socket(
         "DownstreamTlsContext",
@@ -50,7 +50,7 @@ def mutual_tls_server(
 
 
 def gateway_tls(certificate: Leaf, minimum: str) -> Json:
-    """The end of a client's TLS at a gateway, with istiod's choice of protocols."""
+    """Return the TLS termination of a gateway, with the protocols that istiod selects."""
     return _socket(
         "DownstreamTlsContext",
         require_client_certificate=False,
@@ -62,8 +62,8 @@ def gateway_tls(certificate: Leaf, minimum: str) -> Json:
     )
 
 
-def originated_tls(tls: ClientTls, trust: Path) -> Json:
-    """TLS that a sidecar starts for its pod's plain request, with the server's name checked."""
+def originated_tls(tls: ClientTlsSettings, trust: Path) -> Json:
+    """Return TLS that a sidecar originates for a plain request, verifying the server's name."""
     validation: Json = {"trusted_ca": {"filename": str(trust)}}
     if tls.subject_alt_names:
         validation["match_typed_subject_alt_names"] = [

@@ -1,4 +1,4 @@
-"""Where proxies, pods and outside hosts are on this machine."""
+"""The addresses of proxies, pods and outside hosts on this machine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from petmesh.host.ports import LOOPBACK
 
 @dataclass(frozen=True)
 class Identity:
-    """A service account's certificate, as files in PEM form."""
+    """A ServiceAccount's certificate, as files in PEM form."""
 
     uri: str
     certificate: Path
@@ -23,10 +23,10 @@ class Pod:
 
     Attributes:
         name: such as `petservice-v1-0`.
-        workload: its deployment's name.
-        app_port: where the process listens.
-        inbound_port: where its sidecar takes calls.
-        outbound_port: where its sidecar is an HTTP proxy for the process.
+        workload: its Deployment's name.
+        app_port: the process's port.
+        inbound_port: the sidecar's port for calls to the pod.
+        outbound_port: the sidecar's port as the process's HTTP proxy.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Pod:
 
     @property
     def forward_proxy(self) -> str:
-        """The URL of that proxy."""
+        """The URL of the sidecar as the process's HTTP proxy."""
         return f"http://{LOOPBACK}:{self.outbound_port}"
 
 
@@ -50,9 +50,9 @@ class GatewayPod:
     """A gateway's proxy.
 
     Attributes:
-        ports: those of this machine by the gateway's own.
-        takes_http10: whether it answers requests of HTTP/1.0.
-        most_connections: how many it holds at a time; None for any number.
+        ports: ports of this machine by the gateway's own.
+        takes_http10: whether it accepts requests of HTTP/1.0.
+        most_connections: the limit of connections at a time; None for no limit.
     """
 
     name: str
@@ -66,14 +66,14 @@ class GatewayPod:
 
 @dataclass(frozen=True)
 class Topology:
-    """Everything that has an address.
+    """The addresses and certificates of a run.
 
     Attributes:
-        trust: the certificate authority's certificate that workloads trust.
-        gateways: the gateways that are called from within the mesh.
-        outside: the port of the stand-in of an outside host, by host.
-        outside_trust: the authority that sidecars trust for outside hosts.
-        certificates: what the gateway shows, by the name of the Secret that holds it.
+        trust: the certificate of the authority that workloads trust.
+        gateways: those that only callers inside the mesh connect to.
+        outside: the port of each outside host's stub, by host.
+        outside_trust: the certificate of the authority that sidecars trust for outside hosts.
+        certificates: a gateway's certificates, by the name of the Secret that holds it.
     """
 
     pods: tuple[Pod, ...]

@@ -1,26 +1,26 @@
-"""Traces: which requests a proxy samples, as the mesh's Telemetry says. Their spans go nowhere."""
+"""Trace sampling of a proxy, as the mesh's Telemetry configures it; no span is sent anywhere."""
 
 from typing import Any, cast
 
 from petmesh.envoy.names import Json, cluster_name, typed
 from petmesh.mesh.mesh import Mesh
 
-# Where neither a Telemetry nor the mesh's configuration says how many (`PILOT_TRACE_SAMPLING` in
+# The default if neither a Telemetry nor the MeshConfig sets it (`PILOT_TRACE_SAMPLING` in
 # https://istio.io/latest/docs/reference/commands/pilot-discovery/).
 _DEFAULT_PERCENT = 1.0
 _OPENTELEMETRY = "envoy.config.trace.v3.OpenTelemetryConfig"
 
 
-def sampled(mesh: Mesh, name: str, *, is_gateway: bool) -> Json:
-    """The part of a connection manager that samples; nothing where nothing is traced.
+def trace_sampling(mesh: Mesh, name: str, *, is_gateway: bool) -> Json:
+    """Return the tracing fields of a connection manager; empty if tracing isn't configured.
 
-    As istiod has it, who asks for a trace by `x-client-trace-id` gets one (`configureSampling` in
+    As in istiod, a request with `x-client-trace-id` is always sampled (`configureSampling` in
     pilot/pkg/networking/core/tracing.go).
 
     Args:
         mesh: the declared objects.
-        name: the proxy's, as its spans would tell it.
-        is_gateway: whether it begins a span for each upstream request.
+        name: the proxy's name in its spans.
+        is_gateway: whether it starts a span for each upstream request.
     """
     for traced in mesh.tracing:
         for provider in traced.providers:
@@ -48,7 +48,7 @@ def sampled(mesh: Mesh, name: str, *, is_gateway: bool) -> Json:
 
 
 def _collector(mesh: Mesh, provider: str) -> str:
-    """The cluster of an OpenTelemetry provider's collector; empty for any other provider."""
+    """Return the cluster of an OpenTelemetry provider's collector; empty for other providers."""
     providers: Any = mesh.config.extension_providers or ()
     for each in cast("list[dict[str, Any]]", providers):
         if each.get("name") == provider and "opentelemetry" in each:

@@ -1,1 +1,1 @@
-"""The declared Kubernetes and Istio objects, read strictly."""
+"""The declared Kubernetes and Istio objects as models: each field known, left out or refused."""

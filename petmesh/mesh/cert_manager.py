@@ -1,4 +1,4 @@
-"""Objects of cert-manager: who certifies which names, into which Secret."""
+"""The Certificate of cert-manager.io: DNS names, and the Secret that holds their certificate."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ ISSUER = LeftOut("a local authority issues what cert-manager would")
 
 
 class CertificateSpec(Fields):
-    """What is certified."""
+    """A CertificateSpec: the DNS names, and the Secret's name."""
 
     secret_name: str
     dns_names: Annotated[tuple[str, ...], not_empty()]
@@ -17,7 +17,7 @@ class CertificateSpec(Fields):
 
 
 class Certificate(Fields):
-    """A certificate."""
+    """A Certificate of cert-manager.io."""
 
     metadata: Metadata
     spec: CertificateSpec

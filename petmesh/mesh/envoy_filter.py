@@ -1,4 +1,4 @@
-"""EnvoyFilters at a gateway: Envoy's local rate limit, and settings of an edge proxy."""
+"""The EnvoyFilter of networking.istio.io, at gateways: local rate limits, and edge settings."""
 
 from typing import Annotated, ClassVar, Generic, Literal, TypeVar, cast
 
@@ -10,7 +10,7 @@ Duration = Annotated[str, Field(pattern=r"^\d+(\.\d+)?s$")]
 
 
 class EnvoyFields(Fields):
-    """Base of what is in Envoy's own form: its fields are in snake case."""
+    """The base of models in Envoy's own form: field names in snake case."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", frozen=True, alias_generator=None, validate_by_name=True
@@ -18,36 +18,36 @@ class EnvoyFields(Fields):
 
 
 class TokenBucket(EnvoyFields):
-    """Tokens that requests take, and how they come back."""
+    """A TokenBucket: its size, and how many tokens are added in which interval."""
 
     max_tokens: Annotated[int, Field(ge=1)]
     tokens_per_fill: Annotated[int, Field(ge=1)] = 1
     fill_interval: Duration
 
 
-class Fraction(EnvoyFields):
-    """A part of all requests."""
+class FractionalPercent(EnvoyFields):
+    """A FractionalPercent of all requests."""
 
     numerator: int
     denominator: Literal["HUNDRED", "TEN_THOUSAND", "MILLION"] = "HUNDRED"
 
 
-class RuntimeFraction(EnvoyFields):
-    """A fraction that Envoy's runtime could change; here nothing does."""
+class RuntimeFractionalPercent(EnvoyFields):
+    """A RuntimeFractionalPercent; no runtime key is read here, only the default."""
 
-    default_value: Fraction
+    default_value: FractionalPercent
     runtime_key: str = ""
 
 
 class HeaderValue(EnvoyFields):
-    """A header."""
+    """A HeaderValue: name and value."""
 
     key: str
     value: str
 
 
-class HeaderOption(EnvoyFields):
-    """A header to add."""
+class HeaderValueOption(EnvoyFields):
+    """A HeaderValueOption: a header to add."""
 
     header: HeaderValue
     append_action: Literal[
@@ -56,7 +56,7 @@ class HeaderOption(EnvoyFields):
 
 
 class LocalRateLimit(EnvoyFields):
-    """Envoy's local rate limit, one bucket for all requests."""
+    """A LocalRateLimit: one token bucket for all requests."""
 
     type_: Annotated[
         Literal[
@@ -66,32 +66,32 @@ class LocalRateLimit(EnvoyFields):
     ]
     stat_prefix: str
     token_bucket: TokenBucket
-    filter_enabled: RuntimeFraction
-    filter_enforced: RuntimeFraction
-    response_headers_to_add: tuple[HeaderOption, ...] = ()
+    filter_enabled: RuntimeFractionalPercent
+    filter_enforced: RuntimeFractionalPercent
+    response_headers_to_add: tuple[HeaderValueOption, ...] = ()
 
 
 class LocalRateLimitFilter(EnvoyFields):
-    """The HTTP filter that holds it."""
+    """The HTTP filter envoy.filters.http.local_ratelimit."""
 
     name: Literal["envoy.filters.http.local_ratelimit"]
     typed_config: LocalRateLimit
 
 
-class Protocol(EnvoyFields):
-    """What holds for each version of HTTP."""
+class HttpProtocolOptions(EnvoyFields):
+    """HttpProtocolOptions: settings for every version of HTTP."""
 
     idle_timeout: Duration
 
 
-class Removal(EnvoyFields):
-    """A header of a request to take away."""
+class HeaderMutation(EnvoyFields):
+    """A HeaderMutation that removes a request header."""
 
     remove: str
 
 
-class EarlyMutation(EnvoyFields):
-    """What is done to a request's headers before anything is decided by them."""
+class EarlyHeaderMutation(EnvoyFields):
+    """The config of an early header mutation: headers are removed before a route is selected."""
 
     type_: Annotated[
         Literal[
@@ -100,18 +100,18 @@ class EarlyMutation(EnvoyFields):
         ],
         Field(alias="@type"),
     ]
-    mutations: tuple[Removal, ...]
+    mutations: tuple[HeaderMutation, ...]
 
 
-class EarlyMutationExtension(EnvoyFields):
-    """The extension that does it."""
+class EarlyHeaderMutationExtension(EnvoyFields):
+    """The extension envoy.http.early_header_mutation.header_mutation."""
 
     name: Literal["envoy.http.early_header_mutation.header_mutation"]
-    typed_config: EarlyMutation
+    typed_config: EarlyHeaderMutation
 
 
-class ManagerSettings(EnvoyFields):
-    """Settings of a connection manager, each in the place of the one that it had."""
+class HttpConnectionManager(EnvoyFields):
+    """An HttpConnectionManager: each field replaces the one that istiod set."""
 
     type_: Annotated[
         Literal[
@@ -123,86 +123,86 @@ class ManagerSettings(EnvoyFields):
     request_headers_timeout: Duration | None = None
     request_timeout: Duration | None = None
     stream_idle_timeout: Duration | None = None
-    common_http_protocol_options: Protocol | None = None
+    common_http_protocol_options: HttpProtocolOptions | None = None
     strip_trailing_host_dot: bool = False
-    early_header_mutation_extensions: tuple[EarlyMutationExtension, ...] = ()
+    early_header_mutation_extensions: tuple[EarlyHeaderMutationExtension, ...] = ()
 
 
-class Manager(EnvoyFields):
-    """A connection manager."""
+class ConnectionManager(EnvoyFields):
+    """The network filter envoy.filters.network.http_connection_manager."""
 
     name: Literal["envoy.filters.network.http_connection_manager"]
-    typed_config: ManagerSettings
+    typed_config: HttpConnectionManager
 
 
-class Router(Fields):
-    """The filter that others are put before."""
+class SubFilterMatch(Fields):
+    """A SubFilterMatch: the router, before which other HTTP filters are inserted."""
 
     name: Literal["envoy.filters.http.router"]
 
 
-class ConnectionManager(Fields):
-    """Any connection manager."""
+class FilterMatch(Fields):
+    """A FilterMatch: the HTTP connection manager of a listener."""
 
     name: Literal["envoy.filters.network.http_connection_manager"]
 
 
-class ConnectionManagerWithRouter(ConnectionManager):
-    """Any connection manager, and its filter."""
+class FilterMatchWithSubFilter(FilterMatch):
+    """A FilterMatch of an HTTP connection manager and its router."""
 
-    sub_filter: Router
-
-
-Filter = TypeVar("Filter", bound=ConnectionManager)
+    sub_filter: SubFilterMatch
 
 
-class FilterChain(Fields, Generic[Filter]):
-    """Any filter chain that has such a filter."""
+Filter = TypeVar("Filter", bound=FilterMatch)
+
+
+class FilterChainMatch(Fields, Generic[Filter]):
+    """A FilterChainMatch: any filter chain that has the filter."""
 
     filter: Filter
 
 
-class Listener(Fields, Generic[Filter]):
-    """Any listener that has such a chain."""
+class ListenerMatch(Fields, Generic[Filter]):
+    """A ListenerMatch: any listener that has the filter chain."""
 
-    filter_chain: FilterChain[Filter]
+    filter_chain: FilterChainMatch[Filter]
 
 
-class Match(Fields, Generic[Filter]):
-    """Where a patch applies: every HTTP listener of a gateway."""
+class ConfigObjectMatch(Fields, Generic[Filter]):
+    """An EnvoyConfigObjectMatch: every HTTP listener of a gateway."""
 
     context: Literal["GATEWAY"]
-    listener: Listener[Filter]
+    listener: ListenerMatch[Filter]
 
 
-class Insertion(Fields):
-    """What is put in."""
+class InsertPatch(Fields):
+    """A Patch that inserts an HTTP filter."""
 
     operation: Literal["INSERT_BEFORE"]
     value: LocalRateLimitFilter
 
 
 class HttpFilterPatch(Fields):
-    """An HTTP filter that is put before the router."""
+    """An EnvoyConfigObjectPatch that inserts an HTTP filter before the router."""
 
     apply_to: Literal["HTTP_FILTER", "NETWORK_FILTER"]
-    match: Match[ConnectionManagerWithRouter]
-    patch: Insertion
+    match: ConfigObjectMatch[FilterMatchWithSubFilter]
+    patch: InsertPatch
 
 
-class Merging(Fields):
-    """What is set."""
+class MergePatch(Fields):
+    """A Patch that merges settings."""
 
     operation: Literal["MERGE"]
-    value: Manager
+    value: ConnectionManager
 
 
-class ManagerPatch(Fields):
-    """Settings of the connection manager."""
+class ConnectionManagerPatch(Fields):
+    """An EnvoyConfigObjectPatch that merges settings of the HTTP connection manager."""
 
     apply_to: Literal["NETWORK_FILTER"]
-    match: Match[ConnectionManager]
-    patch: Merging
+    match: ConfigObjectMatch[FilterMatch]
+    patch: MergePatch
 
 
 def _kind(patch: object) -> str:
@@ -213,26 +213,27 @@ def _kind(patch: object) -> str:
 
 
 ConfigPatch = Annotated[
-    Annotated[HttpFilterPatch, Tag("<filter>")] | Annotated[ManagerPatch, Tag("<manager>")],
+    Annotated[HttpFilterPatch, Tag("<filter>")]
+    | Annotated[ConnectionManagerPatch, Tag("<manager>")],
     Discriminator(_kind),
 ]
 
 
 class WorkloadSelector(Fields):
-    """The pods of the filter's namespace that it applies to."""
+    """A WorkloadSelector: the pods of the EnvoyFilter's namespace that have these labels."""
 
     labels: Annotated[dict[str, str], Field(min_length=1)]
 
 
 class EnvoyFilterSpec(Fields):
-    """Patches of the selected pods' Envoys."""
+    """An EnvoyFilterSpec: one patch of the selected pods' Envoys."""
 
     workload_selector: WorkloadSelector
     config_patches: Annotated[tuple[ConfigPatch, ...], exactly_one()]
 
 
 class EnvoyFilter(Fields):
-    """An Envoy filter."""
+    """An EnvoyFilter."""
 
     metadata: Metadata
     spec: EnvoyFilterSpec

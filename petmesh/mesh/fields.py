@@ -1,7 +1,7 @@
 """Strict reading of an object's fields.
 
 A model lists every field that the rehearsal knows. A field that it uses has a plain type; one that
-it leaves out on purpose is marked `LeftOut` with the reason. Any other field is refused by name.
+it deliberately leaves out is marked `LeftOut` with the reason. Any other field is refused by name.
 """
 
 import re
@@ -14,19 +14,19 @@ from pydantic.alias_generators import to_camel
 
 
 class RefusedError(Exception):
-    """A declared object holds something that the rehearsal doesn't know; one line per field."""
+    """A declared object has a field, value or kind that the rehearsal doesn't know; a line each."""
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Marks a field that is known and deliberately not rehearsed."""
+    """Marks a known field that is deliberately not rehearsed."""
 
     reason: str
 
 
 @dataclass(frozen=True, order=True)
 class Omission:
-    """Something declared that the rehearsal leaves out: what, why, and in which objects."""
+    """A declared field or kind that the rehearsal leaves out, the reason, and the objects."""
 
     what: str
     reason: str
@@ -34,7 +34,7 @@ class Omission:
 
 
 class Fields(BaseModel):
-    """Base of every model: no field beyond the listed ones."""
+    """The base of every model: a field that it doesn't list is refused."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=True
@@ -42,11 +42,11 @@ class Fields(BaseModel):
 
     @classmethod
     def read(cls, data: object, what: str) -> Self:
-        """Read plain data.
+        """Create the model from plain data.
 
         Args:
             data: the object's fields.
-            what: how to name the object in an error, such as `VirtualService pets/ingress`.
+            what: the object's name in an error, such as `VirtualService pets/ingress`.
 
         Raises:
             RefusedError: a field is unknown or holds a value that the rehearsal can't translate.
@@ -57,7 +57,7 @@ class Fields(BaseModel):
             raise RefusedError("\n".join(_lines(error, what))) from None
 
     def omissions(self, prefix: str = "") -> Iterator[tuple[str, str]]:
-        """Each set field that is left out: its path without list indices, and the reason."""
+        """Yield each set field that is left out: its path without list indices, and the reason."""
         for name in sorted(self.model_fields_set):
             field = type(self).model_fields[name]
             path = f"{prefix}.{field.alias or name}" if prefix else (field.alias or name)
@@ -79,7 +79,7 @@ def _inner_omissions(value: object, path: str) -> Iterator[tuple[str, str]]:
 def _lines(error: ValidationError, what: str) -> Iterator[str]:
     for problem in error.errors():
         path = ""
-        # A part in angle brackets is the name of one of a field's forms, and no field.
+        # A part in angle brackets is a discriminator's tag, not a field.
         for part in (each for each in problem["loc"] if not str(each).startswith("<")):
             path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
         if problem["type"] == "extra_forbidden":
@@ -106,12 +106,12 @@ def _seconds(value: object) -> object:
     return sum(float(part) * unit for part, unit in parts if part)
 
 
-# A duration of Kubernetes' or Istio's form, as seconds.
+# A duration such as `1m30s` or `250ms`, in seconds.
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 
 
 def only(*allowed: object, because: str) -> BeforeValidator:
-    """Accept one of some values; any other is refused with the reason."""
+    """Accept the listed values; refuse any other with the reason."""
 
     def check(value: object) -> object:
         if value not in allowed:
@@ -122,7 +122,7 @@ def only(*allowed: object, because: str) -> BeforeValidator:
 
 
 def exactly_one() -> AfterValidator:
-    """Accept a list of one item; checked only where the items themselves are known."""
+    """Accept a list of one item; skipped where an item itself was refused."""
 
     def check(value: tuple[object, ...]) -> tuple[object, ...]:
         if len(value) != 1:
@@ -133,7 +133,7 @@ def exactly_one() -> AfterValidator:
 
 
 def not_empty() -> AfterValidator:
-    """Accept a list that isn't empty; checked only where the items themselves are known."""
+    """Accept a list with at least one item; skipped where an item itself was refused."""
 
     def check(value: tuple[object, ...]) -> tuple[object, ...]:
         if not value:
@@ -144,7 +144,7 @@ def not_empty() -> AfterValidator:
 
 
 class Metadata(Fields):
-    """An object's metadata, or a pod template's."""
+    """The ObjectMeta of an object, or of a pod template."""
 
     name: str = ""
     namespace: str = ""
@@ -173,13 +173,13 @@ _ISTIO_LABEL = re.compile(r"(\w+\.)*istio\.io/.*|istio-injection")
 
 
 def read_marks(metadata: Metadata, what: str, path: str = "metadata") -> Iterator[tuple[str, str]]:
-    """Check labels and annotations that mean something.
+    """Check the labels and annotations that have a meaning for Istio, GKE or the Pulumi engine.
 
     Returns:
-        The left out ones: path and reason.
+        Path and reason of each that is left out.
 
     Raises:
-        RefusedError: one means something that the rehearsal doesn't know.
+        RefusedError: one has a meaning that the rehearsal doesn't know.
     """
     for kind, marks in (("labels", metadata.labels), ("annotations", metadata.annotations)):
         for key, value in marks.items():
@@ -197,7 +197,7 @@ def read_marks(metadata: Metadata, what: str, path: str = "metadata") -> Iterato
 
 
 def group(omissions: Mapping[tuple[str, str], list[str]]) -> tuple[Omission, ...]:
-    """Omissions by what and reason, with the objects that declare them."""
+    """Group omissions by what and reason, with the objects that declare them."""
     return tuple(
         sorted(
             Omission(what, reason, tuple(sorted(set(objects))))

@@ -1,10 +1,10 @@
-"""Gathers what a declaration holds for the mesh, and what of it the rehearsal leaves out."""
+"""Creates a Mesh from a declaration's Kubernetes and Istio objects, and lists its omissions."""
 
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from petmesh.mesh import cert_manager, envoy_filter, helm, kubernetes, network
+from petmesh.mesh import cert_manager, envoy_filter, helm, kubernetes, network_policy
 from petmesh.mesh.fields import Fields, Metadata, RefusedError, group, read_marks
 from petmesh.mesh.istio.networking import (
     DestinationRule,
@@ -15,7 +15,7 @@ from petmesh.mesh.istio.networking import (
 )
 from petmesh.mesh.istio.security import AuthorizationPolicy, PeerAuthentication
 from petmesh.mesh.istio.telemetry import AccessLogging, Telemetry
-from petmesh.mesh.kinds import (
+from petmesh.mesh.known_kinds import (
     CHECKED,
     LEFT_OUT_CHARTS,
     LEFT_OUT_KINDS,
@@ -24,18 +24,18 @@ from petmesh.mesh.kinds import (
     MODELS,
     NO_TRACES,
 )
-from petmesh.mesh.mesh import ROOT_NAMESPACE, GatewayProxy, Mesh, Workload, asked_from_outside
+from petmesh.mesh.mesh import ROOT_NAMESPACE, GatewayProxy, Mesh, Workload, public_gateways
 from petmesh.program.declaration import Declaration, Resource
 
 T = TypeVar("T", bound=Fields)
 
 
 def gather(declaration: Declaration) -> Mesh:
-    """Read a declaration's Kubernetes and Istio objects.
+    """Create the mesh that a declaration declares.
 
     Raises:
-        RefusedError: a kind or a field isn't known to the rehearsal, or a value can't be rehearsed;
-            one line each.
+        RefusedError: the rehearsal doesn't know a kind or a field, or can't rehearse a value; one
+            line each.
     """
     return _Gatherer().gather(declaration)
 
@@ -81,7 +81,7 @@ class _Gatherer:
             ),
             sidecars=self._all(Sidecar),
             namespaces=self._all(kubernetes.Namespace),
-            network_policies=self._all(network.NetworkPolicy),
+            network_policies=self._all(network_policy.NetworkPolicy),
             omissions=group(self._omissions),
         )
 
@@ -146,8 +146,8 @@ class _Gatherer:
             self._leave_out(f"Release of chart {chart}: values.{path}", reason, name)
 
     def _services_in_mesh(self) -> tuple[kubernetes.Service, ...]:
-        """All services but the ingress's own, which is how the outside reaches it."""
-        outer = asked_from_outside(self._proxies, self._all(Gateway))
+        """Return every Service but the ingress gateway's, which only outside callers use."""
+        outer = public_gateways(self._proxies, self._all(Gateway))
         inside: list[kubernetes.Service] = []
         for service in self._all(kubernetes.Service):
             name, namespace = service.metadata.name, service.metadata.namespace
@@ -236,7 +236,7 @@ class _Gatherer:
 
 
 def _gateway_proxy(release: str, namespace: str, values: helm.GatewayValues) -> GatewayProxy:
-    """Names and labels as the gateway chart's _helpers.tpl makes them."""
+    """Create a gateway's proxy, with name and labels as the chart's _helpers.tpl makes them."""
     name = values.name or release
     account = values.service_account
     metadata = values.pod_annotations.config.proxy_metadata

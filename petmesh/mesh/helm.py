@@ -1,4 +1,4 @@
-"""Values of Istio's Helm charts: what the rehearsal uses, and what it leaves out."""
+"""Values of Istio's Helm charts: fields that the rehearsal uses, and those that it leaves out."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -6,15 +6,15 @@ import yaml
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from petmesh.mesh.fields import Fields, LeftOut, Seconds, only
-from petmesh.mesh.istio.networking import Retries
+from petmesh.mesh.istio.networking import HttpRetry
 
-CONTROL_PLANE = LeftOut("there is no control plane here: the rehearsal translates in its place")
+CONTROL_PLANE = LeftOut("there is no control plane here: the rehearsal translates instead")
 GATEWAY_POD = LeftOut("a gateway is one process of this machine")
 LOGS = LeftOut("proxies log as JSON into the rehearsal's folder")
 
 
 class OutboundTrafficPolicy(Fields):
-    """What happens to a call to a host that nothing declares."""
+    """An OutboundTrafficPolicy of the mesh: calls to hosts that no object declares."""
 
     mode: Annotated[
         str, only("REGISTRY_ONLY", because="nothing here may reach the outside of this machine")
@@ -22,7 +22,7 @@ class OutboundTrafficPolicy(Fields):
 
 
 class PathNormalization(Fields):
-    """How a path is made plain before routes and policies see it."""
+    """A ProxyPathNormalization: how a path is normalized before routes and policies match it."""
 
     normalization: Literal[
         "DEFAULT", "NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"
@@ -30,13 +30,13 @@ class PathNormalization(Fields):
 
 
 class MeshTls(Fields):
-    """The TLS between workloads."""
+    """A TLSConfig: TLS between workloads."""
 
     min_protocol_version: Literal["TLS_AUTO", "TLSV1_2", "TLSV1_3"] = "TLS_AUTO"
 
 
 class ProxyConfig(Fields):
-    """Defaults of every proxy."""
+    """A ProxyConfig: the default settings of every proxy."""
 
     hold_application_until_proxy_starts: Annotated[
         Any, LeftOut("a service is called only once every proxy is ready")
@@ -52,11 +52,11 @@ class ProxyConfig(Fields):
 
 
 class MeshConfig(Fields):
-    """istiod's mesh-wide settings."""
+    """A MeshConfig: istiod's mesh-wide settings."""
 
     outbound_traffic_policy: OutboundTrafficPolicy
     path_normalization: PathNormalization = PathNormalization()
-    default_http_retry_policy: Retries | None = None
+    default_http_retry_policy: HttpRetry | None = None
     connect_timeout: Seconds = 10.0
     proxy_http_port: Annotated[int, Field(ge=0, le=65535)] = 0
     trust_domain: str = "cluster.local"
@@ -73,7 +73,7 @@ class MeshConfig(Fields):
 
 
 class IstiodValues(Fields):
-    """Values of the istiod chart."""
+    """The values of the istiod chart."""
 
     mesh_config: MeshConfig
     pilot: Annotated[Any, CONTROL_PLANE] = None
@@ -93,14 +93,14 @@ class IstiodValues(Fields):
 
 
 class GatewayAccount(Fields):
-    """The gateway's service account."""
+    """The gateway's ServiceAccount."""
 
     create: bool = True
     name: str = ""
 
 
 class GatewayMetadata(Fields):
-    """What a gateway's pods tell istiod of themselves."""
+    """The proxyMetadata of a gateway's pods: environment variables that istiod reads."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", frozen=True, alias_generator=None
@@ -114,14 +114,14 @@ class GatewayMetadata(Fields):
 
 
 class GatewayConfig(Fields):
-    """A gateway's own configuration of its proxies."""
+    """The ProxyConfig of a gateway's pods."""
 
-    gateway_topology: Annotated[Any, LeftOut("clients ask the gateway themselves here")] = None
+    gateway_topology: Annotated[Any, LeftOut("clients connect to the gateway directly here")] = None
     proxy_metadata: GatewayMetadata = GatewayMetadata()
 
 
 def _read(text: object) -> object:
-    """YAML, of which JSON is a part, as Istio reads the annotation."""
+    """Parse the annotation as YAML, which includes JSON, as Istio does."""
     try:
         return yaml.safe_load(text) if isinstance(text, str) else text
     except yaml.YAMLError:
@@ -138,7 +138,7 @@ class GatewayAnnotations(Fields):
 
 
 class GatewayValues(Fields):
-    """Values of the gateway chart."""
+    """The values of the gateway chart."""
 
     name: str = ""
     global_: Annotated[Any, Field(alias="global"), CONTROL_PLANE] = None

@@ -14,13 +14,13 @@ SCALING = LeftOut("minReplicas processes are started and nothing scales")
 
 
 class Namespace(Fields):
-    """A namespace; its labels switch injection and pod security."""
+    """A Namespace; its labels switch injection and Pod Security on."""
 
     metadata: Metadata
 
 
 class ServiceAccount(Fields):
-    """A service account: the name in a workload's SPIFFE identity."""
+    """A ServiceAccount: the name in a workload's SPIFFE identity."""
 
     metadata: Metadata
     automount_service_account_token: Annotated[Any, ISOLATION] = None
@@ -28,7 +28,7 @@ class ServiceAccount(Fields):
 
 
 class ServicePort(Fields):
-    """A port of a service; Istio takes the protocol from the name's first part."""
+    """A ServicePort; Istio takes the protocol from the first part of its name."""
 
     name: str = ""
     port: int
@@ -38,40 +38,40 @@ class ServicePort(Fields):
 
 
 class ServiceSpec(Fields):
-    """Which pods a service's ports lead to."""
+    """A ServiceSpec: the pods' labels, and the ports."""
 
     selector: dict[str, str]
     ports: tuple[ServicePort, ...]
     type: Literal["ClusterIP", "LoadBalancer"] = "ClusterIP"
     load_balancer_ip: Annotated[
-        Any, Field(alias="loadBalancerIP"), LeftOut("the ingress is asked on this machine")
+        Any, Field(alias="loadBalancerIP"), LeftOut("the ingress listens on this machine")
     ] = None
 
 
 class Service(Fields):
-    """A service."""
+    """A Service."""
 
     metadata: Metadata
     spec: ServiceSpec
 
 
 class EnvVar(Fields):
-    """An environment variable with a plain value."""
+    """An EnvVar with a plain value."""
 
     name: str
     value: str = ""
 
 
 class ContainerPort(Fields):
-    """A port that the container listens on."""
+    """A ContainerPort: where a container listens."""
 
     name: str = ""
     container_port: int
     protocol: Annotated[str, only("TCP", because="HTTP runs on TCP")] = "TCP"
 
 
-class HttpGet(Fields):
-    """A probe's request."""
+class HttpGetAction(Fields):
+    """An HTTPGetAction: a probe's request."""
 
     path: str
     port: int | str
@@ -81,9 +81,9 @@ class HttpGet(Fields):
 
 
 class Probe(Fields):
-    """A readiness probe."""
+    """A Probe of readiness."""
 
-    http_get: HttpGet
+    http_get: HttpGetAction
     initial_delay_seconds: Annotated[Any, PROBING] = None
     period_seconds: Annotated[Any, PROBING] = None
     timeout_seconds: Annotated[Any, PROBING] = None
@@ -91,26 +91,26 @@ class Probe(Fields):
     failure_threshold: Annotated[Any, PROBING] = None
 
 
-class Sleep(Fields):
-    """A pause of whole seconds."""
+class SleepAction(Fields):
+    """A SleepAction: a pause of whole seconds."""
 
     seconds: int
 
 
-class Handler(Fields):
-    """What is done before a container is told to stop."""
+class LifecycleHandler(Fields):
+    """A LifecycleHandler: what runs before a container gets SIGTERM."""
 
-    sleep: Sleep
+    sleep: SleepAction
 
 
 class Lifecycle(Fields):
-    """A container's hooks."""
+    """A Lifecycle: a container's hooks."""
 
-    pre_stop: Handler
+    pre_stop: LifecycleHandler
 
 
 class Container(Fields):
-    """The container of a pod."""
+    """A Container, the only one of its pod."""
 
     name: str
     image: Annotated[str, LeftOut("the service runs from this checkout's source")]
@@ -130,7 +130,7 @@ class Container(Fields):
 
 
 class PodSpec(Fields):
-    """A pod's containers and identity."""
+    """A PodSpec: the container, and the ServiceAccount."""
 
     containers: Annotated[tuple[Container, ...], exactly_one()]
     service_account_name: str = "default"
@@ -147,24 +147,24 @@ class PodSpec(Fields):
     priority_class_name: Annotated[Any, SCHEDULING] = None
 
 
-class PodTemplate(Fields):
-    """The pods of a deployment."""
+class PodTemplateSpec(Fields):
+    """A PodTemplateSpec: the pods of a Deployment."""
 
     metadata: Metadata
     spec: PodSpec
 
 
 class Selector(Fields):
-    """A selector of pods by labels."""
+    """A LabelSelector of a Deployment, by labels alone."""
 
     match_labels: dict[str, str] = Field(default_factory=dict[str, str])
 
 
 class DeploymentSpec(Fields):
-    """A deployment's pods."""
+    """A DeploymentSpec: pods and their number."""
 
     selector: Selector
-    template: PodTemplate
+    template: PodTemplateSpec
     replicas: int | None = None
     strategy: Annotated[Any, ROLLOUT] = None
     min_ready_seconds: Annotated[Any, ROLLOUT] = None
@@ -173,24 +173,24 @@ class DeploymentSpec(Fields):
 
 
 class Deployment(Fields):
-    """A deployment."""
+    """A Deployment."""
 
     metadata: Metadata
     spec: DeploymentSpec
 
 
-class ScaleTarget(Fields):
-    """What an autoscaler scales."""
+class CrossVersionObjectReference(Fields):
+    """A CrossVersionObjectReference: the Deployment that an autoscaler scales."""
 
     api_version: Literal["apps/v1"]
     kind: Literal["Deployment"]
     name: str
 
 
-class AutoscalerSpec(Fields):
-    """How far an autoscaler scales."""
+class HorizontalPodAutoscalerSpec(Fields):
+    """A HorizontalPodAutoscalerSpec: the target, and the bounds of its pods' number."""
 
-    scale_target_ref: ScaleTarget
+    scale_target_ref: CrossVersionObjectReference
     min_replicas: int = 1
     max_replicas: Annotated[int, SCALING]
     metrics: Annotated[Any, SCALING] = None
@@ -198,7 +198,7 @@ class AutoscalerSpec(Fields):
 
 
 class HorizontalPodAutoscaler(Fields):
-    """An autoscaler: its minimum is the number of pods that start."""
+    """A HorizontalPodAutoscaler: its minimum is the number of pods that start."""
 
     metadata: Metadata
-    spec: AutoscalerSpec
+    spec: HorizontalPodAutoscalerSpec

@@ -1,9 +1,9 @@
-"""A mesh: every object that the rehearsal translates."""
+"""The mesh: every declared object that the rehearsal translates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from petmesh.mesh import cert_manager, envoy_filter, helm, kubernetes, network
+from petmesh.mesh import cert_manager, envoy_filter, helm, kubernetes, network_policy
 from petmesh.mesh.fields import Omission, RefusedError
 from petmesh.mesh.istio import networking, security, telemetry
 
@@ -13,12 +13,12 @@ ROOT_NAMESPACE = "istio-system"
 
 @dataclass(frozen=True)
 class Workload:
-    """A deployment: how many pods of which labels and identity run what, and how they end.
+    """A Deployment's pods: their number, labels, identity and container, and how they end.
 
     Attributes:
-        replicas: how many pods start.
-        settle_seconds: from a pod's deletion to its process's SIGTERM, which preStop sleeps.
-        grace_seconds: from a pod's deletion to its process's end by force.
+        replicas: the number of pods that start.
+        settle_seconds: from a pod's deletion to its process's SIGTERM; preStop sleeps meanwhile.
+        grace_seconds: from a pod's deletion to its process's SIGKILL.
     """
 
     name: str
@@ -33,11 +33,11 @@ class Workload:
 
 @dataclass(frozen=True)
 class GatewayProxy:
-    """The gateway pod that a gateway chart's release brings.
+    """The gateway pod of a release of the gateway chart.
 
     Attributes:
-        takes_http10: whether it answers requests of HTTP/1.0.
-        most_connections: how many it holds at a time; None for any number.
+        takes_http10: whether it accepts requests of HTTP/1.0.
+        most_connections: the limit of connections at a time; None for no limit.
     """
 
     name: str
@@ -50,7 +50,7 @@ class GatewayProxy:
 
 @dataclass(frozen=True)
 class Mesh:
-    """Every declared object that the rehearsal translates, and what it leaves out."""
+    """Every declared object that the rehearsal translates, and the omissions."""
 
     config: helm.MeshConfig
     services: tuple[kubernetes.Service, ...]
@@ -68,17 +68,17 @@ class Mesh:
     tracing: tuple[telemetry.Tracing, ...]
     sidecars: tuple[networking.Sidecar, ...]
     namespaces: tuple[kubernetes.Namespace, ...]
-    network_policies: tuple[network.NetworkPolicy, ...]
+    network_policies: tuple[network_policy.NetworkPolicy, ...]
     omissions: tuple[Omission, ...]
 
     @property
     def ingress(self) -> GatewayProxy:
-        """The gateway that the outside asks.
+        """The gateway that callers outside the mesh connect to.
 
         Raises:
             RefusedError: there is none, or more than one.
         """
-        found = asked_from_outside(self.gateway_proxies, self.gateways)
+        found = public_gateways(self.gateway_proxies, self.gateways)
         if len(found) != 1:
             raise RefusedError(
                 f"{len(found)} releases of the gateway chart are declared for callers from "
@@ -88,24 +88,24 @@ class Mesh:
 
     @property
     def inner_gateways(self) -> tuple[GatewayProxy, ...]:
-        """The gateways that are called from within the mesh alone."""
-        outer = asked_from_outside(self.gateway_proxies, self.gateways)
+        """The gateways that only callers inside the mesh connect to."""
+        outer = public_gateways(self.gateway_proxies, self.gateways)
         return tuple(proxy for proxy in self.gateway_proxies if proxy not in outer)
 
     @property
     def called(self) -> tuple[Workload | GatewayProxy, ...]:
-        """All whose pods a Service can lead to."""
+        """Workloads and gateways whose pods a Service can select."""
         return (*self.workloads, *self.inner_gateways)
 
     def service_host(self, service: kubernetes.Service) -> str:
-        """A service's name in the whole cluster."""
+        """Return a Service's fully qualified name."""
         return f"{service.metadata.name}.{service.metadata.namespace}.svc.{CLUSTER_DOMAIN}"
 
 
-def asked_from_outside(
+def public_gateways(
     proxies: Sequence[GatewayProxy], gateways: Sequence[networking.Gateway]
 ) -> tuple[GatewayProxy, ...]:
-    """The only gateway, or those that callers without an identity of the mesh may connect to."""
+    """Return the only gateway, or those that accept callers without an identity of the mesh."""
     if len(proxies) == 1:
         return tuple(proxies)
     return tuple(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from petmesh.envoy.names import MESH_GATEWAY, full_host, selects
-from petmesh.mesh.istio.networking import VirtualService, WeightedDestination
+from petmesh.mesh.istio.networking import HttpRouteDestination, VirtualService
 from petmesh.mesh.mesh import Mesh
 from petmesh.rehearsal.network_policy_check import closed_paths
 
@@ -85,7 +85,7 @@ def _targets(virtual_service: VirtualService) -> Iterator[tuple[str, str]]:
     yield from sorted(used)
 
 
-def _is_used(weighted: WeightedDestination, destinations: int) -> bool:
+def _is_used(weighted: HttpRouteDestination, destinations: int) -> bool:
     return weighted.weight > 0 or destinations == 1
 
 

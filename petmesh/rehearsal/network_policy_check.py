@@ -12,11 +12,11 @@ from ipaddress import IPv4Address
 
 from petmesh.envoy.mtls_mode import ROOT_NAMESPACE
 from petmesh.envoy.names import MESH_GATEWAY, full_host, selects
-from petmesh.envoy.sidecar_scope import exported_to, seen_by
+from petmesh.envoy.sidecar_scope import exported_to, visible_to
 from petmesh.mesh import kubernetes
 from petmesh.mesh.istio.security import AuthorizationPolicy
 from petmesh.mesh.mesh import GatewayProxy, Mesh, Workload
-from petmesh.mesh.network import LabelSelector, Peer, PolicyPort
+from petmesh.mesh.network_policy import LabelSelector, NetworkPolicyPeer, NetworkPolicyPort
 
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 # Any public address will do: a NetworkPolicy knows no names.
@@ -56,7 +56,7 @@ def _paths(mesh: Mesh) -> Iterator[tuple[End, End, int]]:
         caller = End(workload.name, workload.namespace, workload.labels)
         for called, port in _ALWAYS_CALLED:
             yield caller, called, port
-        view = seen_by(mesh, workload.namespace, workload.labels)
+        view = visible_to(mesh, workload.namespace, workload.labels)
         hosts = {view.service_host(service) for service in view.services}
         yield from _calls(mesh, caller, workload, hosts)
         elsewhere = set(_led_elsewhere(view))
@@ -171,7 +171,7 @@ def _is_open(mesh: Mesh, pod: End, other: End, port: int, direction: str) -> boo
         and direction in policy.spec.policy_types
         and _matches(policy.spec.pod_selector, pod.labels)
     ]
-    rules: list[tuple[Sequence[Peer], Sequence[PolicyPort]]] = [
+    rules: list[tuple[Sequence[NetworkPolicyPeer], Sequence[NetworkPolicyPort]]] = [
         (rule.from_, rule.ports) for spec in policies for rule in spec.ingress
     ]
     if direction == "Egress":
@@ -183,7 +183,7 @@ def _is_open(mesh: Mesh, pod: End, other: End, port: int, direction: str) -> boo
     )
 
 
-def _is_peer(mesh: Mesh, peer: Peer, pod: End, other: End) -> bool:
+def _is_peer(mesh: Mesh, peer: NetworkPolicyPeer, pod: End, other: End) -> bool:
     if peer.ip_block or other.address:
         return bool(
             peer.ip_block

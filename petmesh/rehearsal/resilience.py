@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from petmesh.mesh.istio.networking import DestinationRule, Retries, TrafficPolicy, VirtualService
+from petmesh.mesh.istio.networking import DestinationRule, HttpRetry, TrafficPolicy, VirtualService
 from petmesh.mesh.mesh import Mesh
 
-_NO_RETRIES = Retries(attempts=0)
+_NO_RETRIES = HttpRetry(attempts=0)
 
 
 def without_resilience(mesh: Mesh) -> Mesh:

@@ -10,7 +10,7 @@ import pytest
 
 from demo.scenes.ask import ask_ingress
 from petmesh.host.ports import LOOPBACK
-from petmesh.mesh.envoy_filter import EnvoyFilter, ManagerPatch
+from petmesh.mesh.envoy_filter import ConnectionManagerPatch, EnvoyFilter
 from petmesh.mesh.mesh import Mesh
 from tests.traffic.conftest import Live
 
@@ -34,7 +34,7 @@ def hurried(mesh: Mesh) -> Mesh:
 
 def _hurried(declared: EnvoyFilter) -> EnvoyFilter:
     [patch] = declared.spec.config_patches
-    if not isinstance(patch, ManagerPatch):
+    if not isinstance(patch, ConnectionManagerPatch):
         return declared
     manager = patch.patch.value
     protocol = manager.typed_config.common_http_protocol_options

@@ -1,4 +1,4 @@
-"""Objects of networking.istio.io: where requests go, and how hosts are called."""
+"""Objects of networking.istio.io: routes, and traffic policies of hosts."""
 
 from typing import Annotated, Any, Literal
 
@@ -14,7 +14,7 @@ def _known_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
     return scopes
 
 
-# Namespaces that see an object: `.` is its own and `*` every one; none said means every one.
+# Namespaces that an object is visible to: `.` is its own, `*` or an empty list is every one.
 ExportTo = Annotated[
     tuple[str, ...],
     AfterValidator(_known_scopes),
@@ -22,7 +22,7 @@ ExportTo = Annotated[
 
 
 class StringMatch(Fields):
-    """A string matched in exactly one way."""
+    """A StringMatch: exact, by prefix or by regular expression."""
 
     exact: str | None = None
     prefix: str | None = None
@@ -35,8 +35,8 @@ class StringMatch(Fields):
         return self
 
 
-class HttpMatch(Fields):
-    """The condition of a route."""
+class HttpMatchRequest(Fields):
+    """An HTTPMatchRequest: the condition of a route."""
 
     name: str = ""
     uri: StringMatch | None = None
@@ -48,28 +48,28 @@ class HttpMatch(Fields):
 
 
 class PortNumber(Fields):
-    """A port by number."""
+    """A PortSelector: a port by number."""
 
     number: int
 
 
 class Destination(Fields):
-    """Where a route leads."""
+    """A Destination of a route: host, subset and port."""
 
     host: str
     subset: str = ""
     port: PortNumber | None = None
 
 
-class WeightedDestination(Fields):
-    """A destination and its share."""
+class HttpRouteDestination(Fields):
+    """An HTTPRouteDestination: a destination and its weight."""
 
     destination: Destination
     weight: Annotated[int, Field(ge=0)] = 0
 
 
-class Retries(Fields):
-    """How a failed request is tried again."""
+class HttpRetry(Fields):
+    """An HTTPRetry: number, timeout and conditions of retries."""
 
     attempts: int = 0
     per_try_timeout: Seconds | None = None
@@ -80,45 +80,45 @@ class Retries(Fields):
 
 
 class Percent(Fields):
-    """A percentage."""
+    """A Percent, from 0 to 100."""
 
     value: float
 
 
 class HeaderChanges(Fields):
-    """Headers that are set, in place of any of the same name."""
+    """A HeaderOperations that sets headers, replacing any of the same name."""
 
     set: dict[str, str] = Field(default_factory=dict[str, str])
 
 
 class HeaderRemovals(Fields):
-    """Headers that are taken away."""
+    """A HeaderOperations that removes headers."""
 
     remove: Annotated[tuple[str, ...], not_empty()]
 
 
 class Headers(Fields):
-    """What a route does to a request's headers and to its answer's."""
+    """A Headers: changes of the request's and the response's headers."""
 
     request: HeaderRemovals | None = None
     response: HeaderChanges | None = None
 
 
 class HttpRoute(Fields):
-    """One route of a virtual service."""
+    """An HTTPRoute: one route of a VirtualService."""
 
     name: str = ""
-    match: tuple[HttpMatch, ...] = ()
-    route: Annotated[tuple[WeightedDestination, ...], not_empty()]
+    match: tuple[HttpMatchRequest, ...] = ()
+    route: Annotated[tuple[HttpRouteDestination, ...], not_empty()]
     mirror: Destination | None = None
     mirror_percentage: Percent | None = None
     timeout: Seconds | None = None
-    retries: Retries | None = None
+    retries: HttpRetry | None = None
     headers: Headers | None = None
 
 
 class VirtualServiceSpec(Fields):
-    """Routes of some hosts."""
+    """A VirtualServiceSpec: hosts, gateways and routes."""
 
     hosts: tuple[str, ...]
     gateways: tuple[str, ...] = ("mesh",)
@@ -127,22 +127,22 @@ class VirtualServiceSpec(Fields):
 
 
 class VirtualService(Fields):
-    """A virtual service."""
+    """A VirtualService."""
 
     metadata: Metadata
     spec: VirtualServiceSpec
 
 
 class TcpKeepalive(Fields):
-    """TCP keepalive of upstream connections."""
+    """A TcpKeepalive of upstream connections."""
 
     probes: int | None = None
     time: Seconds | None = None
     interval: Seconds | None = None
 
 
-class TcpPool(Fields):
-    """Connections of an upstream cluster."""
+class TcpSettings(Fields):
+    """A TCPSettings: limits of an upstream cluster's connections."""
 
     max_connections: int = 0
     connect_timeout: Seconds | None = None
@@ -151,8 +151,8 @@ class TcpPool(Fields):
     tcp_keepalive: TcpKeepalive | None = None
 
 
-class HttpPool(Fields):
-    """Requests of an upstream cluster; 0 means Istio's default, which is no limit."""
+class HttpSettings(Fields):
+    """An HTTPSettings: limits of an upstream cluster's requests; 0 is Istio's default, no limit."""
 
     http1_max_pending_requests: Annotated[int, Field(alias="http1MaxPendingRequests")] = 0
     http2_max_requests: Annotated[int, Field(alias="http2MaxRequests")] = 0
@@ -166,15 +166,15 @@ class HttpPool(Fields):
     ] = "DEFAULT"
 
 
-class ConnectionPool(Fields):
-    """Limits of an upstream cluster."""
+class ConnectionPoolSettings(Fields):
+    """A ConnectionPoolSettings: limits of an upstream cluster."""
 
-    tcp: TcpPool | None = None
-    http: HttpPool | None = None
+    tcp: TcpSettings | None = None
+    http: HttpSettings | None = None
 
 
 class OutlierDetection(Fields):
-    """When a pod is taken out of load balancing."""
+    """An OutlierDetection: when a pod is ejected from load balancing."""
 
     consecutive_5xx_errors: Annotated[int | None, Field(alias="consecutive5xxErrors")] = None
     consecutive_gateway_errors: int | None = None
@@ -186,16 +186,16 @@ class OutlierDetection(Fields):
     min_health_percent: int = 0
 
 
-class LoadBalancer(Fields):
-    """How a pod is chosen."""
+class LoadBalancerSettings(Fields):
+    """A LoadBalancerSettings: how a pod is selected."""
 
     simple: Literal["UNSPECIFIED", "LEAST_CONN", "LEAST_REQUEST", "RANDOM", "ROUND_ROBIN"] = (
         "UNSPECIFIED"
     )
 
 
-class ClientTls(Fields):
-    """TLS that a sidecar originates."""
+class ClientTlsSettings(Fields):
+    """A ClientTLSSettings: TLS that a sidecar originates."""
 
     mode: Literal["DISABLE", "SIMPLE", "ISTIO_MUTUAL"]
     sni: str = ""
@@ -203,36 +203,36 @@ class ClientTls(Fields):
 
 
 class RetryBudget(Fields):
-    """How many of a cluster's requests may be retries at a time."""
+    """A RetryBudget: the share of a cluster's active requests that may be retries."""
 
     percent: Percent | None = None
     min_retry_concurrency: int = 0
 
 
 class PolicyBlocks(Fields):
-    """What a traffic policy or a port's own policy holds."""
+    """The fields that a traffic policy and a port's policy share."""
 
-    connection_pool: ConnectionPool | None = None
+    connection_pool: ConnectionPoolSettings | None = None
     outlier_detection: OutlierDetection | None = None
-    load_balancer: LoadBalancer | None = None
-    tls: ClientTls | None = None
+    load_balancer: LoadBalancerSettings | None = None
+    tls: ClientTlsSettings | None = None
 
 
-class PortPolicy(PolicyBlocks):
-    """The policy of one port; nothing is inherited from the policy around it."""
+class PortTrafficPolicy(PolicyBlocks):
+    """A PortTrafficPolicy: it inherits nothing from the policy around it."""
 
     port: PortNumber
 
 
 class TrafficPolicy(PolicyBlocks):
-    """The policy of a host or a subset."""
+    """A TrafficPolicy of a host or a subset."""
 
-    port_level_settings: tuple[PortPolicy, ...] = ()
+    port_level_settings: tuple[PortTrafficPolicy, ...] = ()
     retry_budget: RetryBudget | None = None
 
 
 class Subset(Fields):
-    """Some of a host's pods, by label."""
+    """A Subset: a host's pods that have these labels."""
 
     name: str
     labels: dict[str, str] = Field(default_factory=dict[str, str])
@@ -240,7 +240,7 @@ class Subset(Fields):
 
 
 class DestinationRuleSpec(Fields):
-    """How a host is called."""
+    """A DestinationRuleSpec: a host's traffic policy and subsets."""
 
     host: str
     traffic_policy: TrafficPolicy | None = None
@@ -249,14 +249,14 @@ class DestinationRuleSpec(Fields):
 
 
 class DestinationRule(Fields):
-    """A destination rule."""
+    """A DestinationRule."""
 
     metadata: Metadata
     spec: DestinationRuleSpec
 
 
 class ServiceEntryPort(Fields):
-    """A port of an outside host."""
+    """A ServicePort of a ServiceEntry."""
 
     number: int
     name: str
@@ -265,7 +265,7 @@ class ServiceEntryPort(Fields):
 
 
 class ServiceEntrySpec(Fields):
-    """A host outside the mesh that may be called."""
+    """A ServiceEntrySpec: a host outside the mesh, and its ports."""
 
     hosts: tuple[str, ...]
     ports: tuple[ServiceEntryPort, ...]
@@ -277,14 +277,14 @@ class ServiceEntrySpec(Fields):
 
 
 class ServiceEntry(Fields):
-    """A service entry."""
+    """A ServiceEntry."""
 
     metadata: Metadata
     spec: ServiceEntrySpec
 
 
 class GatewayPort(Fields):
-    """A port that a gateway opens."""
+    """A Port that a gateway opens."""
 
     number: int
     name: str
@@ -292,8 +292,8 @@ class GatewayPort(Fields):
     target_port: Annotated[Any, LeftOut("a gateway listens on a port of this machine")] = None
 
 
-class ServerTls(Fields):
-    """A redirect to HTTPS, or the end of TLS: with a Secret's certificate, or the mesh's own."""
+class ServerTlsSettings(Fields):
+    """A ServerTLSSettings: a redirect to HTTPS, TLS with a Secret's certificate, or mutual TLS."""
 
     https_redirect: bool = False
     mode: Annotated[
@@ -305,12 +305,12 @@ class ServerTls(Fields):
 
 
 class GatewayServer(Fields):
-    """A port and the hosts that it serves."""
+    """A Server of a Gateway: a port and its hosts."""
 
     port: GatewayPort
     hosts: tuple[str, ...]
     name: str = ""
-    tls: ServerTls = ServerTls()
+    tls: ServerTlsSettings = ServerTlsSettings()
 
     @model_validator(mode="after")
     def _fits_protocol(self) -> "GatewayServer":
@@ -326,32 +326,32 @@ class GatewayServer(Fields):
 
 
 class GatewaySpec(Fields):
-    """Servers of the gateway pods that the selector picks."""
+    """A GatewaySpec: the servers of the selected gateway pods."""
 
     selector: dict[str, str]
     servers: tuple[GatewayServer, ...]
 
 
 class Gateway(Fields):
-    """A gateway."""
+    """A Gateway."""
 
     metadata: Metadata
     spec: GatewaySpec
 
 
 class SidecarSelector(Fields):
-    """A selector of pods by labels."""
+    """A WorkloadSelector of a Sidecar, by labels."""
 
     labels: dict[str, str] = Field(default_factory=dict[str, str])
 
 
-class SidecarEgress(Fields):
-    """Hosts that are seen, each as namespace/name."""
+class IstioEgressListener(Fields):
+    """An IstioEgressListener: visible hosts, each as namespace/name."""
 
     hosts: Annotated[tuple[str, ...], not_empty()]
 
     @model_validator(mode="after")
-    def _includes(self) -> "SidecarEgress":
+    def _includes(self) -> "IstioEgressListener":
         for host in self.hosts:
             namespace, slash, name = host.partition("/")
             if not slash or namespace.startswith("~") or "*" in name.removeprefix("*"):
@@ -360,7 +360,7 @@ class SidecarEgress(Fields):
 
 
 class SidecarOutbound(Fields):
-    """What happens to a call to a host that isn't seen."""
+    """An OutboundTrafficPolicy of a Sidecar: calls to hosts that aren't visible."""
 
     mode: Annotated[
         str, only("REGISTRY_ONLY", because="nothing here may reach the outside of this machine")
@@ -368,15 +368,15 @@ class SidecarOutbound(Fields):
 
 
 class SidecarSpec(Fields):
-    """What the proxies of the selected pods see."""
+    """A SidecarSpec: the hosts that are visible to the selected pods' proxies."""
 
     workload_selector: SidecarSelector | None = None
-    egress: Annotated[tuple[SidecarEgress, ...], not_empty()]
+    egress: Annotated[tuple[IstioEgressListener, ...], not_empty()]
     outbound_traffic_policy: SidecarOutbound | None = None
 
 
 class Sidecar(Fields):
-    """A sidecar: the view of some proxies."""
+    """A Sidecar: it narrows the hosts that are visible to some proxies."""
 
     metadata: Metadata
     spec: SidecarSpec

@@ -1,4 +1,4 @@
-"""Objects of security.istio.io: who may call what, and how callers prove who they are."""
+"""Objects of security.istio.io: authorization, and mutual TLS."""
 
 from typing import Annotated, Literal
 
@@ -9,27 +9,27 @@ from petmesh.mesh.kubernetes import Selector
 
 
 class MutualTls(Fields):
-    """Which connections a workload accepts."""
+    """A MutualTLS mode of a PeerAuthentication: which connections a workload accepts."""
 
     mode: Literal["UNSET", "DISABLE", "PERMISSIVE", "STRICT"] = "UNSET"
 
 
 class PeerAuthenticationSpec(Fields):
-    """Mutual TLS of the selected workloads."""
+    """A PeerAuthenticationSpec: the mode of the selected workloads."""
 
     selector: Selector | None = None
     mtls: MutualTls = MutualTls()
 
 
 class PeerAuthentication(Fields):
-    """A peer authentication."""
+    """A PeerAuthentication."""
 
     metadata: Metadata
     spec: PeerAuthenticationSpec
 
 
 class Source(Fields):
-    """Who calls; every list that is set must match."""
+    """A Source of a request; every field that is set must match."""
 
     principals: tuple[str, ...] = ()
     not_principals: tuple[str, ...] = ()
@@ -39,13 +39,13 @@ class Source(Fields):
 
 
 class From(Fields):
-    """One source."""
+    """A From: one source."""
 
     source: Source
 
 
 class Operation(Fields):
-    """What is called; every list that is set must match."""
+    """An Operation: the request itself; every field that is set must match."""
 
     hosts: tuple[str, ...] = ()
     not_hosts: tuple[str, ...] = ()
@@ -58,20 +58,20 @@ class Operation(Fields):
 
 
 class To(Fields):
-    """One operation."""
+    """A To: one operation."""
 
     operation: Operation
 
 
 class Rule(Fields):
-    """Sources and operations; with neither it matches everything."""
+    """A Rule: sources and operations; with neither it matches every request."""
 
     from_: Annotated[tuple[From, ...], Field(alias="from")] = ()
     to: tuple[To, ...] = ()
 
 
 class AuthorizationPolicySpec(Fields):
-    """Rules for the selected workloads; without rules an ALLOW policy allows nothing."""
+    """An AuthorizationPolicySpec; without a rule an ALLOW policy allows nothing."""
 
     selector: Selector | None = None
     action: Literal["ALLOW", "DENY"] = "ALLOW"
@@ -79,7 +79,7 @@ class AuthorizationPolicySpec(Fields):
 
 
 class AuthorizationPolicy(Fields):
-    """An authorization policy."""
+    """An AuthorizationPolicy."""
 
     metadata: Metadata
     spec: AuthorizationPolicySpec

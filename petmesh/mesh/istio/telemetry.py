@@ -1,4 +1,4 @@
-"""Objects of telemetry.istio.io: what proxies tell of the requests."""
+"""Objects of telemetry.istio.io: proxies' access logs and traces."""
 
 from typing import Annotated
 
@@ -8,19 +8,19 @@ from petmesh.mesh.fields import Fields, LeftOut, Metadata, only
 
 
 class LogProvider(Fields):
-    """Who writes an access log."""
+    """A ProviderRef of an access log."""
 
     name: Annotated[str, only("envoy", because="no other log is collected here")]
 
 
 class LogFilter(Fields):
-    """Which requests are logged."""
+    """A Filter: the condition by which a request is logged."""
 
     expression: str
 
 
 class AccessLogging(Fields):
-    """One access log."""
+    """An AccessLogging: one access log."""
 
     providers: tuple[LogProvider, ...] = ()
     disabled: bool = False
@@ -28,13 +28,13 @@ class AccessLogging(Fields):
 
 
 class TraceProvider(Fields):
-    """Who takes traces."""
+    """A ProviderRef of traces."""
 
     name: str
 
 
 class Tracing(Fields):
-    """Which requests are traced: so many percent, as far as no caller may decide it."""
+    """A Tracing: the percentage of requests that are sampled where the caller didn't decide."""
 
     providers: Annotated[
         tuple[TraceProvider, ...],
@@ -44,14 +44,14 @@ class Tracing(Fields):
 
 
 class TelemetrySpec(Fields):
-    """What proxies tell."""
+    """A TelemetrySpec: access logs and traces."""
 
     access_logging: tuple[AccessLogging, ...] = ()
     tracing: tuple[Tracing, ...] = ()
 
 
 class Telemetry(Fields):
-    """A telemetry."""
+    """A Telemetry."""
 
     metadata: Metadata
     spec: TelemetrySpec

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from petmesh.envoy.routes import gateway_routes, outbound_routes, retry_policy
-from petmesh.mesh.istio.networking import Retries
+from petmesh.mesh.istio.networking import HttpRetry
 from petmesh.mesh.mesh import Mesh
 from tests.unit.mesh.meshes import DETAILS, DOG_API, INGRESS, PETS, changed, mesh
 
@@ -138,7 +138,7 @@ def test_a_virtual_service_that_names_no_gateway_is_not_public() -> None:
 
 
 def policy(**fields: object) -> Any:  # noqa: ANN401 (data)
-    return retry_policy(Retries.read(fields, "retries"))
+    return retry_policy(HttpRetry.read(fields, "retries"))
 
 
 def test_without_a_declared_policy_istiods_own_holds() -> None:

@@ -8,7 +8,7 @@ import pytest
 from petmesh.envoy.clusters import inbound_cluster, outbound_clusters
 from petmesh.envoy.proxy import sidecar_files
 from petmesh.envoy.routes import outbound_routes
-from petmesh.envoy.sidecar_scope import exported_to, seen_by
+from petmesh.envoy.sidecar_scope import exported_to, visible_to
 from petmesh.mesh.fields import RefusedError
 from petmesh.mesh.mesh import Mesh
 from tests.unit.mesh.meshes import DETAILS, DOG_API, PETS, PODS, TOPOLOGY, changed, mesh
@@ -23,7 +23,7 @@ def hosts(of: Mesh) -> set[str]:
 
 
 def hosts_seen(of: Mesh, app: str, namespace: str = "pets") -> set[str]:
-    return hosts(seen_by(of, namespace, {"app": app, "version": "v1"}))
+    return hosts(visible_to(of, namespace, {"app": app, "version": "v1"}))
 
 
 def seen(kind_name: str, *patterns: str, app: str = "petservice") -> set[str]:
@@ -94,7 +94,7 @@ def test_patterns(patterns: list[str], expected: set[str]) -> None:
 
 
 def test_what_is_not_seen_has_neither_route_nor_cluster() -> None:
-    view = seen_by(mesh(dogApiEnabled="true"), BACK.namespace, BACK.labels)
+    view = visible_to(mesh(dogApiEnabled="true"), BACK.namespace, BACK.labels)
     names = [host["name"] for host in outbound_routes(view, "pets")["virtual_hosts"]]
     assert names == [f"{DETAILS}:9081", "block_all"]
     clusters = outbound_clusters(view, TOPOLOGY, BACK.identity)
@@ -125,7 +125,7 @@ def test_the_limits_of_the_own_service_hold_only_where_it_is_seen() -> None:
     service = next(each for each in of.services if of.service_host(each) == DETAILS)
 
     def limit(of: Mesh) -> int:
-        view = seen_by(of, BACK.namespace, BACK.labels)
+        view = visible_to(of, BACK.namespace, BACK.labels)
         cluster = inbound_cluster(view, BACK, service, 9081)
         return cluster["circuit_breakers"]["thresholds"][0]["max_connections"]
 

@@ -1,8 +1,8 @@
-"""What of a declaration the rehearsal reads, and what it leaves out, with the reason."""
+"""Kinds, charts and packages: the model of each that is read, the reason for each left out."""
 
 from collections.abc import Mapping
 
-from petmesh.mesh import cert_manager, envoy_filter, kubernetes, network
+from petmesh.mesh import cert_manager, envoy_filter, kubernetes, network_policy
 from petmesh.mesh.fields import Fields
 from petmesh.mesh.istio import networking, security, telemetry
 
@@ -21,12 +21,12 @@ MODELS: Mapping[str, type[Fields]] = {
     "cert-manager.io/v1:Certificate": cert_manager.Certificate,
     "security.istio.io/v1:PeerAuthentication": security.PeerAuthentication,
     "security.istio.io/v1:AuthorizationPolicy": security.AuthorizationPolicy,
-    "networking.k8s.io/v1:NetworkPolicy": network.NetworkPolicy,
+    "networking.k8s.io/v1:NetworkPolicy": network_policy.NetworkPolicy,
     "telemetry.istio.io/v1:Telemetry": telemetry.Telemetry,
 }
 _NO_METRICS = "no metrics back end is started: Envoy's own statistics are read"
 NO_TRACES = "no tracing back end is started"
-_BALANCED = "Google's load balancer is not here: the ingress is asked itself, in plain HTTP"
+_BALANCED = "Google's load balancer is not here: requests reach the ingress directly, in plain HTTP"
 _NO_API_SERVER = "there is no API server here whose rights could be had"
 LEFT_OUT_KINDS = {
     "core/v1:ConfigMap": "no file is mounted here",
@@ -46,7 +46,7 @@ LEFT_OUT_KINDS = {
     "networking.gke.io/v1:HealthCheckPolicy": _BALANCED,
 }
 CHECKED: Mapping[type[Fields], str] = {
-    network.NetworkPolicy: "processes of one machine share its loopback network; "
+    network_policy.NetworkPolicy: "processes of one machine share its loopback network; "
     "whether one closes a path that the mesh uses is checked on paper",
 }
 LEFT_OUT_CHARTS = {
@@ -58,7 +58,7 @@ LEFT_OUT_CHARTS = {
     "opentelemetry-collector": NO_TRACES,
     "cni": "traffic reaches a sidecar by its address, not by redirection",
 }
-# OpenTelemetry's own variables, which tell a service where its traces go.
+# The prefix of OpenTelemetry's environment variables, such as the collector's address.
 LEFT_OUT_VARIABLES = "OTEL_"
 LEFT_OUT_PACKAGES = {
     "gcp": "nothing is created in Google Cloud",
