@@ -1,1 +1,1 @@
-"""The toolkit: what any mesh declared by Pulumi can be tried, judged and released with."""
+"""The toolkit: rehearses, checks and releases any mesh that a Pulumi program declares."""

@@ -1,4 +1,4 @@
-"""`python -m petmesh`."""
+"""Runs the `petmesh` command as `python -m petmesh`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The project that the toolkit works on: its folder, and what petmesh.yaml says of it."""
+"""The project that the toolkit works on: its folder, and the settings in petmesh.yaml."""
 
 from functools import cache
 from pathlib import Path
@@ -12,19 +12,19 @@ FILE: Final = "petmesh.yaml"
 
 
 class ProjectError(Exception):
-    """petmesh.yaml can't be used; the text names the key, its value and what is allowed."""
+    """petmesh.yaml is missing or invalid; the text names the key, its value and what is allowed."""
 
 
 class Project(BaseModel):
-    """What can't be read off the declared objects.
+    """The settings in petmesh.yaml: facts that the declared objects don't tell.
 
     Attributes:
         sources: the folder of the services' sources; a container runs as the Python module of its
             own name.
-        service: whose versions share the requests; a version's workload is SERVICE-VERSION.
-        path: what a load asks of the ingress.
-        config: keys and values of a rehearsed ramp that win over the stack's.
-        faults: environment variables by which a version of the service fails.
+        service: the service that has a canary; a version's Deployment is SERVICE-VERSION.
+        path: the path that a load requests from the ingress.
+        config: config keys and values that override the stack's in a rehearsed ramp.
+        faults: environment variables that make a version of the service fail.
         commands: the module whose `app`, a Typer, adds commands to `petmesh`; empty for none.
     """
 
@@ -38,22 +38,22 @@ class Project(BaseModel):
     commands: str = ""
 
     def workload(self, version: str) -> str:
-        """The name of a version's workload."""
+        """Return the name of a version's Deployment."""
         return f"{self.service}-{version}"
 
 
 @cache
 def project() -> Project:
-    """The project of this checkout.
+    """Return the project of this checkout.
 
     Raises:
-        ProjectError: petmesh.yaml is missing or can't be used.
+        ProjectError: petmesh.yaml is missing or invalid.
     """
     return read(ROOT / FILE)
 
 
 def read(file: Path) -> Project:
-    """A project's file.
+    """Read a project's file.
 
     Raises:
         ProjectError: it can't be read, or a value isn't allowed.

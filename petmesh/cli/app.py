@@ -1,4 +1,4 @@
-"""The `petmesh` command: the toolkit's commands, and those that the project plugs in."""
+"""The `petmesh` command: the toolkit's commands, and those that the project adds."""
 
 import asyncio
 import sys
@@ -14,13 +14,13 @@ from petmesh.project import FILE, ProjectError, project
 
 _HELP = (
     "Rehearse, check and apply a Pulumi stack of an Istio mesh, and ramp its canaries.\n\n"
-    "Exit status: 0; 1 for a failure; 2 for a mistake in what was given; 130 after Ctrl-C; "
+    "Exit status: 0; 1 for a failure; 2 for a mistake in the arguments; 130 after Ctrl-C; "
     "a ramp's help tells its own."
 )
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a command and return its exit status; an error is a line on stderr."""
+    """Run a command and return its exit status; an error is one line on stderr."""
     try:
         status = _command(arguments).main(
             args=arguments or ["--help"], prog_name="petmesh", standalone_mode=False
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _command(arguments: Sequence[str]) -> TyperGroup:
-    """All commands; the project's are left out where the toolkit has the one that is given."""
+    """Return the command group; the project's commands are imported only if one may be needed."""
     own = [stack.app, report.app, ramp.app]
     name = next((each for each in arguments if not each.startswith("-")), "")
     group = _group(own)
@@ -61,10 +61,10 @@ def _group(apps: Sequence[typer.Typer]) -> TyperGroup:
 
 
 def _plugged() -> list[typer.Typer]:
-    """The project's commands: `app` of the module that petmesh.yaml names.
+    """Return the project's commands: `app` of the module that petmesh.yaml names.
 
     Raises:
-        ProjectError: there is no such module, or no such app in it.
+        ProjectError: the module doesn't exist, or has no `app`.
     """
     name = project().commands
     if not name:

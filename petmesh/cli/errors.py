@@ -20,7 +20,7 @@ class CommandError(Exception):
 
 @contextmanager
 def program_errors() -> Generator[None]:
-    """Turn what the program, a rehearsal or the Pulumi CLI raises into a CommandError."""
+    """Turn errors of the program, a rehearsal or the Pulumi CLI into a CommandError."""
     from petmesh.host.processes import ProcessError
     from petmesh.mesh.fields import RefusedError
     from petmesh.program.declaration import ProgramError

@@ -1,4 +1,4 @@
-"""The command that writes a pull request's report."""
+"""The command `petmesh report`, for pull requests."""
 
 import sys
 from pathlib import Path
@@ -21,9 +21,7 @@ def report(
     ] = "main",
     stack: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="STACK", help="A stack to report on; may be given again.", show_default="dev"
-        ),
+        typer.Option(metavar="STACK", help="A stack to report on; repeatable.", show_default="dev"),
     ] = None,
     config: Config = None,
     output: Annotated[
@@ -38,9 +36,9 @@ def report(
         ),
     ] = REQUESTS,
 ) -> int:
-    """Write what this checkout changes in its stacks against a base, as Markdown.
+    """Write what this checkout changes in its stacks, compared with a base, as Markdown.
 
-    A config value wins over the stacks' here, not at the base.
+    A config value overrides the stacks' here, not at the base.
     """
     from petmesh.report.base_checkout import BaseError
     from petmesh.report.pull_request import reviewed

@@ -1,4 +1,4 @@
-"""Commands for a stack: in process, or by the Pulumi CLI with local state where none is set."""
+"""Commands of a stack, in process or by the Pulumi CLI, with local state if no backend is set."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 100
 app = typer.Typer()
-# What isn't petmesh's is an argument for the Pulumi CLI.
+# Unknown options are passed to the Pulumi CLI.
 _command = app.command(
     rich_help_panel="Stack",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
@@ -40,8 +40,8 @@ def policy(*, stack: Stack = "local", config: Config = None) -> int:
         found = violations(declaration)
     for violation in found:
         print(violation)
-    resources = f"{len(declaration.resources)} resources, {len(RULES)} rules"
-    print(f"{resources}: {f'{len(found)} to mend' if found else 'nothing to mend'}")
+    count = f"{len(found)} violation{'s' if len(found) > 1 else ''}" if found else "no violation"
+    print(f"{len(declaration.resources)} resources, {len(RULES)} rules: {count}")
     return FAILED if found else 0
 
 
@@ -52,12 +52,12 @@ def preview(
     stack: Stack = "local",
     config: Config = None,
     in_process: Annotated[
-        bool, typer.Option("--in-process", help="Don't ask the engine, though there is a CLI.")
+        bool, typer.Option("--in-process", help="Don't run the engine, even if there is a CLI.")
     ] = False,
 ) -> int:
     """Show what an up would change: by the Pulumi CLI, or in process where there is none.
 
-    --config implies --in-process. Any other argument is handed to pulumi preview.
+    --config implies --in-process. Any other argument is passed to pulumi preview.
     """
     arguments = context.args
     if in_process or config:
@@ -81,21 +81,21 @@ def preview(
 
 @_command
 def up(context: typer.Context, *, stack: Stack = "local") -> int:
-    """Apply a stack, held against the guard-rails. Other arguments are handed to pulumi up."""
+    """Apply a stack, checked against the guard-rails. Other arguments are passed to pulumi up."""
     with program_errors():
         return _run(_find() or _offer(), "up", stack, context.args)
 
 
 @_command
 def destroy(context: typer.Context, *, stack: Stack = "local") -> int:
-    """Delete a stack's resources. Other arguments are handed to pulumi destroy."""
+    """Delete a stack's resources. Other arguments are passed to pulumi destroy."""
     with program_errors():
         return _run(_find() or _offer(), "destroy", stack, context.args)
 
 
 @app.command(rich_help_panel="Stack")
 def env() -> int:
-    """Print what the pulumi command needs to see the same state, as a shell takes it."""
+    """Print the environment variables that give pulumi the same state, for a shell to eval."""
     with program_errors():
         from petmesh.program.pulumi_cli import state_environment
 
@@ -152,7 +152,7 @@ def _run(pulumi: PulumiCommand | None, command: str, stack: str, arguments: list
     select = [pulumi.command, "stack", "select", stack, "--create"]
     if status := subprocess.run(select, cwd=ROOT, env=environment, check=False).returncode:
         return status
-    # The guard-rails hold for whatever is applied, and for what is taken away nothing has to.
+    # The guard-rails judge what is declared: a destroy has nothing to judge.
     guard_rails = ["--policy-pack", "petmesh/guardrails"] if command in ("preview", "up") else []
     engine = [pulumi.command, command, "--stack", stack, *guard_rails, *arguments]
     return subprocess.run(engine, cwd=ROOT, env=environment, check=False).returncode

@@ -1,7 +1,7 @@
-"""Options that several commands take, and how the text of an option's value is read.
+"""Options that several commands share, and parsers of options' values.
 
-A reader raises BadParameter with the value and what is allowed; the app names the option. Typer has
-it read a default as well.
+A parser raises BadParameter with the value and what is allowed; the app adds the option's name.
+Typer passes defaults through the parser too.
 """
 
 import os
@@ -37,7 +37,7 @@ class Percents(tuple[int, ...]):
 
 
 def pair(text: str) -> Pair:
-    """KEY=VALUE."""
+    """Parse KEY=VALUE."""
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise typer.BadParameter(f"{text}: must be KEY=VALUE, as canaryWeight=25")
@@ -45,14 +45,14 @@ def pair(text: str) -> Pair:
 
 
 def whole(text: str) -> int:
-    """A whole number of up to nine digits."""
+    """Parse a whole number of up to nine digits."""
     if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
         raise typer.BadParameter(f"{text}: must be a whole number")
     return int(text)
 
 
 def whole_between(least: int, most: int, *, or_zero: bool = False) -> Callable[[str | int], int]:
-    """Reads a whole number in a range; 0 as well where that is allowed."""
+    """Return a parser of whole numbers in a range, and of 0 if `or_zero`."""
     allowed = f"{'0 or ' if or_zero else ''}a whole number from {least} to {most}"
 
     def read(text: str | int) -> int:
@@ -65,7 +65,7 @@ def whole_between(least: int, most: int, *, or_zero: bool = False) -> Callable[[
 
 
 def percents(text: str | Percents) -> Percents:
-    """Whole numbers from 0 to 100 with commas between them."""
+    """Parse whole numbers from 0 to 100, separated by commas."""
     if isinstance(text, Percents):
         return text
     given = text.split(",")
@@ -77,7 +77,7 @@ def percents(text: str | Percents) -> Percents:
 
 
 def seconds(text: str) -> float:
-    """A time with its unit, in seconds."""
+    """Parse a time with its unit into seconds."""
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]+)?)(ms|s|m|h)", text, re.ASCII)
     if not match:
         raise typer.BadParameter(f"{text}: must be a time such as 500ms, 30s, 5m or 1h")
@@ -85,21 +85,21 @@ def seconds(text: str) -> float:
 
 
 def limit(text: str) -> Limit:
-    """A number, or `off`."""
+    """Parse a number, or `off`."""
     if text != OFF and not re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text, re.ASCII):
         raise typer.BadParameter(f"{text}: must be a number, or {OFF}")
     return Limit(None if text == OFF else float(text))
 
 
 def whole_limit(text: str) -> Limit:
-    """A whole number, or `off`."""
+    """Parse a whole number, or `off`."""
     if text != OFF and not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
         raise typer.BadParameter(f"{text}: must be a whole number, or {OFF}")
     return Limit(None if text == OFF else int(text))
 
 
 def writable(text: str) -> str:
-    """A file that can be written; `-` is standard output."""
+    """Check that a file can be written; `-` is standard output."""
     path = Path(text)
     if text != "-" and (path.is_dir() or not os.access(path.parent, os.W_OK)):
         raise typer.BadParameter(f"{text}: must be a file in a folder that can be written")
@@ -115,7 +115,7 @@ Config = Annotated[
         parser=pair,
         metavar="KEY=VALUE",
         show_default=False,
-        help="A config value that wins over the stack's; may be given again.",
+        help="A config value that overrides the stack's; repeatable.",
     ),
 ]
 JsonFile = Annotated[

@@ -1,1 +1,1 @@
-"""This machine: processes, ports, certificates."""
+"""This machine: processes, ports, certificates, concurrency."""

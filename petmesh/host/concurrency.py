@@ -1,4 +1,4 @@
-"""Waiting for several things at once."""
+"""Running several coroutines at once."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 
 async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
-    """Run everything at once and return the results in order.
+    """Run coroutines concurrently and return their results in order.
 
-    The first failure ends the rest and is raised as it is.
+    The first exception cancels the others and is raised itself, not in an ExceptionGroup.
     """
     tasks = [asyncio.ensure_future(each) for each in work]
     try:

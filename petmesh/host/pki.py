@@ -1,4 +1,4 @@
-"""Local certificate authorities, for the mesh's identities and for stand-ins of the outside."""
+"""Local certificate authorities, for the mesh's identities and for stubs of outside hosts."""
 
 import datetime as dt
 import hashlib
@@ -15,14 +15,19 @@ _VALID = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Leaf:
-    """A certificate and its key, as files in PEM form."""
+    """A certificate and its private key, as files in PEM form."""
 
     certificate: Path
     key: Path
 
 
 class Authority:
-    """A certificate authority that lives as long as its process; its key is never written."""
+    """A certificate authority; its private key stays in memory.
+
+    Args:
+        name: the common name of its certificate.
+        folder: for its own certificate and the issued ones.
+    """
 
     def __init__(self, name: str, folder: Path) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -39,7 +44,7 @@ class Authority:
         self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue_identity(self, uri: str) -> Leaf:
-        """Issue a workload's certificate: its SPIFFE identity is the only name in it."""
+        """Issue a workload's certificate, with its SPIFFE identity as the only name."""
         return self._issue(
             uri.replace("://", "-").replace("/", "-"), uri, x509.UniformResourceIdentifier(uri)
         )

@@ -10,7 +10,7 @@ _LOWEST, _HIGHEST = 20000, 32000
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on a port now."""
+    """Return whether a server could listen on a port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -21,14 +21,14 @@ def is_free(port: int) -> bool:
 
 
 class Ports:
-    """Hands out free ports, none twice, nor one that another rehearsal's has handed out.
+    """Allocates free TCP ports, none twice, nor one that another rehearsal has allocated.
 
-    A server that a port is for listens on it some time later. Until then, and as long as these
-    ports are held, the UDP port of the same number is bound, which no server here needs: it tells
-    whoever else looks for a port, and is free again however this process ends.
+    A server listens on its port some time after the allocation. Until then, and as long as this
+    object exists, the UDP port of the same number is bound, which no server here needs: another
+    rehearsal sees it as taken, and it is released however this process ends.
 
-    They lie below the range from which the system takes the ports of outgoing connections, so that
-    none of the many connections of a load can take one before its server has started.
+    The ports lie below the system's range for outgoing connections, so that none of a load's many
+    connections can take one before its server has started.
     """
 
     def __init__(self) -> None:
@@ -42,10 +42,10 @@ class Ports:
         self._claims: list[socket.socket] = []
 
     def take(self) -> int:
-        """A free port.
+        """Allocate a port.
 
         Raises:
-            OSError: none is left.
+            OSError: none is free.
         """
         while self._candidates:
             port = self._candidates.pop()

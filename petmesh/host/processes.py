@@ -1,4 +1,4 @@
-"""Processes that never outlive the one that started them."""
+"""Child processes that never outlive this process."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ _LAST_LINES = 3
 
 
 class ProcessError(Exception):
-    """A process failed; the text says which, how, and where its log is."""
+    """A process failed; the text has its name, the failure, and the path of its log."""
 
 
 @dataclass(frozen=True)
@@ -29,32 +29,32 @@ class Running:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self.process.pid
 
     @property
     def is_running(self) -> bool:
-        """Whether it still runs."""
+        """Whether the process still runs."""
         return self.process.returncode is None
 
     def failure(self) -> ProcessError:
-        """What to say of its end: exit status, last lines of its log, and where the log is."""
+        """Return an error with its exit status, the last lines of its log, and the log's path."""
         status = self.process.returncode
         how = f"ended by signal {-status}" if status and status < 0 else f"exited with {status}"
         return ProcessError(f"{self.name} {how}: {last_lines(self.log)} (log: {self.log})")
 
 
 def last_lines(log: Path) -> str:
-    """The last lines of a log, in one."""
+    """Return the last lines of a log, joined into one."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return " / ".join(line.strip() for line in lines[-_LAST_LINES:]) or "it wrote nothing"
+    return " / ".join(line.strip() for line in lines[-_LAST_LINES:]) or "no output"
 
 
 class Processes:
     """Starts processes and stops them all.
 
-    Each has a session of its own, so that a Ctrl-C in the terminal reaches only this process, which
-    then stops them in order. Where this process is killed, Linux kills them too.
+    Each has its own session, so that a Ctrl-C in the terminal reaches only this process, which then
+    stops them in order. If this process is killed, Linux kills them too.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Processes:
     async def start(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
     ) -> Running:
-        """Start a process whose output goes to a log file.
+        """Start a process whose output is appended to a log file.
 
         Raises:
             ProcessError: the command can't be run.
@@ -87,25 +87,24 @@ class Processes:
         return running
 
     async def stop(self, *stopped: Running) -> None:
-        """Have processes stop at once (SIGINT), by default all that run."""
+        """Stop processes at once (SIGINT), by default all that run."""
         ending = list(stopped or self._running)
         for running in ending:
             _signal(running, signal.SIGINT)
         await self._wait(ending, _STOP_SECONDS)
 
     async def end(self, running: Running, settle_seconds: float, grace_seconds: float) -> bool:
-        """End a process as a cluster ends a deleted pod's container.
+        """End a process as the kubelet ends the container of a deleted pod.
 
-        It runs on for a while, is asked to finish what it began (SIGTERM), and is killed where
-        that takes too long.
+        The process runs on for a while, gets SIGTERM, and gets SIGKILL if it takes too long to end.
 
         Args:
-            running: which.
-            settle_seconds: until it is asked.
-            grace_seconds: until it is killed, the first included.
+            running: the process.
+            settle_seconds: before SIGTERM.
+            grace_seconds: before SIGKILL, counted from the start like `settle_seconds`.
 
         Returns:
-            Whether it finished what it began: it ended before it was killed, with status 0.
+            Whether it ended by itself, with status 0.
         """
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(running.process.wait(), settle_seconds)
@@ -132,14 +131,14 @@ def _signal(running: Running, number: signal.Signals) -> None:
 
 
 def kill(running: Running) -> None:
-    """End a process as a crash would, with no chance to finish anything."""
+    """Kill a process and its children (SIGKILL), as in a crash."""
     if running.is_running:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGKILL)
 
 
 class _die_with:  # noqa: N801 (used as a function)
-    """Run in the new process before its command: have Linux kill it when its parent dies.
+    """Runs in the new process before its command: asks Linux to kill it when its parent dies.
 
     https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
     """

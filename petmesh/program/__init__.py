@@ -1,1 +1,1 @@
-"""Runs a stack's Pulumi program in process, and tells what it declares."""
+"""Runs a stack's Pulumi program in process, and returns the declared resources."""

@@ -1,4 +1,4 @@
-"""What one run of the program declares, or why it declares nothing."""
+"""The result of one in-process run: the declared resources, or an error."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ STACK_TYPE: Final = "pulumi:pulumi:Stack"
 
 
 class ProgramError(Exception):
-    """The program refused to go on, as it would under the CLI; one line per problem."""
+    """The program or its config is refused, as under the Pulumi CLI; one line per problem."""
 
 
 class Unknown:
-    """Stands in a preview for a value that only an update can tell."""
+    """The type of `UNKNOWN`: in a preview, a value that only an update can tell."""
 
     def __repr__(self) -> str:
         return "<unknown>"
@@ -25,9 +25,9 @@ UNKNOWN: Final = Unknown()
 class Resource:
     """One registered resource.
 
-    `inputs` and `outputs` are plain data (whole numbers are int, secrets are unwrapped, what isn't
-    known in a preview is `UNKNOWN`); `secret_inputs` and `secret_outputs` are the paths within
-    that are secret, such as `data.password` or `env[0].value`. Other resources are named by URN.
+    `inputs` and `outputs` are plain data: whole numbers are int, secrets are unwrapped, a value
+    that is unknown in a preview is `UNKNOWN`. `secret_inputs` and `secret_outputs` are the paths
+    of secrets, such as `data.password` or `env[0].value`. Other resources are named by URN.
     """
 
     type: str
@@ -60,7 +60,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class Declaration:
-    """What one run of the program declared, in the order of registration."""
+    """The resources and outputs of one run, in the order of registration."""
 
     project: str
     stack: str
@@ -72,18 +72,18 @@ class Declaration:
     warnings: tuple[str, ...]
 
     def of_type(self, type_: str) -> tuple[Resource, ...]:
-        """The resources of one type token, such as `kubernetes:apps/v1:Deployment`."""
+        """Return the resources of a type token, such as `kubernetes:apps/v1:Deployment`."""
         return tuple(resource for resource in self.resources if resource.type == type_)
 
     def one(self, type_: str, name: str) -> Resource:
-        """The resource of a type token and a logical name; LookupError unless there is one."""
+        """Return the one resource of a type token and a logical name; else LookupError."""
         found = [resource for resource in self.of_type(type_) if resource.name == name]
         if len(found) != 1:
             raise LookupError(f"{type_} {name}: {len(found)} declared")
         return found[0]
 
     def by_urn(self, urn: str) -> Resource:
-        """The resource of a URN; LookupError where there is none."""
+        """Return the resource of a URN; LookupError if there is none."""
         for resource in self.resources:
             if resource.urn == urn:
                 return resource

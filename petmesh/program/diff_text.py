@@ -1,4 +1,4 @@
-"""Changed fields in words: short enough for a line, and never a dump."""
+"""Changed fields as text of one line, shortened."""
 
 import json
 import re
@@ -8,18 +8,18 @@ from typing import Any, cast
 from petmesh.program.urls import without_credentials
 
 Field = tuple[str, Any, Any]
-# How many fields of one resource are told, how long one of two values may be, and how long one that
-# comes or goes.
+# How many fields of one resource are shown; how long an old or new value may be, and how long an
+# added or removed one.
 FIELDS, LENGTH, ALONE = 6, 60, 200
 _WHOLE = 100
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{8})[0-9a-f]{56}")
 _WEIGHT = re.compile(r"^(?P<route>.*)\.route\[(?P<target>[^\]]+)\]\.weight$")
-# What every object of a kind has around what is worth telling.
+# Prefixes of a field's path that every object has.
 _AROUND = ("spec.template.spec.", "spec.", "metadata.")
 
 
 def phrase(fields: Sequence[Field]) -> str:
-    """Fields' changes, separated by commas: `weight 10 -> 25`, `image a -> b, env[X] removed: c`.
+    """Return fields' changes, separated by commas: `weight 10 -> 25`, `env[X] removed: c`.
 
     Args:
         fields: path, old value and new value of each; None stands for absent.
@@ -32,9 +32,10 @@ def phrase(fields: Sequence[Field]) -> str:
 
 
 def _weights(fields: Sequence[Field]) -> list[Field]:
-    """The fields, of two weights that share the whole the second alone, as plain `weight`.
+    """Return the fields, with two weights of one route merged into a single `weight`.
 
-    A route names its stable version first.
+    They are merged if they add up to 100 before and after. A route names its stable version first,
+    so the second weight is the one that is kept.
     """
     pairs: dict[str, list[Field]] = {}
     for field in fields:
@@ -71,25 +72,25 @@ def _told(path: str, old: Any, new: Any) -> str:  # noqa: ANN401 (data)
 
 
 def _shared(first: str, second: str) -> int:
-    """How many characters two texts begin with alike."""
+    """Return the length of the prefix that two texts share."""
     pairs = enumerate(zip(first, second, strict=False))
     return next((place for place, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
 def shown(value: object) -> str:
-    """A value in about `ALONE` characters on one line; digests are cut."""
+    """Return a value on one line of at most about `ALONE` characters, with digests shortened."""
     return _cut(_text(value), 0, ALONE)
 
 
 def printable(text: str) -> str:
-    r"""A text in which what has no shape of its own is escaped, such as `\n` or `\u202e`."""
+    r"""Return a text with unprintable characters escaped, such as `\n` or `\u202e`."""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
 
 
 def _text(value: object, *, exact: bool = False) -> str:
-    """A value on one line; exactly, if need be: with its type, its blanks and its whole digest."""
+    """Return a value on one line; if `exact`, with type, white space and whole digest."""
     as_json = isinstance(value, bool | dict | list | str if exact else bool | dict | list)
     text = str(value)
     if as_json:
@@ -99,7 +100,7 @@ def _text(value: object, *, exact: bool = False) -> str:
 
 
 def _cut(text: str, begin: int, length: int) -> str:
-    """So much of a text from a place on, or from before where it ends too soon."""
+    """Return a part of a text from an index on; from earlier if the rest is shorter."""
     begin = max(0, min(begin, len(text) - length))
     end = begin + length
     return f"{'…' if begin else ''}{text[begin:end]}{'…' if end < len(text) else ''}"

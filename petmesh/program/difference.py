@@ -1,4 +1,4 @@
-"""What differs between two declarations."""
+"""The differences between two declarations."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from petmesh.program.declaration import STACK_TYPE, Declaration, Resource
 from petmesh.program.diff_text import Field, phrase, printable, shown
 from petmesh.program.preview import fact
 
-# What the program asks the engine for, beside a resource's inputs.
+# The resource options that are compared, in addition to the inputs.
 OPTIONS: Final = (
     "delete_before_replace",
     "deleted_with",
@@ -26,14 +26,14 @@ OPTIONS: Final = (
     "retain_on_delete",
     "version",
 )
-# Lists whose order means something though their items have names: the first route that matches is
-# taken, and init containers run one after another.
+# Lists whose order matters though their items have names: the first route that matches is taken,
+# and init containers run one after another.
 _ORDERED = re.compile(r"(^|\.)(http|tls|tcp|initContainers)$")
 _ITEM = re.compile(r"\[[^\]]*\]")
 
 
 class Secret:
-    """Stands for a value that nobody is shown."""
+    """The type of `SECRET`, a value that is never shown."""
 
     def __repr__(self) -> str:
         return "[secret]"
@@ -44,18 +44,17 @@ SECRET = Secret()
 
 @dataclass(frozen=True)
 class Difference:
-    """A resource that only one of two declarations has, or that differs in them.
+    """A resource that is added, removed or changed between two declarations.
 
     Attributes:
-        change: + for declared anew, - for no longer declared, ~ for changed.
-        type: its type token.
-        name: its name in the cluster or cloud, or else its logical name; with its namespace where
-            another of its type has that name too.
-        fields: what changed: path, old value, new value; None stands for absent, `SECRET` for a
-            secret. A list's item is told by its name, such as `containers[petservice]`, else by its
-            place.
-        note: what else is worth a word: the key fact of what comes or goes, or that an image is
-            built anew.
+        change: + for added, - for removed, ~ for changed.
+        type: the type token.
+        name: the name in the cluster or cloud, else the logical name; with its namespace if
+            another resource of the type has the same name.
+        fields: path, old value and new value of each changed field; None stands for absent,
+            `SECRET` for a secret. A list's item is identified by its name, such as
+            `containers[petservice]`, else by its index.
+        note: the key fact of an added or removed resource, or that an image is rebuilt.
     """
 
     change: Literal["+", "-", "~"]
@@ -66,7 +65,7 @@ class Difference:
 
     @property
     def kind(self) -> str:
-        """The last part of the type: `VirtualService`."""
+        """The last part of the type, such as `VirtualService`."""
         return self.type.rpartition(":")[2]
 
     def __str__(self) -> str:
@@ -75,7 +74,7 @@ class Difference:
 
 
 def compare(before: Declaration, after: Declaration) -> tuple[Difference, ...]:
-    """What an update from one declaration to the other would touch, components left aside."""
+    """Return the differences that an update from one declaration to the other applies."""
     return differences(before.resources, after.resources)
 
 
@@ -84,12 +83,14 @@ def differences(
     after: Sequence[Resource],
     built: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> tuple[Difference, ...]:
-    """What an update from some resources to others would touch, components left aside.
+    """Return the differences that an update from some resources to others applies.
+
+    Components are ignored: they have no inputs of their own.
 
     Args:
-        before: the resources that there are.
-        after: those that are to be.
-        built: the images that are built anew, by logical name, with the files that changed.
+        before: the existing resources.
+        after: the resources after the update.
+        built: the images that are rebuilt, by logical name, with the files that changed.
     """
     old = {resource.urn: resource for resource in before if resource.custom}
     new = {resource.urn: resource for resource in after if resource.custom}
@@ -114,7 +115,7 @@ def differences(
 
 
 def outputs(before: Declaration, after: Declaration) -> tuple[Difference, ...]:
-    """What differs in the outputs of two stacks, as a change of the stack itself; or nothing."""
+    """Return the changed stack outputs as one difference of the stack; empty if none changed."""
     secret = before.secret_outputs | after.secret_outputs
     fields = (
         *_fields(before.outputs, after.outputs, "outputs", _places(secret, "outputs.")),
@@ -124,7 +125,7 @@ def outputs(before: Declaration, after: Declaration) -> tuple[Difference, ...]:
 
 
 def _names(resources: Iterable[Resource]) -> dict[str, str]:
-    """What each resource is called, by its URN."""
+    """Return each resource's displayed name, by URN."""
     named = {resource.urn: (resource.type, *_name(resource)) for resource in resources}
     bearers = Counter((type_, name) for type_, _, name in named.values())
     return {
@@ -134,7 +135,7 @@ def _names(resources: Iterable[Resource]) -> dict[str, str]:
 
 
 def _name(resource: Resource) -> tuple[str, str]:
-    """A resource's namespace, empty for none, and its name."""
+    """Return a resource's namespace, empty for none, and its name."""
     metadata: Mapping[str, Any] = resource.inputs.get("metadata") or {}
     if any(path.startswith("metadata") for path in resource.secret_inputs):
         metadata = {}
@@ -142,7 +143,7 @@ def _name(resource: Resource) -> tuple[str, str]:
 
 
 def _built_anew(resource: Resource, images: Mapping[str, Sequence[str]]) -> str:
-    """What images that are built anew, by URN with the files that changed, do to a resource."""
+    """Return the note of an image that is rebuilt, or of a resource that rolls one out."""
     if files := images.get(resource.urn):
         more = len(files) - 1
         others = f" and {more} more {'file' if more == 1 else 'files'}" if more else ""
@@ -165,7 +166,7 @@ def _options(resource: Resource) -> dict[str, Any]:
 
 
 def _places(paths: Iterable[str], within: str = "") -> set[str]:
-    """Paths in which a list's items are all one."""
+    """Return paths with the indices and names of lists' items removed."""
     return {_ITEM.sub("[]", f"{within}{path}") for path in paths}
 
 
@@ -175,7 +176,7 @@ def _fields(
     path: str,
     secret: set[str],
 ) -> Iterator[Field]:
-    """What differs at a path and below; `secret` are paths whose lists' items are all one."""
+    """Yield the changes at a path and below; `secret` are paths as `_places` returns them."""
     if old == new:
         return
     place = _ITEM.sub("[]", path)
@@ -197,7 +198,7 @@ def _told(value: Any, *, hidden: bool) -> Any:  # noqa: ANN401 (data)
 
 
 def _items(old: list[Any], new: list[Any], path: str, secret: set[str]) -> Iterator[Field]:
-    """What differs between two lists' items: by name where all have one, else by place."""
+    """Yield the changes of two lists' items: matched by name if all have one, else by alignment."""
     before, after = ({_key(item): item for item in items} for items in (old, new))
     named = None not in {**before, **after} and [len(before), len(after)] == [len(old), len(new)]
     inner = _ITEM.sub("[]", f"{path}[]")
@@ -217,7 +218,7 @@ def _items(old: list[Any], new: list[Any], path: str, secret: set[str]) -> Itera
 
 
 def _aligned(old: list[Any], new: list[Any]) -> Iterator[tuple[int | None, int | None]]:
-    """The places at which two lists differ, once the items that both have lie side by side."""
+    """Yield the indices at which two lists differ, once their common items are aligned."""
     first, second = (
         [json.dumps(item, sort_keys=True, default=str) for item in items] for items in (old, new)
     )

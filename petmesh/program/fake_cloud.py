@@ -1,4 +1,4 @@
-"""What the clouds would compute: the outputs and invoke results of an in-process run.
+"""A stand-in for Google Cloud, Kubernetes and Docker: outputs and invoke results of a run.
 
 Plausible, deterministic values for exactly the properties that a program may build on. Addresses
 are of the ranges reserved for documentation (RFC 5737).
@@ -18,7 +18,7 @@ _CA_CERTIFICATE = base64.b64encode(b"in-process run: no certificate").decode()
 def computed_outputs(
     type_: str, name: str, inputs: Mapping[str, Any], config: Mapping[str, str]
 ) -> tuple[str, Properties]:
-    """The id and the outputs beyond its inputs that a created resource would have.
+    """Return the id of a created resource, and its outputs beyond its inputs.
 
     Args:
         type_: the resource's type token, such as `gcp:container/cluster:Cluster`.
@@ -45,10 +45,10 @@ def computed_outputs(
 
 
 def invoke_result(token: str, args: Mapping[str, Any], config: Mapping[str, str]) -> Properties:
-    """What an invoke would return.
+    """Return the result of an invoke.
 
     Raises:
-        LookupError: this run has no answer for the function.
+        LookupError: the function is unknown.
     """
     project = config.get("gcp:project", "")
     results: dict[str, Properties] = {
@@ -72,7 +72,7 @@ def invoke_result(token: str, args: Mapping[str, Any], config: Mapping[str, str]
         },
     }
     if token not in results:
-        raise LookupError(f"{token}: the in-process run has no answer for this function")
+        raise LookupError(f"{token}: the in-process run has no result for this function")
     return results[token]
 
 
@@ -95,7 +95,7 @@ def _kubernetes(type_: str, name: str, inputs: Mapping[str, Any]) -> tuple[str, 
     outputs: Properties = {"metadata": metadata}
     spec: Properties = dict(inputs.get("spec") or {})
     if type_ == "kubernetes:core/v1:Service":
-        # One that is read, not declared, may well be a LoadBalancer.
+        # A Service that is read, not declared, has no spec here, and may be a LoadBalancer.
         balanced = spec.get("type") == "LoadBalancer" or not spec
         ingress = [{"ip": "203.0.113.80"}] if balanced else []
         outputs["status"] = {"loadBalancer": {"ingress": ingress}}

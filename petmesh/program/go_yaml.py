@@ -35,10 +35,10 @@ _INTEGER: Final = re.compile(
 )
 _BASES: Final = (2, 16, 8, 10)
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
-# More is no config; a few lines of aliases of aliases come to billions.
+# No config is larger; a few lines of aliases of aliases expand to billions.
 _MOST: Final = 1_000_000
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
-# Where the point comes first, an underscore may only stand between two digits.
+# In a number that starts with the point, an underscore is allowed only between two digits.
 _FRACTION: Final = re.compile(r"\.[0-9](_?[0-9])*([eE][-+]?[0-9](_?[0-9])*)?", re.ASCII)
 _TIME: Final = re.compile(
     r"(\d{4})-(\d\d?)-(\d\d?)"
@@ -48,23 +48,23 @@ _TIME: Final = re.compile(
 
 
 class Timestamp(str):
-    """A moment, as Go writes it."""
+    """A timestamp, formatted as by Go."""
 
     __slots__ = ()
 
 
 class OtherKey(str):
-    """A key that is no text, as Go's `%v` writes it."""
+    """A key that isn't a string, formatted as by Go's `%v`."""
 
     __slots__ = ()
 
 
 def load(text: str) -> Any:  # noqa: ANN401 (data)
-    """The first document of a text: None, bool, int, float, str, list or dict with str keys.
+    """Return the first document of a text: None, bool, int, float, str, list or dict with str keys.
 
     Raises:
-        yaml.YAMLError: It is no YAML, gives a key twice, or has a value that isn't its tag's.
-        RecursionError: It is nested too deeply, or within itself.
+        yaml.YAMLError: it is invalid, has a key twice, or a value that doesn't match its tag.
+        RecursionError: it is nested too deeply, or contains itself.
     """
     loader = _Loader(text)
     try:
@@ -72,21 +72,21 @@ def load(text: str) -> Any:  # noqa: ANN401 (data)
     finally:
         loader.dispose()
     if _size(document, {}) > _MOST:
-        raise yaml.YAMLError("its aliases repeat too much")
+        raise yaml.YAMLError("its aliases expand to too much")
     return document
 
 
 def as_text(value: Any) -> str:  # noqa: ANN401 (data)
-    """What a program sees of a config value: a text as it is, nothing as "", else JSON as Go's.
+    """Return a config value as a program gets it: a string unchanged, null as "", else Go's JSON.
 
     Raises:
-        ValueError: A number is infinite or none, for which JSON has no word.
+        ValueError: a number is infinite or NaN, which JSON can't represent.
     """
     return "" if value is None else value if isinstance(value, str) else _json(value)
 
 
 def _size(value: object, known: dict[int, int]) -> int:
-    """How many scalars, lists and maps a value holds, each alias counted anew."""
+    """Return the number of scalars, lists and maps in a value, counting each alias anew."""
     place = id(value)
     if place not in known:
         inner: Iterable[object] = ()
@@ -107,7 +107,7 @@ def _json(value: Any) -> str:  # noqa: ANN401 (data)
     if isinstance(value, float):
         return _number(value)
     text = json.dumps(value, ensure_ascii=False)
-    # So that it can stand in HTML.
+    # Go escapes these so that the JSON can be embedded in HTML.
     for each in "<>&\u2028\u2029":
         text = text.replace(each, f"\\u{ord(each):04x}")
     return text
@@ -125,16 +125,16 @@ def _number(value: float) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's reader with Go's values."""
+    """PyYAML's loader with Go's values."""
 
     def resolve(self, kind: type[Node], value: Any, implicit: Any) -> str:  # noqa: ANN401 (the library's)
-        """Leave it to the constructor what a scalar without a tag is."""
+        """Tag an untagged scalar as plain, so that the constructor resolves it."""
         if kind is ScalarNode:
             return f"{_TAG}merge" if value == "<<" and implicit[0] else _PLAIN
         return cast("str", super().resolve(kind, value, implicit))  # pyright: ignore[reportUnknownMemberType]
 
     def construct_mapping(self, node: Node, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 (the library's)
-        """A dict; a key may not be there twice."""
+        """Construct a dict; a duplicate key is an error."""
         if not isinstance(node, MappingNode):
             raise ConstructorError(None, None, "must be a map", node.start_mark)
         seen: dict[str, int] = {}
@@ -190,7 +190,7 @@ def _binary(loader: _Loader, node: Node) -> Any:  # noqa: ANN401 (data)
 
 
 def _unknown(loader: _Loader, node: Node) -> Any:  # noqa: ANN401 (data)
-    """What has a tag that says nothing is what it would be without: a text, a list or a map."""
+    """Construct the value of an unknown tag as if it had none: a string, a list or a dict."""
     if isinstance(node, ScalarNode):
         return node.value
     if isinstance(node, SequenceNode):
@@ -199,7 +199,7 @@ def _unknown(loader: _Loader, node: Node) -> Any:  # noqa: ANN401 (data)
 
 
 def _resolved(text: str, *, timestamps: bool = True) -> Any:  # noqa: ANN401 (data)
-    """What a plain scalar is: a word, a moment, a number or else a text."""
+    """Return the value of a plain scalar: a word, a timestamp, a number or else a string."""
     if text in _WORDS:
         return _WORDS[text]
     if timestamps and (moment := _timestamp(text)) is not None:

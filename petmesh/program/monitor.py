@@ -1,4 +1,4 @@
-"""Takes the engine's place for one run: records what is registered and answers for the cloud."""
+"""A resource monitor in the engine's place: records registrations and returns outputs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -16,14 +16,14 @@ from petmesh.program.wire import as_secret, is_secret, plain_struct
 
 
 class Engine:
-    """Takes the program's log messages."""
+    """Receives the program's log messages."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
         self.errors: list[str] = []
 
     def Log(self, request: engine_pb2.LogRequest) -> empty_pb2.Empty:  # noqa: N802 (gRPC's name)
-        """Keep a warning or an error."""
+        """Record a warning or an error."""
         if request.severity == engine_pb2.WARNING:
             self.warnings.append(request.message)
         elif request.severity == engine_pb2.ERROR:
@@ -33,12 +33,12 @@ class Engine:
     def RequirePulumiVersion(  # noqa: N802 (gRPC's name)
         self, _request: engine_pb2.RequirePulumiVersionRequest
     ) -> empty_pb2.Empty:
-        """Any version will do."""
+        """Accept any version."""
         return empty_pb2.Empty()
 
 
 class _NoMocks(Mocks):
-    """The monitor below answers for itself."""
+    """The SDK's mocks, which the monitor below never calls."""
 
     def call(self, args: MockCallArgs) -> Any:  # noqa: ANN401 (the SDK's type)
         raise NotImplementedError(args.token)
@@ -48,7 +48,13 @@ class _NoMocks(Mocks):
 
 
 class Monitor(MockMonitor):
-    """Takes the engine's place: records registrations and answers with computed outputs."""
+    """Records registrations, and returns what `fake_cloud` computes.
+
+    Attributes:
+        declared: the resources by URN, in the order of registration.
+        stack_outputs: the stack's outputs.
+        stack_secrets: the names of secret ones.
+    """
 
     def __init__(self, stack: str, project: str, config: dict[str, str], *, preview: bool) -> None:
         super().__init__(_NoMocks())
@@ -61,7 +67,7 @@ class Monitor(MockMonitor):
         self.stack_secrets: set[str] = set()
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
-        """The URN that the engine gives: every parent type but the stack's is part of it."""
+        """Return the engine's URN, which has every parent's type but the stack's."""
         parent_types = parent.split("::")[2] if parent else STACK_TYPE
         qualified = type_ if parent_types == STACK_TYPE else f"{parent_types}${type_}"
         return f"{self._prefix}{qualified}::{name}"
@@ -69,7 +75,7 @@ class Monitor(MockMonitor):
     def RegisterResource(  # noqa: N802 (gRPC's name)
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
-        """Record a resource; outside a preview its state has what the cloud computes."""
+        """Record a resource; outside a preview its state has computed outputs too."""
         urn = self.make_urn(request.parent, request.type, request.name)
         if request.type == STACK_TYPE:
             self._stack_urn = urn
@@ -126,7 +132,7 @@ class Monitor(MockMonitor):
     def ReadResource(  # noqa: N802 (gRPC's name)
         self, request: resource_pb2.ReadResourceRequest
     ) -> resource_pb2.ReadResourceResponse:
-        """Record a resource that exists, with what the cloud computes."""
+        """Record an existing resource, with computed outputs."""
         urn = self.make_urn(request.parent, request.type, request.name)
         inputs = plain_struct(request.properties, set())
         _, computed = computed_outputs(request.type, request.name, inputs, self._config)
@@ -167,7 +173,7 @@ class Monitor(MockMonitor):
     def Invoke(  # noqa: N802 (gRPC's name)
         self, request: resource_pb2.ResourceInvokeRequest
     ) -> resource_pb2.ResourceInvokeResponse:
-        """Answer a provider's function, or tell a declared resource's state."""
+        """Return the result of a provider's function, or a declared resource's state."""
         result = struct_pb2.Struct()
         if request.tok == "pulumi:pulumi:getResource":
             urn = plain_struct(request.args, set())["urn"]
@@ -209,5 +215,5 @@ def _aliases(request: resource_pb2.RegisterResourceRequest) -> tuple[Mapping[str
 
 
 def _urn_of_reference(reference: str) -> str:
-    """A provider reference is `<urn>::<id>`."""
+    """Return the URN of a provider reference, which is `<urn>::<id>`."""
     return reference.rpartition("::")[0]

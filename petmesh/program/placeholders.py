@@ -1,4 +1,4 @@
-"""Values for what only a stack's owner knows, where nothing is created with them."""
+"""Placeholders for config values that only a stack's owner knows, where nothing is created."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,14 +14,13 @@ PLACEHOLDERS = {"gcp:project": PLACEHOLDER}
 def with_placeholders(
     stack: str, overrides: Mapping[str, str], root: Path = ROOT, *, encrypted: bool = False
 ) -> dict[str, str]:
-    """The overrides, and placeholders for what only a stack's owner knows.
+    """Return the overrides, with placeholders for missing values that only an owner knows.
 
     Args:
         stack: the stack's name.
-        overrides: values by key, which no placeholder takes the place of.
+        overrides: values by key, which no placeholder replaces.
         root: the folder of Pulumi.yaml.
-        encrypted: whether values that are encrypted get their defaults or placeholders too, which
-            are as secret.
+        encrypted: whether encrypted values get their defaults or placeholders too.
 
     Raises:
         ProgramError: the stack has no configuration file, or it can't be read.

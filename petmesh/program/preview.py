@@ -1,4 +1,4 @@
-"""Prints what a stack declares, as a tree, from the in-process run."""
+"""Prints a declaration as a tree of components and resources."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,8 +16,8 @@ def print_preview(declaration: Declaration, console: Console) -> None:
     """Print components with their resources below them, and a key fact of each."""
     console.print(
         Text(
-            f"Stack {declaration.stack}, by the in-process run: what the program declares. The "
-            "Pulumi engine was not asked, so nothing is said of what exists already.",
+            f"Stack {declaration.stack}: what the program declares, from an in-process run without "
+            "the Pulumi engine, so without a comparison with what exists.",
             style="dim",
         )
     )
@@ -48,13 +48,13 @@ def _label(resource: Resource) -> Text:
 
 
 def _short(type_: str) -> str:
-    """A Kubernetes object's kind; of other types what the Pulumi CLI shows, without the file."""
+    """Return a Kubernetes kind; for other types the CLI's short form, without the file."""
     package, module, name = type_.split(":")
     return name if package == "kubernetes" else f"{package}:{module.split('/')[0]}:{name}"
 
 
 def fact(resource: Resource) -> str:
-    """What a reader most wants to know of a resource; nothing of one that has secrets."""
+    """Return the key fact of a resource; empty for a resource with secrets."""
     of_kind = _FACTS.get(resource.type.rpartition(":")[2])
     if not of_kind or resource.secret_inputs:
         return ""

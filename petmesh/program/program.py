@@ -1,7 +1,7 @@
-"""Runs a stack's Pulumi program in process and returns what it declares.
+"""Runs a stack's Pulumi program in process and returns the declared resources.
 
-The real `__main__.py` runs under the SDK with a resource monitor of our own in the engine's place:
-nothing is created, no CLI is needed, and of files the program writes its images' contexts alone.
+The real `__main__.py` runs under the SDK with a resource monitor in the engine's place: nothing is
+created, no CLI is needed, and of files the program writes only its images' build contexts.
 """
 
 import asyncio
@@ -37,19 +37,18 @@ def declare(
     preview: bool = False,
     root: Path = ROOT,
 ) -> Declaration:
-    """Run the program for a stack and return what it declares.
+    """Run the program for a stack and return the declared resources.
 
     Args:
         stack: the stack's name; its configuration is Pulumi.<stack>.yaml over Pulumi.yaml's
             defaults.
-        overrides: configuration that wins over both; a key without a namespace is the project's.
-        preview: leave what the cloud computes unknown, as `pulumi preview` does before a first
-            update.
+        overrides: configuration that overrides both; a key without a namespace is the project's.
+        preview: leave computed outputs unknown, as `pulumi preview` does before a first update.
         root: the folder of Pulumi.yaml and `__main__.py`.
 
     Raises:
-        ProgramError: the configuration or the program refuses; its text is for people.
-        Exception: anything else that the program raises, as it is.
+        ProgramError: the configuration is invalid, or the program raised a RunError.
+        Exception: any other exception of the program.
     """
     try:
         project = project_name(root)
@@ -60,7 +59,7 @@ def declare(
     engine = Engine()
 
     async def run() -> None:
-        # One worker: the monitor takes one registration at a time.
+        # One worker: the monitor isn't safe for concurrent registrations.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
         configure(
             Settings(
@@ -99,16 +98,16 @@ def declare(
 def _run_main(root: Path) -> None:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
-    # While it runs, the program is the whole process's __main__: one at a time.
+    # The program replaces the process's __main__ module, so only one may run at a time.
     with _MAIN, _no_stack_traces():
         runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
 
 @contextmanager
 def _no_stack_traces() -> Generator[None]:
-    """Spare each resource the URI of every frame above it, a fifth of the time of a run.
+    """Send no URI of every frame above a resource's declaration, a fifth of a run's time.
 
-    The SDK sends the engine where a resource was declared, which nothing here reads.
+    The SDK tells the engine where a resource was declared; the monitor doesn't need it.
     """
     before = getattr(sys, "tracebacklimit", None)
     sys.tracebacklimit = 1
@@ -123,7 +122,7 @@ def _no_stack_traces() -> Generator[None]:
 
 @contextmanager
 def _no_garbage_collection() -> Generator[None]:
-    """Importing the SDK makes so many objects that to scan them takes a quarter of a first run."""
+    """Disable garbage collection: importing the SDK makes it a quarter of a first run's time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -134,10 +133,10 @@ def _no_garbage_collection() -> Generator[None]:
 
 
 def _in_own_thread(run: Any) -> None:  # noqa: ANN401 (a coroutine function)
-    """Run to the end in a fresh thread, event loop and context.
+    """Run a coroutine function in a new thread, event loop and context.
 
-    The SDK keeps its settings, configuration and root resource in context variables: a fresh
-    context is what keeps one run from seeing another's, and the caller's loop may be busy.
+    The SDK keeps its settings, configuration and root resource in context variables: a new context
+    separates one run from another, and the caller's loop may be running.
     """
     failure: list[BaseException] = []
 
@@ -145,7 +144,7 @@ def _in_own_thread(run: Any) -> None:  # noqa: ANN401 (a coroutine function)
         try:
             with asyncio.Runner() as runner:
                 runner.run(run(), context=Context())
-        except BaseException as error:  # noqa: BLE001 (handed over to the caller's thread)
+        except BaseException as error:  # noqa: BLE001 (raised in the caller's thread)
             failure.append(error)
 
     thread = threading.Thread(target=main, name="pulumi-program", daemon=True)

@@ -1,6 +1,6 @@
-"""Where the Pulumi CLI is, and the environment in which it needs no account.
+"""Finds and installs the Pulumi CLI, and keeps its state in `.state` without an account.
 
-Pulumi's SDK takes a second to import: who asks for the environment alone waits for none of it.
+Pulumi's SDK takes a second to import, so only the functions that need it import it.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 STATE = ROOT / ".state"
 PINNED_VERSION = version("pulumi")
-# Without it each file of the state has a second one beside it, which is not written in one go: an
-# engine that is killed meanwhile leaves it empty, and the state can't be read any more.
+# Without it each state file has a second file for its metadata, which isn't written atomically: an
+# engine that is killed meanwhile leaves it empty, and the state becomes unreadable.
 # https://pkg.go.dev/gocloud.dev/blob/fileblob#URLOpener
 WHOLE_FILES = "metadata=skip"
 
 
 class CliError(Exception):
-    """The Pulumi CLI can't be had; the text says why, in one line."""
+    """The Pulumi CLI is missing or unusable; the text says why, in one line."""
 
 
 def find() -> PulumiCommand | None:
-    """The one that `install` left, else the CLI on the PATH; none where there is neither.
+    """Return the CLI that `install` installed, else the one on the PATH; None if there is none.
 
     Raises:
-        CliError: What there is is not a Pulumi CLI that the locked SDK can work with.
+        CliError: the CLI isn't one that the locked SDK can use.
     """
     from pulumi.automation import InvalidVersionError, PulumiCommand  # noqa: PLC0415
 
@@ -50,10 +50,10 @@ def find() -> PulumiCommand | None:
 
 
 def install() -> PulumiCommand:
-    """The official CLI of the locked SDK's version, put into ~/.pulumi/versions by the SDK.
+    """Install the official CLI of the locked SDK's version into ~/.pulumi/versions.
 
     Raises:
-        CliError: It can't be downloaded or started.
+        CliError: it can't be downloaded or started.
     """
     from pulumi.automation import InvalidVersionError, PulumiCommand  # noqa: PLC0415
 
@@ -64,20 +64,20 @@ def install() -> PulumiCommand:
 
 
 def state_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables that keep state in `.state`; none where the user chose a backend.
+    """Return the variables that keep state in `.state`; none if the user has chosen a backend.
 
     A backend is chosen by PULUMI_BACKEND_URL or by an earlier `pulumi login`. State in `.state` is
-    encrypted with a passphrase that is made on first use and that its owner alone can read.
+    encrypted with a passphrase, created on first use in a file that only its owner can read.
 
     Raises:
-        CliError: `.state` can't be made or written into.
+        CliError: `.state` can't be created or written.
     """
     if environment.get("PULUMI_BACKEND_URL") or _logged_in(environment):
         return {}
     try:
         return _local_state(environment)
     except OSError as error:
-        raise CliError(f"{STATE}: the state can't be kept in it: {error.strerror}") from error
+        raise CliError(f"{STATE}: can't be written: {error.strerror}") from error
 
 
 def _local_state(environment: Mapping[str, str]) -> dict[str, str]:

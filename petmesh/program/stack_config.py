@@ -1,4 +1,4 @@
-"""A stack's configuration, put together as the Pulumi CLI hands it to a program."""
+"""A stack's configuration, merged as the Pulumi CLI passes it to a program."""
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -13,11 +13,11 @@ from petmesh.project import ROOT
 
 
 class StackConfigError(Exception):
-    """A configuration file or override that the CLI would not take; the text is for people."""
+    """A configuration file or override that the CLI would reject; one line for people."""
 
 
 def project_name(root: Path = ROOT) -> str:
-    """The project's name, as Pulumi.yaml gives it."""
+    """Return the project's name from Pulumi.yaml."""
     path = root / "Pulumi.yaml"
     name: object = _document(path).get("name")
     if not isinstance(name, str) or not name:
@@ -26,28 +26,28 @@ def project_name(root: Path = ROOT) -> str:
 
 
 def stacks(root: Path = ROOT) -> list[str]:
-    """Names of the stacks that have a configuration file, sorted."""
+    """Return the names of stacks that have a configuration file, sorted."""
     return sorted(path.stem.removeprefix("Pulumi.") for path in root.glob("Pulumi.*.yaml"))
 
 
 def stack_config(
     stack: str, overrides: Mapping[str, str], root: Path = ROOT, *, placeholder: str = ""
 ) -> tuple[dict[str, str], set[str]]:
-    """Merge the project's defaults, the stack's file and overrides; the later wins.
+    """Merge the project's defaults, the stack's file and overrides; the later overrides.
 
     Args:
         stack: the stack's name; its file is Pulumi.<stack>.yaml.
         overrides: values by key; a key without a namespace is the project's own.
         root: the folder of Pulumi.yaml.
-        placeholder: what takes the place of an encrypted value that has no default; with none, an
-            encrypted value is refused.
+        placeholder: replaces an encrypted value that has no default; without one, an encrypted
+            value is an error.
 
     Returns:
-        Every value as the string that a program sees (a list or map is JSON), by full key; and
+        Every value as the string that a program gets (a list or map is JSON), by full key; and
         the keys whose values are secret.
 
     Raises:
-        StackConfigError: the stack has no file, a key is malformed or given twice, or a value is
+        StackConfigError: the stack has no file, a key is malformed or duplicate, or a value is
             encrypted (its key is the real engine's), not overridden and without a placeholder.
     """
     path = root / f"Pulumi.{stack}.yaml"
@@ -76,10 +76,10 @@ def stack_config(
 
 
 def full_key(key: str, project: str) -> str:
-    """A key with its namespace, which is the project's where none is given.
+    """Return a key with its namespace, by default the project's.
 
     Raises:
-        StackConfigError: It has more parts than a namespace and a name.
+        StackConfigError: it has more parts than a namespace and a name.
     """
     match key.split(":"):
         case [name]:
@@ -106,7 +106,7 @@ def _project_defaults(root: Path, project: str) -> dict[str, str]:
 
 
 def _stack_values(path: Path, project: str) -> dict[str, Any]:
-    """What a stack's file says of each key, by full key."""
+    """Return the values in a stack's file, by full key."""
     values: dict[str, Any] = {}
     for written, value in _config(path).items():
         if isinstance(written, OtherKey):
@@ -122,7 +122,7 @@ def _stack_values(path: Path, project: str) -> dict[str, Any]:
 
 
 def _config(path: Path) -> dict[str, Any]:
-    """The part of a file that its `config:` is."""
+    """Return the `config:` of a file."""
     config: object = _document(path).get("config")
     if config is None:
         return {}
@@ -132,7 +132,7 @@ def _config(path: Path) -> dict[str, Any]:
 
 
 def _is_encrypted(value: object) -> bool:
-    """Whether a value is encrypted, or something within it."""
+    """Return whether a value is encrypted, or contains an encrypted one."""
     if isinstance(value, list):
         return any(map(_is_encrypted, cast("list[object]", value)))
     if not isinstance(value, dict):
@@ -158,7 +158,7 @@ def _document(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _reading(path: Path) -> Generator[None]:
-    """Say of a file that can't be read which it is: no UTF-8, no YAML, no end to its nesting."""
+    """Name the file in an error of reading it: not UTF-8, not YAML, endless nesting."""
     try:
         yield
     except (yaml.YAMLError, ValueError) as error:
@@ -169,7 +169,7 @@ def _reading(path: Path) -> Generator[None]:
 
 @cache
 def _parsed(text: str) -> Any:  # noqa: ANN401 (data)
-    """What a file says, for reading alone; one program is declared time and again."""
+    """Return a file's content, not to be changed; a program is often declared again."""
     return load(text)
 
 

@@ -1,4 +1,4 @@
-"""Plain data of the values that the SDK sends, and the marks among them.
+"""Plain data from the SDK's protobuf values, and the marks of secrets and unknowns in them.
 
 https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/properties.go
 """
@@ -16,12 +16,12 @@ _REFERENCE: Final = "5cf8f73096256a8f31e491e813e4eb8e"
 
 
 def as_secret(value: Any) -> dict[str, Any]:  # noqa: ANN401 (data)
-    """A value marked as secret."""
+    """Return a value marked as secret."""
     return {_SIGNATURE: _SECRET, "value": value}
 
 
 def is_secret(value: struct_pb2.Value | None) -> bool:
-    """Whether a wire value is marked as secret; what isn't there is not."""
+    """Return whether a protobuf value is marked as secret; False for None."""
     return (
         value is not None
         and value.WhichOneof("kind") == "struct_value"
@@ -30,12 +30,12 @@ def is_secret(value: struct_pb2.Value | None) -> bool:
 
 
 def plain_struct(value: struct_pb2.Struct, secrets: set[str], path: str = "") -> dict[str, Any]:
-    """Plain data of a wire struct.
+    """Return plain data of a protobuf struct.
 
     Args:
-        value: as it came.
-        secrets: gets the paths of what is marked as secret, such as `data.password`.
-        path: where the struct itself is.
+        value: the struct.
+        secrets: the paths of secrets, such as `data.password`, are added to it.
+        path: the struct's own path.
     """
     return {
         key: _plain(item, secrets, f"{path}.{key}" if path else key)
@@ -44,7 +44,7 @@ def plain_struct(value: struct_pb2.Struct, secrets: set[str], path: str = "") ->
 
 
 def _plain(value: struct_pb2.Value, secrets: set[str], path: str) -> Any:  # noqa: ANN401 (data)
-    """Plain data of a wire value; the paths of its secrets are added to `secrets`."""
+    """Return plain data of a protobuf value; the paths of its secrets are added to `secrets`."""
     match value.WhichOneof("kind"):
         case "struct_value":
             fields = value.struct_value.fields

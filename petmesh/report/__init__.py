@@ -1,1 +1,1 @@
-"""The pull request's report."""
+"""The pull request's report: what a checkout changes in its stacks."""

@@ -1,4 +1,4 @@
-"""What the base of a pull request declares: its own code, run from a worktree of its own."""
+"""The base of a pull request: its own code in its own worktree, and the resources it declares."""
 
 import json
 import os
@@ -18,23 +18,23 @@ from petmesh.program.placeholders import with_placeholders
 from petmesh.program.program import declare
 from petmesh.project import ROOT
 
-# What a comparison needs of a resource.
+# The fields of a resource that a comparison needs.
 _KEPT = ("type", "name", "urn", "parent", "custom", "inputs", "secret_inputs", *OPTIONS)
 _SECONDS = 300
 
 
 class BaseError(Exception):
-    """The base can't be had or refuses; the text says why, in one line."""
+    """The base doesn't exist, or its program failed; the text says why, in one line."""
 
 
 @dataclass(frozen=True)
 class Base:
-    """A commit that work is compared with.
+    """The commit that a checkout is compared with.
 
     Attributes:
-        name: what it was asked for, such as main.
-        commit: the newest commit that both sides have.
-        root: a worktree of it.
+        name: the revision as the user gave it, such as main.
+        commit: the merge base of that revision and the checkout.
+        root: a worktree of the commit.
     """
 
     name: str
@@ -44,17 +44,17 @@ class Base:
 
 @contextmanager
 def base_of(name: str, root: Path = ROOT) -> Generator[Base]:
-    """The commit at which a checkout left a branch, in a worktree that goes again.
+    """Yield the merge base of a revision and a checkout, in a temporary worktree.
 
     Args:
-        name: a branch, a tag or a commit; a branch that is only known as origin's will do.
+        name: a branch, a tag or a commit; a branch may exist only at origin.
         root: the checkout.
 
     Raises:
-        BaseError: git knows no such commit, or none that both sides have.
+        BaseError: git knows no such commit, or there is no merge base.
     """
     commit = ""
-    # What starts with a dash would be an option to git, not a name.
+    # git would take a name that starts with a dash for an option.
     for known_as in () if name.startswith("-") else (name, f"origin/{name}"):
         if _git(root, "rev-parse", "--verify", f"{known_as}^{{commit}}"):
             commit = _git(root, "merge-base", known_as, "HEAD")
@@ -72,14 +72,14 @@ def base_of(name: str, root: Path = ROOT) -> Generator[Base]:
 
 
 def declaration_of(base: Base, stack: str) -> Declaration:
-    """What the base declares for a stack, as far as a comparison needs it.
+    """Return what the base declares for a stack, with only the fields that a comparison needs.
 
-    Its program runs with this checkout's rehearsal in the engine's place, so that a change of the
-    rehearsal isn't taken for one of the stack, and with this checkout's packages. Nothing is
-    declared where the base doesn't have the stack.
+    The base's program runs with this checkout's in-process engine, so that a change of that engine
+    doesn't look like a change of the stack, and with this checkout's packages. The declaration is
+    empty if the base doesn't have the stack.
 
     Raises:
-        BaseError: its program refuses.
+        BaseError: its program failed.
     """
     if not (base.root / f"Pulumi.{stack}.yaml").is_file():
         return _declaration(stack, {"resources": [], "outputs": {}, "secret_outputs": []})
@@ -105,11 +105,11 @@ def declaration_of(base: Base, stack: str) -> Declaration:
 
 
 def changed_files(base: Base, root: Path = ROOT) -> list[str]:
-    """Files of the checkout that are not as in the base, untracked ones too, sorted.
+    """Return the paths of files that differ from the base, untracked ones too, sorted.
 
-    Their paths are below the root, as the file system has them, whatever characters they hold.
+    They are relative to the root, as the file system has them, whatever characters they contain.
     """
-    # Without -z git quotes what is not ASCII; a path may hold a line's end.
+    # Without -z git quotes characters that aren't ASCII; a path may contain a line break.
     names = ("-z", "--relative", "--name-only", "--no-renames")
     tracked = _git(root, "diff", *names, base.commit, "--")
     untracked = _git(root, "ls-files", "-z", "--others", "--exclude-standard")
@@ -117,7 +117,7 @@ def changed_files(base: Base, root: Path = ROOT) -> list[str]:
 
 
 def _git(root: Path, *arguments: str, says_nothing: bool = False) -> str:
-    """What git says, without a line's end; empty where it refuses."""
+    """Return git's output, without the final line break; empty if git failed."""
     done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
     said = "done" if says_nothing else os.fsdecode(done.stdout).removesuffix("\n")
     return "" if done.returncode else said
@@ -143,7 +143,7 @@ def _resource(fields: Mapping[str, Any]) -> Resource:
 
 
 def _dump(stack: str, root: Path) -> Mapping[str, Any]:
-    """What another checkout declares; its modules are found there alone."""
+    """Return what another checkout declares; its modules are imported from there alone."""
     petmesh.__path__[:0] = [str(root / "petmesh")]
     sys.path[:] = [str(root), *(each for each in sys.path if Path(each).resolve() != ROOT)]
     overrides = with_placeholders(stack, {}, root, encrypted=True)

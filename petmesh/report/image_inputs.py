@@ -1,4 +1,4 @@
-"""Which images are built anew by a change of files: those whose Dockerfile lets the files in."""
+"""The images that a change of files rebuilds: those whose .dockerignore admits the files."""
 
 import re
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from typing import Any
 from petmesh.program.declaration import Resource
 from petmesh.project import ROOT
 
-# Contexts that a program copies there, so that a checkout's umask changes no image, have the files
-# of the same path below the root.
+# A program copies build contexts into this folder, so that a checkout's umask doesn't change an
+# image; their files have the same paths below the root.
 COPIES = "build/context/"
 _IMAGE = "docker:index/image:Image"
 _PARTS = re.compile(r"(\*\*/|\*\*|\*|\?)")
@@ -19,12 +19,12 @@ _WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 def built_anew(
     resources: Sequence[Resource], files: Sequence[str], root: Path = ROOT
 ) -> dict[str, list[str]]:
-    """The images that are built from any of the files, each with those files.
+    """Return the images that are built from any of the files, each with those files.
 
     Args:
-        resources: what a stack declares.
+        resources: a stack's declared resources.
         files: paths below the root, with slashes.
-        root: the checkout, where the images' contexts lie.
+        root: the checkout, which has the images' build contexts.
 
     Source:
         https://docs.docker.com/build/concepts/context/#dockerignore-files
@@ -54,7 +54,7 @@ def _ignored(file: Path) -> list[str]:
 
 
 def _let_in(path: str, patterns: Sequence[str]) -> bool:
-    """Whether a context has a file: the last pattern that it or its folder matches decides."""
+    """Return whether a build context has a file: the last pattern that matches it decides."""
     let_in = True
     for pattern in patterns:
         if re.match(_expression(pattern.removeprefix("!").strip("/")), path, re.DOTALL):

@@ -1,4 +1,4 @@
-"""The pull request's report: what a change of this checkout comes to, as short Markdown."""
+"""Writes the pull request's report: what this checkout changes, as short Markdown."""
 
 import asyncio
 import sys
@@ -25,13 +25,13 @@ from petmesh.report.review import Review, markdown
 def reviewed(
     stacks: Sequence[str], base: str, overrides: Mapping[str, str], requests: int
 ) -> tuple[str, bool]:
-    """The report on stacks, and whether something of it must be mended.
+    """Return the report on stacks, and whether it has any problem.
 
     Args:
         stacks: the stacks' names.
         base: the revision to compare with.
-        overrides: config values that win over the stacks' here, not at the base.
-        requests: how many measure the canary's share; 0 for none.
+        overrides: config values that override the stacks' here, not at the base.
+        requests: the number that measures the canary's share; 0 for none.
 
     Raises:
         BaseError: there is no such base.
@@ -43,7 +43,7 @@ def reviewed(
 
 
 def _review(stack: str, base: Base, overrides: Mapping[str, str], requests: int) -> Review:
-    """What a change comes to in a stack, whatever the program under review raises."""
+    """Review one stack, whatever exception the program under review raises."""
     _progress(f"{stack}: declaring it, here and at {base.commit[:7]}")
     try:
         return _reviewed(stack, base, overrides, requests)
@@ -87,7 +87,7 @@ def _changes(base: Base, declaration: Declaration) -> tuple[Difference, ...]:
 
 
 async def _rehearse(stack: str, overrides: Mapping[str, str], requests: int) -> Split:
-    """The canary's share of a stack as it is configured, measured through real Envoy."""
+    """Measure a canary's share at the stack's configured weight, through real Envoy."""
     try:
         runtime = Runtime(new_folder())
     except ProcessError as error:
@@ -105,7 +105,7 @@ async def _rehearse(stack: str, overrides: Mapping[str, str], requests: int) -> 
 
 
 def _crash(error: Exception) -> str:
-    """An error that nobody foresaw, in one line; where it came from is for the log."""
+    """Return an unexpected exception in one line; its traceback goes to the log."""
     traceback.print_exception(error)
     return " ".join(f"{type(error).__name__}: {error}".split())
 

@@ -1,7 +1,7 @@
-"""A change's review as Markdown: what is declared, what differs, the guard-rails, the split.
+"""A change's review as Markdown: declared resources, differences, guard-rails, the canary's share.
 
-Everything that a change can put into it stands in a code block that it can't end, so that nobody
-is mentioned and nothing is linked or loaded by it.
+All text that a change controls is in a code block that it can't end, so that it mentions nobody
+and links or loads nothing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,25 +13,25 @@ from petmesh.program.difference import Difference
 from petmesh.program.urls import without_credentials
 from petmesh.rehearsal.split import Split
 
-# A comment's mark, by which a later report takes its place.
+# Marks the comment, so that a later report replaces it.
 MARK = "<!-- petmesh: pull request preview -->"
-# What a reader takes in, and what one comment of GitHub's takes: 65,536 characters.
+# What a reader takes in, and what fits one comment of GitHub's, which has 65,536 characters.
 LINES, NAMES, LIMIT = 60, 8, 60_000
 _FENCE = "```"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Review:
-    """What a change comes to in one stack.
+    """The review of a change in one stack.
 
     Attributes:
         stack: its name.
-        declared: how many resources it declares, components left aside.
-        rules: how many guard-rails it was held against.
-        compared: whether the base could be asked.
-        differences: from the base, the stack's outputs among them.
-        split: the rehearsed canary; none where the stack has none.
-        problems: what must be mended.
+        declared: the number of declared resources, without components.
+        rules: the number of guard-rails that were checked.
+        compared: whether the base could be declared.
+        differences: from the base, with the stack's outputs.
+        split: the rehearsed canary's share; None if the stack has no canary.
+        problems: one line each.
     """
 
     stack: str
@@ -44,12 +44,12 @@ class Review:
 
 
 def markdown(reviews: Iterable[Review], base: str, commit: str) -> str:
-    """The reviews of a change's stacks.
+    """Return the reviews of a change's stacks as Markdown.
 
     Args:
         reviews: one for each stack.
         base: the branch that they are compared with.
-        commit: its newest commit that the change has too.
+        commit: the merge base.
     """
     parts = [MARK]
     for review in reviews:
@@ -73,16 +73,16 @@ def _stack(review: Review, base: str) -> list[str]:
     if any(each.change == "~" and each.type != STACK_TYPE for each in review.differences):
         lines += ["An update or a replacement (`~`)? The engine's preview alone knows.", ""]
     if review.problems:
-        lines += ["**To be mended:**", "", *_block(review.problems, "text")]
+        lines += ["**To fix:**", "", *_block(review.problems, "text")]
     elif review.rules:
-        lines += [f"Guard-rails: {review.rules} rules, nothing to mend.", ""]
+        lines += [f"Guard-rails: {review.rules} rules, no violation.", ""]
     if review.split and review.split.workload:
         lines += [_split(review.split), ""]
     return lines
 
 
 def _count(differences: Sequence[Difference], base: str) -> str:
-    """How much changed, outputs aside."""
+    """Return the number of changed resources, and whether outputs changed, as text."""
     resources = [each for each in differences if each.type != STACK_TYPE]
     told = f"{len(resources) or 'none'} changed against {base}"
     if len(resources) < len(differences):
@@ -91,7 +91,7 @@ def _count(differences: Sequence[Difference], base: str) -> str:
 
 
 def _grouped(differences: Sequence[Difference]) -> list[str]:
-    """What goes, what comes, what changes; those of a kind that say no more share a line."""
+    """Return removed, added and changed resources; those of a kind without notes share a line."""
     lines: list[str] = []
     for sign in ("-", "+"):
         lines += [str(each) for each in differences if each.change == sign and each.note]
@@ -116,12 +116,12 @@ def _split(split: Split) -> str:
 
 
 def _block(lines: Sequence[str], language: str) -> list[str]:
-    """Lines in a code block, whatever they hold."""
+    """Return lines in a code block, whatever they contain."""
     shown = [_inline(line) for line in lines[:LINES]]
     more = [f"and {len(lines) - LINES} more"] if len(lines) > LINES else []
     return [f"{_FENCE}{language}", *shown, *more, _FENCE, ""]
 
 
 def _inline(text: str) -> str:
-    """Text on one line that can't end a code block and tells no password of a URL."""
+    """Return text on one line that can't end a code block, without the credentials of URLs."""
     return printable(without_credentials(" ".join(text.split()))).replace("`", "'")

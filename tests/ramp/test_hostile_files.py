@@ -357,4 +357,4 @@ def test_a_state_that_cannot_be_kept_is_one_line(
     for command in ("status", "rollback", "ramp"):
         assert main([command]) == 1
         [line] = capsys.readouterr().err.splitlines()
-        assert line.startswith(f"petmesh: {tmp_path / '.state'}: the state can't be kept in it: ")
+        assert line.startswith(f"petmesh: {tmp_path / '.state'}: can't be written: ")

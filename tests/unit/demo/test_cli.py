@@ -48,7 +48,7 @@ def test_a_mistake_in_the_environment_is_one_line_too(
 def test_the_preview_is_a_tree_that_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preview", "--in-process", "--config", "canaryWeight=25"]) == 0
     shown = capsys.readouterr().out
-    assert "Pulumi engine was not asked" in " ".join(shown.split())
+    assert "without the Pulumi engine" in " ".join(shown.split())
     assert "weighted: v1 75%, v2 25%" in " ".join(shown.split())
     assert "Release istiod  chart istiod" in shown
 
@@ -65,7 +65,7 @@ def test_a_gke_stack_is_previewed_with_a_placeholder_project(
 def test_a_stack_is_held_against_the_guard_rails(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["policy"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.endswith(" rules: nothing to mend")
+    assert line.endswith(" rules: no violation")
 
 
 def test_what_breaks_a_guard_rail_is_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,4 +73,4 @@ def test_what_breaks_a_guard_rail_is_a_line_each(capsys: pytest.CaptureFixture[s
     assert main(["policy", "--config", given]) == 1
     violation, count = capsys.readouterr().out.splitlines()
     assert violation.startswith("images-by-digest: Deployment pets/petservice-v1: spec.template")
-    assert count.endswith(" rules: 1 to mend")
+    assert count.endswith(" rules: 1 violation")

@@ -179,9 +179,9 @@ def test_any_other_exception_is_itself(tiny: Path, text: str) -> None:
         declare("one", root=program(tiny, text))
 
 
-def test_an_invoke_without_an_answer_is_named(tiny: Path) -> None:
+def test_an_unknown_invoke_is_named(tiny: Path) -> None:
     text = "pulumi.runtime.invoke('gcp:x/y:getY', {})"
-    with pytest.raises(LookupError, match="gcp:x/y:getY: the in-process run has no answer"):
+    with pytest.raises(LookupError, match="gcp:x/y:getY: the in-process run has no result"):
         declare("one", root=program(tiny, text))
 
 

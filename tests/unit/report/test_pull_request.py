@@ -40,7 +40,7 @@ def test_a_change_of_config_is_reported(tmp_path: Path) -> None:
     report = output.read_text()
     assert "1 changed against `main` (0000000), and the outputs." in report
     assert "```diff\n~ VirtualService petdetailsservice: weight 0 -> 25\n~ Stack local: " in report
-    assert "rules, nothing to mend." in report
+    assert "rules, no violation." in report
 
 
 @pytest.mark.usefixtures("unchanged")

@@ -49,7 +49,7 @@ def test_a_change_of_weight_is_a_line() -> None:
 
 An update or a replacement (`~`)? The engine's preview alone knows.
 
-Guard-rails: 18 rules, nothing to mend.
+Guard-rails: 18 rules, no violation.
 
 Rehearsed through Envoy: `petdetailsservice-v2` is to get 25%, and got 24.7% of 2,000 requests \
 (99.9% interval 21.9% to 28.2%), 0 failures.
@@ -100,8 +100,8 @@ def test_a_urls_password_is_never_told() -> None:
 
 def test_what_must_be_mended_takes_the_place_of_a_good_verdict() -> None:
     text = report(Review(stack="dev", declared=9, rules=18, problems=("images-by-digest: …",)))
-    assert "**To be mended:**\n\n```text\nimages-by-digest: …\n```" in text
-    assert "nothing to mend" not in text
+    assert "**To fix:**\n\n```text\nimages-by-digest: …\n```" in text
+    assert "no violation" not in text
     assert "9 resources declared, not compared." in text
 
 
