@@ -16,6 +16,7 @@ class _ByFile(LoadScopeScheduling):
         return "traffic" if file.startswith("tests/traffic/") else file
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Share the tests by what they need."""
     return _ByFile(config, log)

@@ -49,8 +49,9 @@ def fires(
     folder: Path, series: Sequence[dict[str, str]], alert: str, at: str, summary: str | None
 ) -> None:
     """Assert that an alert fires at a time with a summary, or with none that it doesn't."""
-    groups: list[Any] = list(rule_groups("pets"))
-    [rule] = [each for each in groups[0]["rules"] if each["alert"] == alert]
+    [group] = rule_groups("pets")
+    rules: Any = group["rules"]
+    [rule] = [each for each in rules if each["alert"] == alert]
     named = OF_SERVICE if alert == "ServiceUnreached" else LABELS
     expected = [
         {
@@ -61,7 +62,7 @@ def fires(
     test = {"eval_time": at, "alertname": alert, "exp_alerts": expected if summary else []}
     play(
         folder,
-        groups,
+        [{**group, "rules": [rule]}],
         [{"interval": "15s", "input_series": list(series), "alert_rule_test": [test]}],
     )
 
