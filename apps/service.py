@@ -1,4 +1,4 @@
-"""A service of the mesh: its images, its pods version by version, its callers, its destination."""
+"""A service of the mesh: its policies, destination, images, and the workload of each version."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,40 +9,41 @@ import pulumi_kubernetes as kubernetes
 from apps.catalog import Service
 from apps.image import ServiceImage, ServiceImageArgs
 from apps.workload import PORT_NAME, Workload, WorkloadArgs
-from istio.destinations import Destination, DestinationArgs
-from istio.network import XDS, Path, PodPaths, PodPathsArgs
-from istio.security import Caller, Callers, CallersArgs
-from istio.view import View, ViewArgs
+from istio.destinations import cluster_host, destination_rule
+from istio.network import XDS, NetworkPeer, allow_traffic
+from istio.pods import Pods
+from istio.security import allow_callers
+from istio.sidecar_scope import sidecar_scope
 
 
 @dataclass(frozen=True)
 class MeshServiceArgs:
-    """What a service is made of.
+    """A service, its callers and its images.
 
     Attributes:
         service: Its facts.
         namespace: Its namespace, labelled for injection.
         running: The versions that run.
         subsets: The versions that a route can name; those that run are among them.
-        callers: The workloads that may call it.
-        registry: Where its images are pushed to.
-        image_platform: What they are built for, such as linux/amd64.
+        callers: The pods that may call it.
+        registry: The registry that its images are pushed to.
+        image_platform: The platform of its images, such as linux/amd64.
         given_images: Images that exist already, by service and version.
-        min_replicas: Fewest pods of each version.
-        max_replicas: Most pods of each version.
-        needs: What has to be there before its objects and its pods.
+        min_replicas: Minimum pods of each version.
+        max_replicas: Maximum pods of each version.
+        needs: Resources that its own are created after.
         environment: Environment variables of every version.
         annotations: The annotations of every version's pods.
-        reached: Hosts besides those of the services that it calls, as namespace/name.
-        reached_paths: The network paths to these.
-        scrapers: The network paths to it of what scrapes its metrics.
+        hosts: Hosts besides those of the services that it calls, as namespace/name.
+        called: What it connects to for these.
+        scrapers: What scrapes its metrics.
     """
 
     service: Service
     namespace: str
     running: Sequence[str]
     subsets: Sequence[str]
-    callers: Sequence[Caller]
+    callers: Sequence[Pods]
     registry: pulumi.Input[str]
     image_platform: str
     given_images: Mapping[tuple[str, str], str]
@@ -51,20 +52,20 @@ class MeshServiceArgs:
     needs: Sequence[pulumi.Resource]
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     annotations: Mapping[str, str] = field(default_factory=dict[str, str])
-    reached: Sequence[str] = ()
-    reached_paths: Sequence[Path] = ()
-    scrapers: Sequence[Path] = ()
+    hosts: Sequence[str] = ()
+    called: Sequence[NetworkPeer] = ()
+    scrapers: Sequence[NetworkPeer] = ()
 
 
 class MeshService(pulumi.ComponentResource):
-    """A service that the mesh can route to, version by version.
+    """A Service with its policies and destination, and a Deployment for each version.
 
     Attributes:
         host: The service's name in the whole cluster.
         images: The image reference of each version that runs.
         ready: What a route to the service depends on: its subsets, and the pods in them.
-        policy: What lets its callers ask it.
-        paths: What opens its network paths.
+        policy: The AuthorizationPolicy of its callers.
+        traffic: The NetworkPolicy of its pods.
     """
 
     def __init__(
@@ -73,38 +74,40 @@ class MeshService(pulumi.ComponentResource):
         super().__init__("petmesh:apps:MeshService", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         service = args.service
-        self.policy: pulumi.Resource = Callers(
-            f"{name}-callers",
-            CallersArgs(
-                service=service.name,
-                namespace=args.namespace,
-                callers=args.callers,
-                methods=service.methods,
-                paths=[service.path],
-                needs=args.needs,
-            ),
-            opts=child,
-        ).policy
-        destination = Destination(
-            f"{name}-destination",
-            DestinationArgs(
-                service.name,
-                args.namespace,
-                args.subsets,
-                args.needs,
-                answers_for_others=bool(service.calls),
-            ),
-            opts=child,
+        after_namespace = pulumi.ResourceOptions(parent=self, depends_on=args.needs)
+        pods = Pods(args.namespace, service.name, {"app": service.name})
+        self.policy: pulumi.Resource = allow_callers(
+            name,
+            pods,
+            args.callers,
+            {"methods": service.methods, "paths": [service.path]},
+            after_namespace,
+        )
+        rule = destination_rule(
+            service.name,
+            args.namespace,
+            args.subsets,
+            after_namespace,
+            answers_for_others=bool(service.calls),
         )
         # Its own host too: only with it do its DestinationRule's limits hold for the calls it gets.
-        known = (f"./{each.name}.{args.namespace}.svc.cluster.local" for each in _known(service))
-        view = View(
-            f"{name}-view",
-            ViewArgs(args.namespace, [*known, *args.reached], args.needs, service.name),
-            opts=child,
-        ).sidecar
-        self.paths: pulumi.Resource = PodPaths(f"{name}-paths", _paths(args), opts=child).policy
-        after_namespace = pulumi.ResourceOptions(parent=self, depends_on=args.needs)
+        known = (
+            f"./{cluster_host(each.name, args.namespace)}" for each in (service, *service.calls)
+        )
+        scope = sidecar_scope(args.namespace, [*known, *args.hosts], after_namespace, service.name)
+        self.traffic: pulumi.Resource = allow_traffic(
+            pods,
+            [*(NetworkPeer.of(each, service.port) for each in args.callers), *args.scrapers],
+            [
+                XDS,
+                *(
+                    NetworkPeer([each.port], args.namespace, {"app": each.name})
+                    for each in service.calls
+                ),
+                *args.called,
+            ],
+            after_namespace,
+        )
         account = kubernetes.core.v1.ServiceAccount(
             f"{name}-account",
             metadata={"name": service.name, "namespace": args.namespace},
@@ -124,9 +127,9 @@ class MeshService(pulumi.ComponentResource):
             },
             opts=after_namespace,
         )
-        self.host = destination.host
+        self.host = cluster_host(service.name, args.namespace)
         self.images: dict[str, pulumi.Output[str]] = {}
-        self.ready: list[pulumi.Resource] = [endpoint, destination.rule]
+        self.ready: list[pulumi.Resource] = [endpoint, rule]
         for version in args.running:
             image = ServiceImage(
                 f"{name}-{version}",
@@ -151,33 +154,10 @@ class MeshService(pulumi.ComponentResource):
                     max_replicas=args.max_replicas,
                     environment=args.environment,
                     annotations=args.annotations,
-                    needs=[*args.needs, account, self.policy, self.paths, view],
+                    needs=[*args.needs, account, self.policy, self.traffic, scope],
                 ),
                 opts=child,
             )
             self.images[version] = image.reference
             self.ready.append(workload.deployment)
         self.register_outputs({"images": self.images})
-
-
-def _known(service: Service) -> Sequence[Service]:
-    return (service, *service.calls)
-
-
-def _paths(args: MeshServiceArgs) -> PodPathsArgs:
-    service = args.service
-    return PodPathsArgs(
-        name=service.name,
-        namespace=args.namespace,
-        labels={"app": service.name},
-        callers=[
-            *(Path([service.port], each.namespace, each.labels) for each in args.callers),
-            *args.scrapers,
-        ],
-        called=[
-            XDS,
-            *(Path([each.port], args.namespace, {"app": each.name}) for each in service.calls),
-            *args.reached_paths,
-        ],
-        needs=args.needs,
-    )

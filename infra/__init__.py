@@ -1,1 +1,1 @@
-"""What Google Cloud gives: APIs, network, cluster, IAM and the image registry."""
+"""Google Cloud: APIs, network, cluster, IAM, image registry and load balancer."""

@@ -1,82 +1,57 @@
 """The hardened GKE cluster and its node pool."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import pulumi
 import pulumi_gcp as gcp
 
+from infra.arguments import GkeArgs
 from infra.kubeconfig import kubeconfig
 from infra.machines import boot_disk, is_arm
-from infra.network import PODS, SERVICES
+from infra.network import PODS, SERVICES, Network
 
 CONTROL_PLANE = "172.16.0.0/28"
 ISTIOD_WEBHOOK_PORT = 15017
 
-# Where Google's load balancers ask pods and check their health from, and the ingress gateway's
-# ports for both. GKE itself opens the first port alone.
+# The addresses from which Google's load balancers send requests and health checks, and the ingress
+# gateway's ports for both. GKE itself opens the first port alone.
 # https://cloud.google.com/load-balancing/docs/health-check-concepts#ip-ranges
 LOAD_BALANCERS = ("35.191.0.0/16", "130.211.0.0/22")
 GATEWAY_PORTS = (80, 15021)
 
 
-@dataclass(frozen=True)
-class GkeClusterArgs:
-    """What a cluster is made of.
-
-    Attributes:
-        project: The Google Cloud project.
-        cluster_name: The cluster's name.
-        location: A zone (one control plane) or a region (three).
-        network_id: The VPC.
-        subnet_id: The subnet, with the secondary ranges `pods` and `services`.
-        node_email: The nodes' service account.
-        authorized_networks: CIDR ranges that may reach the control plane by its address. With none
-            it has no public address: its DNS endpoint, guarded by IAM, is the way in.
-        machine_type: The nodes' machine type.
-        min_nodes: Fewest nodes in each zone.
-        max_nodes: Most nodes in each zone.
-        deletion_protection: Whether Google Cloud and the engine refuse to delete it.
-        load_balancer: Whether GKE runs Google's load balancer before the ingress gateway, by the
-            Kubernetes Gateway API.
-    """
-
-    project: str
-    cluster_name: str
-    location: str
-    network_id: pulumi.Input[str]
-    subnet_id: pulumi.Input[str]
-    node_email: pulumi.Input[str]
-    authorized_networks: Sequence[str]
-    machine_type: str
-    min_nodes: int
-    max_nodes: int
-    deletion_protection: bool
-    load_balancer: bool
-
-
 class GkeCluster(pulumi.ComponentResource):
-    """A private, VPC-native cluster with one autoscaled node pool.
+    """A private, VPC-native GKE cluster with one autoscaled node pool.
 
     Attributes:
-        cluster_id: Project, location and name: what stays while the way to its API server changes,
-            and is another once the cluster is made anew elsewhere.
+        cluster_id: Project, location and name: unchanged while the way to its API server changes,
+            and different once the cluster is created anew elsewhere.
         cluster_name: The cluster's name.
         kubeconfig: A kubeconfig without a credential in it, marked secret.
-        ready: What has to be there before a pod can run and be injected.
+        ready: The resources that a pod needs to run and to be injected.
     """
 
     def __init__(
-        self, name: str, args: GkeClusterArgs, opts: pulumi.ResourceOptions | None = None
+        self,
+        args: GkeArgs,
+        network: Network,
+        node_email: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("petmesh:infra:GkeCluster", name, None, opts)
+        """Declare the cluster.
+
+        Args:
+            args: The platform's arguments.
+            network: The network, with the secondary ranges `pods` and `services`.
+            node_email: The email address of the nodes' service account.
+            opts: The component's options.
+        """
+        super().__init__("petmesh:infra:GkeCluster", "gke", None, opts)
         by_address = bool(args.authorized_networks)
         cluster = gcp.container.Cluster(
-            f"{name}-cluster",
+            "gke-cluster",
             name=args.cluster_name,
             location=args.location,
-            network=args.network_id,
-            subnetwork=args.subnet_id,
+            network=network.network_id,
+            subnetwork=network.subnet_id,
             networking_mode="VPC_NATIVE",
             ip_allocation_policy={
                 "cluster_secondary_range_name": PODS[0],
@@ -115,7 +90,7 @@ class GkeCluster(pulumi.ComponentResource):
                 "enable_components": ["SYSTEM_COMPONENTS"],
                 "managed_prometheus": {"enabled": True},
             },
-            # Once on it stays: what GKE made of the Gateway has to be removed by it.
+            # Once on it stays: its controller has to delete what it created for the Gateway.
             gateway_api_config={"channel": "CHANNEL_STANDARD"} if args.load_balancer else None,
             deletion_protection=args.deletion_protection,
             # A GKE cluster can't be created without a pool: this one is deleted right away, but
@@ -126,7 +101,7 @@ class GkeCluster(pulumi.ComponentResource):
             node_config={
                 "disk_type": "pd-standard",
                 "disk_size_gb": 20,
-                "service_account": args.node_email,
+                "service_account": node_email,
                 "shielded_instance_config": {"enable_secure_boot": True},
             },
             opts=pulumi.ResourceOptions(
@@ -138,7 +113,7 @@ class GkeCluster(pulumi.ComponentResource):
             ),
         )
         pool = gcp.container.NodePool(
-            f"{name}-nodes",
+            "gke-nodes",
             name="nodes",
             cluster=cluster.id,
             location=args.location,
@@ -146,29 +121,29 @@ class GkeCluster(pulumi.ComponentResource):
             autoscaling={"min_node_count": args.min_nodes, "max_node_count": args.max_nodes},
             management={"auto_repair": True, "auto_upgrade": True},
             upgrade_settings={"max_surge": 1, "max_unavailable": 0},
-            node_config=_nodes(args),
+            node_config=_nodes(args, node_email),
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["initialNodeCount"]),
         )
         webhook = gcp.compute.Firewall(
-            f"{name}-injection-webhook",
+            "gke-injection-webhook",
             name=f"{args.cluster_name}-injection-webhook",
             description="GKE's control plane calls istiod's injection webhook on the nodes",
-            network=args.network_id,
+            network=network.network_id,
             direction="INGRESS",
             source_ranges=[CONTROL_PLANE],
-            target_service_accounts=[args.node_email],
+            target_service_accounts=[node_email],
             allows=[{"protocol": "tcp", "ports": [str(ISTIOD_WEBHOOK_PORT)]}],
             opts=pulumi.ResourceOptions(parent=self),
         )
         if args.load_balancer:
             gcp.compute.Firewall(
-                f"{name}-load-balancer",
+                "gke-load-balancer",
                 name=f"{args.cluster_name}-load-balancer",
                 description="Google's load balancer asks the ingress gateway, and for its health",
-                network=args.network_id,
+                network=network.network_id,
                 direction="INGRESS",
                 source_ranges=LOAD_BALANCERS,
-                target_service_accounts=[args.node_email],
+                target_service_accounts=[node_email],
                 allows=[{"protocol": "tcp", "ports": [str(port) for port in GATEWAY_PORTS]}],
                 opts=pulumi.ResourceOptions(parent=self),
             )
@@ -192,13 +167,15 @@ class GkeCluster(pulumi.ComponentResource):
         self.register_outputs({"cluster_name": self.cluster_name, "kubeconfig": self.kubeconfig})
 
 
-def _nodes(args: GkeClusterArgs) -> gcp.container.NodePoolNodeConfigArgsDict:
+def _nodes(
+    args: GkeArgs, node_email: pulumi.Input[str]
+) -> gcp.container.NodePoolNodeConfigArgsDict:
     nodes: gcp.container.NodePoolNodeConfigArgsDict = {
         "machine_type": args.machine_type,
         "image_type": "COS_CONTAINERD",
         "disk_type": boot_disk(args.machine_type),
         "disk_size_gb": 50,
-        "service_account": args.node_email,
+        "service_account": node_email,
         "oauth_scopes": ["https://www.googleapis.com/auth/cloud-platform"],
         "shielded_instance_config": {
             "enable_secure_boot": True,
@@ -208,8 +185,8 @@ def _nodes(args: GkeClusterArgs) -> gcp.container.NodePoolNodeConfigArgsDict:
         "metadata": {"disable-legacy-endpoints": "true"},
     }
     if is_arm(args.machine_type):
-        # GKE keeps pods off Arm nodes unless they tolerate that; here every node is one, and every
-        # image is built for it.
+        # GKE taints Arm nodes, so that no pod without a toleration runs there; here every node is
+        # one, and every image is built for it.
         # https://cloud.google.com/kubernetes-engine/docs/how-to/prepare-arm-workloads-for-deployment
         nodes["taint_config"] = {"architecture_taint_behavior": "NONE"}
     return nodes

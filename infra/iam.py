@@ -1,52 +1,50 @@
-"""Who may do what: the deployers of the cluster, and the nodes' own service account.
+"""IAM: the roles of the cluster's deployers, and the nodes' own service account.
 
 Every grant is an IAMMember: it adds one member to a role. An IAMBinding would own the whole role
-and take it from everybody whom this stack doesn't name.
+and revoke it from every member that this stack doesn't list.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_gcp as gcp
 
 
-@dataclass(frozen=True)
-class ClusterAdminsArgs:
-    """Who administers the cluster.
-
-    Attributes:
-        project: The Google Cloud project.
-        members: IAM members; none means the account that runs the up.
-    """
-
-    project: str
-    members: Sequence[str]
-
-
 class ClusterAdmins(pulumi.ComponentResource):
-    """Grants roles/container.admin, with which Istio's cluster roles can be installed.
+    """IAM grants of roles/container.admin, with which Istio's cluster roles can be installed.
 
     Attributes:
-        grants: The grants, for what is installed with them to depend on.
+        grants: The grants, which Istio's installation depends on.
     """
 
     def __init__(
-        self, name: str, args: ClusterAdminsArgs, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        project: str,
+        members: Sequence[str],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """Declare the grants.
+
+        Args:
+            name: The component's name.
+            project: The Google Cloud project.
+            members: IAM members; none means the account that runs the up.
+            opts: The component's options.
+        """
         super().__init__("petmesh:infra:ClusterAdmins", name, None, opts)
-        members = {member: member for member in args.members}
-        if not members:
-            members = {"running-account": _running_account()}
+        named = {member: member for member in members}
+        if not named:
+            named = {"running-account": _running_account()}
         self.grants = [
             gcp.projects.IAMMember(
                 f"{name}-{key}",
-                project=args.project,
+                project=project,
                 role="roles/container.admin",
                 member=member,
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            for key, member in members.items()
+            for key, member in named.items()
         ]
         self.register_outputs({})
 
@@ -62,19 +60,8 @@ def _running_account() -> str:
     return f"{kind}:{email}"
 
 
-@dataclass(frozen=True)
-class NodeIdentityArgs:
-    """Whose identity the nodes have.
-
-    Attributes:
-        account_id: The service account's name: 6 to 30 characters.
-    """
-
-    account_id: str
-
-
 class NodeIdentity(pulumi.ComponentResource):
-    """The nodes' service account, with nothing but what a GKE node needs to run.
+    """The nodes' service account, with no role but those that a GKE node needs.
 
     Attributes:
         email: The account's email address.
@@ -83,14 +70,21 @@ class NodeIdentity(pulumi.ComponentResource):
     """
 
     def __init__(
-        self, name: str, args: NodeIdentityArgs, opts: pulumi.ResourceOptions | None = None
+        self, name: str, account_id: str, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        """Declare the account and its roles.
+
+        Args:
+            name: The component's name.
+            account_id: The account's name: 6 to 30 characters.
+            opts: The component's options.
+        """
         super().__init__("petmesh:infra:NodeIdentity", name, None, opts)
         account = gcp.serviceaccount.Account(
             f"{name}-account",
-            account_id=args.account_id,
-            display_name=f"Nodes of the GKE cluster: {args.account_id}",
-            # Who may run nodes as it alone, and not as any account, was granted that beforehand.
+            account_id=account_id,
+            display_name=f"Nodes of the GKE cluster: {account_id}",
+            # A deployer who may act as this account alone was granted that before its creation.
             create_ignore_already_exists=True,
             opts=pulumi.ResourceOptions(parent=self),
         )

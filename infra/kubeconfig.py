@@ -1,4 +1,4 @@
-"""A kubeconfig without a credential: its exec plugin asks Google Cloud for a short-lived one."""
+"""A kubeconfig without a credential: its exec plugin gets a short-lived one."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Google's load balancer before the ingress gateway, with certificates that Google manages."""
+"""Google's load balancer in front of the ingress gateway, with Google-managed certificates."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ MINIMUM_TLS = "TLS_1_2"
 # It adds two addresses to X-Forwarded-For: the client's, then its own.
 # https://cloud.google.com/load-balancing/docs/https#x-forwarded-for_header
 PROXIES = 2
-# Where its requests and its health checks come from.
+# The addresses of its requests and health checks.
 # https://cloud.google.com/load-balancing/docs/firewall-rules
 SOURCES = ("130.211.0.0/22", "35.191.0.0/16")
 _TO_HTTPS = {"scheme": "https", "statusCode": 301}
@@ -25,19 +25,19 @@ _TO_HTTPS = {"scheme": "https", "statusCode": 301}
 
 @dataclass(frozen=True)
 class LoadBalancerArgs:
-    """What is balanced, and under which names.
+    """A load balancer's back end and DNS names.
 
     Attributes:
-        name: What its address, certificates and policy are named after: the cluster's name.
-        hosts: The DNS names that are certified and answered to; any other is 404.
+        name: The name of its address, certificates and policy: the cluster's.
+        hosts: The DNS names that are certified and served; any other gets 404.
         namespace: The gateway's namespace.
-        service: The gateway's Service, which takes plain HTTP.
+        service: The gateway's Service, which serves plain HTTP.
         port: The Service's port.
-        health_port: The pods' port that tells whether they take requests.
-        health_path: The path that tells it.
-        deletion_protection: Whether the engine refuses to delete its address, which DNS records
-            of others name and which can't be had again.
-        needs: What has to be there first: the Service, and with it the cluster and its APIs.
+        health_port: The port of the pods' readiness.
+        health_path: The path of the pods' readiness.
+        deletion_protection: Whether the engine refuses to delete its address, which
+            others' DNS records name and which can't be had again.
+        needs: Resources that it is created after: the Service, with the cluster and its APIs.
     """
 
     name: str
@@ -52,18 +52,18 @@ class LoadBalancerArgs:
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """A global external Application Load Balancer that ends TLS and redirects HTTP.
+    """A global external Application Load Balancer that terminates TLS and redirects HTTP.
 
-    Certificates that Google manages can't be had out of Certificate Manager, so the gateway can't
-    show them: this load balancer does, and asks the gateway's pods directly, over the VPC. It is
-    declared by the Kubernetes Gateway API, whose controller GKE runs. Each host has a certificate
-    of its own, so that one whose DNS record isn't there yet keeps no other waiting, and that none
-    is replaced when another comes or goes.
+    Google-managed certificates can't be exported from Certificate Manager, so the gateway can't
+    serve them: this load balancer does, and connects to the gateway's pods directly, over the VPC.
+    It is declared by the Kubernetes Gateway API, whose controller GKE runs. Each host has a
+    certificate of its own, so that one without its DNS record yet delays no other, and that none is
+    replaced when another is added or removed.
 
     Attributes:
-        address: Its address.
-        dns_records: The records that the hosts' DNS zones must hold: those by which Google sees
-            whose they are, and those that lead to the address.
+        address: Its IP address.
+        dns_records: The records that the hosts' DNS zones must hold: those that prove to Google who
+            owns the hosts, and those that lead to the address.
 
     Source:
         https://cloud.google.com/kubernetes-engine/docs/how-to/secure-gateway
@@ -134,7 +134,7 @@ class LoadBalancer(pulumi.ComponentResource):
                     for protocol, port in (("HTTP", 80), ("HTTPS", 443))
                 ],
             },
-            # What the load balancer uses can't be deleted before it: its policy of TLS neither.
+            # What the load balancer uses can't be deleted before it, its TLS policy neither.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *shown, *args.needs]),
         )
         behind = pulumi.ResourceOptions(parent=self, depends_on=[gateway])

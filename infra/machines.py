@@ -1,11 +1,11 @@
-"""What the nodes' machine type decides: their processors' architecture, and their boot disks."""
+"""Machine types: the architecture of their processors, and the boot disks that they take."""
 
 # Every other series has x86 processors.
 # https://cloud.google.com/compute/docs/instances/arm-on-compute
 ARM_SERIES = frozenset({"c4a", "n4a", "t2a"})
 
 # The boot disk that each series of GKE's takes; bare metal takes no Persistent Disk, whatever its
-# series. None has GPUs or TPUs: GKE keeps pods that ask for none off such nodes, all of this stack.
+# series. None has GPUs or TPUs: GKE taints such nodes, and no pod of this stack would run there.
 # https://cloud.google.com/compute/docs/machine-resource#machine_type_comparison
 # https://cloud.google.com/compute/docs/disks/hd-types/hyperdisk-balanced#machine-series-support
 # https://cloud.google.com/kubernetes-engine/docs/concepts/machine-support
@@ -26,7 +26,7 @@ def series(machine_type: str) -> str:
 
 
 def is_arm(machine_type: str) -> bool:
-    """Whether its processors are Arm."""
+    """Whether a machine type's processors are Arm."""
     return series(machine_type) in ARM_SERIES
 
 

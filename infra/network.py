@@ -1,7 +1,5 @@
 """The VPC-native network: one subnet with named ranges for pods and services, and Cloud NAT."""
 
-from dataclasses import dataclass
-
 import pulumi
 import pulumi_gcp as gcp
 
@@ -10,41 +8,36 @@ PODS = ("pods", "10.4.0.0/14")
 SERVICES = ("services", "10.8.0.0/20")
 
 
-@dataclass(frozen=True)
-class NetworkArgs:
-    """What a network is made of.
-
-    Attributes:
-        network_name: The VPC's name; the subnet, router and gateway are named after it.
-        region: The region of the subnet and of Cloud NAT.
-    """
-
-    network_name: str
-    region: str
-
-
 class Network(pulumi.ComponentResource):
     """A VPC whose only way out is Cloud NAT and whose only ways in are its firewall rules.
 
     Attributes:
         network_id: The VPC's self link.
         subnet_id: The subnet's self link.
-        ready: What has to be there before nodes can pull images: Cloud NAT.
+        ready: Cloud NAT, which nodes are created after: through it they pull images.
     """
 
     def __init__(
-        self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None
+        self, name: str, network_name: str, region: str, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        """Declare the network.
+
+        Args:
+            name: The component's name.
+            network_name: The VPC's name; the subnet, router and gateway are named after it.
+            region: The region of the subnet and of Cloud NAT.
+            opts: The component's options.
+        """
         super().__init__("petmesh:infra:Network", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         vpc = gcp.compute.Network(
-            f"{name}-vpc", name=args.network_name, auto_create_subnetworks=False, opts=child
+            f"{name}-vpc", name=network_name, auto_create_subnetworks=False, opts=child
         )
         subnet = gcp.compute.Subnetwork(
             f"{name}-subnet",
-            name=args.network_name,
+            name=network_name,
             network=vpc.id,
-            region=args.region,
+            region=region,
             ip_cidr_range=NODES,
             private_ip_google_access=True,
             secondary_ip_ranges=[
@@ -56,16 +49,16 @@ class Network(pulumi.ComponentResource):
         )
         router = gcp.compute.Router(
             f"{name}-router",
-            name=args.network_name,
+            name=network_name,
             network=vpc.id,
-            region=args.region,
+            region=region,
             opts=child,
         )
         nat = gcp.compute.RouterNat(
             f"{name}-nat",
-            name=args.network_name,
+            name=network_name,
             router=router.name,
-            region=args.region,
+            region=region,
             nat_ip_allocate_option="AUTO_ONLY",
             source_subnetwork_ip_ranges_to_nat="LIST_OF_SUBNETWORKS",
             subnetworks=[

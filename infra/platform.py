@@ -1,42 +1,43 @@
-"""The platform that the mesh stands on: a new GKE cluster, or a cluster that exists."""
+"""The platform that the mesh runs on: a new GKE cluster, or a cluster that exists."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
+import pulumi_gcp as gcp
 import pulumi_kubernetes as kubernetes
 
-from infra.address import IngressAddress, IngressAddressArgs
-from infra.cluster import CONTROL_PLANE, GkeCluster, GkeClusterArgs
-from infra.iam import ClusterAdmins, ClusterAdminsArgs, NodeIdentity, NodeIdentityArgs
+from infra.arguments import GkeArgs
+from infra.cluster import CONTROL_PLANE, GkeCluster
+from infra.iam import ClusterAdmins, NodeIdentity
 from infra.kubernetes_version import refuse_older_kubernetes
 from infra.load_balancer import CERTIFICATE_MANAGER
-from infra.network import Network, NetworkArgs
-from infra.project_services import ProjectServices, ProjectServicesArgs
-from infra.registry import ImageRepository, ImageRepositoryArgs
+from infra.network import Network
+from infra.project_services import ProjectServices
+from infra.registry import ImageRepository
 
-# Where nearly every cluster has its API server.
+# The addresses of nearly every cluster's API server.
 USUAL_API_SERVER_RANGES = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
 
-# What the Kubernetes provider goes by: while it stays, another server, CA or context in the
-# kubeconfig updates the provider; without it that replaces the provider, and with it every object
-# in the cluster. A cluster that this program didn't make has no identity that a kubeconfig tells,
-# and a stack stays with its cluster: another one gets a stack of its own.
+# The Kubernetes provider's identity: while it stays, another server, CA or context in a kubeconfig
+# updates the provider; without it that replaces the provider, and with it every object in the
+# cluster. A kubeconfig doesn't identify a cluster that this program didn't create, and a stack
+# stays with its cluster: another one gets a stack of its own.
 # https://www.pulumi.com/registry/packages/kubernetes/api-docs/provider/#clusteridentifier_python
 THE_CLUSTER = "existing"
 
 
 @dataclass(frozen=True)
 class Platform:
-    """What the rest of the program needs to know of a platform.
+    """What the rest of the program needs of a platform.
 
     Attributes:
         provider: The Kubernetes provider of its cluster.
-        image_registry: Where images are pushed to.
-        ingress_address: The address reserved for the ingress gateway's load balancer; None where
+        image_registry: The registry that images are pushed to.
+        ingress_address: The IP address reserved for the ingress gateway's load balancer; None where
             it gets one of its own.
-        api_server_ranges: The IPv4 CIDR ranges in which its pods find the API server.
-        helm_platform: What Istio's charts call it (their value `global.platform`); empty for none.
+        api_server_ranges: The IPv4 CIDR ranges in which its pods reach the API server.
+        helm_platform: The value `global.platform` of Istio's charts; empty for none.
         cluster_name: The cluster's name, or the kube context's.
         kubeconfig: A kubeconfig, marked secret; none where the cluster existed before.
     """
@@ -50,95 +51,46 @@ class Platform:
     kubeconfig: pulumi.Output[str] | None
 
 
-@dataclass(frozen=True)
-class GkePlatformArgs:
-    """What a GKE platform is made of.
-
-    Attributes:
-        project: The Google Cloud project.
-        cluster_name: The name of the cluster, its network and its image repository.
-        location: A zone or a region.
-        region: The region of the location.
-        deployers: IAM members that administer the cluster; none means the running account.
-        authorized_networks: CIDR ranges that may reach the control plane by its address.
-        machine_type: The nodes' machine type.
-        min_nodes: Fewest nodes in each zone.
-        max_nodes: Most nodes in each zone.
-        deletion_protection: Whether the cluster, the image repository and the address can't be
-            deleted.
-        ingress_address: Whether an address is reserved for the ingress gateway.
-        load_balancer: Whether Google's load balancer is to stand before the ingress gateway.
-    """
-
-    project: str
-    cluster_name: str
-    location: str
-    region: str
-    deployers: Sequence[str]
-    authorized_networks: Sequence[str]
-    machine_type: str
-    min_nodes: int
-    max_nodes: int
-    deletion_protection: bool
-    ingress_address: bool
-    load_balancer: bool
-
-
 class GkePlatform(pulumi.ComponentResource):
-    """A hardened GKE cluster with all that it needs around it.
+    """A hardened GKE cluster with its network, service accounts, image repository and address.
 
     Attributes:
-        platform: What the rest of the program needs to know of it.
+        platform: What the rest of the program needs of it.
     """
 
     def __init__(
-        self, name: str, args: GkePlatformArgs, opts: pulumi.ResourceOptions | None = None
+        self, name: str, args: GkeArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:infra:GkePlatform", name, None, opts)
         services = ProjectServices(
             "apis",
-            ProjectServicesArgs([CERTIFICATE_MANAGER] if args.load_balancer else []),
+            [CERTIFICATE_MANAGER] if args.load_balancer else [],
             opts=pulumi.ResourceOptions(parent=self),
         )
         child = pulumi.ResourceOptions(parent=self, depends_on=services.enabled)
-        network = Network("network", NetworkArgs(args.cluster_name, args.region), opts=child)
-        nodes = NodeIdentity("nodes", NodeIdentityArgs(f"{args.cluster_name}-nodes"), opts=child)
-        admins = ClusterAdmins(
-            "deployers", ClusterAdminsArgs(args.project, args.deployers), opts=child
-        )
-        repository = ImageRepository(
-            "images",
-            ImageRepositoryArgs(
-                args.cluster_name, args.region, nodes.member, args.deletion_protection
-            ),
-            opts=child,
-        )
+        network = Network("network", args.cluster_name, args.region, opts=child)
+        nodes = NodeIdentity("nodes", f"{args.cluster_name}-nodes", opts=child)
+        admins = ClusterAdmins("deployers", args.project, args.deployers, opts=child)
+        repository = ImageRepository(args, nodes.member, opts=child)
         cluster = GkeCluster(
-            "gke",
-            GkeClusterArgs(
-                project=args.project,
-                cluster_name=args.cluster_name,
-                location=args.location,
-                network_id=network.network_id,
-                subnet_id=network.subnet_id,
-                node_email=nodes.email,
-                authorized_networks=args.authorized_networks,
-                machine_type=args.machine_type,
-                min_nodes=args.min_nodes,
-                max_nodes=args.max_nodes,
-                deletion_protection=args.deletion_protection,
-                load_balancer=args.load_balancer,
-            ),
+            args,
+            network,
+            nodes.email,
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[*services.enabled, network.ready, *nodes.grants]
             ),
         )
         address = None
         if args.ingress_address:
-            address = IngressAddress(
-                "ingress",
-                IngressAddressArgs(args.cluster_name, args.region, args.deletion_protection),
-                opts=child,
+            # It outlives the Service that has it, which may be replaced, and DNS records name it.
+            # https://cloud.google.com/kubernetes-engine/docs/concepts/service-load-balancer-parameters
+            address = gcp.compute.Address(
+                "ingress-address",
+                name=args.cluster_name,
+                region=args.region,
+                opts=pulumi.ResourceOptions(
+                    parent=self, depends_on=services.enabled, protect=args.deletion_protection
+                ),
             ).address
         provider = kubernetes.Provider(
             "kubernetes",
@@ -161,12 +113,12 @@ class GkePlatform(pulumi.ComponentResource):
 
 
 def existing_platform(context: str, image_registry: str, helm_platform: str) -> Platform:
-    """The platform of a cluster that exists, reached with the ambient kubeconfig.
+    """Return the platform of a cluster that exists, reached with the shell's kubeconfig.
 
     Args:
         context: The kube context; empty means the current one.
-        image_registry: Where images are pushed to; empty where none is built.
-        helm_platform: What Istio's charts call it; empty for none.
+        image_registry: The registry that images are pushed to; empty where none is built.
+        helm_platform: The value `global.platform` of Istio's charts; empty for none.
 
     Raises:
         pulumi.RunError: Its Kubernetes is too old.
@@ -176,8 +128,8 @@ def existing_platform(context: str, image_registry: str, helm_platform: str) -> 
         "kubernetes",
         cluster_identifier=THE_CLUSTER,
         context=context or None,
-        # Without it the SDK puts the path in KUBECONFIG into the state, and a shell with another
-        # path finds a change. With it the provider asks that variable, or ~/.kube/config.
+        # Without it the SDK writes the path in KUBECONFIG into the state, and a shell with another
+        # path finds a change. With it the provider reads that variable, or ~/.kube/config.
         kubeconfig="",
     )
     return Platform(

@@ -1,13 +1,12 @@
 """The Google Cloud APIs that the stack uses."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_gcp as gcp
 
-# Whether a project has an API is asked of it, so it comes before all others; in a new project even
-# it has to be enabled by `gcloud services enable`, or nothing can be asked.
+# Enabling an API needs this one, so it comes before all others; in a new project even it has to be
+# enabled by `gcloud services enable`.
 RESOURCE_MANAGER = "cloudresourcemanager.googleapis.com"
 APIS = (
     RESOURCE_MANAGER,
@@ -17,18 +16,6 @@ APIS = (
     "containersecurity.googleapis.com",
     "iam.googleapis.com",
 )
-
-
-@dataclass(frozen=True)
-class ProjectServicesArgs:
-    """Which APIs.
-
-    Attributes:
-        more: Those besides `APIS`, enabled with them: an API that is enabled just before its use
-            may refuse it for minutes.
-    """
-
-    more: Sequence[str]
 
 
 class ProjectServices(pulumi.ComponentResource):
@@ -42,11 +29,19 @@ class ProjectServices(pulumi.ComponentResource):
     """
 
     def __init__(
-        self, name: str, args: ProjectServicesArgs, opts: pulumi.ResourceOptions | None = None
+        self, name: str, more: Sequence[str], opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        """Enable the APIs.
+
+        Args:
+            name: The component's name.
+            more: APIs besides `APIS`, enabled with them: an API that is enabled just before its use
+                may refuse it for minutes.
+            opts: The component's options.
+        """
         super().__init__("petmesh:infra:ProjectServices", name, None, opts)
         self.enabled: list[gcp.projects.Service] = []
-        for api in (*APIS, *args.more):
+        for api in (*APIS, *more):
             self.enabled.append(
                 gcp.projects.Service(
                     f"{name}-{api.partition('.')[0]}",

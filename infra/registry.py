@@ -1,47 +1,37 @@
-"""The image registry: one Artifact Registry repository that throws old images away."""
-
-from dataclasses import dataclass
+"""The image registry: an Artifact Registry repository that deletes old images."""
 
 import pulumi
 import pulumi_gcp as gcp
 
+from infra.arguments import GkeArgs
+
 DAY_SECONDS = 24 * 60 * 60
 
 
-@dataclass(frozen=True)
-class ImageRepositoryArgs:
-    """What an image repository is made of.
-
-    Attributes:
-        repository_id: The repository's name.
-        region: Its region.
-        reader: The IAM member that pulls from it: the nodes' service account.
-        deletion_protection: Whether the engine refuses to delete it.
-    """
-
-    repository_id: str
-    region: str
-    reader: pulumi.Input[str]
-    deletion_protection: bool
-
-
 class ImageRepository(pulumi.ComponentResource):
-    """A Docker repository that keeps what its tags name, and the ten newest of each image.
+    """A Docker repository that keeps tagged images, and the ten newest of each.
 
-    A version's tag is what its last push made, so the rest is superseded: it goes after a month.
+    A version's tag names its last push, so untagged images are superseded: deleted after a month.
 
     Attributes:
-        address: Where images are pushed to, without a tag.
+        address: The address that images are pushed to, without a tag.
         grant: The reader's grant, for pods to depend on.
     """
 
     def __init__(
-        self, name: str, args: ImageRepositoryArgs, opts: pulumi.ResourceOptions | None = None
+        self, args: GkeArgs, reader: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("petmesh:infra:ImageRepository", name, None, opts)
+        """Declare the repository, named after the cluster.
+
+        Args:
+            args: The platform's arguments.
+            reader: The IAM member that pulls from it: the nodes' service account.
+            opts: The component's options.
+        """
+        super().__init__("petmesh:infra:ImageRepository", "images", None, opts)
         repository = gcp.artifactregistry.Repository(
-            f"{name}-repository",
-            repository_id=args.repository_id,
+            "images-repository",
+            repository_id=args.cluster_name,
             location=args.region,
             format="DOCKER",
             cleanup_policies=[
@@ -64,11 +54,11 @@ class ImageRepository(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=args.deletion_protection),
         )
         self.grant = gcp.artifactregistry.RepositoryIamMember(
-            f"{name}-reader",
+            "images-reader",
             location=repository.location,
             repository=repository.name,
             role="roles/artifactregistry.reader",
-            member=args.reader,
+            member=reader,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.address = repository.registry_uri

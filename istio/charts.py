@@ -1,4 +1,4 @@
-"""Istio's own Helm charts: where they are, how one is released, and what every gateway's says."""
+"""Istio's own Helm charts: their location, a release of one, and the values of gateways."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ import pulumi_kubernetes as kubernetes
 from istio.pod_security import SECCOMP
 
 TIMEOUT_SECONDS = 600
-# On a pod's template it has an upgrade of the charts replace the pods, which else keep the proxies
-# that they were injected with. They go as they do for any other new template.
+# An annotation of pod templates, so that an upgrade of the charts replaces the pods by a rolling
+# update: else they keep the proxies that they were injected with.
 PROXY_VERSION = "petmesh/istio-version"
 
 
 @dataclass(frozen=True)
 class Charts:
-    """Where charts come from.
+    """A location of charts.
 
     Attributes:
         version: Their version.
@@ -28,7 +28,7 @@ class Charts:
 
     @property
     def proxy(self) -> Mapping[str, str]:
-        """The annotation of each pod that these charts' istiod injects a proxy into."""
+        """The annotation of every pod that these charts' istiod injects a proxy into."""
         return {PROXY_VERSION: self.version}
 
     def release(
@@ -39,14 +39,14 @@ class Charts:
         values: Mapping[str, object],
         opts: pulumi.ResourceOptions,
     ) -> kubernetes.helm.v3.Release:
-        """A chart's release, which waits until what it brings is ready.
+        """Return a chart's Helm release, which waits until its objects are ready.
 
         Args:
             name: Its name, in the cluster too.
             chart: The chart's name.
             namespace: Its namespace, which exists.
             values: The chart's values.
-            opts: Its parent, and what has to be there first.
+            opts: The release's options.
         """
         in_repository = self.location.startswith("https://")
         return kubernetes.helm.v3.Release(
@@ -65,15 +65,15 @@ class Charts:
 def gateway_values(
     proxy: Mapping[str, str], min_replicas: int, max_replicas: int
 ) -> Mapping[str, object]:
-    """The values of the gateway chart for an ingress and an egress alike.
+    """Return the gateway chart's values for an ingress and an egress alike.
 
     Args:
         proxy: The annotation of pods that a proxy is injected into.
-        min_replicas: Fewest pods, from 1 to 20.
-        max_replicas: Most pods, from `min_replicas` to 100.
+        min_replicas: Minimum pods, from 1 to 20.
+        max_replicas: Maximum pods, from `min_replicas` to 100.
     """
     return {
-        # The chart's Service opens its status and TLS ports to the outside too: ours doesn't.
+        # The chart's Service has the status and TLS ports too: ours doesn't.
         "service": {"type": "None"},
         "imagePullPolicy": "IfNotPresent",
         "podAnnotations": proxy,

@@ -1,7 +1,6 @@
-"""How a service's callers treat it: subsets by version, connection limits, outlier detection."""
+"""DestinationRules: subsets by version, connection limits, outlier detection."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
@@ -10,9 +9,9 @@ from istio import idle
 from istio.apis import NETWORKING
 
 # Limits for each calling pod: far above what a healthy caller needs, low enough that a service that
-# hangs is noticed by its callers before they run out of memory. maxRetries bounds how much a
-# service in trouble is asked again. A pod whose node drops packets answers no connection: every try
-# of a request must have failed to connect before its route's timeout, which tells nobody why.
+# hangs is noticed by its callers before they run out of memory. maxRetries bounds the retries of a
+# service in trouble. A pod whose node drops packets accepts no connection: every try of a request
+# must have failed to connect before its route's timeout, which gives no reason.
 CONNECTION_POOL = {
     "tcp": {"maxConnections": 200, "connectTimeout": "0.4s"},
     "http": {
@@ -43,56 +42,39 @@ UNREACHED_DETECTION = {
 }
 
 
-@dataclass(frozen=True)
-class DestinationArgs:
-    """What a destination is made of.
+def cluster_host(service: str, namespace: str) -> str:
+    """A Service's name in the whole cluster."""
+    return f"{service}.{namespace}.svc.cluster.local"
 
-    Attributes:
+
+def destination_rule(
+    service: str,
+    namespace: str,
+    versions: Sequence[str],
+    opts: pulumi.ResourceOptions,
+    *,
+    answers_for_others: bool,
+) -> CustomResource:
+    """Return a service's DestinationRule, for routes to depend on.
+
+    Args:
         service: The service's name.
         namespace: Its namespace.
         versions: Each gets a subset, whether it runs or not: a subset that outlives its pods can be
             named by a route at any moment of a release without being missing.
-        needs: What has to be there first: the namespace.
+        opts: The rule's options; it is created after the namespace.
         answers_for_others: Whether the service calls others, whose failures become its own.
     """
-
-    service: str
-    namespace: str
-    versions: Sequence[str]
-    needs: Sequence[pulumi.Resource]
-    answers_for_others: bool = False
-
-
-class Destination(pulumi.ComponentResource):
-    """A service's DestinationRule.
-
-    Attributes:
-        host: The service's name in the whole cluster.
-        rule: The DestinationRule, for routes to depend on.
-    """
-
-    def __init__(
-        self, name: str, args: DestinationArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__("petmesh:istio:Destination", name, None, opts)
-        self.host = f"{args.service}.{args.namespace}.svc.cluster.local"
-        self.rule = CustomResource(
-            name,
-            api_version=NETWORKING,
-            kind="DestinationRule",
-            metadata={"name": args.service, "namespace": args.namespace},
-            spec={
-                "host": self.host,
-                "trafficPolicy": {
-                    "connectionPool": CONNECTION_POOL,
-                    "outlierDetection": UNREACHED_DETECTION
-                    if args.answers_for_others
-                    else OUTLIER_DETECTION,
-                },
-                "subsets": [
-                    {"name": version, "labels": {"version": version}} for version in args.versions
-                ],
-            },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
-        )
-        self.register_outputs({})
+    detection = UNREACHED_DETECTION if answers_for_others else OUTLIER_DETECTION
+    return CustomResource(
+        f"{service}-destination",
+        api_version=NETWORKING,
+        kind="DestinationRule",
+        metadata={"name": service, "namespace": namespace},
+        spec={
+            "host": cluster_host(service, namespace),
+            "trafficPolicy": {"connectionPool": CONNECTION_POOL, "outlierDetection": detection},
+            "subsets": [{"name": version, "labels": {"version": version}} for version in versions],
+        },
+        opts=opts,
+    )

@@ -1,4 +1,4 @@
-"""A host outside the mesh that the mesh lets its services reach."""
+"""Hosts outside of the mesh: ServiceEntry, DestinationRule and VirtualService of each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,26 +12,26 @@ from istio.apis import NETWORKING
 HTTP_PORT = 80
 TLS_PORT = 443
 
-# Limits for each calling pod: an outside API is asked once for each request, and one that hangs is
-# given up by its caller's own deadline. What waits for a connection is bounded.
+# Limits for each calling pod: an outside API gets one request for each that a service gets, and
+# one that hangs is given up at its caller's deadline. What waits for a connection is bounded.
 _TCP_LIMITS = {"maxConnections": 100, "connectTimeout": "1s"}
 _HTTP_LIMITS = {"http1MaxPendingRequests": 100}
 
-# A host that closes an idle connection as a request is sent answers nothing at all. Such a request
-# is sent again, over another connection, where its method says that this does no harm: for all
-# that is known, it was carried out. https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
+# A host that closes an idle connection as a request is sent gives no response at all. Such a
+# request is retried over another connection where its method is safe: it may have been carried out.
+# https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
 _SAFE = "GET|HEAD|OPTIONS"
 _RETRIES = {"attempts": 2, "retryOn": "reset,connect-failure,refused-stream"}
 
 
 def connection_pool(idle_seconds: int) -> Mapping[str, object]:
-    """The connections of a calling pod on the way out, each kept idle for so many seconds."""
+    """Return the limits of a pod's connections to outside hosts, with their idle timeout."""
     http = {**_HTTP_LIMITS, "idleTimeout": idle.seconds(idle_seconds)}
     return {"tcp": _TCP_LIMITS, "http": http}
 
 
 def outside_routes(host: str) -> Sequence[Mapping[str, object]]:
-    """The HTTP routes to an outside host: what is safe to send again is, where it got no answer."""
+    """Return the HTTP routes to an outside host; requests of a safe method are retried."""
     route = {"route": [{"destination": {"host": host, "port": {"number": HTTP_PORT}}}]}
     safe = {"name": "safe", "match": [{"method": {"regex": _SAFE}}], "retries": _RETRIES}
     return [{**safe, **route}, {"name": "outside", **route}]
@@ -39,14 +39,14 @@ def outside_routes(host: str) -> Sequence[Mapping[str, object]]:
 
 @dataclass(frozen=True)
 class ExternalHostArgs:
-    """Which host.
+    """An outside host, and who may reach it.
 
     Attributes:
-        host: Its DNS name.
-        namespace: The namespace whose services may reach it; no other namespace sees it.
-        needs: What has to be there first: the namespace.
+        host: The host's DNS name.
+        namespace: The namespace whose services may reach it; it is exported to no other.
+        needs: Resources that it is created after: the namespace.
         routes: The HTTP routes by which the namespace's sidecars reach it, `outside_routes` or an
-            egress gateway's; none where a gateway of the namespace asks the host itself.
+            egress gateway's; none where a gateway of the namespace calls the host itself.
     """
 
     host: str
@@ -56,10 +56,10 @@ class ExternalHostArgs:
 
 
 class ExternalHost(pulumi.ComponentResource):
-    """A ServiceEntry that opens the way, a DestinationRule that makes it TLS, a VirtualService.
+    """A ServiceEntry that opens a host, a DestinationRule that originates TLS, a VirtualService.
 
     A service calls `http://host/…` on port 80; its sidecar originates TLS to port 443 and checks
-    that the certificate is the host's. So the mesh sees the requests, and the wire doesn't.
+    that the certificate is the host's. So the mesh sees the requests, and the network doesn't.
 
     Attributes:
         entry: The ServiceEntry.
@@ -123,7 +123,7 @@ class ExternalHost(pulumi.ComponentResource):
                     }
                 ],
             },
-            # Open only while TLS and the route are in force: opened after them, closed before them.
+            # Created after TLS and the route and deleted before them: never open without them.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[tls, *before]),
         )
         self.register_outputs({})

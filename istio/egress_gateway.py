@@ -1,4 +1,4 @@
-"""The egress gateway: through it alone the outside is reached, by whom and for what it says."""
+"""The egress gateway: its pods, and the route of each outside host through it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,24 +8,25 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from istio import idle
-from istio.apis import NETWORKING, SECURITY
+from istio.apis import NETWORKING
 from istio.charts import Charts, gateway_values
-from istio.destinations import UNREACHED_DETECTION
+from istio.destinations import UNREACHED_DETECTION, cluster_host
 from istio.egress import ExternalHost, ExternalHostArgs, connection_pool, outside_routes
 from istio.install import INJECTION_LABEL
-from istio.network import XDS, NoOtherPaths, Path, PodPaths, PodPathsArgs
+from istio.network import XDS, NetworkPeer, allow_traffic, default_deny
 from istio.pod_security import RESTRICTED
-from istio.security import Caller, principal
+from istio.pods import Pods
+from istio.security import allow_callers
 
 EGRESS_NAMESPACE = "istio-egress"
 EGRESS_GATEWAY = "istio-egressgateway"
 EGRESS_SELECTOR = {"app": EGRESS_GATEWAY, "istio": EGRESS_GATEWAY.removeprefix("istio-")}
-EGRESS_HOST = f"{EGRESS_GATEWAY}.{EGRESS_NAMESPACE}.svc.cluster.local"
+EGRESS = Pods(EGRESS_NAMESPACE, EGRESS_GATEWAY, EGRESS_SELECTOR)
+EGRESS_HOST = cluster_host(EGRESS_GATEWAY, EGRESS_NAMESPACE)
 EGRESS_PORT = 443
-TO_EGRESS_GATEWAY = Path([EGRESS_PORT], EGRESS_NAMESPACE, EGRESS_SELECTOR)
 
-# What the gateway's proxy adds and an outside host has no business with: the calling pod's address,
-# identity and certificate, and what proxies tell each other of themselves.
+# Headers that the gateway's proxy adds and an outside host has no business with: the calling pod's
+# address, identity and certificate, and the metadata that proxies exchange.
 # SetCurrentClientCertDetails in istio's pilot/pkg/networking/core/gateway.go, and
 # https://istio.io/latest/docs/ops/configuration/traffic-management/network-topologies/
 INNER_HEADERS = (
@@ -38,64 +39,57 @@ INNER_HEADERS = (
 
 @dataclass(frozen=True)
 class EgressGatewayArgs:
-    """What is installed.
+    """An egress gateway.
 
     Attributes:
         charts: Where Istio's charts come from.
-        min_replicas: Fewest pods.
-        max_replicas: Most pods.
-        callers: The network paths to it.
-        called: The network paths of it, besides DNS and istiod.
-        needs: What has to be there first: the mesh.
+        min_replicas: Minimum pods.
+        max_replicas: Maximum pods.
+        callers: Who may connect to it.
+        called: What it may connect to, besides DNS and istiod.
+        needs: Resources that it is created after: the mesh.
     """
 
     charts: Charts
     min_replicas: int
     max_replicas: int
-    callers: Sequence[Path]
-    called: Sequence[Path]
+    callers: Sequence[NetworkPeer]
+    called: Sequence[NetworkPeer]
     needs: Sequence[pulumi.Resource]
 
 
 class EgressGateway(pulumi.ComponentResource):
-    """The gateway's pods in a namespace of their own, reached within the cluster alone.
+    """The gateway's Helm release in a Namespace of its own, reached within the cluster alone.
 
     By itself it opens nothing: an `EgressRoute` does.
 
     Attributes:
-        namespace: Its namespace.
-        ready: The gateway's pods and its Service.
+        namespace: The Namespace.
+        ready: The Service, created after the gateway's pods.
     """
 
     def __init__(
         self, name: str, args: EgressGatewayArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:istio:EgressGateway", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
         self.namespace: pulumi.Resource = kubernetes.core.v1.Namespace(
             EGRESS_NAMESPACE,
             metadata={"name": EGRESS_NAMESPACE, "labels": {**INJECTION_LABEL, **RESTRICTED}},
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
         )
-        paths = PodPaths(
-            f"{EGRESS_GATEWAY}-paths",
-            PodPathsArgs(
-                EGRESS_GATEWAY,
-                EGRESS_NAMESPACE,
-                EGRESS_SELECTOR,
-                args.callers,
-                [XDS, *args.called],
-                [self.namespace],
-            ),
-            opts=child,
-        ).policy
-        NoOtherPaths(f"{EGRESS_NAMESPACE}-default-deny", EGRESS_NAMESPACE, [paths], opts=child)
+        traffic = allow_traffic(
+            EGRESS,
+            args.callers,
+            [XDS, *args.called],
+            pulumi.ResourceOptions(parent=self, depends_on=[self.namespace]),
+        )
+        default_deny(EGRESS_NAMESPACE, pulumi.ResourceOptions(parent=self, depends_on=[traffic]))
         gateway = args.charts.release(
             EGRESS_GATEWAY,
             "gateway",
             EGRESS_NAMESPACE,
             gateway_values(args.charts.proxy, args.min_replicas, args.max_replicas),
-            pulumi.ResourceOptions(parent=self, depends_on=[paths, *args.needs]),
+            pulumi.ResourceOptions(parent=self, depends_on=[traffic, *args.needs]),
         )
         self.ready: pulumi.Resource = kubernetes.core.v1.Service(
             EGRESS_GATEWAY,
@@ -112,18 +106,18 @@ class EgressGateway(pulumi.ComponentResource):
 
 @dataclass(frozen=True)
 class EgressRouteArgs:
-    """Who reaches which host.
+    """An outside host, and who may call it.
 
     Attributes:
         host: The outside host's DNS name.
         caller: Who may call it.
         methods: The HTTP methods that it may use.
-        needs: What has to be there first: the gateway, the caller's namespace, and the network
-            path between the two.
+        needs: Resources that it is created after: the gateway, the caller's namespace, and the
+            NetworkPolicies between the two.
     """
 
     host: str
-    caller: Caller
+    caller: Pods
     methods: Sequence[str]
     needs: Sequence[pulumi.Resource]
 
@@ -131,16 +125,15 @@ class EgressRouteArgs:
 class EgressRoute(pulumi.ComponentResource):
     """A host's route: from the caller's sidecar by mutual TLS to the gateway, which originates TLS.
 
-    The switch is the VirtualService of the host in the caller's namespace, which is to lead by
-    `routes` and to come after `ready` (`ExternalHost`): it leads to a gateway that is ready for
-    requests, and before the gateway goes they go as they would without one. On no wire, and at no
-    moment, are they in plain text: each hop's DestinationRule is there before the route that leads
-    to it.
+    The switch is the VirtualService of the host in the caller's namespace (`ExternalHost`), which
+    has `routes` and is created after `ready`: it leads to a gateway that is ready for requests, and
+    is deleted before the gateway, after which requests go directly. At no moment are they in plain
+    text on the network: each hop's DestinationRule is created before the route that leads to it.
 
     Attributes:
-        policy: What lets the caller through the gateway.
+        policy: The AuthorizationPolicy that lets the caller through the gateway.
         routes: The HTTP routes to the gateway.
-        ready: What has to be there before requests go by them.
+        ready: The resources that a route by them is created after.
 
     Source:
         https://istio.io/latest/docs/tasks/traffic-management/egress/egress-gateway-tls-origination/
@@ -151,23 +144,12 @@ class EgressRoute(pulumi.ComponentResource):
     ) -> None:
         super().__init__("petmesh:istio:EgressRoute", name, None, opts)
         self._name = name
-        self.policy: pulumi.Resource = self._object(
-            "callers",
-            "AuthorizationPolicy",
-            EGRESS_NAMESPACE,
-            {
-                "selector": {"matchLabels": EGRESS_SELECTOR},
-                "action": "ALLOW",
-                "rules": [
-                    {
-                        "from": [{"source": {"principals": [principal(args.caller)]}}],
-                        "to": [
-                            {"operation": {"hosts": [args.host], "methods": list(args.methods)}}
-                        ],
-                    }
-                ],
-            },
-            args.needs,
+        self.policy: pulumi.Resource = allow_callers(
+            name,
+            EGRESS,
+            [args.caller],
+            {"hosts": [args.host], "methods": args.methods},
+            pulumi.ResourceOptions(parent=self, depends_on=args.needs),
         )
         outside = ExternalHost(
             f"{name}-outside",
@@ -247,7 +229,7 @@ class EgressRoute(pulumi.ComponentResource):
     ) -> CustomResource:
         return CustomResource(
             f"{self._name}-{what}",
-            api_version=SECURITY if kind == "AuthorizationPolicy" else NETWORKING,
+            api_version=NETWORKING,
             kind=kind,
             metadata={"name": self._name, "namespace": namespace},
             spec=spec,

@@ -1,4 +1,4 @@
-"""What is public: one path of one service, by its hosts' names, through the ingress gateway."""
+"""The public route: one path of one service, by its hosts' names, at the ingress gateway."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from istio.install import (
     LOCAL_HTTPS_PORT,
 )
 
-# The public service waits up to 2 s for its own back ends. What reached no pod is tried again;
-# what a pod answered is not: it has been through the back ends' retries already.
+# The public service waits up to 2 s for its own back ends. A request that reached no pod is
+# retried; one that a pod answered is not: it has been through the back ends' retries already.
 TIMEOUT = "5s"
 RETRIES = {"attempts": 2, "perTryTimeout": "3s", "retryOn": "connect-failure,refused-stream"}
 
@@ -25,25 +25,25 @@ RETRIES = {"attempts": 2, "perTryTimeout": "3s", "retryOn": "connect-failure,ref
 # https://www.rfc-editor.org/rfc/rfc8996
 MINIMUM_TLS = "TLSV1_2"
 
-# A client that was answered over TLS once doesn't try without it for a year: not even the first
+# A client that had a response over TLS sends nothing without it for a year: not even the first
 # request, which the redirect would answer in clear. https://www.rfc-editor.org/rfc/rfc6797
 STRICT_TRANSPORT = {"response": {"set": {"strict-transport-security": "max-age=31536000"}}}
 
 
 @dataclass(frozen=True)
 class PublicRouteArgs:
-    """What is made public.
+    """A public route.
 
     Attributes:
-        hosts: The DNS names that are answered to; any other is 404.
-        prefix: The path prefix that is public; everything else is 404.
+        hosts: The DNS names that it holds for; any other gets 404.
+        prefix: The path prefix that is public; everything else gets 404.
         host: The service's name in the whole cluster.
         port: The service's port.
         https: Whether clients speak HTTPS, to the gateway or to a load balancer before it.
         tls_secret: The Secret with the gateway's certificate and key; empty where the gateway
-            itself is asked in plain HTTP.
+            itself serves plain HTTP.
         forwarded: Whether a port-forward leads to the gateway, and no load balancer.
-        needs: What has to be there first: the ingress gateway, and the service's pods.
+        needs: Resources that it is created after: the ingress gateway and the service's pods.
     """
 
     hosts: Sequence[str]
@@ -59,7 +59,7 @@ class PublicRouteArgs:
 class PublicRoute(pulumi.ComponentResource):
     """A Gateway and the one VirtualService that is bound to it.
 
-    With a certificate the gateway answers on 443, and on 80 with a redirect to it alone.
+    With a certificate the gateway serves HTTPS on 443, and on 80 only a redirect to it.
 
     Attributes:
         url: The first host's, without a path. Its name has to lead to the gateway.

@@ -16,15 +16,14 @@ from istio.network import (
     SYSTEM_NAMESPACE,
     XDS,
     XDS_PORT,
-    NoOtherPaths,
-    Path,
-    PodPaths,
-    PodPathsArgs,
+    NetworkPeer,
+    allow_traffic,
+    default_deny,
 )
 from istio.pod_security import RESTRICTED, SECCOMP
-from istio.security import Caller
+from istio.pods import Pods
 
-# GKE requires it: what is critical to a node may run nowhere else there.
+# GKE requires it: it allows pods that are critical to a node in no other namespace.
 CNI_NAMESPACE = "kube-system"
 # Where each sidecar is an HTTP proxy, on its pod's loopback alone; none of Istio's own ports
 # (https://istio.io/latest/docs/ops/deployment/application-requirements/#ports-used-by-istio). It
@@ -34,8 +33,8 @@ HTTP_PROXY_PORT = 15007
 INGRESS_NAMESPACE = "istio-ingress"
 INGRESS_GATEWAY = "istio-ingressgateway"
 INGRESS_SELECTOR = {"app": INGRESS_GATEWAY, "istio": INGRESS_GATEWAY.removeprefix("istio-")}
-INGRESS = Caller(INGRESS_NAMESPACE, INGRESS_GATEWAY, INGRESS_SELECTOR)
-# Where the gateway's pods tell whether they take requests.
+INGRESS = Pods(INGRESS_NAMESPACE, INGRESS_GATEWAY, INGRESS_SELECTOR)
+# The port and path of the gateway pods' readiness.
 INGRESS_HEALTH = (15021, "/healthz/ready")
 INJECTION_LABEL = {"istio-injection": "enabled"}
 HTTP_PORT = 80
@@ -45,13 +44,13 @@ LOCAL_HTTP_PORT = 8080
 LOCAL_HTTPS_PORT = 8443
 TRACE_PROVIDER = "opentelemetry"
 OTLP_PORT = 4317
-# A wrong Istio object is refused when it is applied, not found out when traffic fails.
+# A wrong Istio object is refused when it is applied, not noticed when traffic fails.
 VALIDATION = {"base": {"validationFailurePolicy": "Fail"}}
 
 
 @dataclass(frozen=True)
 class IstioMeshArgs:
-    """What is installed.
+    """The mesh's installation.
 
     Attributes:
         charts: Where Istio's charts come from.
@@ -62,15 +61,16 @@ class IstioMeshArgs:
         ingress_connections: How many connections each pod of the ingress gateway holds.
         ingress_proxies: How many addresses a load balancer before the ingress gateway adds to
             X-Forwarded-For, so that the client's is the one before them; 0 where there is none.
-        min_replicas: Fewest pods of istiod and of the ingress gateway.
-        max_replicas: Most pods of istiod and of the ingress gateway.
-        proxies: The namespaces of the mesh, the ingress gateway's aside.
-        api_server: The network path to the API server.
-        ingress_sources: The CIDR ranges that the ingress gateway is reached from; none means any.
-        ingress_called: The network paths of the ingress gateway to what it calls.
-        scrapers: The network paths to the ingress gateway of what scrapes its metrics.
-        istiod_scrapers: The network paths to istiod of what scrapes its metrics.
-        trace_collector: The Service that takes traces by OTLP over gRPC; empty for no tracing.
+        min_replicas: Minimum pods of istiod and of the ingress gateway.
+        max_replicas: Maximum pods of istiod and of the ingress gateway.
+        proxies: The namespaces of the mesh, without the ingress gateway's.
+        api_server: The API server.
+        ingress_sources: The CIDR ranges that may connect to the ingress gateway; none means any.
+        ingress_called: What the ingress gateway may connect to.
+        scrapers: What scrapes the ingress gateway's metrics.
+        istiod_scrapers: What scrapes istiod's metrics.
+        trace_collector: The Service that receives traces by OTLP over gRPC; empty for no
+            tracing.
     """
 
     charts: Charts
@@ -83,21 +83,21 @@ class IstioMeshArgs:
     min_replicas: int
     max_replicas: int
     proxies: Sequence[str]
-    api_server: Path
-    ingress_called: Sequence[Path]
+    api_server: NetworkPeer
+    ingress_called: Sequence[NetworkPeer]
     ingress_sources: Sequence[str] = ()
-    scrapers: Sequence[Path] = ()
-    istiod_scrapers: Sequence[Path] = ()
+    scrapers: Sequence[NetworkPeer] = ()
+    istiod_scrapers: Sequence[NetworkPeer] = ()
     trace_collector: str = ""
 
 
 class IstioMesh(pulumi.ComponentResource):
-    """The mesh: closed towards the outside until a ServiceEntry opens it, STRICT inside.
+    """Istio's Helm releases: outside hosts closed until a ServiceEntry opens one, STRICT inside.
 
     Attributes:
         ready: What Istio's objects and injected pods depend on: CRDs, istiod and its webhooks. It
             is the gateway: that its pods were injected shows that the API server reaches the
-            webhooks, which takes a moment longer than that istiod's pods are ready.
+            webhooks, which takes a moment longer than until istiod's pods are ready.
         ingress_ready: The ingress gateway and its Service.
         ingress_address: The address of the ingress gateway's load balancer, empty until it has one;
             none for a ClusterIP.
@@ -128,24 +128,24 @@ class IstioMesh(pulumi.ComponentResource):
             depends_on=[system],
         )
         cni = self._release("istio-cni", "cni", CNI_NAMESPACE, _cni_values(args), depends_on=[base])
-        istiod_paths = self._paths("istiod", SYSTEM_NAMESPACE, ISTIOD, _istiod_paths(args), system)
-        gateway_paths = self._paths(
-            INGRESS_GATEWAY, INGRESS_NAMESPACE, INGRESS_SELECTOR, _gateway_paths(args), ingress
+        istiod_traffic = self._traffic(ISTIOD, _istiod_callers(args), [args.api_server], system)
+        gateway_traffic = self._traffic(
+            INGRESS, _gateway_callers(args), [XDS, *args.ingress_called], ingress
         )
-        # After the plugin, and gone before it: a pod without it can neither start nor end.
+        # After the plugin, and deleted before it: a pod without it can neither start nor end.
         istiod = self._release(
             "istiod",
             "istiod",
             SYSTEM_NAMESPACE,
             _istiod_values(args),
-            depends_on=[base, cni, istiod_paths],
+            depends_on=[base, cni, istiod_traffic],
         )
         gateway = self._release(
             INGRESS_GATEWAY,
             "gateway",
             INGRESS_NAMESPACE,
             _gateway_values(args),
-            depends_on=[ingress, istiod, gateway_paths],
+            depends_on=[ingress, istiod, gateway_traffic],
         )
         CustomResource(
             "mesh-peers",
@@ -175,24 +175,18 @@ class IstioMesh(pulumi.ComponentResource):
             self.ingress_address = None
         self.register_outputs({"ingress_address": self.ingress_address})
 
-    def _paths(
+    def _traffic(
         self,
-        name: str,
-        namespace: str,
-        labels: Mapping[str, str],
-        paths: tuple[Sequence[Path], Sequence[Path]],
-        there: pulumi.Resource,
+        pods: Pods,
+        callers: Sequence[NetworkPeer],
+        called: Sequence[NetworkPeer],
+        namespace: pulumi.Resource,
     ) -> pulumi.Resource:
-        """Open the paths of some pods, from their callers and to what they call; close all else."""
-        callers, called = paths
-        child = pulumi.ResourceOptions(parent=self)
-        opened = PodPaths(
-            f"{name}-paths",
-            PodPathsArgs(name, namespace, labels, callers, called, [there]),
-            opts=child,
-        ).policy
-        NoOtherPaths(f"{namespace}-default-deny", namespace, [opened], opts=child)
-        return opened
+        """Allow some pods' traffic, and deny all other in their namespace."""
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
+        allowed = allow_traffic(pods, callers, called, opts)
+        default_deny(pods.namespace, pulumi.ResourceOptions(parent=self, depends_on=[allowed]))
+        return allowed
 
     def _release(
         self,
@@ -206,36 +200,34 @@ class IstioMesh(pulumi.ComponentResource):
         return self._args.charts.release(name, chart, namespace, values, opts)
 
 
-def _istiod_paths(args: IstioMeshArgs) -> tuple[Sequence[Path], Sequence[Path]]:
-    callers = [
+def _istiod_callers(args: IstioMeshArgs) -> Sequence[NetworkPeer]:
+    return [
         # The API server calls the webhooks from an address of its own.
-        Path([INJECTION_PORT]),
-        *(Path([XDS_PORT], namespace) for namespace in (INGRESS_NAMESPACE, *args.proxies)),
+        NetworkPeer([INJECTION_PORT]),
+        *(NetworkPeer([XDS_PORT], namespace) for namespace in (INGRESS_NAMESPACE, *args.proxies)),
         *args.istiod_scrapers,
     ]
-    return callers, [args.api_server]
 
 
-def _gateway_paths(args: IstioMeshArgs) -> tuple[Sequence[Path], Sequence[Path]]:
+def _gateway_callers(args: IstioMeshArgs) -> Sequence[NetworkPeer]:
     ports = [port for _, port, _ in _ports(args)]
     if args.ingress_sources:
         # A load balancer that checks the pods' health itself.
         ports.append(INGRESS_HEALTH[0])
-    opened = Path(ports, addresses=args.ingress_sources)
-    return [opened, *args.scrapers], [XDS, *args.ingress_called]
+    return [NetworkPeer(ports, addresses=args.ingress_sources), *args.scrapers]
 
 
 def _cni_values(args: IstioMeshArgs) -> Mapping[str, object]:
-    """The plugin redirects each pod's traffic, so that no pod needs a capability to do it itself.
+    """Return the CNI plugin's values: it redirects traffic, so that no pod needs a capability.
 
-    Where its files go and its quota of critical pods are the chart's to know, by platform.
+    The paths of its files and its quota of critical pods are in the chart, by platform.
 
     Source:
         https://istio.io/latest/docs/setup/additional-setup/cni/
     """
     return {
         **({"global": {"platform": args.platform}} if args.platform else {}),
-        # A pod that starts on a new node before the plugin does waits until its network is mended.
+        # A pod that starts on a new node before the plugin waits until its network is repaired.
         "repair": {"enabled": True, "repairPods": True},
         "seccompProfile": SECCOMP,
     }
@@ -251,7 +243,7 @@ def _istiod_values(args: IstioMeshArgs) -> Mapping[str, object]:
             "proxy": {"seccompProfile": SECCOMP},
         },
         "pilot": {"cni": {"enabled": True}},
-        # A gateway is told of what its routes lead to, and of no other service.
+        # istiod sends a gateway the services that its routes lead to, and no other.
         "env": {"PILOT_FILTER_GATEWAY_CLUSTER_CONFIG": "true"},
         "seccompProfile": SECCOMP,
         "autoscaleMin": args.min_replicas,
@@ -259,12 +251,12 @@ def _istiod_values(args: IstioMeshArgs) -> Mapping[str, object]:
         "meshConfig": {
             "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
             "proxyHttpPort": HTTP_PROXY_PORT,
-            # Whether a request is logged at all is the mesh's Telemetry's to say.
+            # Whether a request is logged at all is in the mesh's Telemetry.
             "accessLogEncoding": "JSON",
             "defaultConfig": {
                 "holdApplicationUntilProxyStarts": True,
-                # A proxy asks no metadata server which cloud it is on: it is told nothing by one
-                # that no NetworkPolicy opens, and would wait for seconds.
+                # No proxy queries the metadata server for its cloud: no NetworkPolicy opens it, and
+                # the proxy would wait for seconds.
                 "proxyMetadata": {"CLOUD_PLATFORM": "none"},
             },
             **({"extensionProviders": [_traces(args)]} if args.trace_collector else {}),
@@ -288,7 +280,7 @@ def _gateway_values(args: IstioMeshArgs) -> Mapping[str, object]:
 
 
 def _gateway_proxy(args: IstioMeshArgs) -> Mapping[str, object]:
-    """The gateway's own configuration of its proxies.
+    """Return the configuration of the gateway's proxies.
 
     It takes HTTP/1.0, which nginx and older health checks speak: Envoy answers it 426 otherwise.
     Connections over the limit are closed; those of probes and scrapers, on ports of their own,
@@ -297,7 +289,7 @@ def _gateway_proxy(args: IstioMeshArgs) -> Mapping[str, object]:
 
     Source:
         https://istio.io/latest/docs/ops/configuration/traffic-management/network-topologies/ for
-        what is believed of X-Forwarded-For, `HTTP10` in
+        the trusted part of X-Forwarded-For, `HTTP10` in
         https://github.com/istio/istio/blob/1.31.1/pkg/model/proxy.go, and
         `getNodeMetadataOptions` in
         https://github.com/istio/istio/blob/1.31.1/pkg/bootstrap/config.go

@@ -1,61 +1,61 @@
-"""A namespace of the mesh: its pods are injected, take mutual TLS only, and see little of it."""
+"""A namespace of the mesh: its pods are injected and accept mutual TLS only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from istio.apis import SECURITY
-from istio.install import INJECTION_LABEL, SYSTEM_NAMESPACE
+from istio.install import INJECTION_LABEL
+from istio.network import SYSTEM_NAMESPACE
 from istio.pod_security import RESTRICTED
-from istio.view import View, ViewArgs
-
-
-@dataclass(frozen=True)
-class MeshNamespaceArgs:
-    """What a namespace of the mesh is made of.
-
-    Attributes:
-        namespace: Its name.
-        needs: What has to be there first: the mesh.
-    """
-
-    namespace: str
-    needs: Sequence[pulumi.Resource]
+from istio.sidecar_scope import sidecar_scope
 
 
 class MeshNamespace(pulumi.ComponentResource):
-    """A namespace labelled for injection, with STRICT mutual TLS and restricted pods.
+    """A Namespace labelled for injection, with STRICT mutual TLS and restricted pods.
 
-    A proxy without a View of its own sees this namespace and istiod's.
+    A proxy without a Sidecar of its own knows the hosts of this namespace and of istiod's.
 
     Attributes:
-        ready: What has to be there before a pod is created in it.
+        ready: The resources that a pod in it is created after.
     """
 
     def __init__(
-        self, name: str, args: MeshNamespaceArgs, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        namespace: str,
+        needs: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions,
     ) -> None:
+        """Declare the namespace.
+
+        Args:
+            name: The component's name.
+            namespace: The namespace's name.
+            needs: Resources that it is created after: the mesh.
+            opts: The component's options.
+        """
         super().__init__("petmesh:istio:MeshNamespace", name, None, opts)
-        namespace = kubernetes.core.v1.Namespace(
+        there: pulumi.Resource = kubernetes.core.v1.Namespace(
             f"{name}-namespace",
-            metadata={"name": args.namespace, "labels": {**INJECTION_LABEL, **RESTRICTED}},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
+            metadata={"name": namespace, "labels": {**INJECTION_LABEL, **RESTRICTED}},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=needs),
         )
+        child = pulumi.ResourceOptions(parent=self, depends_on=[there])
         peers = CustomResource(
             f"{name}-peers",
             api_version=SECURITY,
             kind="PeerAuthentication",
-            metadata={"name": "default", "namespace": args.namespace},
+            metadata={"name": "default", "namespace": namespace},
             spec={"mtls": {"mode": "STRICT"}},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),
+            opts=child,
         )
-        view = View(
-            f"{name}-view",
-            ViewArgs(args.namespace, ["./*", f"{SYSTEM_NAMESPACE}/*"], needs=[namespace]),
-            opts=pulumi.ResourceOptions(parent=self),
-        ).sidecar
-        self.ready: list[pulumi.Resource] = [namespace, peers, view]
+        hosts = ["./*", f"{SYSTEM_NAMESPACE}/*"]
+        self.ready: Sequence[pulumi.Resource] = [
+            there,
+            peers,
+            sidecar_scope(namespace, hosts, child),
+        ]
         self.register_outputs({})

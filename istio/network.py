@@ -1,8 +1,8 @@
-"""Which network paths pods have: what no NetworkPolicy opens is closed, both ways.
+"""NetworkPolicies: traffic that none of them allows is denied, in both directions.
 
 A NetworkPolicy sees pods, their ports behind any Service, and no redirection: a call reaches the
 called pod at its own port, and the sidecar takes it there. Kubernetes always lets a node reach its
-own pods, so that kubelet's probes need no path.
+own pods, so that kubelet's probes need no policy.
 
 Source:
     https://kubernetes.io/docs/concepts/services-networking/network-policies/
@@ -10,12 +10,15 @@ Source:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from istio.pods import Pods
+
 SYSTEM_NAMESPACE = "istio-system"
-ISTIOD = {"app": "istiod"}
+ISTIOD = Pods(SYSTEM_NAMESPACE, "istiod", {"app": "istiod"})
 # Configuration and certificates, over TLS.
 XDS_PORT = 15012
 INJECTION_PORT = 15017
@@ -25,7 +28,7 @@ TLS_PORT = 443
 # Behind its Service: GKE's, kubeadm's and kind's, minikube's, microk8s's.
 API_SERVER_PORTS = (443, 6443, 8443, 16443)
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-# NodeLocal DNSCache on the node's network; in GKE's Dataplane V2 its pods are asked instead.
+# NodeLocal DNSCache on the node's network; in GKE's Dataplane V2 its pods get the queries.
 # https://cloud.google.com/kubernetes-engine/docs/how-to/nodelocal-dns-cache
 NODE_LOCAL_DNS = "169.254.20.10/32"
 # What is no public address: a cluster's own, and the cloud's metadata server.
@@ -41,8 +44,8 @@ PRIVATE_RANGES = (
 
 
 @dataclass(frozen=True)
-class Path:
-    """The other end of a path, and the TCP ports of the pods that are called.
+class NetworkPeer:
+    """The other end of allowed traffic, and the TCP ports of the pods that are called.
 
     Attributes:
         ports: TCP ports of the called pods, which may differ from their Service's.
@@ -58,117 +61,94 @@ class Path:
     addresses: Sequence[str] = ()
     without: Sequence[str] = ()
 
+    @classmethod
+    def of(cls, pods: Pods, *ports: int) -> Self:
+        """Some pods, with the TCP ports of those that are called."""
+        return cls(ports, pods.namespace, pods.labels)
 
-XDS = Path([XDS_PORT], SYSTEM_NAMESPACE, ISTIOD)
-PUBLIC_TLS = Path([TLS_PORT], addresses=["0.0.0.0/0"], without=PRIVATE_RANGES)
+
+XDS = NetworkPeer.of(ISTIOD, XDS_PORT)
+PUBLIC_TLS = NetworkPeer([TLS_PORT], addresses=["0.0.0.0/0"], without=PRIVATE_RANGES)
 
 
-def api_server(ranges: Sequence[str]) -> Path:
-    """The path to the API server, which is no pod.
+def api_server(ranges: Sequence[str]) -> NetworkPeer:
+    """The API server, which is no pod.
 
     Args:
         ranges: The IPv4 CIDR ranges that its addresses behind its Service lie in.
     """
-    return Path(API_SERVER_PORTS, addresses=ranges)
+    return NetworkPeer(API_SERVER_PORTS, addresses=ranges)
 
 
-@dataclass(frozen=True)
-class PodPathsArgs:
-    """Which paths.
+def allow_traffic(
+    pods: Pods,
+    callers: Sequence[NetworkPeer],
+    called: Sequence[NetworkPeer],
+    opts: pulumi.ResourceOptions,
+) -> kubernetes.networking.v1.NetworkPolicy:
+    """Return the one NetworkPolicy with all allowed traffic of some pods, for them to depend on.
 
-    Attributes:
-        name: The NetworkPolicy's name.
-        namespace: The pods' namespace.
-        labels: Their labels.
-        callers: Who may call them.
-        called: Whom they may call, besides DNS.
-        needs: What has to be there first: the namespace.
+    Args:
+        pods: The pods.
+        callers: Who may connect to them.
+        called: What they may connect to, besides DNS.
+        opts: The policy's options; it is created after the namespace.
     """
+    return kubernetes.networking.v1.NetworkPolicy(
+        f"{pods.name}-traffic",
+        metadata={"name": pods.name, "namespace": pods.namespace},
+        spec={
+            "pod_selector": {"match_labels": pods.labels},
+            "policy_types": ["Ingress", "Egress"],
+            "ingress": [_ingress(peer) for peer in callers],
+            "egress": [_dns(), *(_egress(peer) for peer in called)],
+        },
+        opts=opts,
+    )
 
-    name: str
-    namespace: str
-    labels: Mapping[str, str]
-    callers: Sequence[Path]
-    called: Sequence[Path]
-    needs: Sequence[pulumi.Resource]
 
+def default_deny(
+    namespace: str, opts: pulumi.ResourceOptions
+) -> kubernetes.networking.v1.NetworkPolicy:
+    """Return a NetworkPolicy that denies all traffic to and from every pod of a namespace.
 
-class PodPaths(pulumi.ComponentResource):
-    """The NetworkPolicy with every path of some pods, so that it may come before the rest closes.
-
-    Attributes:
-        policy: The NetworkPolicy, for pods to depend on.
+    Args:
+        namespace: The namespace.
+        opts: The policy's options. It depends on the policies that allow traffic: created after
+            them and deleted before them, so that no traffic in use is ever blocked.
     """
-
-    def __init__(
-        self, name: str, args: PodPathsArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__("petmesh:istio:PodPaths", name, None, opts)
-        self.policy = kubernetes.networking.v1.NetworkPolicy(
-            name,
-            metadata={"name": args.name, "namespace": args.namespace},
-            spec={
-                "pod_selector": {"match_labels": args.labels},
-                "policy_types": ["Ingress", "Egress"],
-                "ingress": [_ingress(path) for path in args.callers],
-                "egress": [_dns(), *(_egress(path) for path in args.called)],
-            },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
-        )
-        self.register_outputs({})
+    return kubernetes.networking.v1.NetworkPolicy(
+        f"{namespace}-default-deny",
+        metadata={"name": "default-deny", "namespace": namespace},
+        spec={"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
+        opts=opts,
+    )
 
 
-class NoOtherPaths(pulumi.ComponentResource):
-    """A NetworkPolicy that closes every pod of a namespace to and from everything.
-
-    It comes after the policies that open paths, and goes before them, so that at no moment a path
-    that is used is closed.
-
-    Attributes:
-        policy: The NetworkPolicy.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        namespace: str,
-        opened: Sequence[pulumi.Resource],
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        super().__init__("petmesh:istio:NoOtherPaths", name, None, opts)
-        self.policy = kubernetes.networking.v1.NetworkPolicy(
-            name,
-            metadata={"name": "default-deny", "namespace": namespace},
-            spec={"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=opened),
-        )
-        self.register_outputs({})
-
-
-def _ingress(path: Path) -> kubernetes.networking.v1.NetworkPolicyIngressRuleArgsDict:
-    rule: kubernetes.networking.v1.NetworkPolicyIngressRuleArgsDict = {"ports": _tcp(path)}
-    if peers := _peers(path):
-        rule["from_"] = peers
+def _ingress(peer: NetworkPeer) -> kubernetes.networking.v1.NetworkPolicyIngressRuleArgsDict:
+    rule: kubernetes.networking.v1.NetworkPolicyIngressRuleArgsDict = {"ports": _tcp(peer)}
+    if selectors := _selectors(peer):
+        rule["from_"] = selectors
     return rule
 
 
-def _egress(path: Path) -> kubernetes.networking.v1.NetworkPolicyEgressRuleArgsDict:
-    rule: kubernetes.networking.v1.NetworkPolicyEgressRuleArgsDict = {"ports": _tcp(path)}
-    if peers := _peers(path):
-        rule["to"] = peers
+def _egress(peer: NetworkPeer) -> kubernetes.networking.v1.NetworkPolicyEgressRuleArgsDict:
+    rule: kubernetes.networking.v1.NetworkPolicyEgressRuleArgsDict = {"ports": _tcp(peer)}
+    if selectors := _selectors(peer):
+        rule["to"] = selectors
     return rule
 
 
-def _peers(path: Path) -> list[kubernetes.networking.v1.NetworkPolicyPeerArgsDict]:
+def _selectors(peer: NetworkPeer) -> list[kubernetes.networking.v1.NetworkPolicyPeerArgsDict]:
     """The pods or the addresses; none means any."""
-    if not path.namespace:
-        return [{"ip_block": _block(cidr, path.without)} for cidr in path.addresses]
-    peer: kubernetes.networking.v1.NetworkPolicyPeerArgsDict = {
-        "namespace_selector": {"match_labels": {NAMESPACE_LABEL: path.namespace}}
+    if not peer.namespace:
+        return [{"ip_block": _block(cidr, peer.without)} for cidr in peer.addresses]
+    pods: kubernetes.networking.v1.NetworkPolicyPeerArgsDict = {
+        "namespace_selector": {"match_labels": {NAMESPACE_LABEL: peer.namespace}}
     }
-    if path.labels:
-        peer["pod_selector"] = {"match_labels": path.labels}
-    return [peer]
+    if peer.labels:
+        pods["pod_selector"] = {"match_labels": peer.labels}
+    return [pods]
 
 
 def _block(cidr: str, without: Sequence[str]) -> kubernetes.networking.v1.IPBlockArgsDict:
@@ -178,8 +158,8 @@ def _block(cidr: str, without: Sequence[str]) -> kubernetes.networking.v1.IPBloc
     return block
 
 
-def _tcp(path: Path) -> list[kubernetes.networking.v1.NetworkPolicyPortArgsDict]:
-    return [{"protocol": "TCP", "port": port} for port in path.ports]
+def _tcp(peer: NetworkPeer) -> list[kubernetes.networking.v1.NetworkPolicyPortArgsDict]:
+    return [{"protocol": "TCP", "port": port} for port in peer.ports]
 
 
 def _dns() -> kubernetes.networking.v1.NetworkPolicyEgressRuleArgsDict:

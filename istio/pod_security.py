@@ -1,8 +1,8 @@
 """Kubernetes' Pod Security: the level `restricted` for a namespace's pods.
 
 Enforced is the level as one release of Kubernetes has it, so that an upgrade of the cluster refuses
-no pod that ran before it. Warnings and audit follow the cluster's own release: they tell beforehand
-what a raised version would refuse.
+no pod that ran before it. Warnings and audit follow the cluster's own release: they show beforehand
+what a newer version would refuse.
 
 Source:
     https://kubernetes.io/docs/concepts/security/pod-security-admission/

@@ -1,18 +1,19 @@
-"""The Helm charts of the observability stack: where they are, and their versions."""
+"""The Helm charts of the observability stack: repositories, versions, shared values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pulumi
 import pulumi_kubernetes as kubernetes
 
-from observability.place import Place
+from observability.namespace import NAMESPACE
 
 TIMEOUT_SECONDS = 600
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of a repository; its version pins the images too."""
+    """A chart of a repository; its version pins its images too."""
 
     name: str
     repository: str
@@ -23,7 +24,7 @@ KUBE_PROMETHEUS_STACK = Chart(
     "kube-prometheus-stack", "https://prometheus-community.github.io/helm-charts", "88.5.3"
 )
 GRAFANA = Chart("grafana", "https://grafana-community.github.io/helm-charts", "12.11.1")
-# Of Kiali, the version that Istio's release names in samples/addons/kiali.yaml.
+# Kiali's version is the one that Istio's release names in samples/addons/kiali.yaml.
 KIALI = Chart("kiali-server", "https://kiali.org/helm-charts", "2.27.0")
 COLLECTOR = Chart(
     "opentelemetry-collector",
@@ -32,7 +33,7 @@ COLLECTOR = Chart(
 )
 JAEGER = Chart("jaeger", "https://jaegertracing.github.io/helm-charts", "4.11.1")
 
-# What Pod Security's level `restricted` asks of a container.
+# What Pod Security's level `restricted` requires of a container.
 RESTRICTED_CONTAINER = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -41,7 +42,7 @@ RESTRICTED_CONTAINER = {
 
 
 def restricted_pod(user: int) -> Mapping[str, object]:
-    """What Pod Security's level `restricted` asks of a pod that runs as a user."""
+    """What Pod Security's level `restricted` requires of a pod that runs as a user."""
     return {
         "runAsNonRoot": True,
         "runAsUser": user,
@@ -56,22 +57,24 @@ def resources(cpu: str, memory: str, most_memory: str) -> Mapping[str, object]:
     return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": most_memory}}
 
 
-def release(chart: Chart, values: Mapping[str, object], place: Place) -> kubernetes.helm.v3.Release:
-    """A release of a chart, named as the chart is.
+def release(
+    chart: Chart, values: Mapping[str, object], opts: pulumi.ResourceOptions
+) -> kubernetes.helm.v3.Release:
+    """Return a chart's Helm release, named as the chart is.
 
     Args:
-        chart: Which chart.
+        chart: The chart.
         values: What differs from the chart's own values.
-        place: Where its objects go.
+        opts: The release's options; it is created after its pods' NetworkPolicies.
     """
     return kubernetes.helm.v3.Release(
         chart.name,
         name=chart.name,
-        namespace=place.namespace,
+        namespace=NAMESPACE,
         chart=chart.name,
         repository_opts={"repo": chart.repository},
         version=chart.version,
         values=values,
         timeout=TIMEOUT_SECONDS,
-        opts=place.options,
+        opts=opts,
     )

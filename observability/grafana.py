@@ -1,19 +1,16 @@
 """Grafana with the canary's dashboard."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from observability import dashboard, prometheus
 from observability.charts import GRAFANA, RESTRICTED_CONTAINER, release, resources, restricted_pod
-from observability.paths import beside, opened
-from observability.place import Place
-from observability.scrapers import PROMETHEUS_APP
+from observability.namespace import after, allowed, metadata, neighbor
 
 APP = GRAFANA.name
-# The chart makes it, with a random password that it keeps through upgrades.
+# The chart creates it, with a random password that it keeps through upgrades.
 ADMIN_SECRET = GRAFANA.name
 POD_PORT = 3000
 SERVICE_PORT = 80
@@ -23,48 +20,42 @@ _FOLDER = "petmesh"
 TEMPORARY = "/tmp"  # noqa: S108 (in the pod)
 
 
-@dataclass(frozen=True)
-class GrafanaArgs:
-    """What Grafana shows.
-
-    Attributes:
-        namespace: The namespace of the observability stack.
-        services: The namespace of the services.
-        readers: The labels `app.kubernetes.io/name` of the pods that may ask it.
-        needs: What has to be there first: the namespace and the mesh.
-    """
-
-    namespace: str
-    services: str
-    readers: Sequence[str]
-    needs: Sequence[pulumi.Resource]
-
-
 class Grafana(pulumi.ComponentResource):
-    """Grafana, which keeps nothing: its data source and dashboard come from here alone.
+    """Grafana's Helm release and its dashboard's ConfigMap; it stores nothing of its own.
 
     Attributes:
         ready: What needs its Secret depends on.
     """
 
     def __init__(
-        self, name: str, args: GrafanaArgs, opts: pulumi.ResourceOptions | None = None
+        self,
+        services: str,
+        readers: Sequence[str],
+        needs: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions,
     ) -> None:
-        super().__init__("petmesh:observability:Grafana", name, None, opts)
-        outside = Place(args.namespace, self, args.needs)
-        place = opened(
+        """Declare Grafana.
+
+        Args:
+            services: The namespace of the services.
+            readers: The labels `app.kubernetes.io/name` of the pods that may call it.
+            needs: Resources that it is created after: the namespace and the mesh.
+            opts: The component's options.
+        """
+        super().__init__("petmesh:observability:Grafana", "grafana", None, opts)
+        child = allowed(
             APP,
-            outside,
-            callers=[beside(outside, app, POD_PORT) for app in args.readers],
-            called=[beside(outside, PROMETHEUS_APP, prometheus.PORT)],
+            pulumi.ResourceOptions(parent=self, depends_on=needs),
+            callers=[neighbor(app, POD_PORT) for app in readers],
+            called=[neighbor(prometheus.APP, prometheus.PORT)],
         )
         dashboards = kubernetes.core.v1.ConfigMap(
-            f"{name}-dashboards",
-            metadata={"name": _DASHBOARDS, "namespace": args.namespace},
-            data={"petmesh.ramp.json": dashboard.as_json(args.services)},
-            opts=place.options,
+            "grafana-dashboards",
+            metadata=metadata(_DASHBOARDS),
+            data={"petmesh.ramp.json": dashboard.as_json(services)},
+            opts=child,
         )
-        self.ready = release(GRAFANA, _values(), place.after(dashboards))
+        self.ready = release(GRAFANA, _values(), after(child, dashboards))
         self.register_outputs({})
 
 

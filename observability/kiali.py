@@ -6,18 +6,15 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from istio.network import CONTROL_PLANE_METRICS_PORT, ISTIOD, SYSTEM_NAMESPACE, Path
+from istio.network import CONTROL_PLANE_METRICS_PORT, ISTIOD, SYSTEM_NAMESPACE, NetworkPeer
 from observability import dashboard, grafana, prometheus, tracing
 from observability.charts import KIALI, release, resources
-from observability.paths import beside, opened
-from observability.place import Place
-from observability.rights import account, role_ref
-from observability.scrapers import PROMETHEUS_APP
+from observability.namespace import NAMESPACE, account, allowed, metadata, neighbor, role_ref
 
 APP = "kiali"
 PORT = 20001
 READER = "kiali-reader"
-# Of each, what Kubernetes' own role `view` doesn't hold.
+# Istio's kinds, which Kubernetes' own ClusterRole `view` doesn't hold.
 ISTIO_OBJECTS = {
     "networking.istio.io": (
         "destinationrules",
@@ -34,79 +31,76 @@ ISTIO_OBJECTS = {
 
 @dataclass(frozen=True)
 class KialiArgs:
-    """What Kiali is wired to, besides Prometheus.
+    """What Kiali shows, and what it reads besides Prometheus.
 
     Attributes:
-        namespace: The namespace of the observability stack.
-        shown: The namespaces that people look at.
+        shown: The namespaces that it shows.
         grafana: Whether there is a Grafana.
         tracing: Whether there is a Jaeger.
-        api_server: The network path to the API server.
-        needs: What has to be there first: the namespace and the mesh.
+        api_server: The API server.
+        needs: Resources that it is created after: the namespace and the mesh.
     """
 
-    namespace: str
     shown: Sequence[str]
     grafana: bool
     tracing: bool
-    api_server: Path
+    api_server: NetworkPeer
     needs: Sequence[pulumi.Resource]
 
 
 class Kiali(pulumi.ComponentResource):
-    """Kiali, which changes nothing, and an account for those that look.
+    """Kiali's Helm release, which changes nothing, and a ServiceAccount to log in with.
 
-    A token of Kiali's own account would do more than look: Kiali forwards ports of every pod.
+    A token of Kiali's own account would do more than read: Kiali forwards ports of every pod.
     """
 
-    def __init__(
-        self, name: str, args: KialiArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__("petmesh:observability:Kiali", name, None, opts)
-        place = Place(args.namespace, self, args.needs)
+    def __init__(self, args: KialiArgs, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("petmesh:observability:Kiali", "kiali", None, opts)
+        child = pulumi.ResourceOptions(parent=self, depends_on=args.needs)
         called = [
             args.api_server,
-            beside(place, PROMETHEUS_APP, prometheus.PORT),
-            Path([CONTROL_PLANE_METRICS_PORT], SYSTEM_NAMESPACE, ISTIOD),
+            neighbor(prometheus.APP, prometheus.PORT),
+            NetworkPeer.of(ISTIOD, CONTROL_PLANE_METRICS_PORT),
         ]
         if args.grafana:
-            called.append(beside(place, grafana.APP, grafana.POD_PORT))
+            called.append(neighbor(grafana.APP, grafana.POD_PORT))
         if args.tracing:
-            called.append(beside(place, tracing.JAEGER_APP, tracing.QUERY_PORT, tracing.UI_PORT))
-        release(KIALI, _values(args), opened(APP, place, called=called))
-        self._reader(place, args.shown)
+            called.append(neighbor(tracing.JAEGER_APP, tracing.QUERY_PORT, tracing.UI_PORT))
+        release(KIALI, _values(args), allowed(APP, child, called=called))
+        _reader(args.shown, child)
         self.register_outputs({})
 
-    def _reader(self, place: Place, shown: Sequence[str]) -> None:
-        """An account that reads the workloads and Istio's objects of some namespaces, no more."""
-        kubernetes.core.v1.ServiceAccount(
-            READER,
-            metadata={"name": READER, "namespace": place.namespace},
-            automount_service_account_token=False,
-            opts=place.options,
-        )
-        kubernetes.rbac.v1.ClusterRole(
-            READER,
-            metadata={"name": READER},
-            rules=[
-                {
-                    "api_groups": [group],
-                    "resources": list(resources),
-                    "verbs": ["get", "list", "watch"],
-                }
-                for group, resources in ISTIO_OBJECTS.items()
-            ],
-            opts=place.options,
-        )
-        for namespace in shown:
-            for role in ("view", READER):
-                kubernetes.rbac.v1.RoleBinding(
-                    f"{READER}-{role}-{namespace}",
-                    metadata={"name": f"{READER}-{role}", "namespace": namespace},
-                    role_ref=role_ref("ClusterRole", role),
-                    subjects=[account(READER, place)],
-                    opts=place.options,
-                )
+
+def _reader(shown: Sequence[str], opts: pulumi.ResourceOptions) -> None:
+    """Declare a ServiceAccount that reads the workloads and Istio objects of some namespaces."""
+    kubernetes.core.v1.ServiceAccount(
+        READER,
+        metadata=metadata(READER),
+        automount_service_account_token=False,
+        opts=opts,
+    )
+    kubernetes.rbac.v1.ClusterRole(
+        READER,
+        metadata={"name": READER},
+        rules=[
+            {
+                "api_groups": [group],
+                "resources": list(resources),
+                "verbs": ["get", "list", "watch"],
+            }
+            for group, resources in ISTIO_OBJECTS.items()
+        ],
+        opts=opts,
+    )
+    for namespace in shown:
+        for role in ("view", READER):
+            kubernetes.rbac.v1.RoleBinding(
+                f"{READER}-{role}-{namespace}",
+                metadata={"name": f"{READER}-{role}", "namespace": namespace},
+                role_ref=role_ref("ClusterRole", role),
+                subjects=[account(READER)],
+                opts=opts,
+            )
 
 
 def _values(args: KialiArgs) -> Mapping[str, object]:
@@ -121,24 +115,22 @@ def _values(args: KialiArgs) -> Mapping[str, object]:
             "resources": resources("50m", "64Mi", "512Mi"),
         },
         "external_services": {
-            # To the chart it is where Kiali is.
+            # The chart's default is Kiali's own namespace.
             "istio": {"root_namespace": SYSTEM_NAMESPACE},
-            "prometheus": {
-                "url": f"http://{prometheus.SERVICE}.{args.namespace}:{prometheus.PORT}"
-            },
-            "grafana": _grafana(args) if args.grafana else {"enabled": False},
-            "tracing": _tracing(args) if args.tracing else {"enabled": False},
+            "prometheus": {"url": f"http://{prometheus.SERVICE}.{NAMESPACE}:{prometheus.PORT}"},
+            "grafana": _grafana() if args.grafana else {"enabled": False},
+            "tracing": _tracing() if args.tracing else {"enabled": False},
         },
     }
 
 
-def _grafana(args: KialiArgs) -> Mapping[str, object]:
+def _grafana() -> Mapping[str, object]:
     secret = f"secret:{grafana.ADMIN_SECRET}"
     return {
         "enabled": True,
-        "internal_url": f"http://{grafana.APP}.{args.namespace}:{grafana.SERVICE_PORT}",
+        "internal_url": f"http://{grafana.APP}.{NAMESPACE}:{grafana.SERVICE_PORT}",
         "external_url": f"http://localhost:{grafana.LOCAL_PORT}",
-        # Mounted from the Secret that Grafana's chart makes.
+        # Mounted from the Secret that Grafana's chart creates.
         "auth": {
             "type": "basic",
             "username": f"{secret}:admin-user",
@@ -153,11 +145,11 @@ def _grafana(args: KialiArgs) -> Mapping[str, object]:
     }
 
 
-def _tracing(args: KialiArgs) -> Mapping[str, object]:
+def _tracing() -> Mapping[str, object]:
     return {
         "enabled": True,
         "provider": "jaeger",
         "use_grpc": True,
-        "internal_url": f"http://{tracing.JAEGER_APP}.{args.namespace}:{tracing.QUERY_PORT}",
+        "internal_url": f"http://{tracing.JAEGER_APP}.{NAMESPACE}:{tracing.QUERY_PORT}",
         "external_url": f"http://localhost:{tracing.UI_PORT}",
     }

@@ -1,42 +1,29 @@
-"""Google Cloud Managed Service for Prometheus: what it collects of the mesh, and its alerts."""
+"""Google Cloud Managed Service for Prometheus: PodMonitoring of the mesh, and the alerts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
-from istio.network import SYSTEM_NAMESPACE
+from istio.network import CONTROL_PLANE_METRICS_PORT, SYSTEM_NAMESPACE
 from observability.alerts import rule_groups
 
+# Its collectors: https://cloud.google.com/stackdriver/docs/managed-prometheus/setup-managed
+COLLECTORS_NAMESPACE = "gmp-system"
+# A proxy's port with its own metrics alone.
+ENVOY_PORT = 15090
 MONITORING = "monitoring.googleapis.com/v1"
 SCRAPE_INTERVAL = "15s"
 # The proxy's own metrics, at a port that the injector names and leaves out of mutual TLS.
 PROXY = {"port": "http-envoy-prom", "path": "/stats/prometheus", "interval": SCRAPE_INTERVAL}
-ISTIOD = {"port": 15014, "path": "/metrics", "interval": SCRAPE_INTERVAL}
-
-
-@dataclass(frozen=True)
-class ManagedPrometheusArgs:
-    """What is collected.
-
-    Attributes:
-        services: The namespace of the services.
-        gateways: The namespaces of the gateways.
-        needs: What has to be there first: these namespaces and the mesh. The cluster brings the
-            CRDs.
-    """
-
-    services: str
-    gateways: Sequence[str]
-    needs: Sequence[pulumi.Resource]
+ISTIOD = {"port": CONTROL_PLANE_METRICS_PORT, "path": "/metrics", "interval": SCRAPE_INTERVAL}
 
 
 class ManagedPrometheus(pulumi.ComponentResource):
-    """PodMonitoring of every proxy and of istiod, and ClusterRules.
+    """PodMonitoring of every proxy and of istiod, and ClusterRules with the alerts.
 
     Rules of a namespace would see that namespace's series alone, and so nothing of what the ingress
-    counts of the requests that never reached a service.
+    counts of the requests that never reached a service. The cluster brings the CRDs.
 
     Source:
         https://cloud.google.com/stackdriver/docs/managed-prometheus/exporters/istio
@@ -44,18 +31,32 @@ class ManagedPrometheus(pulumi.ComponentResource):
     """
 
     def __init__(
-        self, name: str, args: ManagedPrometheusArgs, opts: pulumi.ResourceOptions | None = None
+        self,
+        services: str,
+        gateways: Sequence[str],
+        needs: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions,
     ) -> None:
-        super().__init__("petmesh:observability:ManagedPrometheus", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self, depends_on=args.needs)
+        """Declare what is collected.
+
+        Args:
+            services: The namespace of the services.
+            gateways: The namespaces of the gateways.
+            needs: Resources that it is created after: these namespaces and the mesh.
+            opts: The component's options.
+        """
+        super().__init__(
+            "petmesh:observability:ManagedPrometheus", "managed-prometheus", None, opts
+        )
+        child = pulumi.ResourceOptions(parent=self, depends_on=needs)
         collected: list[tuple[str, str, Mapping[str, object], Mapping[str, object]]] = [
-            ("services", args.services, PROXY, {}),
-            *((each.removeprefix("istio-"), each, PROXY, {}) for each in args.gateways),
+            ("services", services, PROXY, {}),
+            *((each.removeprefix("istio-"), each, PROXY, {}) for each in gateways),
             ("istiod", SYSTEM_NAMESPACE, ISTIOD, {"matchLabels": {"app": "istiod"}}),
         ]
         for what, namespace, endpoint, selector in collected:
             CustomResource(
-                f"{name}-{what}",
+                f"managed-prometheus-{what}",
                 api_version=MONITORING,
                 kind="PodMonitoring",
                 metadata={
@@ -66,11 +67,11 @@ class ManagedPrometheus(pulumi.ComponentResource):
                 opts=child,
             )
         CustomResource(
-            f"{name}-alerts",
+            "managed-prometheus-alerts",
             api_version=MONITORING,
             kind="ClusterRules",
-            metadata={"name": f"petmesh-{args.services}"},
-            spec={"groups": rule_groups(args.services)},
+            metadata={"name": f"petmesh-{services}"},
+            spec={"groups": rule_groups(services)},
             opts=child,
         )
         self.register_outputs({})

@@ -1,4 +1,4 @@
-"""Prometheus by its operator: what it scrapes of the mesh, and the alerts that it evaluates."""
+"""Prometheus by its operator: the monitors of the mesh, and the alerts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,79 +7,77 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from istio.apis import NETWORKING
-from istio.network import CONTROL_PLANE_METRICS_PORT, ISTIOD, SYSTEM_NAMESPACE, Path
+from istio.network import CONTROL_PLANE_METRICS_PORT, ISTIOD, SYSTEM_NAMESPACE, NetworkPeer
 from istio.routing import WEIGHTED
 from observability.alerts import rule_groups
 from observability.charts import KUBE_PROMETHEUS_STACK, release, resources
-from observability.paths import beside, opened
-from observability.place import Place
+from observability.namespace import NAMESPACE, allowed, metadata, neighbor
 from observability.prometheus_rights import granted
-from observability.scrapers import MERGED_PORT, PROMETHEUS_APP
 
 MONITORING = "monitoring.coreos.com/v1"
+# The label of its pods, by the operator.
+APP = "prometheus"
 PORT = 9090
 SERVICE = f"{KUBE_PROMETHEUS_STACK.name}-prometheus"
 OPERATOR_APP = f"{KUBE_PROMETHEUS_STACK.name}-prometheus-operator"
 STATE_APP = "kube-state-metrics"
 STATE_PORT = 8080
+# A proxy's port with its own metrics and its service's.
+MERGED_PORT = 15020
 SCRAPE_INTERVAL = "15s"
-# What a VirtualService asks for, in percent, by the subset's name, which is the version's.
+# The weight in a VirtualService, in percent, by the subset's name, which is the version's.
 ASKED_WEIGHT = "kube_customresource_virtualservice_weight"
-# The operator takes what has its release's label.
+# The operator selects objects with its release's label.
 SELECTED = {"release": KUBE_PROMETHEUS_STACK.name}
 
 
 @dataclass(frozen=True)
 class PrometheusArgs:
-    """What is scraped, and who may ask.
+    """What is scraped, and who may query it.
 
     Attributes:
-        namespace: The namespace of the observability stack.
         services: The namespace of the services.
         proxies: Every namespace whose pods have a proxy.
         readers: The labels `app.kubernetes.io/name` of the pods that may query it.
-        api_server: The network path to the API server.
-        needs: What has to be there first: the namespace and the mesh.
+        api_server: The API server.
+        needs: Resources that it is created after: the namespace and the mesh.
     """
 
-    namespace: str
     services: str
     proxies: Sequence[str]
     readers: Sequence[str]
-    api_server: Path
+    api_server: NetworkPeer
     needs: Sequence[pulumi.Resource]
 
 
 class Prometheus(pulumi.ComponentResource):
-    """Prometheus, its operator, and the weights of the routes as metrics.
+    """The Helm release of Prometheus, its operator and kube-state-metrics; monitors and alerts.
 
     Attributes:
         ready: What needs the operator's CRDs, or a Prometheus that runs, depends on.
     """
 
-    def __init__(
-        self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__("petmesh:observability:Prometheus", name, None, opts)
+    def __init__(self, args: PrometheusArgs, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("petmesh:observability:Prometheus", "prometheus", None, opts)
         place = granted(
-            _opened(args, Place(args.namespace, self, args.needs)),
-            scraped=[args.namespace, SYSTEM_NAMESPACE, *args.proxies],
+            [NAMESPACE, SYSTEM_NAMESPACE, *args.proxies],
+            _traffic(args, pulumi.ResourceOptions(parent=self, depends_on=args.needs)),
         )
         self.ready = release(KUBE_PROMETHEUS_STACK, _values(), place)
         child = pulumi.ResourceOptions(parent=self, depends_on=[self.ready])
         CustomResource(
-            f"{name}-proxies",
+            "prometheus-proxies",
             api_version=MONITORING,
             kind="PodMonitor",
-            metadata=_metadata("istio-proxies", args.namespace),
+            metadata=metadata("istio-proxies", labels=SELECTED),
             spec=_proxies(args.proxies),
             opts=child,
         )
         CustomResource(
-            f"{name}-istiod",
+            "prometheus-istiod",
             api_version=MONITORING,
             kind="ServiceMonitor",
-            metadata=_metadata("istiod", args.namespace),
+            metadata=metadata("istiod", labels=SELECTED),
             spec={
                 "selector": {"matchLabels": {"istio": "pilot"}},
                 "namespaceSelector": {"matchNames": [SYSTEM_NAMESPACE]},
@@ -89,35 +87,31 @@ class Prometheus(pulumi.ComponentResource):
             opts=child,
         )
         CustomResource(
-            f"{name}-alerts",
+            "prometheus-alerts",
             api_version=MONITORING,
             kind="PrometheusRule",
-            metadata=_metadata("petmesh", args.namespace),
+            metadata=metadata("petmesh", labels=SELECTED),
             spec={"groups": rule_groups(args.services)},
             opts=child,
         )
         self.register_outputs({})
 
 
-def _opened(args: PrometheusArgs, place: Place) -> Place:
+def _traffic(args: PrometheusArgs, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
     scraped = [
-        *(Path([MERGED_PORT], namespace) for namespace in args.proxies),
-        Path([CONTROL_PLANE_METRICS_PORT], SYSTEM_NAMESPACE, ISTIOD),
-        beside(place, STATE_APP, STATE_PORT),
+        *(NetworkPeer([MERGED_PORT], namespace) for namespace in args.proxies),
+        NetworkPeer.of(ISTIOD, CONTROL_PLANE_METRICS_PORT),
+        neighbor(STATE_APP, STATE_PORT),
     ]
-    readers = [beside(place, app, PORT) for app in args.readers]
-    asked = [beside(place, PROMETHEUS_APP, STATE_PORT)]
-    place = opened(PROMETHEUS_APP, place, callers=readers, called=[args.api_server, *scraped])
-    place = opened(OPERATOR_APP, place, called=[args.api_server])
-    return opened(STATE_APP, place, callers=asked, called=[args.api_server])
-
-
-def _metadata(name: str, namespace: str) -> Mapping[str, object]:
-    return {"name": name, "namespace": namespace, "labels": SELECTED}
+    readers = [neighbor(app, PORT) for app in args.readers]
+    scraper = [neighbor(APP, STATE_PORT)]
+    opts = allowed(APP, opts, callers=readers, called=[args.api_server, *scraped])
+    opts = allowed(OPERATOR_APP, opts, called=[args.api_server])
+    return allowed(STATE_APP, opts, callers=scraper, called=[args.api_server])
 
 
 def _proxies(namespaces: Sequence[str]) -> Mapping[str, object]:
-    """Every proxy's merged metrics, at the port that the injector's annotation names.
+    """Return a PodMonitor's spec: each proxy's merged metrics, at the port of its annotation.
 
     Source:
         https://github.com/istio/istio/blob/1.31.1/samples/addons/extras/prometheus-operator.yaml
@@ -154,7 +148,7 @@ def _proxies(namespaces: Sequence[str]) -> Mapping[str, object]:
 
 
 def _values() -> Mapping[str, object]:
-    """The operator, one Prometheus and the routes' weights; what watches nodes is left out."""
+    """Return the values for the operator, one Prometheus and the routes' weights; no nodes."""
     off = {"enabled": False}
     return {
         "global": {"rbac": {"create": False}},
@@ -164,12 +158,12 @@ def _values() -> Mapping[str, object]:
         "nodeExporter": off,
         "kubernetesServiceMonitors": off,
         "prometheusOperator": {
-            # They would check the rules, which the tests do, and want a Job that makes their
+            # They would check the rules, which the tests do, and need a Job for their
             # certificate.
             "admissionWebhooks": off,
             "tls": off,
             "kubeletService": off,
-            # Its rights reach no further.
+            # Its Role reaches no further.
             "namespaces": {"releaseNamespace": True},
             "resources": resources("50m", "64Mi", "256Mi"),
             "serviceMonitor": {"selfMonitor": False},
@@ -212,7 +206,7 @@ def _values() -> Mapping[str, object]:
 
 
 def _weights() -> Mapping[str, object]:
-    """Each weight of a route named `weighted` as a metric.
+    """Return the config by which each weight of a route named `weighted` is a metric.
 
     Source:
         https://github.com/kubernetes/kube-state-metrics/blob/main/docs/metrics/extend/customresourcestate-metrics.md

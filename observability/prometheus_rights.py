@@ -1,4 +1,4 @@
-"""What Prometheus and its operator may do with the API server.
+"""Roles of Prometheus and its operator.
 
 Their chart would have the operator read and write every Secret of the cluster, the key of the
 mesh's certificate authority among them.
@@ -13,8 +13,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from observability.charts import KUBE_PROMETHEUS_STACK
-from observability.place import Place
-from observability.rights import account, role_ref
+from observability.namespace import NAMESPACE, account, after, role_ref
 
 # As the chart names them.
 OPERATOR_ACCOUNT = f"{KUBE_PROMETHEUS_STACK.name}-operator"
@@ -39,26 +38,27 @@ _PROMETHEUS: Sequence[Rule] = (
 )
 
 
-def granted(place: Place, scraped: Sequence[str]) -> Place:
-    """Give both accounts their rights, and give the place where their pods may start.
+def granted(scraped: Sequence[str], opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """Declare both accounts' Roles, and return the options of what starts their pods.
 
     Args:
-        place: Where they are.
-        scraped: The namespaces whose pods Prometheus finds.
+        scraped: The namespaces whose pods Prometheus discovers.
+        opts: The Roles' options.
     """
-    return place.after(
-        *_allow(OPERATOR_ACCOUNT, _OPERATOR, place.namespace, place),
-        *_see_own_namespace(place),
+    return after(
+        opts,
+        *_allow(OPERATOR_ACCOUNT, _OPERATOR, NAMESPACE, opts),
+        *_get_own_namespace(opts),
         *(
             each
             for namespace in scraped
-            for each in _allow(PROMETHEUS_ACCOUNT, _PROMETHEUS, namespace, place)
+            for each in _allow(PROMETHEUS_ACCOUNT, _PROMETHEUS, namespace, opts)
         ),
     )
 
 
 def _allow(
-    name: str, rules: Sequence[Rule], namespace: str, place: Place
+    name: str, rules: Sequence[Rule], namespace: str, opts: pulumi.ResourceOptions
 ) -> Sequence[pulumi.Resource]:
     metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {"name": name, "namespace": namespace}
     role = kubernetes.rbac.v1.Role(
@@ -68,20 +68,20 @@ def _allow(
             {"api_groups": [group], "resources": list(resources), "verbs": list(verbs)}
             for group, resources, verbs in rules
         ],
-        opts=place.options,
+        opts=opts,
     )
     binding = kubernetes.rbac.v1.RoleBinding(
         f"{name}-{namespace}",
         metadata=metadata,
         role_ref=role_ref("Role", name),
-        subjects=[account(name, place)],
-        opts=place.after(role).options,
+        subjects=[account(name)],
+        opts=after(opts, role),
     )
     return role, binding
 
 
-def _see_own_namespace(place: Place) -> Sequence[pulumi.Resource]:
-    """The operator asks whether it may without naming the namespace as one that a Role is in."""
+def _get_own_namespace(opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
+    """The operator checks this right without a namespace, so that no Role could grant it."""
     name = f"{OPERATOR_ACCOUNT}-namespace"
     role = kubernetes.rbac.v1.ClusterRole(
         name,
@@ -90,17 +90,17 @@ def _see_own_namespace(place: Place) -> Sequence[pulumi.Resource]:
             {
                 "api_groups": [""],
                 "resources": ["namespaces"],
-                "resource_names": [place.namespace],
+                "resource_names": [NAMESPACE],
                 "verbs": ["get"],
             }
         ],
-        opts=place.options,
+        opts=opts,
     )
     binding = kubernetes.rbac.v1.ClusterRoleBinding(
         name,
         metadata={"name": name},
         role_ref=role_ref("ClusterRole", name),
-        subjects=[account(OPERATOR_ACCOUNT, place)],
-        opts=place.after(role).options,
+        subjects=[account(OPERATOR_ACCOUNT)],
+        opts=after(opts, role),
     )
     return role, binding

@@ -1,4 +1,4 @@
-"""The parts of the observability stack that a stack's config asks for."""
+"""The observability stack: Prometheus, Grafana, Kiali and tracing, as config has them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,33 +7,33 @@ from typing import Literal
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from istio.network import NoOtherPaths, Path
+from istio.network import NetworkPeer, default_deny
 from istio.pod_security import RESTRICTED
-from istio.telemetry import AccessLogs, MeshTelemetry, MeshTelemetryArgs
+from istio.telemetry import AccessLogs, mesh_telemetry
 from observability import grafana, kiali, prometheus, tracing
-from observability.managed import ManagedPrometheus, ManagedPrometheusArgs
+from observability.managed import ManagedPrometheus
+from observability.namespace import NAMESPACE
 
-NAMESPACE = "observability"
 Metrics = Literal["none", "prometheus", "managed"]
 Tracing = Literal["none", "jaeger"]
 
 
 @dataclass(frozen=True)
 class ObservabilityArgs:
-    """What there is to be.
+    """The parts of an observability stack.
 
     Attributes:
         metrics: Who scrapes the mesh and evaluates the alerts: prometheus, managed (Google
             Cloud's), or none.
-        grafana: Whether there is a Grafana; it reads the Prometheus.
-        kiali: Whether there is a Kiali; it reads the Prometheus.
-        tracing: Whether traces are collected, and kept by Jaeger.
+        grafana: Whether Grafana is installed; it reads the Prometheus.
+        kiali: Whether Kiali is installed; it reads the Prometheus.
+        tracing: Whether traces are collected, and stored by Jaeger.
         sampling_percent: The percent of the requests that are traced.
         access_logs: Which requests each proxy logs.
         services: The namespace of the services.
         gateways: The namespaces of the gateways.
-        api_server: The network path to the API server.
-        needs: What has to be there first: the mesh, and these namespaces.
+        api_server: The API server.
+        needs: Resources that it is created after: the mesh, and these namespaces.
     """
 
     metrics: Metrics
@@ -44,15 +44,16 @@ class ObservabilityArgs:
     access_logs: AccessLogs
     services: str
     gateways: Sequence[str]
-    api_server: Path
+    api_server: NetworkPeer
     needs: Sequence[pulumi.Resource]
 
 
 class Observability(pulumi.ComponentResource):
-    """What the proxies tell; and Prometheus, Grafana, Kiali and tracing, where they are asked for.
+    """The mesh's Telemetry; and Prometheus, Grafana, Kiali and tracing, where config has them.
 
-    All but the managed Prometheus live in a namespace of their own outside the mesh, with Pod
-    Security's level `restricted` and only the network paths that they use. Nothing is public.
+    All but the managed Prometheus are in a Namespace of their own outside the mesh, with Pod
+    Security's level `restricted` and NetworkPolicies for the traffic that they need. Nothing is
+    public.
 
     Attributes:
         port_forwards: The command that makes each of them reachable, by its name.
@@ -65,81 +66,46 @@ class Observability(pulumi.ComponentResource):
         self._args = args
         self.port_forwards: dict[str, str] = {}
         self._child = pulumi.ResourceOptions(parent=self)
-        MeshTelemetry(
-            "telemetry",
-            MeshTelemetryArgs(
-                access_logs=args.access_logs,
-                tracing=args.tracing == "jaeger",
-                sampling_percent=args.sampling_percent,
-                needs=args.needs,
-            ),
-            self._child,
+        mesh_telemetry(
+            args.access_logs,
+            args.sampling_percent if args.tracing == "jaeger" else None,
+            pulumi.ResourceOptions(parent=self, depends_on=args.needs),
         )
         if args.metrics == "managed":
-            ManagedPrometheus(
-                "managed-prometheus",
-                ManagedPrometheusArgs(args.services, args.gateways, args.needs),
-                self._child,
-            )
+            ManagedPrometheus(args.services, args.gateways, args.needs, self._child)
         if args.metrics == "prometheus" or args.tracing == "jaeger":
             namespace = kubernetes.core.v1.Namespace(
                 NAMESPACE, metadata={"name": NAMESPACE, "labels": RESTRICTED}, opts=self._child
             )
-            closed = NoOtherPaths(
-                f"{NAMESPACE}-default-deny", NAMESPACE, [namespace], self._child
-            ).policy
-            self._place([namespace, closed, *args.needs])
+            denied = default_deny(
+                NAMESPACE, pulumi.ResourceOptions(parent=self, depends_on=[namespace])
+            )
+            self._install([namespace, denied, *args.needs])
         self.register_outputs({"port_forwards": self.port_forwards})
 
-    def _place(self, needs: Sequence[pulumi.Resource]) -> None:
+    def _install(self, needs: Sequence[pulumi.Resource]) -> None:
         args = self._args
-        readers = {grafana.APP: args.grafana, kiali.APP: args.kiali}
+        proxies = [args.services, *args.gateways]
+        by_kiali = [kiali.APP] if args.kiali else []
         if args.metrics == "prometheus":
+            readers = [*([grafana.APP] if args.grafana else []), *by_kiali]
             prometheus.Prometheus(
-                "prometheus",
-                prometheus.PrometheusArgs(
-                    namespace=NAMESPACE,
-                    services=args.services,
-                    proxies=[args.services, *args.gateways],
-                    readers=[app for app, is_there in readers.items() if is_there],
-                    api_server=args.api_server,
-                    needs=needs,
-                ),
+                prometheus.PrometheusArgs(args.services, proxies, readers, args.api_server, needs),
                 self._child,
             )
             self._forward("prometheus", prometheus.SERVICE, prometheus.PORT)
         if args.tracing == "jaeger":
-            tracing.Tracing(
-                "tracing",
-                tracing.TracingArgs(
-                    namespace=NAMESPACE,
-                    senders=[args.services, *args.gateways],
-                    readers=[kiali.APP] if args.kiali else [],
-                    needs=needs,
-                ),
-                self._child,
-            )
+            tracing.Tracing(proxies, by_kiali, needs, self._child)
             self._forward("jaeger", tracing.JAEGER_APP, tracing.UI_PORT)
         secrets: list[pulumi.Resource] = []
         if args.grafana:
-            shown = grafana.Grafana(
-                "grafana",
-                grafana.GrafanaArgs(
-                    namespace=NAMESPACE,
-                    services=args.services,
-                    readers=[kiali.APP] if args.kiali else [],
-                    needs=needs,
-                ),
-                self._child,
-            )
-            secrets.append(shown.ready)
+            installed = grafana.Grafana(args.services, by_kiali, needs, self._child)
+            secrets.append(installed.ready)
             self._forward("grafana", grafana.APP, grafana.SERVICE_PORT, grafana.LOCAL_PORT)
         if args.kiali:
             kiali.Kiali(
-                "kiali",
                 kiali.KialiArgs(
-                    namespace=NAMESPACE,
-                    shown=[args.services, *args.gateways],
+                    shown=proxies,
                     grafana=args.grafana,
                     tracing=args.tracing == "jaeger",
                     api_server=args.api_server,

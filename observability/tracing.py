@@ -1,12 +1,12 @@
 """Traces by OpenTelemetry: a collector that takes them, and Jaeger that keeps and shows them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import pulumi
 
+from istio.destinations import cluster_host
 from istio.install import OTLP_PORT
-from istio.network import Path
+from istio.network import NetworkPeer
 from observability.charts import (
     COLLECTOR,
     JAEGER,
@@ -15,13 +15,12 @@ from observability.charts import (
     resources,
     restricted_pod,
 )
-from observability.paths import beside, opened
-from observability.place import Place
+from observability.namespace import NAMESPACE, allowed, neighbor
 
 COLLECTOR_APP = COLLECTOR.name
 JAEGER_APP = JAEGER.name
 OTLP_HTTP_PORT = 4318
-# The collector's, for proxies and for services.
+# The collector's, from proxies and from services.
 OTLP_PORTS = (OTLP_PORT, OTLP_HTTP_PORT)
 UI_PORT = 16686
 QUERY_PORT = 16685
@@ -30,19 +29,16 @@ _HEALTH_PORT = 13133
 _MOST_TRACES = 20_000
 
 
-def collector_host(namespace: str) -> str:
-    """The collector's name in the whole cluster."""
-    return f"{COLLECTOR.name}.{namespace}.svc.cluster.local"
+COLLECTOR_HOST = cluster_host(COLLECTOR_APP, NAMESPACE)
 
 
-def service_environment(collector: str, service: str, namespace: str) -> Mapping[str, str]:
-    """What tells a service to send its traces to the collector: OpenTelemetry's own variables.
+def service_environment(service: str, namespace: str) -> Mapping[str, str]:
+    """Return OpenTelemetry's environment variables that have a service send traces.
 
-    The mesh decides what is sampled: a service adds spans to the traces that its sidecar tells it
-    of, under its sidecar's name, and begins none.
+    The mesh decides what is sampled: a service adds spans to its sidecar's traces, under its
+    sidecar's name, and begins none.
 
     Args:
-        collector: The collector's host.
         service: The service's name, also its pods' label `app`.
         namespace: Its namespace.
 
@@ -52,49 +48,44 @@ def service_environment(collector: str, service: str, namespace: str) -> Mapping
     """
     return {
         "OTEL_SERVICE_NAME": f"{service}.{namespace}",
-        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{collector}:{OTLP_HTTP_PORT}",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{COLLECTOR_HOST}:{OTLP_HTTP_PORT}",
         "OTEL_TRACES_SAMPLER": "parentbased_always_off",
     }
 
 
-@dataclass(frozen=True)
-class TracingArgs:
-    """Who sends traces, and who reads them.
-
-    Attributes:
-        namespace: The namespace of the observability stack.
-        senders: The namespaces whose pods send traces.
-        readers: The labels `app.kubernetes.io/name` of the pods that may query Jaeger.
-        needs: What has to be there first: the namespace and the mesh.
-    """
-
-    namespace: str
-    senders: Sequence[str]
-    readers: Sequence[str]
-    needs: Sequence[pulumi.Resource]
-
-
 class Tracing(pulumi.ComponentResource):
-    """An OpenTelemetry Collector, and one Jaeger that keeps traces in memory."""
+    """Helm releases of an OpenTelemetry Collector, and of a Jaeger with its traces in memory."""
 
     def __init__(
-        self, name: str, args: TracingArgs, opts: pulumi.ResourceOptions | None = None
+        self,
+        senders: Sequence[str],
+        readers: Sequence[str],
+        needs: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions,
     ) -> None:
-        super().__init__("petmesh:observability:Tracing", name, None, opts)
-        place = Place(args.namespace, self, args.needs)
-        jaeger = opened(
+        """Declare both.
+
+        Args:
+            senders: The namespaces whose pods send traces.
+            readers: The labels `app.kubernetes.io/name` of the pods that may query Jaeger.
+            needs: Resources that it is created after: the namespace and the mesh.
+            opts: The component's options.
+        """
+        super().__init__("petmesh:observability:Tracing", "tracing", None, opts)
+        child = pulumi.ResourceOptions(parent=self, depends_on=needs)
+        jaeger = allowed(
             JAEGER_APP,
-            place,
+            child,
             callers=[
-                beside(place, COLLECTOR_APP, OTLP_PORT),
-                *(beside(place, app, QUERY_PORT, UI_PORT) for app in args.readers),
+                neighbor(COLLECTOR_APP, OTLP_PORT),
+                *(neighbor(app, QUERY_PORT, UI_PORT) for app in readers),
             ],
         )
-        collector = opened(
+        collector = allowed(
             COLLECTOR_APP,
-            place,
-            callers=[Path(OTLP_PORTS, namespace) for namespace in args.senders],
-            called=[beside(place, JAEGER_APP, OTLP_PORT)],
+            child,
+            callers=[NetworkPeer(OTLP_PORTS, namespace) for namespace in senders],
+            called=[neighbor(JAEGER_APP, OTLP_PORT)],
         )
         release(JAEGER, _jaeger_values(), jaeger)
         release(COLLECTOR, _collector_values(), collector)
@@ -152,7 +143,7 @@ def _collector_values() -> Mapping[str, object]:
             },
         },
         "ports": {
-            # Istio takes the protocol of a port from here: a stream of gRPC isn't guessed at.
+            # Istio reads a port's protocol here, and doesn't have to detect gRPC.
             "otlp-http": {"appProtocol": "http"},
             "jaeger-compact": unused,
             "jaeger-thrift": unused,

@@ -1,4 +1,4 @@
-"""How a program that can't go on ends: what is wrong is told once, and without a traceback."""
+"""The end of a program that fails: its error is reported once, and without a traceback."""
 
 import os
 import signal
@@ -8,16 +8,16 @@ from contextlib import contextmanager
 
 import pulumi
 
-# Tells the language host that what is wrong has been told: with any other it adds an error of its
-# own, "program exited with non-zero exit code". A RunError that reaches the host ends with 1.
+# Tells the language host that the error has been reported: with any other status it adds its own,
+# "program exited with non-zero exit code". A RunError that reaches the host ends with 1.
 # pythonProcessExitedAfterShowingUserActionableMessage in
 # https://github.com/pulumi/pulumi/blob/master/sdk/python/cmd/pulumi-language-python/main.go
-TOLD = 32
+REPORTED = 32
 
 
 @contextmanager
-def told_once() -> Generator[None]:
-    """Tell the engine of a RunError within, and end.
+def report_errors() -> Generator[None]:
+    """Report a RunError within to the engine, and exit.
 
     Raises:
         SystemExit: There was one.
@@ -26,7 +26,7 @@ def told_once() -> Generator[None]:
         yield
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
-        raise SystemExit(TOLD) from None
+        raise SystemExit(REPORTED) from None
 
 
 def end_without_traceback() -> None:
@@ -36,4 +36,4 @@ def end_without_traceback() -> None:
     that runs in a thread, as the in-process run has it, leaves its caller's interrupts alone.
     """
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(TOLD))
+        signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(REPORTED))

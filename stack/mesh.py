@@ -1,4 +1,4 @@
-"""The mesh, closed towards the outside, its namespaces, and what is seen of it."""
+"""Istio, the services' namespace, the egress gateway and the observability stack."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,22 +16,22 @@ from istio.egress_gateway import (
     EgressGatewayArgs,
 )
 from istio.install import INGRESS_NAMESPACE, IstioMesh, IstioMeshArgs
-from istio.namespace import MeshNamespace, MeshNamespaceArgs
-from istio.network import PUBLIC_TLS, Path, api_server
+from istio.namespace import MeshNamespace
+from istio.network import PUBLIC_TLS, NetworkPeer, api_server
 from observability.stack import Observability, ObservabilityArgs
 from settings import Settings
-from stack.watchers import Watchers
+from stack.telemetry import Telemetry
 
 
 @dataclass(frozen=True)
 class Mesh:
-    """What the services stand in.
+    """The mesh that the services run in.
 
     Attributes:
         istio: Istio, and the ingress gateway.
         pets: The namespace of the services.
-        egress: The gateway to the outside; None where there is none.
-        observability: What is seen of the mesh.
+        egress: The egress gateway; None where there is none.
+        observability: The observability stack.
         proxy: The annotation of each pod that a proxy is injected into.
     """
 
@@ -43,7 +43,7 @@ class Mesh:
 
 
 def install_mesh(
-    settings: Settings, platform: Platform, watchers: Watchers, in_cluster: pulumi.ResourceOptions
+    settings: Settings, platform: Platform, telemetry: Telemetry, in_cluster: pulumi.ResourceOptions
 ) -> Mesh:
     """Declare Istio, the services' namespace, the egress gateway and the observability stack."""
     charts = Charts(settings.istio_release, settings.istio_charts)
@@ -65,19 +65,19 @@ def install_mesh(
             api_server=to_api_server,
             ingress_sources=SOURCES if settings.google_balanced else (),
             ingress_called=[
-                Path([PETSERVICE.port], settings.namespace, {"app": PETSERVICE.name}),
-                *watchers.to_collector,
+                NetworkPeer([PETSERVICE.port], settings.namespace, {"app": PETSERVICE.name}),
+                *telemetry.collector_peers,
             ],
-            scrapers=watchers.scraping,
-            istiod_scrapers=watchers.scraping_istiod,
-            trace_collector=watchers.collector,
+            scrapers=telemetry.scrapers,
+            istiod_scrapers=telemetry.istiod_scrapers,
+            trace_collector=telemetry.collector,
         ),
         in_cluster,
     )
-    pets = MeshNamespace("pets", MeshNamespaceArgs(settings.namespace, [istio.ready]), in_cluster)
+    pets = MeshNamespace("pets", settings.namespace, [istio.ready], in_cluster)
     egress = None
     if settings.egress_gateway:
-        asking = Path([EGRESS_PORT], settings.namespace, {"app": PETSERVICE.name})
+        caller = NetworkPeer([EGRESS_PORT], settings.namespace, {"app": PETSERVICE.name})
         is_open = settings.dog_api_enabled
         egress = EgressGateway(
             "egress",
@@ -85,8 +85,8 @@ def install_mesh(
                 charts=charts,
                 min_replicas=settings.min_replicas,
                 max_replicas=settings.max_replicas,
-                callers=[*([asking] if is_open else []), *watchers.scraping],
-                called=[*([PUBLIC_TLS] if is_open else []), *watchers.to_collector],
+                callers=[*([caller] if is_open else []), *telemetry.scrapers],
+                called=[*([PUBLIC_TLS] if is_open else []), *telemetry.collector_peers],
                 needs=[istio.ready],
             ),
             in_cluster,

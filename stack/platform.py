@@ -1,18 +1,19 @@
 """The platform: a new GKE cluster, or a cluster that exists."""
 
-from infra.platform import GkePlatform, GkePlatformArgs, Platform, existing_platform
+from infra.arguments import GkeArgs
+from infra.platform import GkePlatform, Platform, existing_platform
 from settings import Settings
 
 
-def make_platform(settings: Settings) -> Platform:
-    """Declare what the mesh stands on."""
+def create_platform(settings: Settings) -> Platform:
+    """Declare the cluster, or the provider of one that exists."""
     if settings.platform == "existing":
         return existing_platform(
             settings.kube_context, settings.image_registry, settings.istio_platform
         )
     return GkePlatform(
         "platform",
-        GkePlatformArgs(
+        GkeArgs(
             project=settings.google_project,
             cluster_name=settings.cluster_name,
             location=settings.location,

@@ -8,8 +8,8 @@ import pulumi
 class DeletionProtection(pulumi.ComponentResource):
     """The resource that depends on every other one, so that a destroy deletes it first.
 
-    The engine refuses to delete what is protected, but what doesn't hang on it goes before that is
-    found out: of a protected cluster alone, all that runs in it. This one stands for nothing in a
+    The engine refuses to delete a protected resource, but deletes those that it doesn't depend on
+    first: of a protected cluster alone, all that runs in it. This one stands for nothing in a
     cloud. While it is protected, a destroy stops at it; an up goes on deleting what the program
     doesn't declare any more, such as a version's pods.
     """

@@ -1,4 +1,4 @@
-"""The services: every version that runs, called by those alone that need it, and by no other."""
+"""The services: every version that runs, and who alone may call it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,17 @@ import pulumi
 from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, VERSIONS, Service, callers
 from apps.service import MeshService, MeshServiceArgs
 from infra.platform import Platform
-from istio.egress_gateway import EGRESS_HOST, EGRESS_NAMESPACE, TO_EGRESS_GATEWAY
+from istio.egress_gateway import EGRESS, EGRESS_HOST, EGRESS_NAMESPACE, EGRESS_PORT
 from istio.install import HTTP_PROXY_PORT, INGRESS
-from istio.network import PUBLIC_TLS, NoOtherPaths, Path
+from istio.network import PUBLIC_TLS, NetworkPeer, default_deny
+from istio.pods import Pods
 from istio.routing import CALLER_DEADLINE_SECONDS
-from istio.security import Caller, NothingElse
+from istio.security import allow_nothing
 from observability.tracing import service_environment
 from settings import Settings, known_versions
 from stack.mesh import Mesh
-from stack.watchers import Watchers
+from stack.options import after
+from stack.telemetry import Telemetry
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Services:
         petservice: The public one.
         details: Its back end with a canary.
         history: Its other back end.
-        guards: What closes the paths and refuses the requests that nothing opens or allows.
+        guards: The policies that deny what no other policy allows.
     """
 
     petservice: MeshService
@@ -39,28 +41,28 @@ class Services:
 
 @dataclass(frozen=True)
 class _Outside:
-    """What a service knows and reaches besides what it calls: hosts, and the network paths."""
+    """What a service calls besides other services: hosts, and network peers."""
 
     hosts: Sequence[str] = ()
-    paths: Sequence[Path] = ()
+    peers: Sequence[NetworkPeer] = ()
 
 
 _NOTHING_OUTSIDE = _Outside()
 
 
-def caller(settings: Settings, service: Service) -> Caller:
-    """A service as the caller of another."""
-    return Caller(settings.namespace, service.name, {"app": service.name})
+def pods(settings: Settings, service: Service) -> Pods:
+    """A service's pods."""
+    return Pods(settings.namespace, service.name, {"app": service.name})
 
 
 def deploy_services(
     settings: Settings,
     platform: Platform,
     mesh: Mesh,
-    watchers: Watchers,
+    telemetry: Telemetry,
     in_cluster: pulumi.ResourceOptions,
 ) -> Services:
-    """Declare the three services, and close their namespace for everybody else."""
+    """Declare the three services, and deny all other traffic in their namespace."""
 
     def deploy(
         service: Service,
@@ -72,8 +74,8 @@ def deploy_services(
     ) -> MeshService:
         """One service: all that this checkout builds of it, unless other versions are named."""
         traces: Mapping[str, str] = {}
-        if watchers.collector:
-            traces = service_environment(watchers.collector, service.name, settings.namespace)
+        if telemetry.collector:
+            traces = service_environment(service.name, settings.namespace)
         return MeshService(
             service.name,
             MeshServiceArgs(
@@ -81,7 +83,7 @@ def deploy_services(
                 namespace=settings.namespace,
                 running=running or service.versions,
                 subsets=subsets or service.versions,
-                callers=[caller(settings, each) for each in callers(service)] or [INGRESS],
+                callers=[pods(settings, each) for each in callers(service)] or [INGRESS],
                 registry=platform.image_registry,
                 image_platform=settings.image_platform,
                 given_images=settings.given_images,
@@ -90,9 +92,9 @@ def deploy_services(
                 needs=[mesh.istio.ready, *mesh.pets.ready],
                 environment={**environment, **traces},
                 annotations=mesh.proxy,
-                reached=[*outside.hosts, *watchers.collector_view],
-                reached_paths=[*outside.paths, *watchers.to_collector],
-                scrapers=watchers.scraping,
+                hosts=[*outside.hosts, *telemetry.collector_hosts],
+                called=[*outside.peers, *telemetry.collector_peers],
+                scrapers=telemetry.scrapers,
             ),
             in_cluster,
         )
@@ -110,19 +112,17 @@ def deploy_services(
             "PETMEDICALHISTORY_URL": f"http://{PETMEDICALHISTORY.name}:{PETMEDICALHISTORY.port}",
             "UPSTREAM_TIMEOUT_SECONDS": CALLER_DEADLINE_SECONDS,
             "DOG_API_URL": f"http://{settings.dog_api_host}{settings.dog_api_path}",
-            # Its sidecar: no name server is asked for an outside name, whether it is open or not.
+            # Its sidecar: no name server gets an outside name, whether the host is open or not.
             "DOG_API_PROXY": f"http://127.0.0.1:{HTTP_PROXY_PORT}",
         },
         outside=_outside(settings),
     )
     every = (details, history, petservice)
-    closed = NoOtherPaths(
-        "pets-default-deny", settings.namespace, [each.paths for each in every], in_cluster
-    )
-    refused = NothingElse(
-        "pets-allow-nothing", settings.namespace, [each.policy for each in every], in_cluster
-    )
-    return Services(petservice, details, history, [closed.policy, refused.policy])
+    guards = [
+        default_deny(settings.namespace, after([each.traffic for each in every], in_cluster)),
+        allow_nothing(settings.namespace, after([each.policy for each in every], in_cluster)),
+    ]
+    return Services(petservice, details, history, guards)
 
 
 def _outside(settings: Settings) -> _Outside:
@@ -130,5 +130,7 @@ def _outside(settings: Settings) -> _Outside:
         return _NOTHING_OUTSIDE
     host = f"./{settings.dog_api_host}"
     if settings.egress_gateway:
-        return _Outside([host, f"{EGRESS_NAMESPACE}/{EGRESS_HOST}"], [TO_EGRESS_GATEWAY])
+        return _Outside(
+            [host, f"{EGRESS_NAMESPACE}/{EGRESS_HOST}"], [NetworkPeer.of(EGRESS, EGRESS_PORT)]
+        )
     return _Outside([host], [PUBLIC_TLS])

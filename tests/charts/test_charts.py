@@ -9,7 +9,7 @@ import pytest
 from istio.install import CNI_NAMESPACE
 from istio.network import ISTIOD, NAMESPACE_LABEL, SYSTEM_NAMESPACE, XDS_PORT
 from observability import grafana, kiali, prometheus, tracing
-from observability.paths import labelled
+from observability.namespace import application
 from observability.prometheus_rights import OPERATOR_ACCOUNT, PROMETHEUS_ACCOUNT
 from petmesh.guardrails.in_process import violations
 from petmesh.guardrails.pack import RULES
@@ -56,7 +56,7 @@ TOKENS: Final = {
 POWERS: Final = {"kiali": {"pods/portforward", "tokenreviews"}}
 # The Services that the program names: their ports, and those of the pods behind.
 SERVICES: Final[Mapping[str, Mapping[int, int]]] = {
-    ISTIOD["app"]: {XDS_PORT: XDS_PORT},
+    ISTIOD.name: {XDS_PORT: XDS_PORT},
     prometheus.SERVICE: {prometheus.PORT: prometheus.PORT},
     grafana.APP: {grafana.SERVICE_PORT: grafana.POD_PORT},
     kiali.APP: {kiali.PORT: kiali.PORT},
@@ -317,7 +317,7 @@ def test_the_operator_heeds_its_own_namespace_alone(installed: Installed) -> Non
     [operator] = [
         pods
         for pods in installed.pods
-        if labelled(prometheus.OPERATOR_APP).items() <= pods.labels.items()
+        if application(prometheus.OPERATOR_APP).labels.items() <= pods.labels.items()
     ]
     [container] = operator.spec["containers"]
     assert f"--namespaces={operator.namespace}" in container["args"]

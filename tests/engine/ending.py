@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, Resource, ResourceProvider
 
-from stack.ending import end_without_traceback, told_once
+from stack.ending import end_without_traceback, report_errors
 
 
 class Waits(ResourceProvider):
@@ -27,7 +27,7 @@ class Waiting(Resource):
 
 
 end_without_traceback()
-with told_once():
+with report_errors():
     if pulumi.Config("petmesh").get("canaryWeight"):
         raise pulumi.RunError("canaryWeight = x: must be a whole number")
 Waiting("fails", 0, fails=True)

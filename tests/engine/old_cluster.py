@@ -1,7 +1,7 @@
 """A cluster that exists, and nothing else."""
 
 from infra.platform import existing_platform
-from stack.ending import told_once
+from stack.ending import report_errors
 
-with told_once():
+with report_errors():
     existing_platform("kind-old", "", "")

@@ -6,7 +6,7 @@ import time
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from istio.routing import WeightedRoute, WeightedRouteArgs
+from istio.routing import Release, release_route
 
 time.sleep(float(os.environ.get("PROGRAM_SECONDS", "0")))
 config = pulumi.Config("petmesh")
@@ -24,18 +24,13 @@ workloads = [
 ]
 if config.get("extra") == "broken":
     raise ValueError("extra = broken: the program raises")
-route = WeightedRoute(
+release = Release(
     "petdetailsservice",
-    WeightedRouteArgs(
-        service="petdetailsservice",
-        namespace="pets",
-        host="petdetailsservice.pets.svc.cluster.local",
-        needs=workloads,
-        stable=stable,
-        canary=canary,
-        canary_weight=config.require_int("canaryWeight"),
-        canary_mirror_percent=config.get_int("canaryMirrorPercent") or 0,
-    ),
-    opts,
+    "pets",
+    stable=stable,
+    canary=canary,
+    canary_weight=config.require_int("canaryWeight"),
+    canary_mirror_percent=config.get_int("canaryMirrorPercent") or 0,
 )
-pulumi.export("weights", route.weights)
+route = release_route(release, pulumi.ResourceOptions(provider=provider, depends_on=[*workloads]))
+pulumi.export("weights", route.id.apply(lambda _: release.weights))

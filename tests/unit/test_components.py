@@ -13,15 +13,18 @@ import pytest
 
 from apps.image import ServiceImage, ServiceImageArgs
 from apps.workload import Workload, WorkloadArgs
-from infra.cluster import GkeCluster, GkeClusterArgs
-from infra.iam import ClusterAdmins, ClusterAdminsArgs
+from infra.arguments import GkeArgs
+from infra.cluster import GkeCluster
+from infra.iam import ClusterAdmins
 from infra.kubeconfig import kubeconfig
-from infra.registry import ImageRepository, ImageRepositoryArgs
+from infra.network import Network
+from infra.registry import ImageRepository
 from istio.charts import Charts
 from istio.install import IstioMesh, IstioMeshArgs
 from istio.network import api_server
-from istio.routing import WeightedRoute, WeightedRouteArgs
-from istio.security import Caller, Callers, CallersArgs
+from istio.pods import Pods
+from istio.routing import Release, release_route
+from istio.security import allow_callers
 
 T = TypeVar("T")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -127,9 +130,7 @@ def test_a_built_image_is_unknown_in_a_preview() -> None:
 )
 def test_the_running_account_is_a_person_or_a_service_account(email: str, member: str) -> None:
     cloud = Cloud(answers={USER_INFO: {"email": email, "id": email}})
-    cloud.run(
-        lambda: ClusterAdmins("deployers", ClusterAdminsArgs("petmesh-test", ())).grants[0].member
-    )
+    cloud.run(lambda: ClusterAdmins("deployers", "petmesh-test", ()).grants[0].member)
     granted = cloud.inputs("IAMMember", "deployers-running-account")
     assert (granted["role"], granted["member"]) == ("roles/container.admin", member)
 
@@ -137,9 +138,7 @@ def test_the_running_account_is_a_person_or_a_service_account(email: str, member
 def test_named_deployers_stand_in_for_the_running_account() -> None:
     cloud = Cloud()  # it has no answer to who runs the up: that isn't asked
     members = ("group:a@example.com", "user:b@example.com")
-    cloud.run(
-        lambda: len(ClusterAdmins("deployers", ClusterAdminsArgs("petmesh-test", members)).grants)
-    )
+    cloud.run(lambda: len(ClusterAdmins("deployers", "petmesh-test", members).grants))
     granted = [each for each in cloud.resources.values() if "role" in each]
     assert {each["member"] for each in granted} == set(members)
     assert len(granted) == 2
@@ -147,44 +146,38 @@ def test_named_deployers_stand_in_for_the_running_account() -> None:
 
 # Registry
 
+GKE = GkeArgs(
+    project="petmesh-test",
+    cluster_name="pets",
+    location="europe-west4",
+    region="europe-west4",
+    deployers=(),
+    authorized_networks=(),
+    machine_type="e2-standard-4",
+    min_nodes=1,
+    max_nodes=3,
+    deletion_protection=True,
+    ingress_address=False,
+    load_balancer=False,
+)
+
 
 def test_images_are_pushed_where_the_registry_says() -> None:
     address = "europe-west4-docker.pkg.dev/petmesh-test/pets"
     cloud = Cloud({"gcp:artifactregistry/repository:Repository": {"registryUri": address}})
-    args = ImageRepositoryArgs(
-        "pets", "europe-west4", "serviceAccount:nodes@example.com", deletion_protection=True
-    )
-    assert cloud.run(lambda: ImageRepository("images", args).address) == [address]
+    reader = "serviceAccount:nodes@example.com"
+    assert cloud.run(lambda: ImageRepository(GKE, reader).address) == [address]
 
 
 # Cluster
-
-
-def cluster(*authorized_networks: str) -> GkeCluster:
-    return GkeCluster(
-        "gke",
-        GkeClusterArgs(
-            project="petmesh-test",
-            cluster_name="pets",
-            location="europe-west4",
-            network_id="network",
-            subnet_id="subnet",
-            node_email="nodes@example.com",
-            authorized_networks=authorized_networks,
-            machine_type="e2-standard-4",
-            min_nodes=1,
-            max_nodes=3,
-            deletion_protection=True,
-            load_balancer=False,
-        ),
-    )
 
 
 def test_a_clusters_kubeconfig_is_secret_and_waits_for_the_cluster() -> None:
     secret: list[bool] = []
 
     def build() -> pulumi.Output[str]:
-        config = cluster().kubeconfig
+        network = Network("network", "pets", "europe-west4")
+        config = GkeCluster(GKE, network, "nodes@example.com").kubeconfig
         secret_too = pulumi.Output.from_input(config.is_secret())
         return pulumi.Output.all(config, secret_too.apply(secret.append)).apply(
             lambda all_: all_[0]
@@ -249,21 +242,21 @@ def test_the_ingress_address_is_that_of_the_load_balancer_once_it_has_one(
     assert cloud.run(lambda: mesh("LoadBalancer").ingress_address) == [address]
 
 
-ROUTE = WeightedRouteArgs("details", "pets", "details.pets.svc.cluster.local", (), "v4", "v5", 10)
-
-
-def test_the_weights_are_told_once_the_route_is_in_force() -> None:
-    def build() -> pulumi.Output[Mapping[str, int]]:
-        return WeightedRoute("details", ROUTE).weights
-
-    assert Cloud().run(build) == [{"v4": 90, "v5": 10}]
+def test_a_release_shares_the_requests_between_its_versions() -> None:
+    cloud = Cloud()
+    release = Release("details", "pets", "v4", "v5", canary_weight=10)
+    cloud.run(lambda: release_route(release, pulumi.ResourceOptions()).urn)
+    [_, weighted] = cloud.inputs("VirtualService", "details-route")["spec"]["http"]
+    shares = {each["destination"]["subset"]: each["weight"] for each in weighted["route"]}
+    assert shares == release.weights == {"v4": 90, "v5": 10}
 
 
 def test_every_caller_of_a_service_is_in_its_policy() -> None:
     cloud = Cloud()
-    callers = [Caller("pets", "front", {}), Caller("jobs", "nightly", {})]
-    args = CallersArgs("details", "pets", callers, ["GET"], ["/pet/{*}"], ())
-    cloud.run(lambda: Callers("details-callers", args).policy.urn)
+    details = Pods("pets", "details", {"app": "details"})
+    callers = [Pods("pets", "front", {}), Pods("jobs", "nightly", {})]
+    opts = pulumi.ResourceOptions()
+    cloud.run(lambda: allow_callers("details", details, callers, {"methods": ["GET"]}, opts).urn)
     [rule] = cloud.inputs("AuthorizationPolicy", "details-callers")["spec"]["rules"]
     assert rule["from"] == [
         {

@@ -90,13 +90,13 @@ def test_the_cluster_of_the_context_is_asked(kubectl: Kubectl, warnings: list[st
     ("code", "why"),
     [
         ("sys.exit('https://user:secret@203.0.113.1 refused')", "ended with exit status 1"),
-        ("print('no JSON')", "told none"),
-        ("sys.stdout.buffer.write(bytes([255]))", "told none"),
-        ("print('[' * 100_000)", "told none"),
-        ("print('[]')", "told none"),
-        ('print(\'{"clientVersion": {"gitVersion": "v1.36.0"}}\')', "told none"),
+        ("print('no JSON')", "reported none"),
+        ("sys.stdout.buffer.write(bytes([255]))", "reported none"),
+        ("print('[' * 100_000)", "reported none"),
+        ("print('[]')", "reported none"),
+        ('print(\'{"clientVersion": {"gitVersion": "v1.36.0"}}\')', "reported none"),
         *(
-            (telling(version), "told none")
+            (telling(version), "reported none")
             for version in (None, 1.30, "", "v1", "latest", "v1.x", "v1.30\n", "1.99999", "v1.30e9")
         ),
     ],

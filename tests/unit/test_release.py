@@ -131,10 +131,10 @@ def test_the_dog_api_is_three_objects_more_in_one_services_reach_and_no_pod_is_t
     }
     assert not opened.removed
     assert opened.changed.keys() == {
-        "NetworkPolicy petservice-paths",
-        "Sidecar petservice-view",
+        "NetworkPolicy petservice-traffic",
+        "Sidecar petservice-sidecar",
     }
-    assert opened.changed["Sidecar petservice-view"] == {"spec.egress[0].hosts[3]"}
+    assert opened.changed["Sidecar petservice-sidecar"] == {"spec.egress[0].hosts[3]"}
 
 
 def test_an_egress_gateway_comes_between_by_one_route_and_no_pod_is_touched() -> None:
@@ -142,9 +142,9 @@ def test_an_egress_gateway_comes_between_by_one_route_and_no_pod_is_touched() ->
     put_between = step(direct, led)
     assert not put_between.removed
     assert put_between.changed.keys() == {
-        "NetworkPolicy istiod-paths",
-        "NetworkPolicy petservice-paths",
-        "Sidecar petservice-view",
+        "NetworkPolicy istiod-traffic",
+        "NetworkPolicy petservice-traffic",
+        "Sidecar petservice-sidecar",
         "VirtualService dog-api-route",
     }
     taken_away = step(led, direct)

@@ -21,28 +21,27 @@ STACKS = {
     "gke": gke,
     "gke with Google's load balancer": google_managed,
 }
-# What stands at the top of the stack: the components, and the provider of a cluster that exists.
 # It holds nothing and comes after everything.
 GUARD = "petmesh:stack:DeletionProtection"
+# What is at the top of a stack: components, the provider of a cluster that exists, the routes, and
+# single objects that guard a whole namespace or gateway.
 TOP = {
     "petmesh:apps:MeshService",
     "petmesh:infra:GkePlatform",
     "petmesh:infra:LoadBalancer",
-    "petmesh:istio:Edge",
     "petmesh:istio:EgressGateway",
     "petmesh:istio:EgressRoute",
     "petmesh:istio:ExternalHost",
-    "petmesh:istio:IssuedCertificate",
     "petmesh:istio:IstioMesh",
     "petmesh:istio:MeshNamespace",
-    "petmesh:istio:NoOtherPaths",
-    "petmesh:istio:NothingElse",
-    "petmesh:istio:PublicMethods",
     "petmesh:istio:PublicRoute",
-    "petmesh:istio:RateLimit",
-    "petmesh:istio:WeightedRoute",
     "petmesh:observability:Observability",
     GUARD,
+    "kubernetes:cert-manager.io/v1:Certificate",
+    "kubernetes:networking.istio.io/v1:VirtualService",
+    "kubernetes:networking.istio.io/v1alpha3:EnvoyFilter",
+    "kubernetes:networking.k8s.io/v1:NetworkPolicy",
+    "kubernetes:security.istio.io/v1:AuthorizationPolicy",
     "pulumi:providers:kubernetes",
 }
 

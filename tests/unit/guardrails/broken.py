@@ -275,12 +275,12 @@ BROKEN: list[Case] = [
         ("paths-are-named", "NetworkPolicy", name, field, value, text)
         for name, field, value, text in (
             (
-                "petservice-paths",
+                "petservice-traffic",
                 "spec.egress",
                 [{"ports": [{"port": 443}]}],
                 "spec.egress[0].to is not set: say for whom it is",
             ),
-            ("petservice-paths", "spec.egress", [ANYTHING], "spec.egress[0].to is not set"),
+            ("petservice-traffic", "spec.egress", [ANYTHING], "spec.egress[0].to is not set"),
             ("pets-default-deny", "spec.ingress", [ANYTHING], "spec.ingress[0].from is not set"),
             (
                 "pets-default-deny",
@@ -379,7 +379,7 @@ BROKEN: list[Case] = [
         (
             "callers-are-named",
             "AuthorizationPolicy",
-            "ingress-methods",
+            "istio-ingressgateway-callers",
             "spec.rules[0].to",
             value,
             "name the methods, hosts or paths that anybody may ask the ingress gateway for",

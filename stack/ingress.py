@@ -1,4 +1,4 @@
-"""What is public: petservice, by the ingress gateway, once all that guards it is there."""
+"""The ingress: petservice's public route, and what guards it."""
 
 from dataclasses import dataclass
 
@@ -6,32 +6,32 @@ import pulumi
 
 from apps.catalog import PETSERVICE
 from infra.load_balancer import LoadBalancer, LoadBalancerArgs
-from istio.certificate import IssuedCertificate, IssuedCertificateArgs
-from istio.edge import Edge, EdgeArgs
+from istio.certificate import ingress_certificate
 from istio.ingress import PublicRoute, PublicRouteArgs
+from istio.ingress_filters import edge_filter, rate_limit
 from istio.install import (
     HTTP_PORT,
+    INGRESS,
     INGRESS_GATEWAY,
     INGRESS_HEALTH,
     INGRESS_NAMESPACE,
-    INGRESS_SELECTOR,
     IstioMesh,
 )
-from istio.rate_limit import RateLimit, RateLimitArgs
-from istio.security import NothingElse, PublicMethods, PublicMethodsArgs
+from istio.security import allow_callers, allow_nothing
 from settings import Settings
 from stack.mesh import Mesh
+from stack.options import after
 from stack.services import Services
 
 
 @dataclass(frozen=True)
-class Public:
-    """Where the system is reached.
+class Ingress:
+    """How the public service is reached.
 
     Attributes:
         url: The first host's, without a path.
-        address: Of the load balancer; None where there is none.
-        dns_records: What the hosts' zones must hold; None unless Google certifies them.
+        address: The load balancer's IP address; None where there is none.
+        dns_records: The records that the hosts' zones must hold; None unless Google certifies them.
     """
 
     url: str
@@ -41,8 +41,8 @@ class Public:
 
 def publish(
     settings: Settings, mesh: Mesh, services: Services, in_cluster: pulumi.ResourceOptions
-) -> Public:
-    """Declare the public route, what guards it, and the load balancer before it."""
+) -> Ingress:
+    """Declare the public route, what guards it, and the load balancer in front of it."""
     istio = mesh.istio
     route = PublicRoute(
         "petmesh",
@@ -64,7 +64,7 @@ def publish(
         in_cluster,
     )
     if not settings.google_balanced:
-        return Public(route.url, istio.ingress_address, None)
+        return Ingress(route.url, istio.ingress_address, None)
     health_port, health_path = INGRESS_HEALTH
     balancer = LoadBalancer(
         "edge",
@@ -81,46 +81,26 @@ def publish(
         ),
         in_cluster,
     )
-    return Public(route.url, balancer.address, balancer.dns_records)
+    return Ingress(route.url, balancer.address, balancer.dns_records)
 
 
 def _guards(
     settings: Settings, istio: IstioMesh, in_cluster: pulumi.ResourceOptions
 ) -> list[pulumi.Resource]:
-    """What has to be at the gateway before it lets anybody in."""
-    methods = PublicMethods(
-        "ingress-methods",
-        PublicMethodsArgs(
-            gateway=INGRESS_GATEWAY,
-            namespace=INGRESS_NAMESPACE,
-            selector=INGRESS_SELECTOR,
-            methods=PETSERVICE.methods,
-            needs=[istio.ingress_ready],
-        ),
-        in_cluster,
-    )
-    nothing_else = NothingElse(
-        "ingress-allow-nothing", INGRESS_NAMESPACE, [methods.policy], in_cluster
-    )
-    edge = Edge("edge", EdgeArgs(settings.google_balanced, [istio.ingress_ready]), in_cluster)
-    guards: list[pulumi.Resource] = [nothing_else.policy, edge.ready]
+    """Declare what the public route is created after: the policies and filters of the gateway."""
+    opts = after([istio.ingress_ready], in_cluster)
+    # Which hosts and paths lead anywhere, the routes decide.
+    methods = allow_callers(INGRESS_GATEWAY, INGRESS, [], {"methods": PETSERVICE.methods}, opts)
+    guards: list[pulumi.Resource] = [
+        allow_nothing(INGRESS_NAMESPACE, after([methods], in_cluster)),
+        edge_filter(balanced=settings.google_balanced, opts=opts),
+    ]
     if settings.ingress_tls == "certManager":
-        certificate = IssuedCertificate(
-            "ingress",
-            IssuedCertificateArgs(
-                hosts=settings.ingress_hosts,
-                issuer=settings.ingress_issuer,
-                secret=settings.gateway_secret,
-                needs=[istio.ingress_ready],
-            ),
-            in_cluster,
+        guards.append(
+            ingress_certificate(
+                settings.ingress_hosts, settings.ingress_issuer, settings.gateway_secret, opts
+            )
         )
-        guards.append(certificate.ready)
     if settings.ingress_requests_per_second:
-        limit = RateLimit(
-            "rate-limit",
-            RateLimitArgs(settings.ingress_requests_per_second, [istio.ingress_ready]),
-            in_cluster,
-        )
-        guards.append(limit.ready)
+        guards.append(rate_limit(settings.ingress_requests_per_second, opts))
     return guards
