@@ -3,12 +3,10 @@
 import asyncio
 import os
 import resource
-import socket
-import struct
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -34,111 +32,6 @@ _T = TypeVar("_T")
 def run(test: Coroutine[Any, Any, _T]) -> _T:
     """Run a test on the event loop that the services use."""
     return uvloop.run(asyncio.wait_for(test, SECONDS))
-
-
-@dataclass
-class StandIn:
-    """A stand-in for an upstream.
-
-    Attributes:
-        port: where it listens on loopback.
-        requests: the heads of the requests that came.
-        connections: how many connections were made.
-        closed: how many of them have ended.
-    """
-
-    port: int
-    requests: list[bytes] = field(default_factory=list[bytes])
-    connections: int = 0
-    closed: int = 0
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self.port}"
-
-
-Conversation = Callable[[StandIn, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def stand_in(converse: Conversation) -> AsyncGenerator[StandIn]:
-    """Listen on loopback and hold the given conversation over each connection."""
-    itself = StandIn(0)
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        itself.connections += 1
-        try:
-            await converse(itself, reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            itself.closed += 1
-            writer.close()
-
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    itself.port = server.sockets[0].getsockname()[1]
-    try:
-        yield itself
-    finally:
-        server.close()
-
-
-def answering(*answers: bytes) -> Conversation:
-    """Give each request of a connection the next answer, the last one again and again."""
-
-    async def converse(
-        itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        number = 0
-        while True:
-            itself.requests.append(await reader.readuntil(b"\r\n\r\n"))
-            writer.write(answers[min(number, len(answers) - 1)])
-            number += 1
-
-    return converse
-
-
-def answering_late(seconds: float, answer: bytes) -> Conversation:
-    """Give each request of a connection the same answer, after a while."""
-
-    async def converse(
-        itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        while True:
-            itself.requests.append(await reader.readuntil(b"\r\n\r\n"))
-            await asyncio.sleep(seconds)
-            writer.write(answer)
-
-    return converse
-
-
-async def silent(
-    itself: StandIn, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter
-) -> None:
-    """Take a request and never answer."""
-    itself.requests.append(await reader.readuntil(b"\r\n\r\n"))
-    await reader.read()
-
-
-def reset(writer: asyncio.StreamWriter) -> None:
-    """End a connection by a TCP reset."""
-    connection = writer.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
-
-
-async def resetting(
-    itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
-    """Take a request and reset the connection."""
-    itself.requests.append(await reader.readuntil(b"\r\n\r\n"))
-    reset(writer)
-
-
-def ok(body: bytes, *, status: str = "200 OK") -> bytes:
-    """Give an answer with the body's length."""
-    return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status.encode(), len(body), body)
 
 
 async def unused_port() -> int:

@@ -36,7 +36,7 @@ _OF_BOTH: tuple[tuple[Trial, Conversation | None], ...] = (
     (Trial("both are gone", _BAD_GATEWAY), None),
     (Trial("both reset connections at once", _BAD_GATEWAY), faulty.resetting),
     (Trial("both reset within the body", *_CUT), faulty.reset_midway),
-    (Trial("both answer 500", _BAD_GATEWAY), faulty.answering("500 Internal Server Error")),
+    (Trial("both answer 500", _BAD_GATEWAY), faulty.failing("500 Internal Server Error")),
     (Trial("both don't speak HTTP", _BAD_GATEWAY), faulty.not_http),
     (Trial("both answer half of the JSON", _BAD_GATEWAY), faulty.half_json),
     (Trial("bodies shorter than stated", *_CUT), faulty.shorter_than_stated),
@@ -50,7 +50,7 @@ _OF_ONE: tuple[tuple[Trial, Conversation | None], ...] = (
     (Trial("1 of 2 is gone", _OK, is_sudden=True, is_seamless=True), None),
     (
         Trial("1 of 2 answers 500", _OK, is_seamless=True),
-        faulty.answering("500 Internal Server Error"),
+        faulty.failing("500 Internal Server Error"),
     ),
     (Trial("1 of 2 never answers", _OK, is_seamless=True), faulty.silent),
     (Trial("1 of 2 resets connections at once", _OK, is_seamless=True), faulty.resetting),

@@ -7,10 +7,10 @@ from typing import Any
 from demo.scenes.scene import Scene, milliseconds
 from demo.scenes.stage import PATH, Stage
 from petmesh.program.difference import Difference
-from petmesh.rehearsal.load import BETWEEN, CONCURRENCY, Load, Phase, binomial_interval
+from petmesh.rehearsal.load import BETWEEN, CONCURRENCY, Load, LoadPhase
 from petmesh.rehearsal.metrics import VersionMetrics
 from petmesh.rehearsal.runtime import Change
-from petmesh.rehearsal.split import CONFIDENCE
+from petmesh.rehearsal.share import CONFIDENCE, CanaryShare
 
 
 @dataclass(frozen=True)
@@ -28,46 +28,30 @@ class Step:
 
     weight: int
     canary: str
-    phase: Phase
+    phase: LoadPhase
     envoy: Mapping[str, VersionMetrics]
     differences: tuple[Difference, ...]
     change: Change
 
     @property
-    def answered(self) -> int:
-        """Requests that got a good answer."""
-        return self.phase.answers.total()
+    def share(self) -> CanaryShare:
+        """The canary's share of the good responses."""
+        answers = self.phase.answers
+        return CanaryShare(self.weight, answers[self.canary], answers.total())
 
     @property
-    def share(self) -> float:
-        """The canary's part of the good answers."""
-        return self.phase.answers[self.canary] / self.answered if self.answered else 0.0
-
-    @property
-    def envoy_share(self) -> float:
-        """The canary's part of the requests that Envoy counted."""
-        total = sum(metrics.requests for metrics in self.envoy.values())
-        own = self.envoy.get(self.canary, VersionMetrics())
-        return own.requests / total if total else 0.0
-
-    @property
-    def interval(self) -> tuple[int, int]:
-        """Within which the canary's answers must lie."""
-        return binomial_interval(self.answered, self.weight / 100, CONFIDENCE)
-
-    @property
-    def is_within(self) -> bool:
-        """Whether they do."""
-        lowest, highest = self.interval
-        return lowest <= self.phase.answers[self.canary] <= highest
+    def envoy_share(self) -> CanaryShare:
+        """The canary's share of the requests that the callers' Envoys counted."""
+        counts = {version: metrics.requests for version, metrics in self.envoy.items()}
+        return CanaryShare(self.weight, counts.get(self.canary, 0), sum(counts.values()))
 
     def problems(self) -> list[str]:
         """What isn't as it must be."""
         found: list[str] = []
         if self.phase.failed:
             found.append(f"{self.phase.failed} requests failed: {dict(self.phase.failures)}")
-        if not self.is_within:
-            found.append(f"the canary's share is {self.share:.1%}, outside of the interval")
+        if not self.share.is_within:
+            found.append(f"the canary's share is {self.share.ratio:.1%}, outside of the interval")
         if any(each.kind != "VirtualService" for each in self.differences):
             found.append("more than the route changed: " + ", ".join(map(str, self.differences)))
         if self.change.started or self.change.stopped:
@@ -76,13 +60,12 @@ class Step:
 
     def row(self) -> tuple[str, ...]:
         """Its row of the table."""
-        lowest, highest = self.interval
-        answered = self.answered or 1
+        lowest, highest = self.share.ratios
         return (
             f"{self.weight}%",
-            f"{self.share:.1%}",
-            f"{lowest / answered:.1%} to {highest / answered:.1%}",
-            f"{self.envoy_share:.1%}",
+            f"{self.share.ratio:.1%}",
+            f"{lowest:.1%} to {highest:.1%}",
+            f"{self.envoy_share.ratio:.1%}",
             f"{self.phase.requests:,}",
             str(self.phase.failed),
             milliseconds(self.phase.percentile(50)),
@@ -92,16 +75,15 @@ class Step:
 
     def data(self) -> dict[str, Any]:
         """Everything, for machines."""
-        lowest, highest = self.interval
         return {
             "weight": self.weight,
             "requests": self.phase.requests,
             "failures": self.phase.failed,
             "failed": dict(self.phase.failures),
             "answers": dict(self.phase.answers),
-            "share": round(self.share, 4),
-            "interval": [lowest, highest],
-            "envoyShare": round(self.envoy_share, 4),
+            "share": round(self.share.ratio, 4),
+            "interval": list(self.share.interval),
+            "envoyShare": round(self.envoy_share.ratio, 4),
             "p50Ms": round(self.phase.percentile(50) * 1000, 2),
             "p99Ms": round(self.phase.percentile(99) * 1000, 2),
             "requestsPerSecond": round(self.phase.requests / self.phase.seconds),
@@ -172,4 +154,4 @@ async def _step(stage: Stage, load: Load, weight: int, requests: int) -> Step:
         return Step(weight, stage.canary, phase, counted, differences, change)
 
     step = await measure()
-    return step if step.is_within or step.phase.failed else await measure()
+    return step if step.share.is_within or step.phase.failed else await measure()

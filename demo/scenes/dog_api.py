@@ -9,7 +9,7 @@ from demo.scenes.stage import Stage
 from demo.scenes.trial import SOUND, Outcome, Setting, Trial, scene, try_out
 from petmesh.rehearsal import faulty
 from petmesh.rehearsal.faulty import Conversation
-from petmesh.rehearsal.load import FAILED, Judge
+from petmesh.rehearsal.load import FAILED, Classifier
 from petmesh.rehearsal.stub_hosts import ANSWER
 
 WITHOUT_DOG = "200, error object"
@@ -22,7 +22,7 @@ TRIALS: tuple[tuple[Trial, Conversation | None], ...] = (
     (Trial("is gone", _NO_DOG), None),
     (Trial("resets connections at once", _NO_DOG), faulty.resetting),
     (Trial("resets within the body", _NO_DOG, is_slow=True), faulty.reset_midway),
-    (Trial("answers 500", _NO_DOG), faulty.answering("500 Internal Server Error")),
+    (Trial("answers 500", _NO_DOG), faulty.failing("500 Internal Server Error")),
     (Trial("doesn't speak HTTP", _NO_DOG), faulty.not_http),
     (Trial("answers half of the JSON", _NO_DOG), faulty.half_json),
     (Trial("bodies shorter than stated", _NO_DOG, is_slow=True), faulty.shorter_than_stated),
@@ -42,23 +42,23 @@ async def play(stage: Stage, requests: int) -> Scene:
     """
     await stage.session.change({"dogApiEnabled": "true"})
     host = stage.session.declaration.config["petmesh:dogApiHost"]
-    stand_ins = stage.session.runtime.stand_ins
+    stub_hosts = stage.session.runtime.stub_hosts
     setting = Setting(stage, host, _judge(stage), requests)
     rows: list[Outcome] = []
     for trial, fault in TRIALS:
 
         async def begin(fault: Conversation | None = fault) -> None:
-            await (stand_ins.silence(host) if fault is None else stand_ins.impair(host, fault))
+            await (stub_hosts.silence(host) if fault is None else stub_hosts.impair(host, fault))
 
         async def end() -> None:
-            await stand_ins.mend(host)
+            await stub_hosts.restore(host)
 
         rows.append(await try_out(setting, trial, begin, end))
     await stage.session.change({})
     return scene("dogApi", f"Faults of {host}", rows, ("Open by dogApiEnabled=true.",))
 
 
-def _judge(stage: Stage) -> Judge:
+def _judge(stage: Stage) -> Classifier:
     def judge(status: int, body: bytes) -> str:
         if not stage.judge(status, body):
             return FAILED

@@ -37,7 +37,7 @@ async def play(stage: Stage) -> Scene:
     if session.runtime.process_ids() != before:
         problems.append("egress: a process was restarted")
     who = "the egress gateway" if session.runtime.inner_gateways else "petservice's sidecar"
-    seen = session.runtime.stand_ins.requests[:1]
+    seen = session.runtime.stub_hosts.requests[:1]
     await session.change({})
     return Scene(
         key="egress",

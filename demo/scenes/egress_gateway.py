@@ -25,7 +25,7 @@ async def play(stage: Stage) -> Scene:
     url = f"http://{host}{_PATH}"
     [gateway] = session.runtime.inner_gateways
     [port] = gateway.ports.values()
-    session.runtime.stand_ins.requests.clear()
+    session.runtime.stub_hosts.requests.clear()
     asked: list[tuple[str, str, Answer | None, int | None]] = [
         (PETSERVICE.name, "GET", await ask(url, proxy=stage.sidecar(PETSERVICE)), 200),
         (
@@ -45,7 +45,7 @@ async def play(stage: Stage) -> Scene:
         ("no identity", "TLS", await stage.to_gateway(None, host, _PATH), None),
         ("plain HTTP", "", await ask(f"http://{LOOPBACK}:{port}{_PATH}", {"Host": host}), None),
     ]
-    seen = list(session.runtime.stand_ins.requests)
+    seen = list(session.runtime.stub_hosts.requests)
     problems = [
         f"egress gateway: {who}: {what}: {_status(answer)}, not {wanted}"
         for who, what, answer, wanted in asked

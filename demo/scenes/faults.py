@@ -5,7 +5,7 @@ from typing import Any
 
 from demo.scenes.scene import Scene, milliseconds
 from demo.scenes.stage import PATH, Stage
-from petmesh.rehearsal.load import Load, Phase
+from petmesh.rehearsal.load import Load, LoadPhase
 from petmesh.rehearsal.metrics import VersionMetrics
 from petmesh.rehearsal.resilience import without_resilience
 
@@ -28,7 +28,7 @@ class Measured:
 
     fault: str
     policy: str
-    phase: Phase
+    phase: LoadPhase
     failures: int
     canary: VersionMetrics
 

@@ -7,7 +7,7 @@ from apps.catalog import PETDETAILS, PETSERVICE
 from demo.scenes.scene import Scene, milliseconds
 from demo.scenes.stage import PATH, Stage
 from demo.scenes.trial import SOUND, by_status, counted, forget_ejections, totals
-from petmesh.rehearsal.load import Load, Phase
+from petmesh.rehearsal.load import Load, LoadPhase
 from petmesh.rehearsal.metrics import VersionMetrics
 
 USUAL = 8
@@ -49,7 +49,7 @@ class Measured:
     """
 
     level: Level
-    phase: Phase
+    phase: LoadPhase
     counts: VersionMetrics
 
     def problems(self) -> list[str]:

@@ -12,7 +12,7 @@ from demo.scenes.ask import Answer, ask
 from petmesh.envoy.topology import Pod
 from petmesh.host.ports import LOOPBACK
 from petmesh.program.declaration import ProgramError
-from petmesh.rehearsal.load import FAILED, Judge
+from petmesh.rehearsal.load import FAILED, Classifier
 from petmesh.rehearsal.metrics import VersionMetrics
 from petmesh.rehearsal.session import Session
 
@@ -30,7 +30,7 @@ class Stage:
     """
 
     session: Session
-    judge: Judge
+    judge: Classifier
     progress: Callable[[str], None]
 
     @property
@@ -99,7 +99,7 @@ class Stage:
         return await self.session.runtime.version_metrics(self.details_host)
 
 
-async def learn_answers(session: Session) -> Judge:
+async def learn_answers(session: Session) -> Classifier:
     """Learn to tell the versions of petdetailsservice by what they answer.
 
     Raises:
@@ -119,7 +119,7 @@ async def learn_answers(session: Session) -> Judge:
     return judge_by(known)
 
 
-def judge_by(known: Mapping[str, str]) -> Judge:
+def judge_by(known: Mapping[str, str]) -> Classifier:
     """Judge whole answers of petservice by the details within; each body is parsed once."""
     seen: dict[bytes, str] = {}
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from demo.scenes.scene import Scene, milliseconds
 from demo.scenes.stage import PATH, Stage
-from petmesh.rehearsal.load import BETWEEN, FAILED, Judge, Load, Phase
+from petmesh.rehearsal.load import BETWEEN, FAILED, Classifier, Load, LoadPhase
 from petmesh.rehearsal.metrics import VersionMetrics
 from petmesh.rehearsal.resilience import without_resilience
 
@@ -61,8 +61,8 @@ class Outcome:
     """
 
     trial: Trial
-    phase: Phase
-    after: Phase
+    phase: LoadPhase
+    after: LoadPhase
     counts: VersionMetrics
     lost: int
 
@@ -134,7 +134,7 @@ class Setting:
 
     stage: Stage
     host: str
-    judge: Judge
+    judge: Classifier
     requests: int
 
 
@@ -200,7 +200,7 @@ async def forget_ejections(stage: Stage) -> None:
     await runtime.apply(declared)
 
 
-def by_status(stage: Stage) -> Judge:
+def by_status(stage: Stage) -> Classifier:
     """Name an answer by its status.
 
     A 200 must hold details and medical history, an error must be petservice's own object. Anything

@@ -1,1 +1,1 @@
-"""Runs what a stack declares on this machine, with real Envoy and no cluster."""
+"""Rehearsals: a declared mesh as processes of this machine, with real Envoy and no cluster."""

@@ -1,4 +1,4 @@
-"""The certificates of a run: workloads' identities, outside hosts', and those of gateways."""
+"""The certificates of a run: workloads' identities, outside hosts', and gateways'."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ from petmesh.mesh.mesh import Mesh
 
 
 class Certificates:
-    """Issues each certificate once.
+    """Issues certificates, each once.
 
     Args:
-        folder: where they are kept.
+        folder: for the certificates.
 
     Attributes:
-        mesh: the authority that the mesh's workloads trust.
-        outside: the one of outside hosts.
-        public: the one that the ingress's callers trust.
+        mesh: the authority that workloads trust.
+        outside: the authority of outside hosts.
+        public: the authority that the ingress's callers trust.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -29,7 +29,7 @@ class Certificates:
         self._hosts: dict[tuple[str, ...], Leaf] = {}
 
     def identity(self, mesh: Mesh, namespace: str, service_account: str) -> Identity:
-        """A service account's certificate."""
+        """Return the certificate of a ServiceAccount."""
         uri = spiffe(mesh.config.trust_domain, namespace, service_account)
         if uri not in self._identities:
             leaf = self.mesh.issue_identity(uri)
@@ -37,10 +37,10 @@ class Certificates:
         return self._identities[uri]
 
     def of_gateways(self, mesh: Mesh) -> dict[str, Leaf]:
-        """A certificate in the place of each Secret that a gateway takes one from, by its name.
+        """Return the certificates of gateways, by the name of the Secret that they replace.
 
-        It is for the names that cert-manager is to certify, or, where another is to fill the
-        Secret, for the server's hosts.
+        Each has the DNS names of cert-manager's Certificate for the Secret, or the hosts of the
+        Gateway's server if nothing declared fills the Secret.
         """
         certified: dict[str, Leaf] = {}
         for proxy in mesh.gateway_proxies:

@@ -1,4 +1,4 @@
-"""Injects faults into pods' processes; their sidecars stay as they are."""
+"""Injects faults into pods' processes; their sidecars go on running."""
 
 from petmesh.host.processes import kill
 from petmesh.rehearsal.faulty import Conversation, FaultyServer
@@ -8,7 +8,7 @@ from petmesh.rehearsal.pods import Pods
 class Faults:
     """Crashes and impairs the processes of pods, by the pods' names.
 
-    A name that no pod has is a ProcessError.
+    An unknown name is a ProcessError.
     """
 
     def __init__(self, pods: Pods) -> None:
@@ -20,12 +20,12 @@ class Faults:
         kill(self._pods.find(pod).process)
 
     async def impair(self, pod: str, converse: Conversation, body: bytes) -> None:
-        """Have a pod's process answer wrongly from now on.
+        """Replace a pod's process by a faulty server.
 
         Args:
             pod: its name.
             converse: the fault.
-            body: of a sound answer of the process.
+            body: the body of a sound response of the process.
         """
         live = self._pods.find(pod)
         self.crash(pod)
@@ -34,7 +34,7 @@ class Faults:
         await self._faulty[pod].start(live.pod.app_port)
 
     async def restart(self, pod: str) -> None:
-        """Start a pod's process again where it was, as a kubelet does, and wait until it is ready.
+        """Start a pod's process again at its address, as a kubelet does; wait until it is ready.
 
         Raises:
             ProcessError: it failed.
@@ -46,11 +46,11 @@ class Faults:
         await self._pods.start_process(live)
 
     async def end(self, pod: str) -> None:
-        """Stop what answers wrongly in a pod's place, where anything does."""
+        """Stop the faulty server of a pod, if it has one."""
         if pod in self._faulty:
             await self._faulty.pop(pod).stop()
 
     async def stop(self) -> None:
-        """Stop all that answers wrongly."""
+        """Stop all faulty servers."""
         for pod in tuple(self._faulty):
             await self.end(pod)

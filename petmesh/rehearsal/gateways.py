@@ -1,4 +1,4 @@
-"""The gateways of a run: each is an Envoy alone."""
+"""The gateways of a run, each an Envoy without a process of its own."""
 
 from collections.abc import Container, Coroutine, Mapping
 from dataclasses import dataclass
@@ -12,29 +12,29 @@ from petmesh.host.ports import Ports
 from petmesh.mesh.mesh import GatewayProxy, Mesh
 from petmesh.rehearsal.certificates import Certificates
 from petmesh.rehearsal.envoys import Envoys
-from petmesh.rehearsal.ingress import served_ports
 from petmesh.rehearsal.known import check_known
+from petmesh.rehearsal.origin import served_ports
 
 
 @dataclass
 class LiveGateway:
-    """A gateway that runs."""
+    """A running gateway."""
 
     proxy: GatewayPod
     envoy: EnvoyProcess
 
 
 class Gateways:
-    """Plans and starts gateways, and knows those that run.
+    """Plans, starts and stops gateways.
 
     Args:
-        envoys: start theirs.
-        ports: for what they open.
-        certificates: for their identities.
-        port: where the ingress listens; None for any free port.
+        envoys: starts theirs.
+        ports: allocates what they open.
+        certificates: issues their identities.
+        port: the ingress's port; None for any free port.
 
     Attributes:
-        live: those that run, by name.
+        live: the running gateways by name.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Gateways:
         self._opened: dict[tuple[str, int], int] = {}
 
     def find(self, name: str) -> LiveGateway:
-        """A gateway by its name.
+        """Return a running gateway.
 
         Raises:
             ProcessError: there is none of that name.
@@ -57,7 +57,7 @@ class Gateways:
         return self.live[name]
 
     def plan(self, mesh: Mesh) -> dict[str, GatewayPod]:
-        """A mesh's gateways by name, whether they run yet or not."""
+        """Return a mesh's gateways by name, whether they run yet or not."""
         return {
             each.name: GatewayPod(
                 name=each.name,
@@ -77,7 +77,7 @@ class Gateways:
         """Start the planned gateways that don't run yet.
 
         Returns:
-            Their Envoys, which aren't ready yet.
+            Their Envoys, which may not be ready yet.
 
         Raises:
             ProcessError: one can't be started.
@@ -86,10 +86,10 @@ class Gateways:
         for name, proxy in planned.items():
             live = self.live.get(name)
             if live and live.proxy.most_connections != proxy.most_connections:
-                # Envoy takes the limit as it starts: in a cluster new pods come for the old.
+                # Envoy reads the limit at its start: in a cluster new pods replace the old.
                 await self._envoys.stop(self.live.pop(name).envoy)
             if name not in self.live:
-                files = gateway_files(mesh, topology, proxy, *self._envoys.place(name))
+                files = gateway_files(mesh, topology, proxy, *self._envoys.paths(name))
                 envoy = await self._envoys.start(name, files)
                 self.live[name] = LiveGateway(proxy, envoy)
                 fresh.append(envoy)
@@ -102,12 +102,12 @@ class Gateways:
         planned: Mapping[str, GatewayPod],
         fresh: Container[EnvoyProcess],
     ) -> dict[str, Coroutine[Any, Any, tuple[str, ...]]]:
-        """Has the planned gateways that already ran take what is new to them, by gateway."""
+        """Return coroutines that apply a mesh to the gateways that already ran, by gateway."""
         changes: dict[str, Coroutine[Any, Any, tuple[str, ...]]] = {}
         for name, live in self.live.items():
             if live.envoy not in fresh and name in planned:
                 live.proxy = planned[name]
-                files = gateway_files(mesh, topology, live.proxy, *self._envoys.place(name))
+                files = gateway_files(mesh, topology, live.proxy, *self._envoys.paths(name))
                 changes[name] = live.envoy.apply(files)
         return changes
 
@@ -117,14 +117,12 @@ class Gateways:
             await self._envoys.stop(self.live.pop(name).envoy)
 
     def _open(self, mesh: Mesh, proxy: GatewayProxy) -> dict[int, int]:
-        """A port of this machine for each that gateways open; the same one each time."""
+        """Return the port of this machine for each that Gateways open; it never changes."""
         is_ingress = proxy == mesh.ingress
         served = served_ports(mesh, proxy.labels) or ([HTTP_PORT] if is_ingress else [])
         for number in served:
             if (proxy.name, number) not in self._opened:
-                asked = None
-                if is_ingress and not any(name == proxy.name for name, _ in self._opened):
-                    asked = self._port
-                port = self._ports.take() if asked is None else asked
-                self._opened[proxy.name, number] = port
+                is_first = not any(name == proxy.name for name, _ in self._opened)
+                fixed = self._port if is_ingress and is_first else None
+                self._opened[proxy.name, number] = fixed or self._ports.take()
         return {number: self._opened[proxy.name, number] for number in served}

@@ -1,4 +1,4 @@
-"""Names that callers give of what is in the mesh."""
+"""Checks of names that callers give."""
 
 from collections.abc import Iterable
 
@@ -6,10 +6,10 @@ from petmesh.host.processes import ProcessError
 
 
 def check_known(what: str, name: str, known: Iterable[str]) -> None:
-    """See that there is what a name says.
+    """Check that the mesh has something of a name.
 
     Raises:
-        ProcessError: there isn't; the text names what there is.
+        ProcessError: it doesn't; the text lists the names that it has.
     """
     names = sorted(known)
     if name not in names:

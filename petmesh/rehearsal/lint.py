@@ -1,4 +1,4 @@
-"""What is declared but can't work: names that lead nowhere, and paths that are closed."""
+"""Finds declared objects that can't work: names of nothing, and paths that are closed."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from petmesh.rehearsal.network_policy_check import closed_paths
 
 
 def findings(mesh: Mesh) -> tuple[str, ...]:
-    """One line for each name that leads nowhere, and for each path that is used but closed."""
+    """Return one line for each name of nothing, and for each path that is used but closed."""
     return (
         *_services(mesh),
         *_subsets(mesh),
@@ -32,7 +32,7 @@ def _services(mesh: Mesh) -> Iterator[str]:
 
 
 def _subsets(mesh: Mesh) -> Iterator[str]:
-    """Subsets that a route sends requests to but that have no pods."""
+    """Yield a line for each subset without pods to which a route sends requests."""
     for virtual_service in mesh.virtual_services:
         for host, subset in _targets(virtual_service):
             labels = _subset_labels(mesh, host, subset)

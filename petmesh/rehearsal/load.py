@@ -1,4 +1,8 @@
-"""A constant load: so many requests under way at any time, each answer judged and timed."""
+"""A closed-loop HTTP load: a constant number of requests in flight, each response classified.
+
+A load generator of its own, since those to be had measure one run and know responses by status
+alone: here phases follow each other without a pause, and a response's body tells its version.
+"""
 
 import asyncio
 import math
@@ -17,25 +21,25 @@ FAILED = ""
 BETWEEN = "between"
 CONCURRENCY = 8
 _TIMEOUT_SECONDS = 10.0
-# After a connection that failed: a server that is gone must not be asked without end.
+# Before a retry after a failed connection, so that a stopped server isn't tried in a tight loop.
 _PAUSE_SECONDS = 0.005
 
-# What an answer is: the name of the version that gave it, or FAILED.
-Judge = Callable[[int, bytes], str]
+# Returns the version that gave a response of this status and body, or FAILED.
+Classifier = Callable[[int, bytes], str]
 
 
 @dataclass
-class Phase:
-    """What was measured between two marks; a request belongs to the phase in which it was sent.
+class LoadPhase:
+    """The measurements of one phase; a request belongs to the phase in which it was sent.
 
     Attributes:
-        name: what was going on.
-        target: how many requests are sent; 0 where nothing but the next mark ends it.
-        sent: how many were sent.
-        answers: how many answers each version gave.
-        failures: how many requests failed, by what was wrong.
-        latencies: of every request, in seconds, failed ones included.
-        seconds: from its begin to its last answer.
+        name: what the phase measures.
+        target: the number of requests to send; 0 if it ends with the start of the next phase.
+        sent: the number of requests sent.
+        answers: the number of good responses by version.
+        failures: the number of failed requests by cause.
+        latencies: of every request, failed ones included, in seconds.
+        seconds: from its start to its last response.
     """
 
     name: str
@@ -49,16 +53,16 @@ class Phase:
 
     @property
     def requests(self) -> int:
-        """How many requests were answered or failed."""
+        """The number of completed requests, failed ones included."""
         return len(self.latencies)
 
     @property
     def failed(self) -> int:
-        """How many failed."""
+        """The number of failed requests."""
         return self.failures.total()
 
     def percentile(self, percent: float) -> float:
-        """The seconds that so many percent of the requests stayed within; NaN without requests."""
+        """Return the latency percentile in seconds; NaN without requests."""
         if not self.latencies:
             return math.nan
         ordered = sorted(self.latencies)
@@ -66,30 +70,30 @@ class Phase:
 
 
 class Load:
-    """Sends GET requests to one path over kept connections, without a pause, until it is left.
+    """Sends GET requests for one path over persistent connections while its context is open.
 
-    What is under way then is waited for, unless an error leaves it: a service holds nothing of a
-    load that is over.
+    On leaving the context, requests in flight are completed, or cancelled after an exception, so
+    that no service still handles a request of a load that is over.
 
     Args:
-        origin: who is asked.
-        path: what is asked for.
-        judge: what makes of each answer.
-        concurrency: requests under way at any time.
+        origin: the server.
+        path: the path of every request.
+        classify: returns the version that gave a response, or FAILED.
+        concurrency: the number of connections, each with one request at a time.
         headers: of every request.
-        rest_seconds: that a connection waits after an answer between two measured phases: a mesh
-            that changes meanwhile keeps its share of the machine.
+        rest_seconds: a connection's pause after a response between two measured phases: a mesh
+            that changes meanwhile keeps its share of the processor.
 
     Attributes:
-        phases: all so far, the present one last. What is sent between two measured phases belongs
-            to a phase named "between".
+        phases: all phases so far, the current one last. Requests between two measured phases
+            belong to a phase named "between".
     """
 
     def __init__(  # noqa: PLR0913
         self,
         origin: Origin,
         path: str,
-        judge: Judge,
+        classify: Classifier,
         concurrency: int = CONCURRENCY,
         *,
         headers: Mapping[str, str] = MappingProxyType({}),
@@ -100,13 +104,13 @@ class Load:
         self._request = "\r\n".join([*lines, "", ""]).encode()
         self._origin = origin
         self._tls = origin.tls()
-        self._judge = judge
+        self._classify = classify
         self._concurrency = concurrency
         self._rest_seconds = rest_seconds
         self._reached = asyncio.Event()
         self._connections: list[asyncio.Task[None]] = []
         self._is_over = False
-        self.phases = [Phase(BETWEEN)]
+        self.phases = [LoadPhase(BETWEEN)]
 
     async def __aenter__(self) -> Self:
         self._connections = [
@@ -121,9 +125,9 @@ class Load:
                 connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
-    async def measure(self, name: str, requests: int) -> Phase:
-        """Send so many requests as a phase of their own, and wait for the last answer to them."""
-        phase = Phase(name, requests)
+    async def measure(self, name: str, requests: int) -> LoadPhase:
+        """Send a number of requests as one phase, and wait for their responses."""
+        phase = LoadPhase(name, requests)
         self.phases.append(phase)
         self._reached.clear()
         waiting = asyncio.ensure_future(self._reached.wait())
@@ -136,10 +140,18 @@ class Load:
             waiting.cancel()
         return phase
 
-    def _begin(self) -> Phase:
+    async def measure_for(self, name: str, seconds: float) -> LoadPhase:
+        """Send requests for a time as one phase; those in flight at its end belong to it too."""
+        phase = LoadPhase(name)
+        self.phases.append(phase)
+        await asyncio.sleep(seconds)
+        self.phases.append(LoadPhase(BETWEEN))
+        return phase
+
+    def _begin(self) -> LoadPhase:
         phase = self.phases[-1]
         if phase.target and phase.sent == phase.target:
-            phase = Phase(BETWEEN)
+            phase = LoadPhase(BETWEEN)
             self.phases.append(phase)
         phase.sent += 1
         return phase
@@ -155,7 +167,7 @@ class Load:
                             connection = await self._connect()
                         connection[1].write(self._request)
                         status, body, stays_open = await read_answer(connection[0])
-                    version = self._judge(status, body)
+                    version = self._classify(status, body)
                     wrong = "" if version else f"answer {status}"
                 except (OSError, EOFError, ValueError, TimeoutError) as error:
                     version, wrong, stays_open = FAILED, type(error).__name__, False
@@ -164,7 +176,7 @@ class Load:
                     connection[1].close()
                     connection = None
                 self._record(phase, version, wrong, time.perf_counter() - sent)
-                if not self.phases[-1].target:
+                if self._rest_seconds and not self.phases[-1].target:
                     await asyncio.sleep(self._rest_seconds)
         finally:
             if connection is not None:
@@ -176,7 +188,7 @@ class Load:
             LOOPBACK, self._origin.port, ssl=self._tls, server_hostname=name
         )
 
-    def _record(self, phase: Phase, version: str, wrong: str, seconds: float) -> None:
+    def _record(self, phase: LoadPhase, version: str, wrong: str, seconds: float) -> None:
         phase.latencies.append(seconds)
         phase.seconds = time.perf_counter() - phase.begun
         if wrong:
@@ -188,15 +200,15 @@ class Load:
 
 
 def by_success(status: int, _: bytes) -> str:
-    """Judge an answer by its status alone, whichever version gave it."""
+    """Classify a response by its status alone, whichever version gave it."""
     return "200" if status == HTTPStatus.OK else FAILED
 
 
 async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes, bool]:
-    """Read one HTTP/1.1 response: its status, its body, and whether the connection stays open.
+    """Read one HTTP/1.1 response: status, body, and whether the connection stays open.
 
     Raises:
-        ValueError: it isn't one.
+        ValueError: it isn't HTTP/1.1.
         EOFError: the connection ended first.
     """
     head = await reader.readuntil(b"\r\n\r\n")
@@ -214,39 +226,3 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes, bool]:
     else:
         body = await reader.readexactly(int(headers.get("content-length", "0")))
     return status, body, headers.get("connection", "").lower() != "close"
-
-
-def binomial_interval(trials: int, probability: float, confidence: float) -> tuple[int, int]:
-    """The counts that lie between the tails of a binomial distribution.
-
-    Args:
-        trials: how many were drawn.
-        probability: of each to count.
-        confidence: what the interval holds at least, such as 0.999; each tail beyond it has at most
-            half of the rest.
-
-    Returns:
-        The lowest and the highest count within.
-    """
-    if probability in (0.0, 1.0):
-        sure = round(trials * probability)
-        return sure, sure
-    tail = (1 - confidence) / 2
-    chances = [_chance(trials, count, probability) for count in range(trials + 1)]
-    return _within(chances, tail), trials - _within(chances[::-1], tail)
-
-
-def _chance(trials: int, count: int, probability: float) -> float:
-    ways = math.lgamma(trials + 1) - math.lgamma(count + 1) - math.lgamma(trials - count + 1)
-    return math.exp(
-        ways + count * math.log(probability) + (trials - count) * math.log1p(-probability)
-    )
-
-
-def _within(chances: list[float], tail: float) -> int:
-    total = 0.0
-    for count, chance in enumerate(chances):
-        total += chance
-        if total > tail:
-            return count
-    return len(chances) - 1

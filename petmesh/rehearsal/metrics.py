@@ -1,4 +1,4 @@
-"""How the versions of a service do, as the Envoys of their callers count it."""
+"""Metrics of a service's versions, from the Envoys of their callers."""
 
 import math
 import re
@@ -19,13 +19,13 @@ class VersionMetrics:
     """One version's counts since its callers' Envoys started, or between two readings.
 
     Attributes:
-        requests: answered, retried ones counted once, with the answer that the caller got.
-        errors: of these, answered with 5xx, by the version or by Envoy for it.
-        retries: further tries of requests.
-        retries_succeeded: requests that a further try saved.
-        ejections: how often a pod was taken out of load balancing.
-        ejected: how many pods are out now.
-        latency: how many answers took less than so many milliseconds, by that bound.
+        requests: responses; a retried request counts once, by the response that the caller got.
+        errors: responses of 5xx, by the version or by Envoy on its behalf.
+        retries: tries after the first.
+        retries_succeeded: requests that a retry saved.
+        ejections: the number of ejections of a pod from load balancing.
+        ejected: the number of pods ejected now.
+        latency: the cumulative number of responses by upper bound in milliseconds.
     """
 
     requests: int = 0
@@ -37,7 +37,7 @@ class VersionMetrics:
     latency: Mapping[float, int] = field(default_factory=dict[float, int])
 
     def since(self, before: "VersionMetrics") -> "VersionMetrics":
-        """What was counted after an earlier reading."""
+        """Return the counts since an earlier reading."""
         return VersionMetrics(
             requests=self.requests - before.requests,
             errors=self.errors - before.errors,
@@ -51,10 +51,10 @@ class VersionMetrics:
         )
 
     def percentile(self, percent: float) -> float:
-        """The milliseconds that so many percent of the answers stayed within.
+        """Return a latency percentile in milliseconds.
 
-        It is a bound of the histogram: a whole number, above ten a quarter above the one before;
-        NaN where there are no answers, infinity beyond the last bound.
+        It is a bound of the histogram: a whole number, above ten a quarter greater than the last;
+        NaN without responses, infinity beyond the last bound.
         """
         total = max(self.latency.values(), default=0)
         if not total:
@@ -65,26 +65,26 @@ class VersionMetrics:
 
 
 async def version_metrics(admins: Iterable[Admin], host: str) -> dict[str, VersionMetrics]:
-    """Each subset's metrics of a host, summed over the callers' Envoys.
+    """Return each subset's metrics of a host, summed over the callers' Envoys.
 
     Args:
         admins: of the Envoys.
-        host: the service's name in the whole cluster, or an outside host.
+        host: a service's fully qualified name, or an outside host.
 
     Returns:
-        By subset; what goes to none in particular by the empty name.
+        Metrics by subset; the empty name is for requests to no subset.
     """
     pattern = rf"^cluster\.outbound\|\d+\|[^|]*\|{re.escape(host)}\.({_COUNTED})$"
     readings: list[Stats] = []
     for admin in admins:
-        # Envoy merges its histograms when it is asked, and shows the result to the next who asks.
+        # A request makes Envoy merge its histograms; only the next one gets the result.
         await admin.stats(pattern)
         readings.append(await admin.stats(pattern))
     return sum_metrics(readings)
 
 
 def sum_metrics(readings: Iterable[Stats]) -> dict[str, VersionMetrics]:
-    """Metrics by subset of several Envoys' statistics, whose names are clusters'."""
+    """Return metrics by subset, summed over several Envoys' statistics of clusters."""
     counts: dict[str, dict[str, int]] = {}
     latencies: dict[str, dict[float, int]] = {}
     for stats in readings:
@@ -95,7 +95,7 @@ def sum_metrics(readings: Iterable[Stats]) -> dict[str, VersionMetrics]:
         for name, buckets in stats.histograms.items():
             own_buckets = latencies.setdefault(_parts(name)[0], {})
             for bound, count in buckets.items():
-                # Envoy's samples are whole milliseconds, cut off; its bounds lie halfway between.
+                # Envoy truncates samples to whole milliseconds; its bounds lie halfway between.
                 limit = bound + 0.5
                 own_buckets[limit] = own_buckets.get(limit, 0) + count
     return {
@@ -113,7 +113,7 @@ def sum_metrics(readings: Iterable[Stats]) -> dict[str, VersionMetrics]:
 
 
 def _parts(name: str) -> tuple[str, str]:
-    """A cluster statistic's subset and its own name."""
+    """Return a cluster statistic's subset and the statistic's own name."""
     _, _, subset, rest = name.split("|")
     stat = re.search(rf"\.({_COUNTED})$", rest)
     return subset, stat[1] if stat else ""

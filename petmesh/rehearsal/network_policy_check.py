@@ -1,8 +1,8 @@
-"""The paths that the mesh uses, against the NetworkPolicies, on paper.
+"""Checks the paths that the mesh uses against the NetworkPolicies, without applying them.
 
-Processes of one machine share a network, so no NetworkPolicy holds here. What can be told is
-whether one that is needed was forgotten: every path that views, routes and authorization policies
-open has to be open in both pods' NetworkPolicies too, and so have those to istiod and to DNS.
+Processes of one machine share a network, so no NetworkPolicy can be enforced. A missing one can
+be found: every path that Sidecars, routes and AuthorizationPolicies open has to be open in both
+pods' NetworkPolicies too, and so have those to istiod and to DNS.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,13 +19,13 @@ from petmesh.mesh.mesh import GatewayProxy, Mesh, Workload
 from petmesh.mesh.network_policy import LabelSelector, NetworkPolicyPeer, NetworkPolicyPort
 
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-# Any public address will do: a NetworkPolicy knows no names.
+# Any public address: a NetworkPolicy has addresses, no host names.
 _OUTSIDE = IPv4Address("1.1.1.1")
 
 
 @dataclass(frozen=True)
 class End:
-    """One end of a path: a pod, or with an address something outside of the cluster."""
+    """One end of a path: a pod, or with an address a host outside the cluster."""
 
     name: str
     namespace: str = ""
@@ -33,7 +33,7 @@ class End:
     address: IPv4Address | None = None
 
 
-# What every proxy and its pod ask.
+# Called by every proxy and its pod: istiod, and cluster DNS.
 _ALWAYS_CALLED = (
     (End("istiod", ROOT_NAMESPACE, {"app": "istiod"}), 15012),
     (End("kube-dns", "kube-system", {"k8s-app": "kube-dns"}), 53),
@@ -41,7 +41,7 @@ _ALWAYS_CALLED = (
 
 
 def closed_paths(mesh: Mesh) -> Iterator[str]:
-    """One line for each path that the mesh uses and a NetworkPolicy closes."""
+    """Yield one line for each path that the mesh uses and a NetworkPolicy closes."""
     for caller, called, port in _paths(mesh):
         for pod, other, direction in ((caller, called, "Egress"), (called, caller, "Ingress")):
             if pod.address is None and not _is_open(mesh, pod, other, port, direction):
@@ -72,7 +72,7 @@ def _paths(mesh: Mesh) -> Iterator[tuple[End, End, int]]:
 
 
 def _led_elsewhere(view: Mesh) -> Iterator[str]:
-    """The hosts whose requests a route of the mesh leads to others."""
+    """Yield the hosts whose requests a route of the mesh sends to other hosts."""
     for route in view.virtual_services:
         if MESH_GATEWAY in route.spec.gateways:
             own = route.metadata.namespace
@@ -87,7 +87,7 @@ def _led_elsewhere(view: Mesh) -> Iterator[str]:
 def _ways_out(
     view: Mesh, caller: End, is_called: Callable[[str], bool]
 ) -> Iterator[tuple[End, End, int]]:
-    """To the outside hosts of a view that are called themselves, and not by way of another."""
+    """Yield paths to the visible outside hosts that are called directly, not by way of another."""
     for entry in view.service_entries:
         for host in filter(is_called, entry.spec.hosts):
             for port in entry.spec.ports:
@@ -96,7 +96,7 @@ def _ways_out(
 
 
 def _routed(mesh: Mesh, proxy: GatewayProxy) -> Iterator[str]:
-    """The hosts that a gateway's routes lead to."""
+    """Yield the hosts to which a gateway's routes lead."""
     gateways = {
         f"{gateway.metadata.namespace}/{gateway.metadata.name}"
         for gateway in mesh.gateways
@@ -129,7 +129,7 @@ def _calls(
 
 
 def _target(port: kubernetes.ServicePort, called: Workload | GatewayProxy) -> int:
-    """The pod's port behind a service's."""
+    """Return the pod's port behind a Service's."""
     if isinstance(port.target_port, str) and isinstance(called, Workload):
         named = (p for p in called.container.ports if p.name == port.target_port)
         return next((p.container_port for p in named), port.port)
@@ -137,7 +137,7 @@ def _target(port: kubernetes.ServicePort, called: Workload | GatewayProxy) -> in
 
 
 def _is_allowed(mesh: Mesh, identity: str, namespace: str, called: Workload | GatewayProxy) -> bool:
-    """Whether some ALLOW policy lets a caller in, for whatever it asks."""
+    """Return whether some ALLOW policy admits a caller, for any request."""
     policies = [
         policy
         for policy in mesh.authorization_policies

@@ -1,4 +1,4 @@
-"""The pods of a run: each is a process of a service's source and its sidecar."""
+"""The pods of a run, each a process of a service's source and its sidecar."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ _POLL_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Template:
-    """What makes a pod another one: its workload, and variables beyond the declared ones."""
+    """A pod's workload and additional variables; a pod of another template replaces it."""
 
     workload: Workload
     extra: Mapping[str, str]
@@ -34,7 +34,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Adjustment:
-    """What a workload is given beyond what is declared; see `Runtime.adjust`."""
+    """Changes of a workload beyond the declaration; see `Runtime.adjust`."""
 
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     replicas: int | None = None
@@ -42,7 +42,7 @@ class Adjustment:
 
 @dataclass
 class LivePod:
-    """A pod that runs."""
+    """A running pod."""
 
     pod: Pod
     template: Template
@@ -51,7 +51,7 @@ class LivePod:
     sidecar: EnvoyProcess
 
     async def wait_ready(self) -> None:
-        """Wait until the declared readiness probe succeeds, or at least the port is open.
+        """Wait until the declared readiness probe succeeds, or without one the port is open.
 
         Raises:
             ProcessError: the process ended or took too long.
@@ -76,11 +76,11 @@ class LivePod:
 
 
 class Pods:
-    """Plans and starts pods, and knows those that run.
+    """Plans and starts pods.
 
     Attributes:
-        live: those that run, by name.
-        adjusted: workloads that have more than what is declared, by name.
+        live: the running pods by name.
+        adjusted: adjustments of workloads, by name.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Pods:
         self._created: Counter[str] = Counter()
 
     def find(self, name: str) -> LivePod:
-        """A pod by its name.
+        """Return a running pod.
 
         Raises:
             ProcessError: there is none of that name.
@@ -104,21 +104,21 @@ class Pods:
         return self.live[name]
 
     def compare(self, mesh: Mesh) -> tuple[list[str], list[Template]]:
-        """The names of the pods that a mesh keeps, and a template for each that is missing."""
+        """Return the names of the pods that a mesh keeps, and a template for each missing pod."""
         kept: list[str] = []
         missing: list[Template] = []
         for workload in mesh.workloads:
             adjustment = self.adjusted.get(workload.name, Adjustment())
             template = Template(replace(workload, replicas=0), dict(adjustment.environment))
-            asked = adjustment.replicas
-            wanted = workload.replicas if asked is None else asked
+            replicas = adjustment.replicas
+            wanted = workload.replicas if replicas is None else replicas
             same = [name for name, live in self.live.items() if live.template == template]
             kept += same[:wanted]
             missing += [template] * (wanted - len(same))
         return kept, missing
 
     def plan(self, mesh: Mesh, template: Template) -> Pod:
-        """A new pod, which doesn't run yet."""
+        """Return a new pod, which doesn't run yet."""
         workload = template.workload
         number = self._created[workload.name]
         self._created[workload.name] += 1
@@ -137,12 +137,12 @@ class Pods:
         )
 
     async def start(self, mesh: Mesh, topology: Topology, pod: Pod, template: Template) -> LivePod:
-        """Start a planned pod, which is neither ready nor among the live ones yet.
+        """Start a planned pod, without waiting until it is ready or adding it to the live ones.
 
         Raises:
             ProcessError: its process or its sidecar can't be started.
         """
-        files = sidecar_files(mesh, topology, pod, *self._envoys.place(pod.name))
+        files = sidecar_files(mesh, topology, pod, *self._envoys.paths(pod.name))
         command = source_command(mesh, pod, template.workload.container, template.extra)
         process = await self._run(pod, template, command)
         sidecar = await self._envoys.start(pod.name, files)
@@ -160,14 +160,14 @@ class Pods:
     def changes(
         self, mesh: Mesh, topology: Topology, names: Iterable[str]
     ) -> dict[str, Coroutine[Any, Any, tuple[str, ...]]]:
-        """Has the sidecars of pods take what is new to them, by pod."""
+        """Return coroutines that apply a mesh to the sidecars of pods, by pod."""
         return {
             name: live.sidecar.apply(
-                sidecar_files(mesh, topology, live.pod, *self._envoys.place(name))
+                sidecar_files(mesh, topology, live.pod, *self._envoys.paths(name))
             )
             for name, live in ((name, self.live[name]) for name in names)
         }
 
     async def _run(self, pod: Pod, template: Template, command: Command) -> Running:
-        log = self._envoys.place(pod.name)[0] / f"{template.workload.container.name}.log"
+        log = self._envoys.paths(pod.name)[0] / f"{template.workload.container.name}.log"
         return await self._processes.start(pod.name, command.arguments, command.environment, log)

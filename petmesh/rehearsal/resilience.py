@@ -1,4 +1,4 @@
-"""A mesh without what it is declared to do against faults, to compare with."""
+"""A mesh without retries and outlier detection, to compare with the declared one."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ _NO_RETRIES = HttpRetry(attempts=0)
 
 
 def without_resilience(mesh: Mesh) -> Mesh:
-    """The same mesh with no retry, not even istiod's own, and no outlier detection."""
+    """Return the mesh without retries, including istiod's default, and outlier detection."""
     return replace(
         mesh,
         config=mesh.config.model_copy(update={"default_http_retry_policy": _NO_RETRIES}),

@@ -1,4 +1,4 @@
-"""The folders that runs keep their logs and Envoy's files in."""
+"""The folders of runs, with their logs and Envoy's files."""
 
 import os
 import shutil
@@ -15,10 +15,10 @@ _OWNER = "pid"
 
 
 def new_folder() -> Path:
-    """A folder for a new run; of the runs that have ended, all but the latest go.
+    """Create a folder for a new run, and delete those of ended runs but the latest.
 
     Raises:
-        ProcessError: it can't be made.
+        ProcessError: it can't be created.
     """
     try:
         RUNS.mkdir(parents=True, exist_ok=True)
@@ -28,12 +28,12 @@ def new_folder() -> Path:
         folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=RUNS))
         (folder / _OWNER).write_text(str(os.getpid()), encoding="utf-8")
     except OSError as error:
-        raise ProcessError(f"{RUNS}: no folder can be made in it: {error.strerror}") from error
+        raise ProcessError(f"{RUNS}: no folder can be created in it: {error.strerror}") from error
     return folder
 
 
 def _is_used(folder: Path) -> bool:
-    """Whether the process that made a run's folder still runs."""
+    """Return whether the process that created a run's folder still runs."""
     try:
         os.kill(int((folder / _OWNER).read_text(encoding="utf-8")), 0)
     except (OSError, ValueError):

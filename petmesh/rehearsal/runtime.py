@@ -1,4 +1,4 @@
-"""Keeps a mesh running on this machine, and changes it to what is declared next."""
+"""Runs a mesh on this machine, and applies changes of its declaration."""
 
 import time
 from collections.abc import Mapping
@@ -16,27 +16,26 @@ from petmesh.rehearsal.certificates import Certificates
 from petmesh.rehearsal.envoys import Envoys
 from petmesh.rehearsal.faults import Faults
 from petmesh.rehearsal.gateways import Gateways
-from petmesh.rehearsal.ingress import ingress_origin, redirecting_port
 from petmesh.rehearsal.known import check_known
 from petmesh.rehearsal.metrics import VersionMetrics, version_metrics
-from petmesh.rehearsal.origin import Origin
+from petmesh.rehearsal.origin import Origin, ingress_origin, redirecting_port
 from petmesh.rehearsal.pods import Adjustment, Pods
-from petmesh.rehearsal.stub_hosts import StandIns
+from petmesh.rehearsal.stub_hosts import StubHosts
 from petmesh.rehearsal.terminating import Terminating
 
 
 class PortInUseError(Exception):
-    """The ingress can't have the port that was asked for."""
+    """The port that was chosen for the ingress isn't available."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What it took to put a mesh in force.
+    """The effect of applying a mesh.
 
     Attributes:
         files: Envoy files that changed, by proxy.
         started, stopped: pods.
-        seconds: until the last Envoy had it in force.
+        seconds: until the last Envoy had applied it.
     """
 
     files: Mapping[str, tuple[str, ...]]
@@ -49,12 +48,12 @@ class Runtime:
     """A mesh of processes on loopback.
 
     Args:
-        folder: where logs and Envoy's files go.
-        port: where the ingress listens; None for any free port.
+        folder: for logs and Envoy's files.
+        port: the ingress's port; None for any free port.
 
     Attributes:
-        stand_ins: of the outside hosts.
-        faults: injects them into pods.
+        stub_hosts: in place of the outside hosts.
+        faults: injects faults into pods.
     """
 
     def __init__(self, folder: Path, port: int | None = None) -> None:
@@ -66,13 +65,13 @@ class Runtime:
         ports = Ports()
         self._pods = Pods(self._envoys, self._processes, ports, self._certificates)
         self._gateways = Gateways(self._envoys, ports, self._certificates, port)
-        self.stand_ins = StandIns(self._certificates.outside, ports)
+        self.stub_hosts = StubHosts(self._certificates.outside, ports)
         self.faults = Faults(self._pods)
         self._terminating = Terminating(self._envoys, self._processes, self.faults)
         self._mesh: Mesh | None = None
 
     async def start(self, mesh: Mesh) -> Change:
-        """Start everything and wait until all of it is ready.
+        """Start a mesh and wait until all of it is ready.
 
         Raises:
             PortInUseError: the ingress's port is taken.
@@ -84,16 +83,16 @@ class Runtime:
         return await self.apply(mesh)
 
     async def apply(self, mesh: Mesh) -> Change:
-        """Change what runs to another mesh, and wait until it is in force everywhere.
+        """Apply another mesh to what runs, and wait until every Envoy has applied it.
 
-        Pods whose deployment didn't change go on running. New ones are ready before any route
-        leads to them; old ones are told to stop only after none does, and aren't waited for.
+        Pods whose Deployment didn't change keep running. New pods are ready before a route leads to
+        them; old pods get SIGTERM only after no route does, and aren't waited for.
 
         Raises:
-            ProcessError: a process failed or an Envoy refused a file.
+            ProcessError: a process failed or an Envoy rejected a file.
         """
         begun = time.monotonic()
-        await self.stand_ins.start(
+        await self.stub_hosts.start(
             [host for entry in mesh.service_entries for host in entry.spec.hosts]
         )
         kept, missing = self._pods.compare(mesh)
@@ -105,7 +104,7 @@ class Runtime:
             trust=self.trust,
             outside_trust=self._certificates.outside.certificate,
             gateways=tuple(gateways[each.name] for each in mesh.inner_gateways),
-            outside=dict(self.stand_ins.addresses),
+            outside=dict(self.stub_hosts.addresses),
             certificates=self._certificates.of_gateways(mesh),
         )
         started = await together(*(self._pods.start(mesh, topology, *each) for each in new))
@@ -140,13 +139,12 @@ class Runtime:
         environment: Mapping[str, str] | None = None,
         replicas: int | None = None,
     ) -> Change:
-        """Change a workload beyond what is declared: to inject faults, or as an autoscaler does.
+        """Change a workload beyond its declaration: to inject faults, or as an autoscaler does.
 
         Args:
-            workload: a deployment's name.
-            environment: variables that its pods get besides the declared ones; none takes back
-                what was set before.
-            replicas: how many pods it has; None is what is declared.
+            workload: a Deployment's name.
+            environment: its pods' additional variables; None removes those set before.
+            replicas: the number of its pods; None for the declared one.
 
         Raises:
             ProcessError: there is no such workload.
@@ -156,7 +154,7 @@ class Runtime:
         return await self.apply(self.mesh)
 
     async def replace(self, pod: str) -> Change:
-        """Put a new pod in the place of one: the old one is deleted once the new one is ready."""
+        """Replace a pod: the old one is deleted once the new one is ready."""
         live = self._pods.find(pod)
         del self._pods.live[pod]
         change = await self.apply(self.mesh)
@@ -164,20 +162,20 @@ class Runtime:
         return change
 
     async def delete(self, pod: str) -> Change:
-        """Delete a pod; a new one takes its place.
+        """Delete a pod; a new one replaces it.
 
-        In a cluster nothing orders the end of a pod's process after the news of it. Here the
-        callers' Envoys hear of it late: when the new pod is ready.
+        In a cluster nothing orders the end of a pod's process and the update of its callers. Here
+        the callers' Envoys are updated late: when the new pod is ready.
         """
         self._terminating.begin(self._pods.find(pod))
         del self._pods.live[pod]
         return await self.apply(self.mesh)
 
     async def ended(self) -> tuple[str, ...]:
-        """Wait until every pod that was taken away has ended.
+        """Wait until every deleted pod has ended.
 
         Returns:
-            Those of all so far whose process didn't end by itself, with status 0.
+            Those of all so far whose process didn't end by itself with status 0.
         """
         return await self._terminating.ended()
 
@@ -187,50 +185,50 @@ class Runtime:
         await self.faults.stop()
         await self._envoys.close()
         await self._processes.stop()
-        await self.stand_ins.stop()
+        await self.stub_hosts.stop()
         self._envoys.remove_sockets()
 
     @property
     def mesh(self) -> Mesh:
-        """The mesh that is in force."""
+        """The applied mesh."""
         if self._mesh is None:
             raise RuntimeError("the runtime was not started")
         return self._mesh
 
     @property
     def trust(self) -> Path:
-        """The certificate of the authority that the mesh's workloads trust."""
+        """The certificate of the authority that workloads trust."""
         return self._certificates.mesh.certificate
 
     @property
     def port(self) -> int:
-        """The port on this machine where the ingress answers."""
+        """The ingress's port on this machine."""
         return self.origin.port
 
     @property
     def origin(self) -> Origin:
-        """The ingress by the first name that it answers to."""
+        """The ingress's origin, with the first host that it serves."""
         authority = self._certificates.public.certificate
         return ingress_origin(self.mesh, self._ingress, authority)
 
     @property
     def redirecting(self) -> Origin | None:
-        """Where the ingress redirects to HTTPS; None where it doesn't."""
+        """The origin at which the ingress redirects to HTTPS; None if it doesn't."""
         port = redirecting_port(self.mesh, self._ingress)
         return None if port is None else Origin(self.origin.host, port)
 
     @property
     def inner_gateways(self) -> tuple[GatewayPod, ...]:
-        """The gateways that are called from within the mesh alone."""
+        """The gateways that only callers inside the mesh connect to."""
         return tuple(self._gateways.live[each.name].proxy for each in self.mesh.inner_gateways)
 
     @property
     def url(self) -> str:
-        """The ingress's address by that name, which leads here only where it says so itself."""
+        """The ingress's URL; its host need not resolve to this machine."""
         return self.origin.url
 
     def pods_of(self, workload: str) -> tuple[Pod, ...]:
-        """A deployment's pods.
+        """Return a Deployment's pods.
 
         Raises:
             ProcessError: there is no such workload.
@@ -239,7 +237,7 @@ class Runtime:
         return tuple(live.pod for live in self._pods.live.values() if live.pod.workload == workload)
 
     def process_ids(self) -> dict[str, int]:
-        """The process id of every process and Envoy that runs."""
+        """Return the process id of every running process and Envoy, by name."""
         pods, gateways = self._pods.live.items(), self._gateways.live.items()
         return {
             **{name: live.process.pid for name, live in pods},
@@ -248,7 +246,7 @@ class Runtime:
         }
 
     def check(self) -> None:
-        """See that every Envoy still runs.
+        """Check that every Envoy still runs.
 
         Raises:
             ProcessError: one ended.
@@ -258,14 +256,14 @@ class Runtime:
                 raise envoy.running.failure()
 
     async def version_metrics(self, host: str) -> dict[str, VersionMetrics]:
-        """How each version of a service does, as all its callers' Envoys count it.
+        """Return the metrics of each version of a service, from all its callers' Envoys.
 
         Args:
-            host: the service's name in the whole cluster, or an outside host. What goes to no
-                version in particular is counted under the empty name.
+            host: the service's fully qualified name, or an outside host. Requests to no version in
+                particular are counted under the empty name.
 
         Raises:
-            ProcessError: there is no such host in the mesh.
+            ProcessError: the mesh has no such host.
         """
         outside = (name for entry in self.mesh.service_entries for name in entry.spec.hosts)
         services = (self.mesh.service_host(service) for service in self.mesh.services)
@@ -273,20 +271,20 @@ class Runtime:
         return await version_metrics([envoy.admin for envoy in self._live_envoys()], host)
 
     async def sidecar_stats(self, pod: str, pattern: str) -> Stats:
-        """Statistics of a pod's Envoy.
+        """Return statistics of a pod's Envoy.
 
         Args:
             pod: its name.
-            pattern: an RE2 pattern that the statistics' names contain.
+            pattern: an RE2 pattern that matches a part of the statistics' names.
         """
         return await self._pods.find(pod).sidecar.admin.stats(pattern)
 
     async def gateway_stats(self, gateway: str, pattern: str) -> Stats:
-        """Statistics of a gateway's Envoy.
+        """Return statistics of a gateway's Envoy.
 
         Args:
             gateway: its name.
-            pattern: an RE2 pattern that the statistics' names contain.
+            pattern: an RE2 pattern that matches a part of the statistics' names.
         """
         return await self._gateways.find(gateway).envoy.admin.stats(pattern)
 

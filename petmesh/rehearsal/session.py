@@ -1,4 +1,4 @@
-"""A stack's mesh, kept as its program declares it while the configuration changes."""
+"""A stack's mesh on this machine, declared by its program as the configuration changes."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,15 +13,15 @@ from petmesh.rehearsal.runtime import Change, Runtime
 
 
 class Session:
-    """Runs a stack's program and keeps its mesh in force on a runtime.
+    """Runs a stack's program and applies its mesh to a runtime.
 
     Args:
         runtime: not started yet; the caller stops it.
-        stack: whose program is run.
-        overrides: configuration that wins over the stack's.
+        stack: the stack's name.
+        overrides: configuration that overrides the stack's.
 
     Attributes:
-        stack, overrides: what is in force.
+        stack, overrides: the ones that are applied.
     """
 
     def __init__(self, runtime: Runtime, stack: str, overrides: Mapping[str, str]) -> None:
@@ -32,13 +32,13 @@ class Session:
 
     @property
     def declaration(self) -> Declaration:
-        """What is in force."""
+        """The applied declaration."""
         if self._declaration is None:
             raise RuntimeError("the session was not started")
         return self._declaration
 
     def config(self, key: str) -> str:
-        """A value of the stack's configuration by its name alone, as it is in force."""
+        """Return a value of the applied configuration, by its name without a namespace."""
         declaration = self.declaration
         return declaration.config[f"{declaration.project}:{key}"]
 
@@ -49,15 +49,15 @@ class Session:
 
     @property
     def host(self) -> str:
-        """The name in the whole cluster of the service whose versions share the requests."""
+        """The fully qualified name of the service that has the canary."""
         return f"{project().service}.{self.config('namespace')}.svc.cluster.local"
 
     async def start(self) -> Change:
-        """Run the program and start what it declares.
+        """Run the program and start its mesh.
 
         Raises:
-            ProgramError: the program refuses.
-            RefusedError: the rehearsal doesn't know something that is declared.
+            ProgramError: the config or the program is refused.
+            RefusedError: the rehearsal doesn't know a declared field, value or kind.
             PortInUseError: the ingress's port is taken.
             ProcessError: a process failed.
         """
@@ -69,19 +69,19 @@ class Session:
     async def change(
         self, overrides: Mapping[str, str], *, stack: str | None = None, lasting: bool = False
     ) -> tuple[tuple[Difference, ...], Change]:
-        """Run the program with further overrides, and put in force what it declares.
+        """Run the program with further overrides, and apply its mesh.
 
         Args:
-            overrides: configuration that wins over the session's own.
-            stack: another stack's name, whose mesh takes this one's place.
+            overrides: configuration that overrides the session's own.
+            stack: another stack's name, whose mesh replaces this one's.
             lasting: whether later changes build on this one, instead of on the session's own.
 
         Returns:
-            What differs in the declarations, and what it took to put it in force.
+            The differences of the declarations, and the effect of applying them.
 
         Raises:
             ProgramError, RefusedError: nothing was changed.
-            ProcessError: a process failed or an Envoy refused a file.
+            ProcessError: a process failed or an Envoy rejected a file.
         """
         declaration = await self.declare(overrides, stack)
         mesh = gather(declaration)
@@ -94,7 +94,7 @@ class Session:
         return differences, change
 
     async def declare(self, overrides: Mapping[str, str], stack: str | None = None) -> Declaration:
-        """Run the program with further overrides, and put nothing in force."""
+        """Run the program with further overrides, and apply nothing."""
         chosen = stack or self.stack
         merged = with_placeholders(chosen, {**self.overrides, **overrides})
         return await asyncio.to_thread(declare, chosen, merged)

@@ -1,4 +1,4 @@
-"""How a pod's process starts: from its service's source in this checkout, not from an image."""
+"""The command of a pod's process: its service's source in this checkout, not an image."""
 
 import sys
 from collections.abc import Mapping
@@ -16,20 +16,20 @@ APPS = ROOT / project().sources
 
 @dataclass(frozen=True)
 class Command:
-    """What starts a process: its arguments and its whole environment."""
+    """A process's arguments, and its whole environment."""
 
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
 
 
 def source_command(mesh: Mesh, pod: Pod, container: Container, extra: Mapping[str, str]) -> Command:
-    """The command of a pod's process.
+    """Return the command of a pod's process.
 
     Args:
-        mesh: that the pod is in.
-        pod: whose process it is.
-        container: as it is declared; its name is that of the service's folder.
-        extra: variables besides the declared ones.
+        mesh: the pod's mesh.
+        pod: the process's pod.
+        container: as declared; its name is that of the service's folder.
+        extra: additional variables.
 
     Raises:
         ProcessError: there is no folder of the container's name.
@@ -54,7 +54,7 @@ def source_command(mesh: Mesh, pod: Pod, container: Container, extra: Mapping[st
 
 
 def declared_environment(mesh: Mesh, pod: Pod, container: Container) -> dict[str, str]:
-    """A container's own variables, in which the mesh's `proxyHttpPort` is its pod's own proxy."""
+    """Return a container's variables, with the pod's proxy for the mesh's `proxyHttpPort`."""
     sidecar = f"http://{LOOPBACK}:{mesh.config.proxy_http_port}"
     return {
         each.name: pod.forward_proxy if each.value == sidecar else each.value

@@ -1,46 +1,41 @@
-"""The canary's share of the requests, measured at the weight that a stack is configured with."""
+"""Measures the canary's share of the requests at the weight that a stack configures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from petmesh.project import project
-from petmesh.rehearsal.load import Load, binomial_interval, by_success
+from petmesh.rehearsal.load import Load, by_success
 from petmesh.rehearsal.metrics import VersionMetrics
 from petmesh.rehearsal.session import Session
-
-CONFIDENCE = 0.999
+from petmesh.rehearsal.share import CanaryShare
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """What the rehearsal measured of a canary.
+    """The measurement of a canary's share.
 
     Attributes:
-        workload: the canary's Deployment; empty where nothing was measured.
-        weight: asked for, in percent.
-        share: of the requests that the callers' Envoys counted, from 0 to 1.
-        interval: within which the share must lie, with 99.9% confidence.
-        requests: that were sent meanwhile.
-        failures: how many of them weren't answered 200.
-        problems: what wasn't as it must be.
+        workload: the canary's Deployment; empty if nothing was measured.
+        share: of the requests that the callers' Envoys counted.
+        requests: the number of requests sent.
+        failures: the number of those that didn't get a 200.
+        problems: one line each.
     """
 
     workload: str = ""
-    weight: int = 0
-    share: float = 0.0
-    interval: tuple[float, float] = (0.0, 0.0)
+    share: CanaryShare = field(default=CanaryShare(0, 0, 0))
     requests: int = 0
     failures: int = 0
     problems: tuple[str, ...] = ()
 
 
 async def measure_split(session: Session, requests: int) -> Split:
-    """Send requests through the ingress, and have the callers' Envoys count who got them.
+    """Send requests through the ingress, and read the versions' counts from the callers' Envoys.
 
-    Chance puts one share of 1,000 outside of its interval: such a one is measured again.
+    One correct share in 1,000 is outside its interval by chance: one outside is measured again.
 
     Args:
         session: started, with a canary.
-        requests: how many are sent.
+        requests: the number of requests.
     """
     split = await _measure(session, requests)
     outside = split.problems and not split.failures
@@ -57,19 +52,18 @@ async def _measure(session: Session, requests: int) -> Split:
         version: metrics.since(before.get(version, VersionMetrics())).requests
         for version, metrics in after.items()
     }
-    own, total = counts.get(session.canary, 0), sum(counts.values())
-    lowest, highest = binomial_interval(total, weight / 100, CONFIDENCE)
+    share = CanaryShare(weight, counts.get(session.canary, 0), sum(counts.values()))
     problems: list[str] = []
     if phase.failed:
         problems.append(f"weight {weight}: {phase.failed} requests failed: {dict(phase.failures)}")
-    if not total or not lowest <= own <= highest:
-        problems.append(f"weight {weight}: {own} of {total} requests, not {lowest} to {highest}")
-    known = total or 1
+    if not share.is_within:
+        lowest, highest = share.interval
+        problems.append(
+            f"weight {weight}: {share.canary} of {share.total} requests, not {lowest} to {highest}"
+        )
     return Split(
         workload=project().workload(session.canary),
-        weight=weight,
-        share=own / known,
-        interval=(lowest / known, highest / known),
+        share=share,
         requests=phase.requests,
         failures=phase.failed,
         problems=tuple(problems),

@@ -1,4 +1,4 @@
-"""Stand-ins of outside hosts: real TLS on loopback, with a certificate for the host's name."""
+"""Stubs of outside hosts: TLS servers on loopback, with a certificate for the host's name."""
 
 import json
 import ssl
@@ -11,14 +11,20 @@ from petmesh.host.ports import LOOPBACK, Ports
 from petmesh.host.processes import ProcessError
 from petmesh.rehearsal.faulty import Conversation, FaultyServer
 
-# The form of an answer of https://api.thedogapi.com/v1/images/search, with no real picture.
+# A response in the form of https://api.thedogapi.com/v1/images/search, without a real picture.
 ANSWER = [
     {"id": "stand-in", "url": "https://stand-in.invalid/dog.jpg", "width": 640, "height": 480}
 ]
 
 
-class StandIns:
-    """One server for each outside host; it answers any path with `ANSWER`."""
+class StubHosts:
+    """One server for each outside host; it responds to any path with `ANSWER`.
+
+    Attributes:
+        addresses: the port of each host's server.
+        requests: method and URL of every request.
+        headers: the headers of every request.
+    """
 
     def __init__(self, authority: Authority, ports: Ports) -> None:
         self.authority = authority
@@ -33,32 +39,32 @@ class StandIns:
         for host in hosts:
             if host not in self.addresses:
                 self.addresses[host] = self._ports.take()
-                await self.mend(host)
+                await self.restore(host)
 
     async def impair(self, host: str, converse: Conversation) -> None:
-        """Have a host's server answer wrongly from now on."""
+        """Replace a host's server by a faulty one."""
         await self.silence(host)
         body = json.dumps(ANSWER).encode()
         self._servers[host] = server = FaultyServer(converse, body, self._context(host))
         await server.start(self.addresses[host])
 
     async def silence(self, host: str) -> None:
-        """Stop a host's server: nobody listens at its address any more.
+        """Stop a host's server, so that nothing listens at its address.
 
         Raises:
-            ProcessError: there is no stand-in of the host.
+            ProcessError: the host has no stub.
         """
         if host not in self.addresses:
             names = ", ".join(sorted(self.addresses)) or "none"
-            raise ProcessError(f"host {host}: has no stand-in; there are those of {names}")
+            raise ProcessError(f"host {host}: has no stub; there are stubs of {names}")
         server = self._servers.pop(host, None)
         if isinstance(server, FaultyServer):
             await server.stop()
         elif server is not None:
             await server.cleanup()
 
-    async def mend(self, host: str) -> None:
-        """Have a host's server answer as it should."""
+    async def restore(self, host: str) -> None:
+        """Replace a host's server by a sound one."""
         await self.silence(host)
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._answer)
@@ -77,7 +83,7 @@ class StandIns:
         leaf = self.authority.issue_host(host)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(leaf.certificate, leaf.key)
-        # Without the right server name there is no answer, as with hosts that share an address.
+        # Another server name is rejected, as by a host that shares its address with others.
         context.sni_callback = _require_name(host)
         return context
 

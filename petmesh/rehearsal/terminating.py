@@ -1,4 +1,4 @@
-"""The pods that were deleted: each may take its time to finish what it began."""
+"""Deleted pods, which end in the background and may finish their requests first."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from petmesh.rehearsal.pods import LivePod
 
 
 class Terminating:
-    """Ends pods that no route leads to any more, in the background."""
+    """Ends pods to which no route leads any more, in the background."""
 
     def __init__(self, envoys: Envoys, processes: Processes, faults: Faults) -> None:
         self._envoys = envoys
@@ -19,7 +19,7 @@ class Terminating:
         self._unfinished: list[str] = []
 
     def begin(self, live: LivePod) -> None:
-        """Tell a pod to stop, as its workload declares it, and don't wait for it."""
+        """End a pod as its workload declares, without waiting for it."""
         task = asyncio.ensure_future(self._end(live))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -28,13 +28,13 @@ class Terminating:
         """Wait until every pod has ended.
 
         Returns:
-            Those of all so far whose process didn't end by itself, with status 0.
+            Those of all so far whose process didn't end by itself with status 0.
         """
         await asyncio.gather(*self._tasks)
         return tuple(self._unfinished)
 
     async def cancel(self) -> None:
-        """Wait for none any longer; their processes are left to who started them."""
+        """Stop waiting for pods; `Processes` stops their processes."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

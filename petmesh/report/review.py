@@ -107,11 +107,11 @@ def _grouped(differences: Sequence[Difference]) -> list[str]:
 
 
 def _split(split: Split) -> str:
-    lowest, highest = split.interval
+    lowest, highest = split.share.ratios
     return (
-        f"Rehearsed through Envoy: `{_inline(split.workload)}` is to get {split.weight}%, and got "
-        f"{split.share:.1%} of {split.requests:,} requests (99.9% interval {lowest:.1%} to "
-        f"{highest:.1%}), {split.failures} failures."
+        f"Rehearsed through Envoy: `{_inline(split.workload)}` is to get {split.share.weight}%, "
+        f"and got {split.share.ratio:.1%} of {split.requests:,} requests (99.9% interval "
+        f"{lowest:.1%} to {highest:.1%}), {split.failures} failures."
     )
 
 

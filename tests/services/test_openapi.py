@@ -17,7 +17,8 @@ from httpservice import service as routes
 from httpservice.environment import Environment
 from httpservice.server import Limits
 from httpservice.service import Service as ServiceUnderTest
-from httpservice.testing import Reply, answering, ok, run, send, serving, silent, stand_in
+from httpservice.testing import Reply, run, send, serving
+from petmesh.rehearsal.faulty import FaultyServer, response, sending, silent
 from petservice import forwarding
 from tests.services.description import Node, described, description, file_of
 
@@ -41,13 +42,13 @@ REQUESTS: Mapping[int, str] = {
     405: "POST {path} HTTP/1.1\r\nHost: a\r\n\r\n",
     431: f"{GET}tracestate: " + "x" * 8192 + "\r\n\r\n",
 }
-BACK_ENDS = {502: answering(ok(b"")), 504: silent}
+BACK_ENDS = {502: sending(response(b"")), 504: silent}
 
 
 async def answers(service: str, path: str, status: int) -> Reply:
     """Have a service answer with a status."""
-    good = answering(ok(b"{}"))
-    async with stand_in(BACK_ENDS.get(status, good)) as details, stand_in(good) as history:
+    good = sending(response(b"{}"))
+    async with FaultyServer(BACK_ENDS.get(status, good)) as details, FaultyServer(good) as history:
         variables = {
             "PETDETAILS_URL": details.url,
             "PETMEDICALHISTORY_URL": history.url,

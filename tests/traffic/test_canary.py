@@ -18,8 +18,9 @@ from demo.scenes.scene import Scene
 from demo.scenes.stage import PATH
 from demo.scenes.testers import CASES
 from petmesh.host.ports import LOOPBACK
-from petmesh.rehearsal.load import FAILED, Load, Phase, binomial_interval
+from petmesh.rehearsal.load import FAILED, Load, LoadPhase
 from petmesh.rehearsal.origin import Origin
+from petmesh.rehearsal.share import binomial_interval
 from tests.traffic.conftest import REQUESTS, WEIGHTS, Live
 
 pytestmark = pytest.mark.envoy
@@ -116,7 +117,7 @@ class Sidecar(Origin):
         return self.host
 
 
-async def _ten_thousand(live: Live, *, weight: int) -> Phase:
+async def _ten_thousand(live: Live, *, weight: int) -> LoadPhase:
     """Ask the caller's sidecar: its route shares the requests."""
     session = live.session
     await session.change({"canaryWeight": str(weight)})

@@ -54,11 +54,11 @@ def test_any_other_host_is_blocked_with_502(live: Live, state: str) -> None:
 
 def test_the_opened_host_is_reached_over_tls_by_its_own_name(live: Live) -> None:
     live.run(live.session.change({"dogApiEnabled": "true"}))
-    live.session.runtime.stand_ins.requests.clear()
+    live.session.runtime.stub_hosts.requests.clear()
     answer = live.run(ask(f"http://{HOST}/v1/x", proxy=live.stage.sidecar(PETSERVICE)))
     assert answer is not None
     assert answer.json == ANSWER
-    assert live.session.runtime.stand_ins.requests == [f"GET https://{HOST}/v1/x"]
+    assert live.session.runtime.stub_hosts.requests == [f"GET https://{HOST}/v1/x"]
     live.run(live.session.change({}))
 
 
@@ -72,10 +72,10 @@ def test_the_opened_host_is_open_to_petservice_alone(live: Live) -> None:
 
 
 def test_a_server_with_another_hosts_certificate_gets_no_request(live: Live) -> None:
-    stand_ins = live.session.runtime.stand_ins
-    real = stand_ins.addresses.get(HOST)
+    stub_hosts = live.session.runtime.stub_hosts
+    real = stub_hosts.addresses.get(HOST)
     port, server = live.run(_impostor(live))
-    stand_ins.addresses[HOST] = port
+    stub_hosts.addresses[HOST] = port
     try:
         live.run(live.session.change({"dogApiEnabled": "true"}))
         assert is_error_object(dog_api_response(live))
@@ -87,9 +87,9 @@ def test_a_server_with_another_hosts_certificate_gets_no_request(live: Live) -> 
         stats = live.run(live.session.runtime.sidecar_stats(pod, f"{HOST}.*{failed}$"))
         assert max(stats.values.values()) > 0
     finally:
-        stand_ins.addresses.pop(HOST)
+        stub_hosts.addresses.pop(HOST)
         if real:
-            stand_ins.addresses[HOST] = real
+            stub_hosts.addresses[HOST] = real
         live.run(live.session.change({}))
         live.loop.call_soon_threadsafe(server.close)
 
@@ -97,7 +97,7 @@ def test_a_server_with_another_hosts_certificate_gets_no_request(live: Live) -> 
 async def _impostor(live: Live) -> tuple[int, asyncio.Server]:
     """A server whose certificate is of the trusted authority, but for another name."""
     runtime = live.session.runtime
-    leaf = runtime.stand_ins.authority.issue_host("other.example")
+    leaf = runtime.stub_hosts.authority.issue_host("other.example")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(leaf.certificate, leaf.key)
 

@@ -26,8 +26,8 @@ SEEN = f"GET https://{HOST}{PATH}"
 def led(live: Live) -> Iterator[Live]:
     """The mesh with the dog API open through the gateway."""
     live.run(live.session.change({"dogApiEnabled": "true", "egressGateway": "true"}))
-    live.session.runtime.stand_ins.requests.clear()
-    live.session.runtime.stand_ins.headers.clear()
+    live.session.runtime.stub_hosts.requests.clear()
+    live.session.runtime.stub_hosts.headers.clear()
     yield live
     live.run(live.session.change({}))
 
@@ -49,7 +49,7 @@ def test_petservice_is_answered_by_way_of_the_gateway(led: Live) -> None:
     answer = by_sidecar(led, PETSERVICE)
     assert answer is not None
     assert answer.json == ANSWER
-    requests = led.session.runtime.stand_ins.requests
+    requests = led.session.runtime.stub_hosts.requests
     assert requests[-1] == SEEN
     [gateway] = led.session.runtime.inner_gateways
     stats = led.run(led.session.runtime.gateway_stats(gateway.name, rf"\|{HOST}\.upstream_rq_200$"))
@@ -58,7 +58,7 @@ def test_petservice_is_answered_by_way_of_the_gateway(led: Live) -> None:
 
 def test_the_outside_learns_nothing_of_the_caller(led: Live) -> None:
     by_sidecar(led, PETSERVICE)
-    [headers] = led.session.runtime.stand_ins.headers
+    [headers] = led.session.runtime.stub_hosts.headers
     told = {name.lower() for name in headers}
     assert not told & {"x-forwarded-for", "x-forwarded-client-cert", "x-envoy-peer-metadata"}
     assert "spiffe" not in str(dict(headers))
@@ -69,7 +69,7 @@ def test_petservice_may_get_alone(led: Live, method: str) -> None:
     answer = by_sidecar(led, PETSERVICE, method)
     assert answer is not None
     assert answer.status == 403
-    assert led.session.runtime.stand_ins.requests == []
+    assert led.session.runtime.stub_hosts.requests == []
 
 
 @pytest.mark.parametrize("service", [PETDETAILS, PETMEDICALHISTORY], ids=lambda each: each.name)
@@ -82,7 +82,7 @@ def test_another_service_is_refused_by_its_sidecar_and_by_the_gateway(
     around = led.run(led.stage.to_gateway(service, HOST, PATH))
     assert around is not None
     assert around.status == 403
-    assert led.session.runtime.stand_ins.requests == []
+    assert led.session.runtime.stub_hosts.requests == []
 
 
 def test_petservices_identity_is_let_out_around_its_sidecar_too(led: Live) -> None:
@@ -97,7 +97,7 @@ def test_no_other_host_is_reached_by_that_way(led: Live, other: str) -> None:
     assert answer is not None
     assert answer.status == 403
     assert led.run(led.stage.to_gateway(PETSERVICE, other, PATH)) is None
-    assert led.session.runtime.stand_ins.requests == []
+    assert led.session.runtime.stub_hosts.requests == []
 
 
 def test_without_an_identity_there_is_no_connection(led: Live) -> None:
@@ -108,11 +108,11 @@ def test_without_an_identity_there_is_no_connection(led: Live) -> None:
 
 
 def test_a_host_with_another_hosts_certificate_gets_no_request(led: Live) -> None:
-    stand_ins = led.session.runtime.stand_ins
-    real = stand_ins.addresses[HOST]
+    stub_hosts = led.session.runtime.stub_hosts
+    real = stub_hosts.addresses[HOST]
     asked: list[bytes] = []
     port, server = led.run(_impostor(led, asked))
-    stand_ins.addresses[HOST] = port
+    stub_hosts.addresses[HOST] = port
     try:
         led.run(led.session.change({"dogApiEnabled": "true", "egressGateway": "true"}))
         assert is_error_object(held(led))
@@ -125,13 +125,13 @@ def test_a_host_with_another_hosts_certificate_gets_no_request(led: Live) -> Non
         assert max(stats.values.values()) > 0
         assert asked == []
     finally:
-        stand_ins.addresses[HOST] = real
+        stub_hosts.addresses[HOST] = real
         led.loop.call_soon_threadsafe(server.close)
 
 
 async def _impostor(live: Live, asked: list[bytes]) -> tuple[int, asyncio.Server]:
     """A server whose certificate is of the trusted authority, but for another name."""
-    leaf = live.session.runtime.stand_ins.authority.issue_host("other.example")
+    leaf = live.session.runtime.stub_hosts.authority.issue_host("other.example")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(leaf.certificate, leaf.key)
 

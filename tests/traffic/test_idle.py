@@ -100,9 +100,9 @@ def test_without_the_idle_times_the_public_gets_503(live: Live) -> None:
 def forgetting_host(live: Live, request: pytest.FixtureRequest) -> Iterator[None]:
     """The dog API, which closes each connection that is idle for a moment."""
     live.run(live.session.change({"dogApiEnabled": "true", "egressGateway": request.param}))
-    live.run(live.session.runtime.stand_ins.impair(HOST, forgetful(HOST_SECONDS)))
+    live.run(live.session.runtime.stub_hosts.impair(HOST, forgetful(HOST_SECONDS)))
     yield
-    live.run(live.session.runtime.stand_ins.mend(HOST))
+    live.run(live.session.runtime.stub_hosts.restore(HOST))
     live.run(live.session.change({}))
 
 
@@ -131,7 +131,7 @@ def test_without_the_retries_such_a_host_costs_answers(live: Live) -> None:
 
 def test_what_may_do_harm_is_not_sent_twice(live: Live) -> None:
     live.run(live.session.change({"dogApiEnabled": "true"}))
-    live.run(live.session.runtime.stand_ins.impair(HOST, forgetful(HOST_SECONDS)))
+    live.run(live.session.runtime.stub_hosts.impair(HOST, forgetful(HOST_SECONDS)))
     statuses: list[int] = []
     for method in ("GET", "POST"):
         answer = live.run(
@@ -139,6 +139,6 @@ def test_what_may_do_harm_is_not_sent_twice(live: Live) -> None:
         )
         statuses.append(answer.status if answer else 0)
         live.run(asyncio.sleep(PAUSE_SECONDS))
-    live.run(live.session.runtime.stand_ins.mend(HOST))
+    live.run(live.session.runtime.stub_hosts.restore(HOST))
     live.run(live.session.change({}))
     assert statuses == [200, 503]

@@ -22,9 +22,9 @@ CALLS: dict[str, tuple[str, Callable[[Runtime], Coroutine[Any, Any, object]]]] =
     "sidecar_stats": ("pod", lambda runtime: runtime.sidecar_stats(GONE, "cluster")),
     "gateway_stats": ("gateway", lambda runtime: runtime.gateway_stats(GONE, "cluster")),
     "version_metrics": ("host", lambda runtime: runtime.version_metrics(GONE)),
-    "impair a stand-in": ("host", lambda runtime: runtime.stand_ins.impair(GONE, silent)),
-    "silence a stand-in": ("host", lambda runtime: runtime.stand_ins.silence(GONE)),
-    "mend a stand-in": ("host", lambda runtime: runtime.stand_ins.mend(GONE)),
+    "impair a stand-in": ("host", lambda runtime: runtime.stub_hosts.impair(GONE, silent)),
+    "silence a stand-in": ("host", lambda runtime: runtime.stub_hosts.silence(GONE)),
+    "mend a stand-in": ("host", lambda runtime: runtime.stub_hosts.restore(GONE)),
 }
 
 

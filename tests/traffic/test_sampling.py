@@ -1,6 +1,5 @@
 """Which requests are traced is the mesh's to say: no client of the ingress decides it."""
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -8,6 +7,7 @@ import pytest
 
 from apps.catalog import PETSERVICE
 from demo.scenes.ask import ask_ingress
+from petmesh.rehearsal.faulty import Connection
 from tests.traffic.conftest import Live
 
 pytestmark = pytest.mark.envoy
@@ -26,17 +26,15 @@ def received(live: Live) -> Iterator[Received]:
     """The headers of the requests that petservice gets."""
     requests: Received = []
 
-    async def record(
-        _body: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def record(connection: Connection) -> None:
         while True:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            head = (await connection.request()).decode()
             lines = (line.partition(": ") for line in head.strip().split("\r\n")[1:])
             requests.append({name.lower(): value for name, _, value in lines})
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            await connection.send(connection.sound)
 
     pod = live.stage.pod(PETSERVICE).name
-    live.run(live.session.runtime.faults.impair(pod, record, b""))
+    live.run(live.session.runtime.faults.impair(pod, record, b"{}"))
     yield requests
     live.run(live.session.runtime.faults.restart(pod))
     live.run(live.session.change({}))

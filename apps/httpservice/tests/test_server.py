@@ -9,7 +9,8 @@ from httpservice import server
 from httpservice.log import Log
 from httpservice.server import ANYWHERE, Limits
 from httpservice.service import Service, reply
-from httpservice.testing import Reply, get, read_reply, reset, run, send, serving, until
+from httpservice.testing import Reply, get, read_reply, run, send, serving, until
+from petmesh.rehearsal.faulty import reset
 
 PATH = "/pet/1"
 GET = b"GET /pet/1 HTTP/1.1\r\nHost: test\r\n\r\n"

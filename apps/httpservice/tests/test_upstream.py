@@ -5,20 +5,17 @@ from contextlib import asynccontextmanager
 import pytest
 
 from httpservice.environment import Environment
-from httpservice.testing import (
-    Conversation,
-    StandIn,
-    answering,
-    ok,
-    reset,
-    resetting,
-    run,
-    silent,
-    stand_in,
-    until,
-    unused_port,
-)
+from httpservice.testing import run, until, unused_port
 from httpservice.upstream import MAX_BODY_BYTES, Answer, Failure, Upstream
+from petmesh.rehearsal.faulty import (
+    Connection,
+    Conversation,
+    FaultyServer,
+    resetting,
+    response,
+    sending,
+    silent,
+)
 
 
 @asynccontextmanager
@@ -36,8 +33,8 @@ async def upstream(
 @asynccontextmanager
 async def talking(
     converse: Conversation, seconds: float = 2
-) -> AsyncGenerator[tuple[StandIn, Upstream]]:
-    async with stand_in(converse) as peer, upstream(peer.url, seconds=seconds) as client:
+) -> AsyncGenerator[tuple[FaultyServer, Upstream]]:
+    async with FaultyServer(converse) as peer, upstream(peer.url, seconds=seconds) as client:
         yield peer, client
 
 
@@ -50,11 +47,9 @@ def outcome_of(converse: Conversation, timeout: float = 2) -> Answer | Failure:
 
 
 def then_close(answer: bytes) -> Conversation:
-    async def converse(
-        _itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
+    async def converse(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(answer)
 
     return converse
 
@@ -62,7 +57,7 @@ def then_close(answer: bytes) -> Conversation:
 class TestRequests:
     def test_a_request_names_host_caller_and_what_it_accepts(self) -> None:
         async def test() -> None:
-            async with talking(answering(ok(b"{}"))) as (peer, client):
+            async with talking(sending(response(b"{}"))) as (peer, client):
                 await client.get("/pet/1", {"x-a": "b"})
                 assert peer.requests == [
                     (
@@ -87,7 +82,7 @@ class TestRequests:
     def test_paths_are_below_the_address(self, base: str, path: str, target: bytes) -> None:
         async def test() -> None:
             async with (
-                stand_in(answering(ok(b"{}"))) as peer,
+                FaultyServer(sending(response(b"{}"))) as peer,
                 upstream(peer.url + base) as client,
             ):
                 await client.get(path)
@@ -98,7 +93,7 @@ class TestRequests:
     def test_a_proxy_gets_the_absolute_address_and_the_upstreams_host(self) -> None:
         async def test() -> None:
             async with (
-                stand_in(answering(ok(b"{}"))) as peer,
+                FaultyServer(sending(response(b"{}"))) as peer,
                 upstream("http://petdetailsservice:9081", proxy=peer.url) as client,
                 upstream("http://api.example/v1?q=1", proxy=peer.url) as whole,
             ):
@@ -120,8 +115,8 @@ class TestAnswers:
     @pytest.mark.parametrize(
         ("answer", "status", "body"),
         [
-            (ok(b'{"a":1}'), 200, b'{"a":1}'),
-            (ok(b"no", status="503 Service Unavailable"), 503, b"no"),
+            (response(b'{"a":1}'), 200, b'{"a":1}'),
+            (response(b"no", status="503 Service Unavailable"), 503, b"no"),
             (
                 (
                     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -132,9 +127,9 @@ class TestAnswers:
             ),
             (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
             (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, b""),
-            (b"HTTP/1.1 100 Continue\r\n\r\n" + ok(b"{}"), 200, b"{}"),
-            (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ok(b"{}"), 200, b"{}"),
-            (ok(b"x" * MAX_BODY_BYTES), 200, b"x" * MAX_BODY_BYTES),
+            (b"HTTP/1.1 100 Continue\r\n\r\n" + response(b"{}"), 200, b"{}"),
+            (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + response(b"{}"), 200, b"{}"),
+            (response(b"x" * MAX_BODY_BYTES), 200, b"x" * MAX_BODY_BYTES),
         ],
         ids=lambda value: value[:40] if isinstance(value, bytes) else None,
     )
@@ -142,7 +137,7 @@ class TestAnswers:
         self, answer: bytes, status: int, body: bytes
     ) -> None:
         async def test() -> None:
-            async with talking(answering(answer)) as (peer, client):
+            async with talking(sending(answer)) as (peer, client):
                 for _ in range(3):
                     outcome = await client.get("/a")
                     assert isinstance(outcome, Answer)
@@ -153,16 +148,12 @@ class TestAnswers:
         run(test())
 
     def test_an_answer_may_arrive_byte_by_byte(self) -> None:
-        async def converse(
-            _itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-        ) -> None:
-            await reader.readuntil(b"\r\n\r\n")
+        async def converse(connection: Connection) -> None:
+            await connection.request()
             for (
                 byte
             ) in b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n":
-                writer.write(bytes([byte]))
-                await writer.drain()
-                await asyncio.sleep(0)
+                await connection.send(bytes([byte]))
 
         assert outcome_of(converse)[:2] == (200, b"{}")
 
@@ -181,7 +172,7 @@ class TestAnswers:
     def test_a_connection_that_the_answer_ends_is_not_used_again(self) -> None:
         async def test() -> None:
             answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
-            async with talking(answering(answer)) as (peer, client):
+            async with talking(sending(answer)) as (peer, client):
                 for _ in range(3):
                     assert (await client.get("/a"))[:2] == (200, b"{}")
                 assert peer.connections == 3
@@ -192,7 +183,7 @@ class TestAnswers:
 class TestPool:
     def test_requests_at_the_same_time_use_a_connection_each_and_keep_them(self) -> None:
         async def test() -> None:
-            async with talking(answering(ok(b"{}"))) as (peer, client):
+            async with talking(sending(response(b"{}"))) as (peer, client):
                 for _ in range(3):
                     await asyncio.gather(*(client.get("/a") for _ in range(5)))
                 assert (len(peer.requests), peer.connections) == (15, 5)
@@ -201,15 +192,12 @@ class TestPool:
 
     @pytest.mark.parametrize("by_reset", [False, True])
     def test_a_pooled_connection_found_closed_is_replaced(self, *, by_reset: bool) -> None:
-        async def converse(
-            itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-        ) -> None:
-            itself.requests.append(await reader.readuntil(b"\r\n\r\n"))
-            writer.write(ok(b"{}"))
-            await writer.drain()
-            await reader.readuntil(b"\r\n\r\n")
+        async def converse(connection: Connection) -> None:
+            await connection.request()
+            await connection.send(response(b"{}"))
+            await connection.reader.readuntil(b"\r\n\r\n")
             if by_reset:
-                reset(writer)
+                connection.reset()
 
         async def test() -> None:
             async with talking(converse) as (peer, client):
@@ -230,7 +218,7 @@ class TestPool:
 
     def test_a_connection_closed_while_idle_costs_the_next_request_nothing(self) -> None:
         async def test() -> None:
-            async with talking(then_close(ok(b"{}"))) as (peer, client):
+            async with talking(then_close(response(b"{}"))) as (peer, client):
                 for number in range(3):
                     assert (await client.get("/a"))[:2] == (200, b"{}")
                     await until(lambda: peer.closed > number)  # noqa: B023 - at once
@@ -240,7 +228,10 @@ class TestPool:
 
     def test_an_answer_nobody_asked_for_is_never_given_to_the_next_request(self) -> None:
         async def test() -> None:
-            async with talking(answering(ok(b"{}") + ok(b'{"evil":1}'))) as (peer, client):
+            async with talking(sending(response(b"{}") + response(b'{"evil":1}'))) as (
+                peer,
+                client,
+            ):
                 for _ in range(3):
                     assert (await client.get("/a"))[:2] == (200, b"{}")
                 assert peer.connections == 3
@@ -250,14 +241,12 @@ class TestPool:
     def test_data_on_an_idle_connection_closes_it(self) -> None:
         sent = asyncio.Event()
 
-        async def converse(
-            itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-        ) -> None:
-            itself.requests.append(await reader.readuntil(b"\r\n\r\n"))
-            writer.write(ok(b"{}"))
+        async def converse(connection: Connection) -> None:
+            await connection.request()
+            await connection.send(response(b"{}"))
             await sent.wait()
-            writer.write(ok(b'{"evil":1}'))
-            await reader.read()
+            await connection.send(response(b'{"evil":1}'))
+            await connection.reader.read()
 
         async def test() -> None:
             async with talking(converse) as (peer, client):
@@ -282,12 +271,12 @@ class TestFailures:
                 "ECONNRESET",
             ),
             (then_close(b"HTTP/1.1 200 OK\r\nContent-"), "ECONNRESET"),
-            (answering(b"SSH-2.0-OpenSSH_9.2\r\n"), "EPROTO"),
-            (answering(b"HTTP/1.1 abc\r\n\r\n"), "EPROTO"),
-            (answering(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"), "EPROTO"),
-            (answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), "EPROTO"),
-            (answering(ok(b"x" * (MAX_BODY_BYTES * 2))), "EPROTO"),
-            (answering(b"HTTP/1.1 200 OK\r\nX: %b\r\n\r\n" % (b"x" * 200_000)), "EPROTO"),
+            (sending(b"SSH-2.0-OpenSSH_9.2\r\n"), "EPROTO"),
+            (sending(b"HTTP/1.1 abc\r\n\r\n"), "EPROTO"),
+            (sending(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"), "EPROTO"),
+            (sending(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), "EPROTO"),
+            (sending(response(b"x" * (MAX_BODY_BYTES * 2))), "EPROTO"),
+            (sending(b"HTTP/1.1 200 OK\r\nX: %b\r\n\r\n" % (b"x" * 200_000)), "EPROTO"),
         ],
     )
     def test_no_usable_answer_is_a_failure_with_a_code(
@@ -317,7 +306,7 @@ class TestFailures:
 
     @pytest.mark.parametrize(
         "converse",
-        [silent, answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}")],
+        [silent, sending(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}")],
     )
     def test_a_deadline_ends_the_exchange_and_its_connection(self, converse: Conversation) -> None:
         async def test() -> None:
@@ -332,13 +321,10 @@ class TestFailures:
         run(test())
 
     def test_a_deadline_holds_for_an_answer_that_trickles(self) -> None:
-        async def converse(
-            _itself: StandIn, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-        ) -> None:
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
+        async def converse(connection: Connection) -> None:
+            await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
             while True:
-                writer.write(b"x")
-                await writer.drain()
+                await connection.send(b"x")
                 await asyncio.sleep(0.005)
 
         outcome = outcome_of(converse, 0.05)

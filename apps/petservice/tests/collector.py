@@ -1,6 +1,5 @@
 """A collector that keeps the spans it gets over OTLP/HTTP, and a petservice that traces."""
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
@@ -11,7 +10,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from httpservice.testing import Process, StandIn, ok, service, stand_in
+from httpservice.testing import Process, service
+from petmesh.rehearsal.faulty import Connection, FaultyServer, response
 
 TRACE, PARENT = "a" * 32, "b" * 16
 SAMPLED = f"traceparent: 00-{TRACE}-{PARENT}-01"
@@ -50,20 +50,18 @@ class Collector:
     spans: list[Found] = field(default_factory=list[Found])
     status: bytes = b"200 OK"
 
-    async def converse(
-        self, _itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def converse(self, connection: Connection) -> None:
         while True:
-            head = await reader.readuntil(b"\r\n\r\n")
+            head = await connection.request()
             length = re.search(rb"content-length: (\d+)", head.lower())
             assert length is not None
-            body = await reader.readexactly(int(length[1]))
+            body = await connection.reader.readexactly(int(length[1]))
             self.heads.append(head)
             for group in ExportTraceServiceRequest.FromString(body).resource_spans:
                 resource = values(group.resource.attributes)
                 for scope in group.scope_spans:
                     self.spans += [Found(span, resource) for span in scope.spans]
-            writer.write(ok(b"", status=self.status.decode()))
+            await connection.send(response(b"", status=self.status.decode()))
 
     def of(self, name: str, kind: int) -> list[Found]:
         return [
@@ -83,15 +81,15 @@ def values(attributes: Iterable[KeyValue]) -> dict[str, str | int]:
 
 
 @asynccontextmanager
-async def collecting(status: bytes = b"200 OK") -> AsyncGenerator[tuple[Collector, StandIn]]:
+async def collecting(status: bytes = b"200 OK") -> AsyncGenerator[tuple[Collector, FaultyServer]]:
     collector = Collector(status=status)
-    async with stand_in(collector.converse) as listening:
+    async with FaultyServer(collector.converse) as listening:
         yield collector, listening
 
 
 @asynccontextmanager
 async def petservice(
-    details: StandIn, history: StandIn, errors: Path | None = None, /, **variables: str
+    details: FaultyServer, history: FaultyServer, errors: Path | None = None, /, **variables: str
 ) -> AsyncGenerator[Process]:
     addresses = {"PETDETAILS_URL": details.url, "PETMEDICALHISTORY_URL": history.url}
     async with service("petservice", errors, **(addresses | variables)) as running:

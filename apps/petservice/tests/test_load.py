@@ -5,19 +5,12 @@ import signal
 from collections import Counter
 from contextlib import AsyncExitStack
 
-from httpservice.testing import (
-    Process,
-    answering_late,
-    ok,
-    read_reply,
-    run,
-    service,
-    stand_in,
-)
+from httpservice.testing import Process, read_reply, run, service
+from petmesh.rehearsal.faulty import FaultyServer, late
 
 GET = b"GET /pet/1 HTTP/1.1\r\nHost: test\r\n\r\n"
 IN_FLIGHT = 8
-PETS = answering_late(0.005, ok(b"{}"))
+PETS = late(0.005)
 
 
 async def load(running: Process, connections: int, requests: int) -> Counter[int]:
@@ -41,7 +34,7 @@ async def load(running: Process, connections: int, requests: int) -> Counter[int
 def test_ten_times_the_load_is_answered_or_shed_and_leaves_nothing_behind() -> None:
     async def test() -> None:
         async with (
-            stand_in(PETS) as upstream,
+            FaultyServer(PETS) as upstream,
             service(
                 "petservice",
                 PETDETAILS_URL=upstream.url,
@@ -72,7 +65,7 @@ def test_a_stop_under_load_loses_no_request() -> None:
 
     async def test() -> None:
         async with AsyncExitStack() as stack:
-            upstream = await stack.enter_async_context(stand_in(PETS))
+            upstream = await stack.enter_async_context(FaultyServer(PETS))
             variables = {
                 "PETDETAILS_URL": upstream.url,
                 "PETMEDICALHISTORY_URL": upstream.url,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from httpservice.testing import APPS, answering, get, ok, run, service, stand_in
+from httpservice.testing import APPS, get, run, service
+from petmesh.rehearsal.faulty import FaultyServer, response, sending
 
 IN_CLUSTER = ("petdetailsservice", "petmedicalhistoryservice")
 OUTSIDE = "api.example.com"
@@ -43,8 +44,8 @@ def test_an_outside_name_costs_the_dog_apis_part_alone(fate: str, tmp_path: Path
 
     async def test() -> None:
         async with (
-            stand_in(answering(answer)) as details,
-            stand_in(answering(ok(b"{}"))) as history,
+            FaultyServer(sending(answer)) as details,
+            FaultyServer(sending(response(b"{}"))) as history,
         ):
             variables = {
                 "PYTHONPATH": f"{tmp_path}:{APPS}",
@@ -86,8 +87,8 @@ def test_the_dog_apis_name_is_not_looked_up_where_a_proxy_asks_for_it(tmp_path: 
 
     async def test() -> None:
         async with (
-            stand_in(answering(ok(b"{}"))) as back_end,
-            stand_in(answering(blocked)) as sidecar,
+            FaultyServer(sending(response(b"{}"))) as back_end,
+            FaultyServer(sending(blocked)) as sidecar,
         ):
             variables = {
                 "PYTHONPATH": f"{tmp_path}:{APPS}",

@@ -9,24 +9,18 @@ from yarl import URL
 
 from httpservice.environment import Environment, SettingError
 from httpservice.service import Service
-from httpservice.testing import (
-    SECONDS,
-    Conversation,
-    Reply,
-    StandIn,
-    answering,
-    get,
-    ok,
-    resetting,
-    run,
-    send,
-    serving,
-    silent,
-    stand_in,
-    unused_port,
-)
+from httpservice.testing import SECONDS, Reply, get, run, send, serving, unused_port
 from httpservice.upstream import Upstream
 from petdetailsservice.__main__ import build as build_details
+from petmesh.rehearsal.faulty import (
+    Connection,
+    Conversation,
+    FaultyServer,
+    resetting,
+    response,
+    sending,
+    silent,
+)
 from petservice import forwarding
 from petservice.__main__ import build
 from petservice.pets import Pets
@@ -37,11 +31,11 @@ DOG = [{"id": "abc", "url": "https://example.com/dog.jpg", "width": 1.50}]
 
 
 def json(value: object, *, status: str = "200 OK") -> bytes:
-    return ok(orjson.dumps(value), status=status)
+    return response(orjson.dumps(value), status=status)
 
 
-GOOD_DETAILS = answering(json(DETAILS))
-GOOD_HISTORY = answering(json(HISTORY))
+GOOD_DETAILS = sending(json(DETAILS))
+GOOD_HISTORY = sending(json(HISTORY))
 
 
 @dataclass
@@ -49,9 +43,9 @@ class Mesh:
     """Petservice among stand-ins."""
 
     port: int
-    details: StandIn
-    history: StandIn
-    dog: StandIn | None
+    details: FaultyServer
+    history: FaultyServer
+    dog: FaultyServer | None
 
 
 @asynccontextmanager
@@ -63,8 +57,8 @@ async def mesh(
 ) -> AsyncGenerator[Mesh]:
     """Where one is silent, its deadline alone is near: no other can end the exchange before it."""
     async with AsyncExitStack() as stack:
-        peers = [await stack.enter_async_context(stand_in(each)) for each in (details, history)]
-        api = await stack.enter_async_context(stand_in(dog)) if dog else None
+        peers = [await stack.enter_async_context(FaultyServer(each)) for each in (details, history)]
+        api = await stack.enter_async_context(FaultyServer(dog)) if dog else None
         addresses = {
             "PETDETAILS_URL": peers[0].url,
             "PETMEDICALHISTORY_URL": peers[1].url,
@@ -110,7 +104,7 @@ class TestAnswer:
         assert reply.json == {"petDetails": DETAILS, "petMedicalHistory": HISTORY}
 
     def test_it_holds_what_the_dog_api_says_where_there_is_one(self) -> None:
-        reply = ask(dog=answering(json(DOG)))
+        reply = ask(dog=sending(json(DOG)))
         assert reply.json == {
             "petDetails": DETAILS,
             "petMedicalHistory": HISTORY,
@@ -119,7 +113,7 @@ class TestAnswer:
 
     def test_the_id_is_passed_on(self) -> None:
         async def test() -> None:
-            async with mesh(dog=answering(json(DOG))) as running:
+            async with mesh(dog=sending(json(DOG))) as running:
                 assert (await get(running.port, "/pet/a%2D7")).status == 200
                 assert running.details.requests[0].startswith(b"GET /pet/a-7/details HTTP/1.1\r\n")
                 assert running.history.requests[0].startswith(b"GET /pet/a-7/medicalhistory HTTP/1")
@@ -133,12 +127,10 @@ class TestAnswer:
             everybody = asyncio.Barrier(3)
 
             def together(answer: bytes) -> Conversation:
-                async def converse(
-                    _itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-                ) -> None:
-                    await reader.readuntil(b"\r\n\r\n")
+                async def converse(connection: Connection) -> None:
+                    await connection.request()
                     await everybody.wait()
-                    writer.write(answer)
+                    await connection.send(answer)
 
                 return converse
 
@@ -150,7 +142,7 @@ class TestAnswer:
 
     def test_connections_are_used_again(self) -> None:
         async def test() -> None:
-            async with mesh(dog=answering(json(DOG))) as running:
+            async with mesh(dog=sending(json(DOG))) as running:
                 for _ in range(5):
                     assert (await get(running.port, "/pet/1")).status == 200
                 assert running.dog is not None
@@ -164,7 +156,7 @@ class TestAnswer:
             sent = ("traceparent: 00-a-b-01", "X-B3-TraceId: a", "x-canary: always")
             kept = ("cookie: canary=always", "x-request-id: r1")
             private = ("Authorization: secret",)
-            async with mesh(dog=answering(json(DOG))) as running:
+            async with mesh(dog=sending(json(DOG))) as running:
                 await get(running.port, "/pet/1", *sent, *kept, *private)
                 for peer in (running.details, running.history):
                     head = peer.requests[0].lower()
@@ -210,16 +202,15 @@ class TestAnswer:
 
     def test_everything_goes_through_a_proxy_where_one_is_set(self) -> None:
         async def test() -> None:
-            async def sidecar(
-                itself: StandIn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-            ) -> None:
+            async def sidecar(connection: Connection) -> None:
                 while True:
-                    head = await reader.readuntil(b"\r\n\r\n")
-                    itself.requests.append(head)
+                    head = await connection.request()
                     part = HISTORY if b"medicalhistory" in head else DETAILS
-                    writer.write(json(part) if b"petd" in head or b"petm" in head else json(DOG))
+                    await connection.send(
+                        json(part) if b"petd" in head or b"petm" in head else json(DOG)
+                    )
 
-            async with stand_in(sidecar) as proxy:
+            async with FaultyServer(sidecar) as proxy:
                 variables = {
                     "HTTP_PROXY": proxy.url,
                     "PETDETAILS_URL": "http://petdetailsservice:9081",
@@ -250,24 +241,24 @@ class TestDogApiFailing:
     @pytest.mark.parametrize(
         ("dog", "code"),
         [
-            (answering(json({}, status="502 Bad Gateway")), "ECONNRESET"),
-            (answering(json({}, status="503 Service Unavailable")), "ECONNRESET"),
-            (answering(json({}, status="504 Gateway Timeout")), "ETIMEDOUT"),
+            (sending(json({}, status="502 Bad Gateway")), "ECONNRESET"),
+            (sending(json({}, status="503 Service Unavailable")), "ECONNRESET"),
+            (sending(json({}, status="504 Gateway Timeout")), "ETIMEDOUT"),
             (resetting, "ECONNRESET"),
             (silent, "ETIMEDOUT"),
-            (answering(ok(b"<html>hello</html>")), "EPROTO"),
-            (answering(ok(b"")), "EPROTO"),
-            (answering(ok(b'{"a":NaN}')), "EPROTO"),
-            (answering(ok(b'{"a":"\xff"}')), "EPROTO"),
-            (answering(ok(b'{"a":1}}{"evil":1}')), "EPROTO"),
-            (answering(ok(b"[" * 5000)), "EPROTO"),
-            (answering(ok(b'"text"')), "EPROTO"),
-            (answering(ok(b'["%b"]' % (b"x" * 300_000))), "EPROTO"),
-            (answering(b"SSH-2.0-rubbish\r\n"), "EPROTO"),
-            (answering(json({}, status="500 Internal Server Error")), "EPROTO"),
-            (answering(json({}, status="404 Not Found")), "EPROTO"),
+            (sending(response(b"<html>hello</html>")), "EPROTO"),
+            (sending(response(b"")), "EPROTO"),
+            (sending(response(b'{"a":NaN}')), "EPROTO"),
+            (sending(response(b'{"a":"\xff"}')), "EPROTO"),
+            (sending(response(b'{"a":1}}{"evil":1}')), "EPROTO"),
+            (sending(response(b"[" * 5000)), "EPROTO"),
+            (sending(response(b'"text"')), "EPROTO"),
+            (sending(response(b'["%b"]' % (b"x" * 300_000))), "EPROTO"),
+            (sending(b"SSH-2.0-rubbish\r\n"), "EPROTO"),
+            (sending(json({}, status="500 Internal Server Error")), "EPROTO"),
+            (sending(json({}, status="404 Not Found")), "EPROTO"),
             (
-                answering(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"),
+                sending(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"),
                 "EPROTO",
             ),
         ],
@@ -305,16 +296,16 @@ class TestServiceFailing:
     @pytest.mark.parametrize(
         ("conversation", "status", "reason"),
         [
-            (answering(json({}, status="500 Internal Server Error")), 502, "answered 500"),
-            (answering(json({}, status="503 Service Unavailable")), 502, "answered 503"),
-            (answering(json({}, status="504 Gateway Timeout")), 504, "answered 504"),
-            (answering(json({}, status="404 Not Found")), 502, "answered 404"),
+            (sending(json({}, status="500 Internal Server Error")), 502, "answered 500"),
+            (sending(json({}, status="503 Service Unavailable")), 502, "answered 503"),
+            (sending(json({}, status="504 Gateway Timeout")), 504, "answered 504"),
+            (sending(json({}, status="404 Not Found")), 502, "answered 404"),
             (resetting, 502, "ECONNRESET"),
             (silent, 504, "ETIMEDOUT"),
-            (answering(ok(b"<html>")), 502, "not a JSON object"),
-            (answering(ok(b"[]")), 502, "not a JSON object"),
-            (answering(b"rubbish\r\n\r\n"), 502, "EPROTO"),
-            (answering(ok(b'{"a":"%b"}' % (b"x" * 300_000))), 502, "EPROTO"),
+            (sending(response(b"<html>")), 502, "not a JSON object"),
+            (sending(response(b"[]")), 502, "not a JSON object"),
+            (sending(b"rubbish\r\n\r\n"), 502, "EPROTO"),
+            (sending(response(b'{"a":"%b"}' % (b"x" * 300_000))), 502, "EPROTO"),
         ],
     )
     def test_the_error_names_it(
@@ -347,7 +338,7 @@ class TestServiceFailing:
         run(test())
 
     def test_a_slow_dog_api_does_not_hold_the_error_back(self) -> None:
-        broken = answering(json({}, status="500 Internal Server Error"))
+        broken = sending(json({}, status="500 Internal Server Error"))
         assert (
             ask(details=broken, dog=silent, variables={"UPSTREAM_TIMEOUT_SECONDS": "60"}).status
             == 502
@@ -355,7 +346,7 @@ class TestServiceFailing:
 
     def test_it_recovers(self) -> None:
         async def test() -> None:
-            flaky = answering(json({}, status="500 Oh"), json(DETAILS))
+            flaky = sending(json({}, status="500 Oh"), json(DETAILS))
             async with mesh(flaky) as running:
                 statuses = [(await get(running.port, "/pet/1")).status for _ in range(3)]
             assert statuses == [502, 200, 200]

@@ -6,17 +6,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from httpservice.testing import (
-    answering_late,
-    get,
-    ok,
-    refusal,
-    run,
-    service,
-    silent,
-    stand_in,
-    until,
-)
+from httpservice.testing import get, refusal, run, service, until
+from petmesh.rehearsal.faulty import FaultyServer, late, silent
 
 
 def test_the_three_answer_together_and_log_the_same_trace() -> None:
@@ -67,7 +58,7 @@ def test_the_three_answer_together_and_log_the_same_trace() -> None:
 def test_readiness_ends_at_once_and_the_request_in_flight_is_answered() -> None:
     async def test() -> None:
         async with (
-            stand_in(answering_late(0.2, ok(b"{}"))) as upstream,
+            FaultyServer(late(0.2)) as upstream,
             service(
                 "petservice", PETDETAILS_URL=upstream.url, PETMEDICALHISTORY_URL=upstream.url
             ) as running,
@@ -109,7 +100,7 @@ def test_a_second_signal_ends_the_draining() -> None:
 def test_the_grace_period_ends_a_request_that_hangs() -> None:
     async def test() -> None:
         async with (
-            stand_in(silent) as upstream,
+            FaultyServer(silent) as upstream,
             service(
                 "petservice",
                 PETDETAILS_URL=upstream.url,
@@ -131,7 +122,7 @@ def test_the_grace_period_ends_a_request_that_hangs() -> None:
 def test_requests_are_shed_over_the_limit_that_is_set() -> None:
     async def test() -> None:
         async with (
-            stand_in(answering_late(0.1, ok(b"{}"))) as upstream,
+            FaultyServer(late(0.1)) as upstream,
             service(
                 "petservice",
                 PETDETAILS_URL=upstream.url,
@@ -173,7 +164,7 @@ def test_settings_that_cannot_be_used_are_refused_in_one_line() -> None:
 
 def test_an_address_that_cannot_be_listened_on_is_refused_in_one_line() -> None:
     async def test() -> None:
-        async with stand_in(silent) as taken:
+        async with FaultyServer(silent) as taken:
             used, unknown = await asyncio.gather(
                 refusal("petservice", PORT=str(taken.port)),
                 refusal("petservice", HOST="no-such-host.invalid"),

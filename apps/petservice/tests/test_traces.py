@@ -6,7 +6,8 @@ from contextlib import AsyncExitStack
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
-from httpservice.testing import answering, get, ok, run, service, silent, stand_in
+from httpservice.testing import get, run, service
+from petmesh.rehearsal.faulty import FaultyServer, response, sending, silent
 from petservice.tests.collector import (
     CLIENT,
     PARENT,
@@ -27,7 +28,7 @@ def test_one_trace_holds_the_mesh_the_service_its_calls_and_its_back_ends() -> N
                 stack.enter_async_context(service("petdetailsservice", **variables)),
                 stack.enter_async_context(service("petmedicalhistoryservice", **variables)),
             )
-            dog = await stack.enter_async_context(stand_in(answering(ok(b"[]"))))
+            dog = await stack.enter_async_context(FaultyServer(sending(response(b"[]"))))
             variables |= {
                 "PETDETAILS_URL": f"http://127.0.0.1:{details.port}",
                 "PETMEDICALHISTORY_URL": f"http://127.0.0.1:{history.port}",
@@ -82,7 +83,7 @@ def test_headers_go_on_with_the_calls_span_in_place_of_the_callers() -> None:
     async def test() -> None:
         async with (
             collecting() as (collector, listening),
-            stand_in(answering(ok(b"{}"))) as back_end,
+            FaultyServer(sending(response(b"{}"))) as back_end,
             petservice(back_end, back_end, OTEL_EXPORTER_OTLP_ENDPOINT=listening.url) as pets,
         ):
             await get(pets.port, "/pet/1", SAMPLED, "tracestate: x=1", "x-b3-traceid: c", "b3: d")
@@ -107,8 +108,8 @@ def test_failures_are_marked() -> None:
     async def test() -> None:
         async with (
             collecting() as (collector, listening),
-            stand_in(silent) as details,
-            stand_in(answering(ok(b"{}", status="503 No"))) as history,
+            FaultyServer(silent) as details,
+            FaultyServer(sending(response(b"{}", status="503 No"))) as history,
             petservice(
                 details,
                 history,
@@ -139,8 +140,8 @@ def test_a_call_that_is_given_up_is_marked() -> None:
     async def test() -> None:
         async with (
             collecting() as (collector, listening),
-            stand_in(answering(ok(b"{}", status="503 No"))) as details,
-            stand_in(silent) as history,
+            FaultyServer(sending(response(b"{}", status="503 No"))) as details,
+            FaultyServer(silent) as history,
             petservice(details, history, OTEL_EXPORTER_OTLP_ENDPOINT=listening.url) as pets,
         ):
             assert (await get(pets.port, "/pet/1", SAMPLED)).status == 502
@@ -157,7 +158,7 @@ def test_what_is_shed_is_traced_too() -> None:
     async def test() -> None:
         async with (
             collecting() as (collector, listening),
-            stand_in(silent) as back_end,
+            FaultyServer(silent) as back_end,
             petservice(
                 back_end,
                 back_end,

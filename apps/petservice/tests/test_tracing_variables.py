@@ -6,18 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from httpservice.testing import (
-    answering,
-    environment,
-    get,
-    ok,
-    refusal,
-    run,
-    service,
-    silent,
-    stand_in,
-    unused_port,
-)
+from httpservice.testing import environment, get, refusal, run, service, unused_port
+from petmesh.rehearsal.faulty import FaultyServer, response, sending, silent
 from petservice.tests.collector import (
     PARENT,
     SAMPLED,
@@ -123,8 +113,8 @@ def test_a_collector_that_fails_harms_no_request_and_no_stop(fault: str, tmp_pat
     async def test() -> None:
         async with (
             collecting(b"500 Oh") as (_, failing),
-            stand_in(silent) as hanging,
-            stand_in(answering(ok(b"{}"))) as back_end,
+            FaultyServer(silent) as hanging,
+            FaultyServer(sending(response(b"{}"))) as back_end,
         ):
             urls = {"failing": failing.url, "hanging": hanging.url}
             endpoint = urls.get(fault) or f"http://127.0.0.1:{await unused_port()}"

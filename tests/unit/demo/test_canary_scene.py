@@ -8,19 +8,19 @@ from typing import Any, cast
 import pytest
 
 from demo.scenes import canary
-from petmesh.rehearsal.load import Phase
+from petmesh.rehearsal.load import LoadPhase
 
 CHANGE = SimpleNamespace(seconds=0.01, started=(), stopped=())
 
 
-def phase(v1: int, v2: int, failures: int = 0) -> Phase:
-    made = Phase("made", latencies=[0.01] * (v1 + v2 + failures))
+def phase(v1: int, v2: int, failures: int = 0) -> LoadPhase:
+    made = LoadPhase("made", latencies=[0.01] * (v1 + v2 + failures))
     made.answers = Counter(v1=v1, v2=v2)
     made.failures = Counter({"answer 500": failures} if failures else {})
     return made
 
 
-def problems(*measured: Phase) -> list[str]:
+def problems(*measured: LoadPhase) -> list[str]:
     """Play weight 25; so many measurements must be made."""
     phases = list(measured)
 
@@ -30,7 +30,7 @@ def problems(*measured: Phase) -> list[str]:
     async def counted() -> dict[str, Any]:
         return {}
 
-    async def measure(_name: str, _requests: int) -> Phase:
+    async def measure(_name: str, _requests: int) -> LoadPhase:
         return phases.pop(0)
 
     stage = SimpleNamespace(session=SimpleNamespace(change=change), counted=counted, canary="v2")

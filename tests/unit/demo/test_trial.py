@@ -2,21 +2,23 @@
 
 from demo.scenes.trial import Outcome, Trial, scene
 from demo.tables import markdown
-from petmesh.rehearsal.load import Phase
+from petmesh.rehearsal.load import LoadPhase
 from petmesh.rehearsal.metrics import VersionMetrics
 
 OK = frozenset({"200"})
 SOME = frozenset({"200", "502"})
 
 
-def phase(**answers: int) -> Phase:
-    made = Phase("made", latencies=[0.01] * sum(answers.values()))
+def phase(**answers: int) -> LoadPhase:
+    made = LoadPhase("made", latencies=[0.01] * sum(answers.values()))
     for name, count in answers.items():
         made.answers[name.removeprefix("_")] = count
     return made
 
 
-def problems(trial: Trial, during: Phase, after: Phase | None = None, lost: int = 0) -> list[str]:
+def problems(
+    trial: Trial, during: LoadPhase, after: LoadPhase | None = None, lost: int = 0
+) -> list[str]:
     return Outcome(trial, during, after or phase(_200=5), VersionMetrics(), lost).problems()
 
 

@@ -3,45 +3,18 @@
 import asyncio
 import contextlib
 import math
-from fractions import Fraction
 
 import pytest
 
-from petmesh.rehearsal.load import Load, Phase, binomial_interval, read_answer
+from petmesh.rehearsal.load import Load, LoadPhase, read_answer
 from petmesh.rehearsal.origin import Origin
 
 
-def exact(trials: int, count: int, percent: int) -> Fraction:
-    """The chance of a count, without rounding."""
-    share = Fraction(percent, 100)
-    return math.comb(trials, count) * share**count * (1 - share) ** (trials - count)
-
-
-@pytest.mark.parametrize(("trials", "percent"), [(200, 10), (200, 25), (501, 50), (300, 99)])
-def test_the_interval_cuts_off_as_much_as_it_may_on_each_side(trials: int, percent: int) -> None:
-    tail = Fraction(5, 10_000)
-    lowest, highest = binomial_interval(trials, percent / 100, 0.999)
-    below = sum(exact(trials, count, percent) for count in range(lowest))
-    above = sum(exact(trials, count, percent) for count in range(highest + 1, trials + 1))
-    assert below <= tail < below + exact(trials, lowest, percent)
-    assert above <= tail < above + exact(trials, highest, percent)
-
-
-def test_a_sure_share_leaves_no_room() -> None:
-    assert binomial_interval(2000, 0.0, 0.999) == (0, 0)
-    assert binomial_interval(2000, 1.0, 0.999) == (2000, 2000)
-
-
-def test_more_trials_narrow_the_interval() -> None:
-    few, many = (binomial_interval(n, 0.25, 0.999) for n in (2000, 10_000))
-    assert (many[1] - many[0]) / 10_000 < (few[1] - few[0]) / 2000
-
-
 def test_percentiles() -> None:
-    phase = Phase("x", latencies=[0.001 * n for n in range(1, 101)])
+    phase = LoadPhase("x", latencies=[0.001 * n for n in range(1, 101)])
     assert phase.percentile(50) == pytest.approx(0.050)
     assert phase.percentile(99) == pytest.approx(0.099)
-    assert math.isnan(Phase("none").percentile(50))
+    assert math.isnan(LoadPhase("none").percentile(50))
 
 
 def answer(text: bytes) -> tuple[int, bytes, bool]:
@@ -84,7 +57,7 @@ def test_every_request_is_counted_in_the_phase_in_which_it_was_sent() -> None:
             pass
         writer.close()
 
-    async def measure() -> tuple[Phase, Phase, list[Phase]]:
+    async def measure() -> tuple[LoadPhase, LoadPhase, list[LoadPhase]]:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         origin = Origin("localhost", server.sockets[0].getsockname()[1])
         async with Load(origin, "/", lambda status, _: "v1" if status == 200 else "") as load:
@@ -115,7 +88,7 @@ def test_nothing_is_under_way_at_a_server_once_the_load_is_left() -> None:
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
         writer.close()
 
-    async def leave() -> tuple[int, Phase, list[Phase]]:
+    async def leave() -> tuple[int, LoadPhase, list[LoadPhase]]:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         origin = Origin("localhost", server.sockets[0].getsockname()[1])
         async with Load(origin, "/", lambda status, _: str(status), 16) as load:

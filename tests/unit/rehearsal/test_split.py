@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, cast
 import pytest
 
 from petmesh.rehearsal import split
-from petmesh.rehearsal.load import Phase
+from petmesh.rehearsal.load import LoadPhase
 from petmesh.rehearsal.metrics import VersionMetrics
 from petmesh.rehearsal.session import Session
 
@@ -29,8 +29,8 @@ class _Load:
     async def __aexit__(self, *_: object) -> None:
         pass
 
-    async def measure(self, name: str, requests: int) -> Phase:
-        return Phase(name, requests, latencies=[0.01] * requests, failures=self.failures)
+    async def measure(self, name: str, requests: int) -> LoadPhase:
+        return LoadPhase(name, requests, latencies=[0.01] * requests, failures=self.failures)
 
 
 def measured(monkeypatch: pytest.MonkeyPatch, *shares: int, failed: int = 0) -> split.Split:
@@ -63,9 +63,13 @@ def measured(monkeypatch: pytest.MonkeyPatch, *shares: int, failed: int = 0) -> 
 
 def test_a_share_within_its_interval_is_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     found = measured(monkeypatch, 260)
-    assert (found.workload, found.weight, found.requests) == ("petdetailsservice-v2", 25, 1000)
-    assert found.share == 0.26
-    assert found.interval[0] < 0.25 < found.interval[1]
+    assert (found.workload, found.share.weight, found.requests) == (
+        "petdetailsservice-v2",
+        25,
+        1000,
+    )
+    assert found.share.ratio == 0.26
+    assert found.share.ratios[0] < 0.25 < found.share.ratios[1]
     assert found.problems == ()
 
 

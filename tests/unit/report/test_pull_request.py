@@ -10,6 +10,7 @@ from petmesh.cli.app import main
 from petmesh.program.declaration import Declaration
 from petmesh.project import ROOT
 from petmesh.rehearsal.session import Session
+from petmesh.rehearsal.share import CanaryShare
 from petmesh.rehearsal.split import Split
 from petmesh.report import pull_request as pullrequest
 from petmesh.report.base_checkout import Base
@@ -94,9 +95,7 @@ def test_a_share_that_is_outside_fails_the_command(
     async def measured(_: Session, requests: int) -> Split:
         return Split(
             workload="petdetailsservice-v2",
-            weight=25,
-            share=share,
-            interval=(0.206, 0.296),
+            share=CanaryShare(25, round(share * requests), requests),
             requests=requests,
             problems=("outside",) if status else (),
         )

@@ -1,6 +1,7 @@
 """A change's review as Markdown."""
 
 from petmesh.program.difference import Difference
+from petmesh.rehearsal.share import CanaryShare
 from petmesh.report.review import MARK, Review, Split, markdown
 
 COMMIT = "0123456789abcdef"
@@ -29,9 +30,7 @@ def test_a_change_of_weight_is_a_line() -> None:
             differences=(weight(),),
             split=Split(
                 workload="petdetailsservice-v2",
-                weight=25,
-                share=0.2471,
-                interval=(0.219, 0.282),
+                share=CanaryShare(25, 494, 2000),
                 requests=2000,
             ),
         )
