@@ -15,15 +15,15 @@ from rich.table import Table
 from petmesh.project import ROOT
 from petmesh.ramp.before import observe_baseline
 from petmesh.ramp.conditions import Conditions
-from petmesh.ramp.driver import Course, Driver, Listener
-from petmesh.ramp.journal import Journal, JournalError, Opening, now, read
+from petmesh.ramp.driver import Driver, Listener, RampRun
+from petmesh.ramp.journal import Journal, JournalError, RampHeader, now, read
 from petmesh.ramp.machine import Phase, State, begin
 from petmesh.ramp.outcome import last_line
-from petmesh.ramp.places import rehearsed
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.progress import LiveView, PlainLines
 from petmesh.ramp.report import write_report
 from petmesh.ramp.target import TargetError
+from petmesh.ramp.targets import rehearsed
 
 REPORTS = ROOT / "build" / "ramp-demo"
 
@@ -93,7 +93,7 @@ async def play(scenario: Scenario, console: Console, stack: str) -> Result:
     async with rehearsed(stack, overrides, dict(scenario.faults)) as place:
         release = await place.target.release()
         await place.target.prepare()
-        opening = Opening(
+        header = RampHeader(
             at=now(),
             stack=stack,
             target="rehearsal",
@@ -102,17 +102,17 @@ async def play(scenario: Scenario, console: Console, stack: str) -> Result:
             plan=PLAN,
         )
         with TemporaryDirectory() as folder, ExitStack() as contexts:
-            journal = Journal.create(Path(folder), opening)
-            before = await observe_baseline(opening, place.target, console.print)
-            shown: Listener = PlainLines(opening, sys.stdout)
+            journal = Journal.create(Path(folder), header)
+            before = await observe_baseline(header, place.target, console.print)
+            shown: Listener = PlainLines(header, sys.stdout)
             if console.is_terminal:
-                shown = contexts.enter_context(LiveView(opening, console))
-            course = Course(opening, journal, begin(PLAN), before)
-            state = await Driver(course, place.target, Path(folder), [shown]).run()
+                shown = contexts.enter_context(LiveView(header, console))
+            run = RampRun(header, journal, begin(PLAN), before)
+            state = await Driver(run, place.target, Path(folder), [shown]).run()
             journal.close()
             report = REPORTS / f"{scenario.name.replace(' ', '-').replace('%', '-percent')}.html"
             write_report(read(journal.path), report)
-        console.print(last_line(opening, state), style="bold", markup=False, highlight=False)
+        console.print(last_line(header, state), style="bold", markup=False, highlight=False)
         phases = place.load.phases if place.load else []
         sent, failed = sum(p.requests for p in phases), sum(p.failed for p in phases)
     return Result(scenario, state, sent, failed, report)

@@ -33,10 +33,10 @@ from petmesh.ramp.events import Interrupt, Pause, Resume
 from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import FINAL, Phase, State
 from petmesh.ramp.measurements import Observation
-from petmesh.ramp.places import Place, rehearsed
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.ramping import taken_up
 from petmesh.ramp.target import Release, Target, TargetError
+from petmesh.ramp.targets import OpenTarget, rehearsed
 
 PLAN = Plan(
     steps=(25, 100),
@@ -112,7 +112,7 @@ class FaultyTarget:
 class Ramp:
     """One ramp under a fault."""
 
-    place: Place
+    place: OpenTarget
     target: FaultyTarget
     driver: Driver
     task: "asyncio.Task[State]"
@@ -171,8 +171,8 @@ async def _kill(ramp: Ramp) -> None:
         await ramp.task
     record = latest(ramp.folder)
     if record and record.state.phase not in FINAL:
-        course = taken_up(record, await ramp.target.release(), [Resume()])
-        ramp.driver = Driver(course, ramp.target, ramp.folder)
+        run = taken_up(record, await ramp.target.release(), [Resume()])
+        ramp.driver = Driver(run, ramp.target, ramp.folder)
         ramp.task = asyncio.create_task(ramp.driver.run())
 
 
@@ -212,7 +212,7 @@ async def bench(ramps: int, seed: int) -> int:
     return 1 if lost or wrong else 0
 
 
-async def one(place: Place, number: int) -> tuple[int, bool]:
+async def one(place: OpenTarget, number: int) -> tuple[int, bool]:
     """One ramp; returns how many requests were lost to it, and whether it ended as it must."""
     await reset(place)
     fault = random.choice([*_VERSIONS, *_FAULTS])  # noqa: S311

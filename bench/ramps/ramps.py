@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from petmesh.ramp.driver import Course, Driver, Listener
-from petmesh.ramp.journal import Journal, Opening, now
+from petmesh.ramp.driver import Driver, Listener, RampRun
+from petmesh.ramp.journal import Journal, RampHeader, now
 from petmesh.ramp.machine import begin
-from petmesh.ramp.places import Place
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.target import Release, Target
+from petmesh.ramp.targets import OpenTarget
 from petmesh.rehearsal.metrics import VersionMetrics
 from petmesh.rehearsal.session import Session
 
@@ -22,21 +22,21 @@ def new_ramp(
     plan: Plan, target: Target, folder: Path, listeners: Sequence[Listener] = ()
 ) -> tuple[Driver, Journal]:
     """A ramp from v1 to v2."""
-    opening = Opening(
+    header = RampHeader(
         at=now(), stack="local", target="rehearsal", stable=STABLE, canary=CANARY, plan=plan
     )
-    journal = Journal.create(folder, opening)
-    return Driver(Course(opening, journal, begin(plan)), target, folder, listeners), journal
+    journal = Journal.create(folder, header)
+    return Driver(RampRun(header, journal, begin(plan)), target, folder, listeners), journal
 
 
-def session_of(place: Place) -> Session:
+def session_of(place: OpenTarget) -> Session:
     """The mesh of a rehearsed place."""
     if place.session is None:
         raise RuntimeError("the place is no rehearsal")
     return place.session
 
 
-async def reset(place: Place) -> None:
+async def reset(place: OpenTarget) -> None:
     """v1 gets every request, v2 runs beside it without faults."""
     await place.target.apply(Release(STABLE, CANARY))
     await session_of(place).runtime.adjust(WORKLOAD)
@@ -49,12 +49,12 @@ async def until_passed(driver: Driver, weight: int, seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-async def counted(place: Place) -> dict[str, VersionMetrics]:
+async def counted(place: OpenTarget) -> dict[str, VersionMetrics]:
     """What the callers' Envoys counted so far."""
     return await session_of(place).runtime.version_metrics(HOST)
 
 
-def load_totals(place: Place) -> tuple[int, int]:
+def load_totals(place: OpenTarget) -> tuple[int, int]:
     """Requests of the load so far, and how many of them failed."""
     phases = place.load.phases if place.load else []
     return sum(phase.requests for phase in phases), sum(phase.failed for phase in phases)

@@ -26,9 +26,9 @@ from bench.ramps.ramps import (
 from petmesh.ramp.conditions import Conditions
 from petmesh.ramp.journal import Entry
 from petmesh.ramp.machine import Phase
-from petmesh.ramp.places import Place, rehearsed
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.target import TargetError
+from petmesh.ramp.targets import OpenTarget, rehearsed
 
 INTERVAL = 1.0
 ALLOWED = INTERVAL + 2.0
@@ -55,7 +55,7 @@ class _Watch:
             self.in_force = time.monotonic()
 
 
-async def measure(place: Place, rounds: int) -> list[float]:
+async def measure(place: OpenTarget, rounds: int) -> list[float]:
     """The seconds of each round."""
     seconds: list[float] = []
     for number in range(1, rounds + 1):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from petmesh.ramp.journal import Opening
+from petmesh.ramp.journal import RampHeader
 from petmesh.ramp.measurements import Observation
 from petmesh.ramp.target import Target, TargetError
 
@@ -12,7 +12,7 @@ _BASELINE_SECONDS = 60.0
 _UNKNOWN = "nothing was changed, for the figures can't be had"
 
 
-async def ask_source(opening: Opening, target: Target, seconds: float) -> Observation:
+async def ask_source(header: RampHeader, target: Target, seconds: float) -> Observation:
     """The figures of the last so many seconds, with nobody watching yet.
 
     Raises:
@@ -20,7 +20,7 @@ async def ask_source(opening: Opening, target: Target, seconds: float) -> Observ
     """
     try:
         async with asyncio.timeout(_OBSERVE_SECONDS):
-            return await target.observe(opening.release(), seconds)
+            return await target.observe(header.release(), seconds)
     except TimeoutError as error:
         reason = f"no answer within {_OBSERVE_SECONDS:g} s"
         raise TargetError(f"{_UNKNOWN}: {reason}") from error
@@ -31,7 +31,7 @@ async def ask_source(opening: Opening, target: Target, seconds: float) -> Observ
 
 
 async def observe_baseline(
-    opening: Opening, target: Target, tell: Callable[[str], None]
+    header: RampHeader, target: Target, tell: Callable[[str], None]
 ) -> Observation | None:
     """How the stable version does before the ramp; None where too little is known of it.
 
@@ -39,37 +39,37 @@ async def observe_baseline(
     with, it is waited for, for as long as the ramp's window is.
 
     Args:
-        opening: the ramp.
+        header: the ramp.
         target: where it is to run.
         tell: is told what is waited for.
 
     Raises:
         TargetError: the source doesn't answer, or too little is known for a first step of 100.
     """
-    plan, conditions = opening.plan, opening.plan.conditions
+    plan, conditions = header.plan, header.plan.conditions
     needed = plan.steps[0] == plan.steps[-1] and conditions.is_relative
     seconds = plan.window if needed else min(plan.window, _BASELINE_SECONDS)
     until = _now() + plan.window
-    seen = await ask_source(opening, target, seconds)
-    if needed and not _is_known(seen, opening, conditions.comparable):
-        tell(f"{opening.stable} is measured before the switch, {plan.window:g} s at most")
-    while needed and not _is_known(seen, opening, conditions.comparable) and _now() < until:
+    seen = await ask_source(header, target, seconds)
+    if needed and not _is_known(seen, header, conditions.comparable):
+        tell(f"{header.stable} is measured before the switch, {plan.window:g} s at most")
+    while needed and not _is_known(seen, header, conditions.comparable) and _now() < until:
         await asyncio.sleep(min(plan.interval, max(0.0, until - _now())))
-        seen = await ask_source(opening, target, seconds)
-    if _is_known(seen, opening, conditions.min_requests):
+        seen = await ask_source(header, target, seconds)
+    if _is_known(seen, header, conditions.min_requests):
         return seen
     if needed:
         raise TargetError(
-            f"{opening.stable} had {seen.stable.requests:.0f} requests in {seen.seconds:.0f} s: "
+            f"{header.stable} had {seen.stable.requests:.0f} requests in {seen.seconds:.0f} s: "
             f"{conditions.min_requests} with their latencies are needed before a switch to 100%, "
-            f"to compare {opening.canary} with; nothing was changed"
+            f"to compare {header.canary} with; nothing was changed"
         )
     return None
 
 
-def _is_known(seen: Observation, opening: Opening, requests: int) -> bool:
+def _is_known(seen: Observation, header: RampHeader, requests: int) -> bool:
     """Whether the stable version had so many requests, and the latencies to compare are known."""
-    stable, conditions = seen.stable, opening.plan.conditions
+    stable, conditions = seen.stable, header.plan.conditions
     return (
         stable.requests >= requests
         and not (conditions.p50_ratio and stable.p50 is None)

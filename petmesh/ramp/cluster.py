@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from petmesh.project import project
 from petmesh.ramp.engine import Detached, is_left_behind, reason_of
-from petmesh.ramp.measurements import Figures, Observation, put_down
+from petmesh.ramp.measurements import Figures, Observation, attribute_unrouted
 from petmesh.ramp.plain import plain
 from petmesh.ramp.prometheus import Prometheus
 from petmesh.ramp.target import Release, TargetError
@@ -181,7 +181,7 @@ class ClusterTarget:
             self._prometheus.lost(_SERVICE, namespace, seconds),
         )
         try:
-            stable, canary = put_down(stable, canary, lost, release.weight)
+            stable, canary = attribute_unrouted(stable, canary, lost, release.weight)
         except ValidationError as error:
             raise TargetError("the figures of the metrics source add up to no number") from error
         return Observation(seconds=seconds, stable=stable, canary=canary)

@@ -13,16 +13,17 @@ from typing import Any
 from petmesh.ramp import control
 from petmesh.ramp.events import Approve, Event, Pause, Resume, RollBack
 from petmesh.ramp.journal import JournalError, Record, latest
+from petmesh.ramp.locations import held_stack, journal_folder, lock_folder, locks_of
 from petmesh.ramp.machine import FINAL, Phase, advance
 from petmesh.ramp.measurements import Observation
 from petmesh.ramp.options import Options
 from petmesh.ramp.outcome import FAILED, PROMOTED, ROLLED_BACK, exit_status, last_line, standing
-from petmesh.ramp.places import held_stack, journal_folder, lock_folder, locks_of, open_cluster
 from petmesh.ramp.plain import plain
 from petmesh.ramp.plan import PROMOTION
 from petmesh.ramp.ramping import Ended, end, follow_up, is_half_promoted, is_of
 from petmesh.ramp.report import write_report
 from petmesh.ramp.target import Release, Target, TargetError
+from petmesh.ramp.targets import open_cluster
 
 _ALL = 100
 _ENDING = (Phase.PROMOTING, Phase.ROLLING_BACK, Phase.STUCK)
@@ -98,8 +99,8 @@ def _ramp(record: Record) -> dict[str, Any]:
     state = record.state
     return {
         "journal": str(record.path),
-        "stable": record.opening.stable,
-        "canary": record.opening.canary,
+        "stable": record.header.stable,
+        "canary": record.header.canary,
         "phase": state.phase.value,
         "stage": state.stage,
         "weight": state.weight,
@@ -110,17 +111,17 @@ def _ramp(record: Record) -> dict[str, Any]:
 
 def _told(record: Record, live: Release | None, *, runs: bool) -> list[str]:
     """Where the latest ramp stands, and how that fits what is live."""
-    opening, state = record.opening, record.state
+    header, state = record.header, record.state
     if state.phase in FINAL:
-        lines = [f"ramp: {last_line(opening, state)}"]
+        lines = [f"ramp: {last_line(header, state)}"]
         if live not in _left_by(record):
             reason = f": {state.reason}" if state.reason else ""
-            lines = [f"ramp: the latest one ended: {state.phase.value}: {opening.canary}{reason}"]
+            lines = [f"ramp: the latest one ended: {state.phase.value}: {header.canary}{reason}"]
             if live is not None:
                 lines.append("  the stack was changed since, by no ramp: live is what counts")
     else:
-        lines = [f"ramp: {standing(opening, state)}"]
-        ours = live is not None and is_of(opening, live)
+        lines = [f"ramp: {standing(header, state)}"]
+        ours = live is not None and is_of(header, live)
         if runs:
             lines.append("  a process drives it")
         elif live is not None and not ours and not is_half_promoted(record, live):
@@ -130,7 +131,7 @@ def _told(record: Record, live: Release | None, *, runs: bool) -> list[str]:
                 "  NO process drives it: go on with ramp --resume, or end it with rollback"
             )
             lines += _under_way(record)
-        known = opening.release(state.weight, state.mirror)
+        known = header.release(state.weight, state.mirror)
         if ours and live != known:
             lines.append(f"  live is {live}; the journal's last: {known}")
     lines.append(f"  journal: {record.path}")
@@ -139,7 +140,7 @@ def _told(record: Record, live: Release | None, *, runs: bool) -> list[str]:
 
 def _under_way(record: Record) -> list[str]:
     """The change that a process which was killed had begun: its engine may still work."""
-    phase, stages = record.state.phase, record.opening.plan.stages
+    phase, stages = record.state.phase, record.header.plan.stages
     begun = {
         Phase.APPLYING: f"the change to {stages[record.state.stage]}",
         Phase.PROMOTING: "the promotion",
@@ -150,10 +151,10 @@ def _under_way(record: Record) -> list[str]:
 
 def _left_by(record: Record) -> Sequence[Release]:
     """What a ramp that ended may have left in force; a canary that didn't run any more is gone."""
-    opening = record.opening
+    header = record.header
     if record.state.phase is Phase.PROMOTED:
-        return (Release(opening.canary, ""),)
-    return opening.release(), Release(opening.stable, "")
+        return (Release(header.canary, ""),)
+    return header.release(), Release(header.stable, "")
 
 
 async def rollback(options: Options) -> int:
@@ -163,7 +164,7 @@ async def rollback(options: Options) -> int:
     while control.is_held(lock) and await _asked(lock, options, RollBack()):
         record = await _ended(folder, lock)
         if record is not None and record.state.phase in (*FINAL, Phase.STUCK):
-            _tell(options, last_line(record.opening, record.state), record)
+            _tell(options, last_line(record.header, record.state), record)
             status = exit_status(record.state)
             return 0 if status == ROLLED_BACK else status or FAILED
     with ExitStack() as held:
@@ -182,7 +183,7 @@ async def rollback(options: Options) -> int:
         return 0
     # Nobody waits for what follows: the stack is free.
     await follow_up(ended, options)
-    _tell(options, last_line(ended.course.opening, ended.state))
+    _tell(options, last_line(ended.run.header, ended.state))
     status = exit_status(ended.state)
     return 0 if status == ROLLED_BACK else status
 
@@ -207,7 +208,7 @@ async def _roll_back_here(options: Options, target: Target, folder: Path) -> End
 
 
 def _fits(record: Record, live: Release) -> bool:
-    return is_of(record.opening, live) or is_half_promoted(record, live)
+    return is_of(record.header, live) or is_half_promoted(record, live)
 
 
 async def promote(options: Options, *, now: bool) -> int:
@@ -230,7 +231,7 @@ async def promote(options: Options, *, now: bool) -> int:
             unfinished = record and record.state.phase not in FINAL and _fits(record, live)
             if record and unfinished:
                 raise TargetError(
-                    f"a ramp is unfinished, {standing(record.opening, record.state)}; "
+                    f"a ramp is unfinished, {standing(record.header, record.state)}; "
                     "go on with ramp --resume, or end it with rollback"
                 )
             if live.weight != _ALL and not now:
@@ -263,9 +264,9 @@ async def approve(options: Options) -> int:
 async def _approve(options: Options, only: str = "") -> int:
     record = latest(journal_folder(options))
     if record is None or record.state.phase is not Phase.WAITING:
-        where = standing(record.opening, record.state) if record else "no ramp so far"
+        where = standing(record.header, record.state) if record else "no ramp so far"
         raise TargetError(f"stack {options.stack}: nothing waits for an approval: {where}")
-    gate = record.opening.plan.gate_name(record.state.stage + 1)
+    gate = record.header.plan.gate_name(record.state.stage + 1)
     if only and gate != only:
         raise TargetError(f"stack {options.stack}: the ramp waits at {gate}: run approve for that")
     return await _ask_and_tell(options, Approve(gate=gate))
@@ -295,10 +296,10 @@ async def _ask_and_tell(options: Options, event: Event) -> int:
     folder = journal_folder(options)
     runs = control.is_held(lock_folder(options))
     record = latest(folder) if runs else None
-    if record and advance(record.opening.plan, record.state, event).state == record.state:
+    if record and advance(record.header.plan, record.state, event).state == record.state:
         raise TargetError(
             f"stack {options.stack}: {event.kind} changes nothing: "
-            f"{standing(record.opening, record.state)}"
+            f"{standing(record.header, record.state)}"
         )
     if not await _asked(lock_folder(options), options, event):
         raise TargetError(
@@ -307,7 +308,7 @@ async def _ask_and_tell(options: Options, event: Event) -> int:
         )
     record = latest(folder)
     if record is not None:
-        _tell(options, standing(record.opening, record.state), record)
+        _tell(options, standing(record.header, record.state), record)
     return 0
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from petmesh.ramp.conditions import Outcome, Verdict, judge
 from petmesh.ramp.control import take
 from petmesh.ramp.events import Done, Event, Failed, Judged, MetricsFailed, Pause, RollBack
-from petmesh.ramp.journal import Entry, Journal, JournalError, Opening, now
+from petmesh.ramp.journal import Entry, Journal, JournalError, RampHeader, now
 from petmesh.ramp.machine import (
     ACTING,
     FINAL,
@@ -44,18 +44,18 @@ class Listener(Protocol):
 
 
 @dataclass(frozen=True)
-class Course:
+class RampRun:
     """A ramp at its beginning, or where another process left it.
 
     Attributes:
-        opening: what it was asked to do.
+        header: what it was asked to do.
         journal: where every event is written before what follows from it is done.
         transition: where to begin.
         baseline: what the canary is compared with where the stable version gets too few requests.
         taken_up: what happened when it was taken up, which no listener was told yet.
     """
 
-    opening: Opening
+    header: RampHeader
     journal: Journal
     transition: Transition
     baseline: Observation | None = None
@@ -66,7 +66,7 @@ class Driver:
     """One ramp on one target.
 
     Args:
-        course: the ramp.
+        run: the ramp.
         target: where it runs.
         folder: where requests to this process are put.
         listeners: who learns of what happens.
@@ -76,24 +76,24 @@ class Driver:
 
     def __init__(
         self,
-        course: Course,
+        run: RampRun,
         target: Target,
         folder: Path,
         listeners: Sequence[Listener] = (),
         *,
         attended: bool = True,
     ) -> None:
-        self._opening = course.opening
-        self._plan = course.opening.plan
-        self._journal = course.journal
-        self._baseline = course.baseline
-        self._state = course.transition.state
-        self._action = course.transition.action
+        self._header = run.header
+        self._plan = run.header.plan
+        self._journal = run.journal
+        self._baseline = run.baseline
+        self._state = run.transition.state
+        self._action = run.transition.action
         self._target = target
         self._folder = folder
         self._listeners = list(listeners)
         self._attended = attended
-        self._taken_up = course.taken_up
+        self._taken_up = run.taken_up
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._since = 0.0
         self._answered = 0.0
@@ -229,9 +229,9 @@ class Driver:
             await asyncio.sleep(min(2.0**state.attempts / 4, _LONGEST_BACKOFF_SECONDS))
         try:
             if action.kind is ActionKind.PROMOTE:
-                await self._target.promote(self._opening.release())
+                await self._target.promote(self._header.release())
             else:
-                await self._target.apply(self._opening.release(action.weight, action.mirror))
+                await self._target.apply(self._header.release(action.weight, action.mirror))
         except TargetError as error:
             return Failed(reason=str(error))
         except Exception as error:  # noqa: BLE001 (a change that nobody knows the end of)
@@ -258,7 +258,7 @@ class Driver:
             self._failed_at = _now()
         seen = (observation,) if self._baseline is None else (self._baseline, observation)
         least = self._plan.conditions.comparable
-        self._baseline = baseline(self._opening.before, seen, least)
+        self._baseline = baseline(self._header.before, seen, least)
         return Judged(
             outcome=verdict.outcome, reason=verdict.reason, held=held, observation=observation
         )
@@ -287,7 +287,7 @@ class Driver:
 
     async def _judged(self, seconds: float, held: float) -> tuple[Observation, Verdict]:
         state = self._state
-        split = self._opening.release(state.weight, state.mirror)
+        split = self._header.release(state.weight, state.mirror)
         observation = await self._target.observe(split, seconds)
         # At the beginning of a step a source has but part of its window.
         due = split.due(observation) if held >= self._plan.window else 0.0

@@ -23,7 +23,7 @@ from petmesh.ramp.target import Release
 
 # The name that `Journal.create` gives.
 _NAME = re.compile(r"[0-9]{8}-[0-9]{6}\.[0-9]{3}-.+\.jsonl")
-_LONGEST_OPENING = 2**16
+_LONGEST_HEADER = 2**16
 # Two months of evaluations, one every ten seconds.
 _LONGEST = 2**28
 
@@ -41,7 +41,7 @@ class JournalError(Exception):
     """A journal can't be read or written; the text says which and why."""
 
 
-class Opening(BaseModel):
+class RampHeader(BaseModel):
     """The first line: what the ramp was asked to do. One of another form is refused.
 
     Attributes:
@@ -102,20 +102,20 @@ class Record:
     """
 
     path: Path
-    opening: Opening
+    header: RampHeader
     entries: Sequence[Entry]
     whole: int
 
     @property
     def state(self) -> State:
         """Where the ramp stood after the last line."""
-        return self.entries[-1].state if self.entries else begin(self.opening.plan).state
+        return self.entries[-1].state if self.entries else begin(self.header.plan).state
 
     def baseline(self) -> Observation | None:
         """What the canary is compared with where the stable version gets too few requests."""
         events = (entry.event for entry in self.entries)
         judged = [event.observation for event in events if isinstance(event, Judged)]
-        return baseline(self.opening.before, judged, self.opening.plan.conditions.comparable)
+        return baseline(self.header.before, judged, self.header.plan.conditions.comparable)
 
 
 class Journal:
@@ -131,20 +131,20 @@ class Journal:
         self._unwritten: list[dict[str, Any]] = []
 
     @classmethod
-    def create(cls, folder: Path, opening: Opening) -> "Journal":
+    def create(cls, folder: Path, header: RampHeader) -> "Journal":
         """Begin the journal of a new ramp, named by its time and canary.
 
-        Its opening gets the next number, since a clock that was set back gives it no later name.
+        Its header gets the next number, since a clock that was set back gives it no later name.
         """
-        numbers = [each.number for each, _ in _openings(folder)]
-        opening = opening.model_copy(update={"number": max(numbers, default=0) + 1})
-        when = opening.at.translate(str.maketrans("", "", "-:")).replace("T", "-")[:19]
-        path = folder / f"{when}-{opening.canary}.jsonl"
+        numbers = [each.number for each, _ in _headers(folder)]
+        header = header.model_copy(update={"number": max(numbers, default=0) + 1})
+        when = header.at.translate(str.maketrans("", "", "-:")).replace("T", "-")[:19]
+        path = folder / f"{when}-{header.canary}.jsonl"
         try:
             private_folder(folder)
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             journal = cls(path, file)
-            journal._append(opening.model_dump(mode="json"))
+            journal._append(header.model_dump(mode="json"))
             _sync_folder(folder)
         except OSError as error:
             raise JournalError(f"{path}: {error.strerror}") from error
@@ -246,10 +246,10 @@ def read(path: Path) -> Record:
     if not lines:
         raise JournalError(f"{path}: it holds no whole line")
     try:
-        opening = Opening.model_validate_json(lines[0])
+        header = RampHeader.model_validate_json(lines[0])
     except ValidationError as error:
-        raise JournalError(f"{path}: line 1 is no ramp's opening") from error
-    return Record(path, opening, tuple(_entries(path, opening, lines[1:])), whole)
+        raise JournalError(f"{path}: line 1 is no ramp's header") from error
+    return Record(path, header, tuple(_entries(path, header, lines[1:])), whole)
 
 
 def latest(folder: Path) -> Record | None:
@@ -261,31 +261,31 @@ def latest(folder: Path) -> Record | None:
     Raises:
         JournalError: the folder or a journal can't be read.
     """
-    _, path = max(_openings(folder), default=(None, None), key=_rank)
+    _, path = max(_headers(folder), default=(None, None), key=_rank)
     return read(path) if path else None
 
 
-def _rank(found: tuple[Opening | None, Path | None]) -> tuple[int, str]:
-    opening, path = found
-    return opening.number if opening else 0, path.name if path else ""
+def _rank(found: tuple[RampHeader | None, Path | None]) -> tuple[int, str]:
+    header, path = found
+    return header.number if header else 0, path.name if path else ""
 
 
-def _openings(folder: Path) -> list[tuple[Opening, Path]]:
+def _headers(folder: Path) -> list[tuple[RampHeader, Path]]:
     """The journals of a folder.
 
     Raises:
-        JournalError: the folder can't be read, or its latest journal by name holds no opening.
+        JournalError: the folder can't be read, or its latest journal by name holds no header.
     """
-    found: list[tuple[Opening, Path]] = []
+    found: list[tuple[RampHeader, Path]] = []
     broken: list[JournalError] = []
     for path in _paths(folder):
         try:
-            line, end, _ = read_regular(path, _LONGEST_OPENING).partition(b"\n")
+            line, end, _ = read_regular(path, _LONGEST_HEADER).partition(b"\n")
             if end:
-                found.append((Opening.model_validate_json(line), path))
+                found.append((RampHeader.model_validate_json(line), path))
                 broken.clear()
         except (OSError, ValidationError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "line 1 is no ramp's opening"
+            reason = error.strerror if isinstance(error, OSError) else "line 1 is no ramp's header"
             if _NAME.fullmatch(path.name):
                 broken.append(JournalError(f"{path}: {reason}"))
     if broken:
@@ -315,14 +315,14 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         raise
 
 
-def _entries(path: Path, opening: Opening, lines: list[bytes]) -> Iterator[Entry]:
-    state = begin(opening.plan).state
+def _entries(path: Path, header: RampHeader, lines: list[bytes]) -> Iterator[Entry]:
+    state = begin(header.plan).state
     for number, line in enumerate(lines, 2):
         try:
             parsed = _Line.model_validate_json(line)
         except ValidationError as error:
             raise JournalError(f"{path}: line {number} is no ramp's event") from error
-        transition = advance(opening.plan, state, parsed.event)
+        transition = advance(header.plan, state, parsed.event)
         state = transition.state
         yield Entry(parsed.at, parsed.event, state, transition.action)
 

@@ -103,7 +103,9 @@ class Lost:
     overflowed: Count = 0.0
 
 
-def put_down(stable: Figures, canary: Figures, lost: Lost, weight: int) -> tuple[Figures, Figures]:
+def attribute_unrouted(
+    stable: Figures, canary: Figures, lost: Lost, weight: int
+) -> tuple[Figures, Figures]:
     """Put requests that reached neither version down to the one whose share they are.
 
     The canary is short of its share by what never reached it; the rest is the stable version's. At

@@ -1,6 +1,6 @@
 """How a ramp ended: the exit status and the last line."""
 
-from petmesh.ramp.journal import Opening
+from petmesh.ramp.journal import RampHeader
 from petmesh.ramp.machine import Phase, State
 
 PROMOTED, FAILED, ROLLED_BACK, LEFT, STUCK = 0, 1, 3, 4, 5
@@ -18,9 +18,9 @@ def exit_status(state: State) -> int:
     return _STATUS.get(state.phase, FAILED)
 
 
-def last_line(opening: Opening, state: State) -> str:
+def last_line(header: RampHeader, state: State) -> str:
     """What is in force now, and why."""
-    stable, canary = opening.stable, opening.canary
+    stable, canary = header.stable, header.canary
     match state.phase:
         case Phase.PROMOTED:
             return f"promoted: {canary} is the stable version and gets every request"
@@ -41,13 +41,13 @@ def last_line(opening: Opening, state: State) -> str:
                 "mend the cause and run rollback"
             )
         case _:
-            return standing(opening, state)
+            return standing(header, state)
 
 
-def standing(opening: Opening, state: State) -> str:
+def standing(header: RampHeader, state: State) -> str:
     """Where an unfinished ramp stands."""
     reason = f": {state.reason}" if state.reason else ""
     if state.phase is Phase.APPLYING:
-        stage = opening.plan.stages[state.stage]
+        stage = header.plan.stages[state.stage]
         reason = f": will pause once {stage} is set" if state.pause_asked else f": sets {stage}"
-    return f"{opening.canary} is {state.phase.value} at weight {state.weight}{reason}"
+    return f"{header.canary} is {state.phase.value} at weight {state.weight}{reason}"

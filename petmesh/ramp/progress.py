@@ -16,10 +16,10 @@ from rich.text import Text
 
 from petmesh.ramp.driver import Listener
 from petmesh.ramp.events import Judged, MetricsFailed
-from petmesh.ramp.journal import Entry, Opening, entry_json
+from petmesh.ramp.journal import Entry, RampHeader, entry_json
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.measurements import Figures
-from petmesh.ramp.ramp_view import Track
+from petmesh.ramp.ramp_view import RampView
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 48
@@ -34,11 +34,11 @@ _COLOURS = {
 }
 
 
-def plain_line(opening: Opening, entry: Entry) -> str:
+def plain_line(header: RampHeader, entry: Entry) -> str:
     """A line of the journal for people, without colours."""
     state, event = entry.state, entry.event
-    stage = opening.plan.stages[state.stage] if state.stage >= 0 else "before the first step"
-    line = f"{entry.at[11:19]} {opening.canary} {state.weight}% {state.phase.value} ({stage})"
+    stage = header.plan.stages[state.stage] if state.stage >= 0 else "before the first step"
+    line = f"{entry.at[11:19]} {header.canary} {state.weight}% {state.phase.value} ({stage})"
     if isinstance(event, Judged):
         return f"{line}: {event.outcome.value}: {event.reason}"
     if isinstance(event, MetricsFailed):
@@ -49,13 +49,13 @@ def plain_line(opening: Opening, entry: Entry) -> str:
 class PlainLines:
     """One line for each line of the journal."""
 
-    def __init__(self, opening: Opening, file: TextIO) -> None:
-        self._opening = opening
+    def __init__(self, header: RampHeader, file: TextIO) -> None:
+        self._header = header
         self._file = file
 
     def entry(self, entry: Entry) -> None:
         """Print it."""
-        print(plain_line(self._opening, entry), file=self._file, flush=True)
+        print(plain_line(self._header, entry), file=self._file, flush=True)
 
 
 class JsonLines:
@@ -108,8 +108,8 @@ class InBackground:
 class LiveView:
     """A view of the ramp that is drawn anew four times a second, and the changes of phase above."""
 
-    def __init__(self, opening: Opening, console: Console) -> None:
-        self._track = Track(opening)
+    def __init__(self, header: RampHeader, console: Console) -> None:
+        self._ramp = RampView(header)
         self._live = Live(console=console, get_renderable=self.render, refresh_per_second=4)
 
     def __enter__(self) -> Self:
@@ -133,34 +133,34 @@ class LiveView:
 
     def entry(self, entry: Entry) -> None:
         """Take a line, and print it where it changes the phase."""
-        before = self._track.state.phase
-        self._track.entry(entry)
+        before = self._ramp.state.phase
+        self._ramp.entry(entry)
         if entry.state.phase is not before:
             style = _COLOURS.get(entry.state.phase, "")
-            line = plain_line(self._track.opening, entry)
+            line = plain_line(self._ramp.header, entry)
             self._live.console.print(line, style=style, markup=False, highlight=False)
 
     def render(self) -> RenderableType:
         """The view as it is now."""
-        return view(self._track)
+        return view(self._ramp)
 
 
-def view(track: Track) -> RenderableType:
+def view(ramp: RampView) -> RenderableType:
     """A ramp at a glance."""
-    state, opening = track.state, track.opening
-    head = Text(f"{track.where}  ", style="bold")
+    state, header = ramp.state, ramp.header
+    head = Text(f"{ramp.where}  ", style="bold")
     head.append(state.phase.value, style=_COLOURS.get(state.phase, "cyan"))
-    if track.left is not None:
-        head.append(f"  {track.left:.0f} s left")
+    if ramp.left is not None:
+        head.append(f"  {ramp.left:.0f} s left")
     if state.reason:
         head.append(f"  {state.reason}")
-    parts: list[RenderableType] = [head, _split(track)]
-    if track.observation:
-        parts.append(_table(track, track.observation.stable, track.observation.canary))
-        parts.append(Text(f"errors of {opening.canary}  {sparkline(track.errors[-_WIDTH:])}"))
-    if track.verdict:
-        parts.append(Text(track.verdict))
-    title = f"{opening.stack}: {opening.stable} to {opening.canary}"
+    parts: list[RenderableType] = [head, _split(ramp)]
+    if ramp.observation:
+        parts.append(_table(ramp, ramp.observation.stable, ramp.observation.canary))
+        parts.append(Text(f"errors of {header.canary}  {sparkline(ramp.errors[-_WIDTH:])}"))
+    if ramp.verdict:
+        parts.append(Text(ramp.verdict))
+    title = f"{header.stack}: {header.stable} to {header.canary}"
     return Panel(Group(*parts), title=title, title_align="left", width=100)
 
 
@@ -172,23 +172,23 @@ def sparkline(values: list[float]) -> str:
     return f"{bars}  at most {highest:.2f}%"
 
 
-def _split(track: Track) -> Text:
-    state, opening = track.state, track.opening
+def _split(ramp: RampView) -> Text:
+    state, header = ramp.state, ramp.header
     own = round(state.weight / 100 * _WIDTH)
-    bar = Text(f"{opening.stable} {100 - state.weight:3d}% ")
+    bar = Text(f"{header.stable} {100 - state.weight:3d}% ")
     bar.append("█" * (_WIDTH - own), style="blue")
     bar.append("█" * own, style="green")
-    bar.append(f" {opening.canary} {state.weight}%")
+    bar.append(f" {header.canary} {state.weight}%")
     if state.mirror:
         bar.append(f", copies of {state.mirror}%")
     return bar
 
 
-def _table(track: Track, stable: Figures, canary: Figures) -> Table:
+def _table(ramp: RampView, stable: Figures, canary: Figures) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("version", "requests", "errors", "success", "p50", "p99"):
         table.add_column(column, justify="left" if column == "version" else "right", min_width=9)
-    for version, figures in ((track.opening.stable, stable), (track.opening.canary, canary)):
+    for version, figures in ((ramp.header.stable, stable), (ramp.header.canary, canary)):
         rate = figures.success_rate
         table.add_row(
             version,

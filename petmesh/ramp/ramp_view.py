@@ -5,17 +5,17 @@ from dataclasses import dataclass, field
 
 from petmesh.ramp.driver import begins_a_hold
 from petmesh.ramp.events import Judged, MetricsFailed
-from petmesh.ramp.journal import Entry, Opening
+from petmesh.ramp.journal import Entry, RampHeader
 from petmesh.ramp.machine import Phase, State, begin
 from petmesh.ramp.measurements import Observation
 
 
 @dataclass
-class Track:
+class RampView:
     """A ramp up to its latest line.
 
     Attributes:
-        opening: what the ramp was asked to do.
+        header: what the ramp was asked to do.
         state: where it stands.
         verdict: the latest one, or why there is none, in one line.
         observation: the latest figures.
@@ -23,7 +23,7 @@ class Track:
         since: when the present hold began, by `time.monotonic`.
     """
 
-    opening: Opening
+    header: RampHeader
     state: State = field(init=False)
     verdict: str = ""
     observation: Observation | None = None
@@ -31,7 +31,7 @@ class Track:
     since: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.state = begin(self.opening.plan).state
+        self.state = begin(self.header.plan).state
 
     def entry(self, entry: Entry) -> None:
         """Take a line."""
@@ -51,13 +51,13 @@ class Track:
         """Seconds until the stage may end; None where it isn't time that it waits for."""
         if self.state.phase is not Phase.WATCHING or self.state.stage < 0:
             return None
-        hold = self.opening.plan.stages[self.state.stage].hold
+        hold = self.header.plan.stages[self.state.stage].hold
         return max(0.0, hold - (time.monotonic() - self.since))
 
     @property
     def where(self) -> str:
         """The stage and its number."""
-        stages = self.opening.plan.stages
+        stages = self.header.plan.stages
         if self.state.stage < 0:
             return "before the first step"
         return f"{stages[self.state.stage]} ({self.state.stage + 1} of {len(stages)})"

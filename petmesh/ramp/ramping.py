@@ -14,19 +14,20 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from petmesh.ramp.before import ask_source, observe_baseline
-from petmesh.ramp.driver import Course, Driver, Listener
+from petmesh.ramp.driver import Driver, Listener, RampRun
 from petmesh.ramp.events import Event, Interrupt, Restarted, Resume, RollBack
 from petmesh.ramp.files import open_regular
-from petmesh.ramp.journal import Entry, Journal, JournalError, Opening, Record, latest, now, read
+from petmesh.ramp.journal import Entry, Journal, JournalError, RampHeader, Record, latest, now, read
+from petmesh.ramp.locations import held_stack, journal_folder, lock_folder
 from petmesh.ramp.machine import FINAL, WATCHED, Phase, State, Transition, advance, begin
 from petmesh.ramp.options import WEBHOOK_VARIABLE, Options, RampOptions
 from petmesh.ramp.outcome import exit_status, last_line, standing
-from petmesh.ramp.places import Place, held_stack, journal_folder, lock_folder, opened
 from petmesh.ramp.plain import plain
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.progress import InBackground, JsonLines, LiveView, PlainLines, say
 from petmesh.ramp.report import write_report
 from petmesh.ramp.target import Release, Target, TargetError, UsageError
+from petmesh.ramp.targets import OpenTarget, opened
 from petmesh.ramp.webhook import Webhook
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -54,13 +55,13 @@ async def ramp(options: RampOptions) -> int:
             live = await place.target.release()
             if options.resume and record is not None:
                 if record.state.phase in _ASKING:
-                    await ask_source(record.opening, place.target, record.opening.plan.window)
-                course = taken_up(record, live, [Resume()])
+                    await ask_source(record.header, place.target, record.header.plan.window)
+                run = taken_up(record, live, [Resume()])
             else:
                 refuse_unfinished(record, live, options)
                 check_start(live, options.stack)
                 await place.target.prepare()
-                opening = Opening(
+                header = RampHeader(
                     at=now(),
                     stack=options.stack,
                     target=options.target,
@@ -68,14 +69,14 @@ async def ramp(options: RampOptions) -> int:
                     canary=live.canary,
                     plan=plan,
                 )
-                before = await observe_baseline(opening, place.target, _tell_waiting)
-                opening = opening.model_copy(update={"before": before})
-                journal = Journal.create(folder, opening)
-                course = Course(opening, journal, begin(plan), before)
-            ended = await _drive(course, place, options, url)
+                before = await observe_baseline(header, place.target, _tell_waiting)
+                header = header.model_copy(update={"before": before})
+                journal = Journal.create(folder, header)
+                run = RampRun(header, journal, begin(plan), before)
+            ended = await _drive(run, place, options, url)
     # Nobody waits for what follows: the stack is free.
     await follow_up(ended, options, options.report)
-    say(last_line(ended.course.opening, ended.state), _out(options))
+    say(last_line(ended.run.header, ended.state), _out(options))
     return exit_status(ended.state)
 
 
@@ -87,7 +88,7 @@ def _tell_waiting(text: str) -> None:
 class Ended:
     """A ramp that this process drove to its end."""
 
-    course: Course
+    run: RampRun
     state: State
     webhook: Webhook | None
     load: str
@@ -101,13 +102,13 @@ async def end(options: Options, target: Target, record: Record) -> Ended:
         say(f"petmesh: no webhook is told: {error}", sys.stderr)
         url = ""
     live = await target.release()
-    course = taken_up(record, live, [RollBack(half_promoted=True)])
-    return await _drive(course, Place(target), options, url)
+    run = taken_up(record, live, [RollBack(half_promoted=True)])
+    return await _drive(run, OpenTarget(target), options, url)
 
 
 async def follow_up(ended: Ended, options: Options, report: Path | None = None) -> None:
     """Write the report, and let the webhook be told the rest; trouble in here is told alone."""
-    path, webhook = ended.course.journal.path, ended.webhook
+    path, webhook = ended.run.journal.path, ended.webhook
     report = report or path.with_suffix(".html")
     try:
         write_report(read(path), report)
@@ -125,18 +126,18 @@ async def follow_up(ended: Ended, options: Options, report: Path | None = None) 
     say(f"journal: {path}\nreport: {report}", _out(options))
 
 
-def taken_up(record: Record, live: Release, events: Sequence[Event]) -> Course:
+def taken_up(record: Record, live: Release, events: Sequence[Event]) -> RampRun:
     """A ramp that another process left, after what happens first.
 
     Raises:
         TargetError: the stack has other versions by now.
         JournalError: the journal can't be written, or what is live can't be told in it.
     """
-    opening = record.opening
+    header = record.header
     promoted = is_half_promoted(record, live)
-    if not promoted and not is_of(opening, live):
+    if not promoted and not is_of(header, live):
         raise TargetError(
-            f"the stack went on without the ramp of {opening.canary}: it is {live} now"
+            f"the stack went on without the ramp of {header.canary}: it is {live} now"
         )
     try:
         restarted = Restarted(weight=_ALL if promoted else live.weight, mirror=live.mirror)
@@ -146,7 +147,7 @@ def taken_up(record: Record, live: Release, events: Sequence[Event]) -> Course:
     state, action = record.state, None
     entries: list[Entry] = []
     for event in (restarted, *events):
-        transition = advance(opening.plan, state, event)
+        transition = advance(header.plan, state, event)
         try:
             entries.append(journal.write(event, transition))
         except JournalError:
@@ -154,28 +155,28 @@ def taken_up(record: Record, live: Release, events: Sequence[Event]) -> Course:
             raise
         state = transition.state
         action = transition.action or action
-    return Course(opening, journal, Transition(state, action), record.baseline(), entries)
+    return RampRun(header, journal, Transition(state, action), record.baseline(), entries)
 
 
-def is_of(opening: Opening, live: Release) -> bool:
+def is_of(header: RampHeader, live: Release) -> bool:
     """Whether a ramp is one of the versions that the stack has."""
-    return (opening.stable, opening.canary) == (live.stable, live.canary)
+    return (header.stable, header.canary) == (live.stable, live.canary)
 
 
 def is_half_promoted(record: Record, live: Release) -> bool:
     """Whether the route is the canary's alone, though the ramp's promotion didn't end."""
     unfinished = record.state.phase not in FINAL
-    last = record.state.stage == len(record.opening.plan.stages) - 1
-    return unfinished and last and (live.stable, live.canary) == (record.opening.canary, "")
+    last = record.state.stage == len(record.header.plan.stages) - 1
+    return unfinished and last and (live.stable, live.canary) == (record.header.canary, "")
 
 
 def refuse_unfinished(record: Record | None, live: Release, options: Options) -> None:
     """Refuse a new ramp while another is unfinished; a rehearsal's mesh ended with its process."""
     if record is None or record.state.phase in FINAL or options.target == "rehearsal":
         return
-    if is_of(record.opening, live) or is_half_promoted(record, live):
+    if is_of(record.header, live) or is_half_promoted(record, live):
         raise TargetError(
-            f"stack {options.stack}: a ramp is unfinished, {standing(record.opening, record.state)}"
+            f"stack {options.stack}: a ramp is unfinished, {standing(record.header, record.state)}"
             "; go on with ramp --resume, or end it with rollback"
         )
 
@@ -193,26 +194,24 @@ def check_start(live: Release, stack: str) -> None:
         )
 
 
-async def _drive(course: Course, place: Place, options: Options, url: str) -> Ended:
-    webhook = Webhook(url, course.opening) if url else None
+async def _drive(run: RampRun, place: OpenTarget, options: Options, url: str) -> Ended:
+    webhook = Webhook(url, run.header) if url else None
     try:
         with ExitStack() as stack:
-            shown = stack.enter_context(InBackground(_shown(options, course.opening, stack)))
+            shown = stack.enter_context(InBackground(_shown(options, run.header, stack)))
             listeners: list[Listener] = [shown, webhook] if webhook else [shown]
             attended = any(map(os.isatty, _TERMINAL))
-            driver = Driver(
-                course, place.target, lock_folder(options), listeners, attended=attended
-            )
+            driver = Driver(run, place.target, lock_folder(options), listeners, attended=attended)
             stack.enter_context(_interrupting(driver))
             state = await driver.run()
     finally:
-        course.journal.close()
+        run.journal.close()
     load = ""
     if place.load:
         sent = sum(phase.requests for phase in place.load.phases)
         failed = sum(phase.failed for phase in place.load.phases)
         load = f"load: {sent:,} requests, {failed} failed"
-    return Ended(course, state, webhook, load)
+    return Ended(run, state, webhook, load)
 
 
 def _webhook_url(option: str | None = None) -> str:
@@ -237,14 +236,14 @@ def _check_report(path: Path | None) -> None:
         path.unlink()
 
 
-def _shown(options: Options, opening: Opening, stack: ExitStack) -> Listener:
+def _shown(options: Options, header: RampHeader, stack: ExitStack) -> Listener:
     console = Console(file=sys.stdout)
     if options.json or not console.is_terminal:
-        return _lines(options, opening)
+        return _lines(options, header)
     try:
-        return stack.enter_context(LiveView(opening, console))
+        return stack.enter_context(LiveView(header, console))
     except (OSError, ValueError):
-        return _lines(options, opening)
+        return _lines(options, header)
 
 
 def _out(options: Options) -> TextIO:
@@ -252,8 +251,8 @@ def _out(options: Options) -> TextIO:
     return sys.stderr if options.json else sys.stdout
 
 
-def _lines(options: Options, opening: Opening) -> Listener:
-    return JsonLines(sys.stdout) if options.json else PlainLines(opening, sys.stdout)
+def _lines(options: Options, header: RampHeader) -> Listener:
+    return JsonLines(sys.stdout) if options.json else PlainLines(header, sys.stdout)
 
 
 @contextmanager

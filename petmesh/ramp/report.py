@@ -52,26 +52,26 @@ def write_report(record: Record, path: Path) -> None:
 
 def html(record: Record) -> str:
     """The report as text."""
-    opening, state = record.opening, record.state
-    title = f"{opening.stack}: {opening.stable} to {opening.canary}"
+    header, state = record.header, record.state
+    title = f"{header.stack}: {header.stable} to {header.canary}"
     ended = state.phase in FINAL or state.phase is Phase.STUCK
-    end = last_line(opening, state) if ended else standing(opening, state)
+    end = last_line(header, state) if ended else standing(header, state)
     colour = _GREEN if state.phase is Phase.PROMOTED else _RED if ended else _GREY
     plots = "\n".join(_plots(record))
     rows = "\n".join(_rows(record))
     conditions = ", ".join(
         f"{name} {'off' if value is None else f'{value:g}'}"
-        for name, value in opening.plan.conditions.model_dump().items()
+        for name, value in header.plan.conditions.model_dump().items()
     )
-    steps = " &rarr; ".join(escape(str(stage)) for stage in opening.plan.stages)
+    steps = " &rarr; ".join(escape(str(stage)) for stage in header.plan.stages)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>
 <meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>
 <h1>{escape(title)}</h1>
 <p class="end" style="border-color: {colour}">{escape(end)}</p>
-<p>Begun {escape(opening.at)} on the {escape(opening.target)}. Steps: {steps}.<br>
-Conditions: {escape(conditions)}. Evaluated every {opening.plan.interval:g} s;
-{opening.plan.failures} failures in a row end it.
+<p>Begun {escape(header.at)} on the {escape(header.target)}. Steps: {steps}.<br>
+Conditions: {escape(conditions)}. Evaluated every {header.plan.interval:g} s;
+{header.plan.failures} failures in a row end it.
 Dashed lines: changes of the phase.</p>
 {plots}
 <h2>Journal</h2>
@@ -82,7 +82,7 @@ Dashed lines: changes of the phase.</p>
 
 
 def _plots(record: Record) -> Iterator[str]:
-    opening = record.opening
+    header = record.header
     seconds = _clock(record)
     latest = max((seconds(entry) for entry in record.entries), default=0.0)
     end = _TICKS * max(1.0, math.ceil(latest / _TICKS))
@@ -110,8 +110,8 @@ def _plots(record: Record) -> Iterator[str]:
     )
 
     figures = (
-        (opening.stable, _BLUE, [(at, seen.stable) for at, seen in judged]),
-        (opening.canary, _GREEN, [(at, seen.canary) for at, seen in judged]),
+        (header.stable, _BLUE, [(at, seen.stable) for at, seen in judged]),
+        (header.canary, _GREEN, [(at, seen.canary) for at, seen in judged]),
     )
     for title, unit, value in (
         ("Failed tries", "%", _error_rate),
@@ -152,7 +152,7 @@ def _rows(record: Record) -> Iterator[str]:
 
 
 def _clock(record: Record) -> Callable[[Entry], float]:
-    begun = datetime.fromisoformat(record.opening.at)
+    begun = datetime.fromisoformat(record.header.at)
 
     def seconds(entry: Entry) -> float:
         return max(0.0, (datetime.fromisoformat(entry.at) - begun).total_seconds())

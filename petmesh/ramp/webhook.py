@@ -5,7 +5,7 @@ from typing import Any
 
 import aiohttp
 
-from petmesh.ramp.journal import Entry, Opening, entry_json
+from petmesh.ramp.journal import Entry, RampHeader, entry_json
 from petmesh.ramp.machine import FINAL, Phase, State
 
 _TIMEOUT_SECONDS = 5.0
@@ -21,17 +21,17 @@ class Webhook:
 
     Args:
         url: where to post.
-        opening: what the ramp was asked to do.
+        header: what the ramp was asked to do.
         timeout: seconds for each attempt.
 
     Attributes:
         dropped: how many messages didn't arrive.
     """
 
-    def __init__(self, url: str, opening: Opening, timeout: float = _TIMEOUT_SECONDS) -> None:
+    def __init__(self, url: str, header: RampHeader, timeout: float = _TIMEOUT_SECONDS) -> None:
         self.dropped = 0
         self._url = url
-        self._opening = opening
+        self._header = header
         self._timeout = timeout
         self._told: tuple[Phase, bool] | None = None
         self._number = 0
@@ -47,10 +47,10 @@ class Webhook:
             return
         self._told = phase, left
         message = {
-            "stack": self._opening.stack,
-            "target": self._opening.target,
-            "stable": self._opening.stable,
-            "canary": self._opening.canary,
+            "stack": self._header.stack,
+            "target": self._header.target,
+            "stable": self._header.stable,
+            "canary": self._header.canary,
             "text": self._text(entry),
             **entry_json(entry),
             "left": left,
@@ -77,7 +77,7 @@ class Webhook:
         left = " and nothing watches it" if _is_left(state) else ""
         reason = f": {state.reason}" if state.reason else ""
         return (
-            f"{self._opening.stack}: {self._opening.canary} is {state.phase.value} "
+            f"{self._header.stack}: {self._header.canary} is {state.phase.value} "
             f"at {state.weight}%{left}{reason}"
         )
 

@@ -17,10 +17,10 @@ from pulumi import automation
 from petmesh.program.pulumi_cli import CliError, find
 from petmesh.project import ROOT
 from petmesh.ramp.cluster import ClusterTarget
-from petmesh.ramp.driver import Course, Driver
+from petmesh.ramp.driver import Driver, RampRun
 from petmesh.ramp.engine import open_stack
 from petmesh.ramp.events import Event, Resume, RollBack
-from petmesh.ramp.journal import Journal, Opening, latest, now
+from petmesh.ramp.journal import Journal, RampHeader, latest, now
 from petmesh.ramp.machine import Phase, begin
 from petmesh.ramp.measurements import Figures, Lost
 from petmesh.ramp.prometheus import Prometheus
@@ -254,12 +254,12 @@ def test_a_whole_ramp_by_the_engine(
         target = ClusterTarget(open_stack("local", str(project)), Measured(canary))
         # The engine may take its time: what it says first is part of an evaluation.
         plan = QUICK.model_copy(update={"steps": (50, 100), "patience": 60.0})
-        opening = Opening(
+        header = RampHeader(
             at=now(), stack="local", target="cluster", stable="v1", canary="v2", plan=plan
         )
-        journal = Journal.create(tmp_path / "journal", opening)
-        course = Course(opening, journal, begin(plan))
-        state = await Driver(course, target, tmp_path / "journal").run()
+        journal = Journal.create(tmp_path / "journal", header)
+        run = RampRun(header, journal, begin(plan))
+        state = await Driver(run, target, tmp_path / "journal").run()
         assert (state.phase, await target.release()) == (phase, release), state.reason
 
     asyncio.run(run())
@@ -276,13 +276,13 @@ asyncio.run(ramp(*map(Path, sys.argv[1:])))
 async def ramp(project: Path, folder: Path) -> None:
     """A ramp of one step on a good canary."""
     plan = QUICK.model_copy(update={"steps": (100,), "patience": 10.0})
-    opening = Opening(
+    header = RampHeader(
         at=now(), stack="local", target="cluster", stable="v1", canary="v2", plan=plan
     )
     target = ClusterTarget(open_stack("local", str(project)), Measured(GOOD))
     await target.release()
-    course = Course(opening, Journal.create(folder, opening), begin(plan))
-    await Driver(course, target, folder).run()
+    run = RampRun(header, Journal.create(folder, header), begin(plan))
+    await Driver(run, target, folder).run()
 
 
 @pytest.mark.parametrize(
@@ -319,8 +319,8 @@ def test_a_ramp_that_was_killed_is_taken_up_while_its_update_is_under_way(
         # The update of the ramp that was killed isn't in force yet.
         assert list(locks.rglob("*.json"))
         assert live.weight == 0
-        course = taken_up(record, live, [event])
-        state = await Driver(course, target, folder).run()
+        run = taken_up(record, live, [event])
+        state = await Driver(run, target, folder).run()
         assert (state.phase, await target.release()) == (phase, release), state.reason
 
     asyncio.run(run())

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from petmesh.ramp import commands, places, ramping
+from petmesh.ramp import commands, locations, ramping
 from petmesh.ramp.options import Options
-from petmesh.ramp.places import Place
+from petmesh.ramp.targets import OpenTarget
 from tests.ramp.fakes import FakeTarget
 
 
@@ -16,15 +16,15 @@ from tests.ramp.fakes import FakeTarget
 def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
     """The stack that every command finds."""
     found = FakeTarget()
-    monkeypatch.setattr(places, "STATE", tmp_path / "state")
-    monkeypatch.setattr(places, "LOCKS", tmp_path / "locks")
+    monkeypatch.setattr(locations, "STATE", tmp_path / "state")
+    monkeypatch.setattr(locations, "LOCKS", tmp_path / "locks")
 
     def open_cluster(_: Options) -> FakeTarget:
         return found
 
     @asynccontextmanager
-    async def opened(_: Options) -> AsyncGenerator[Place]:
-        yield Place(found)
+    async def opened(_: Options) -> AsyncGenerator[OpenTarget]:
+        yield OpenTarget(found)
 
     monkeypatch.setattr(commands, "open_cluster", open_cluster)
     monkeypatch.setattr(ramping, "opened", opened)

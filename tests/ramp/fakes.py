@@ -5,9 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from petmesh.ramp.driver import Course, Driver, Listener
+from petmesh.ramp.driver import Driver, Listener, RampRun
 from petmesh.ramp.events import Restarted
-from petmesh.ramp.journal import Journal, Opening, Record, now
+from petmesh.ramp.journal import Journal, RampHeader, Record, now
 from petmesh.ramp.machine import Transition, advance, begin
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.plan import Plan
@@ -82,11 +82,11 @@ def start(
     before: Observation | None = None,
 ) -> Driver:
     """A new ramp."""
-    opening = Opening(
+    header = RampHeader(
         at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=plan, before=before
     )
-    journal = Journal.create(folder, opening)
-    return Driver(Course(opening, journal, begin(plan), before), target, folder, listeners)
+    journal = Journal.create(folder, header)
+    return Driver(RampRun(header, journal, begin(plan), before), target, folder, listeners)
 
 
 def take_over(folder: Path, target: FakeTarget, record: Record) -> Driver:
@@ -94,9 +94,9 @@ def take_over(folder: Path, target: FakeTarget, record: Record) -> Driver:
     journal = Journal.reopen(record)
     live = target.live
     event = Restarted(weight=live.weight, mirror=live.mirror)
-    transition: Transition = advance(record.opening.plan, record.state, event)
+    transition: Transition = advance(record.header.plan, record.state, event)
     journal.write(event, transition)
-    return Driver(Course(record.opening, journal, transition), target, folder)
+    return Driver(RampRun(record.header, journal, transition), target, folder)
 
 
 async def wait_for_weight(target: FakeTarget, weight: int) -> None:

@@ -11,9 +11,9 @@ from aiohttp import web
 
 from petmesh.ramp.measurements import Figures, Lost
 from petmesh.ramp.options import Options
-from petmesh.ramp.places import open_cluster
 from petmesh.ramp.prometheus import Prometheus
 from petmesh.ramp.target import TargetError, UsageError
+from petmesh.ramp.targets import open_cluster
 
 JSON = {"Content-Type": "application/json"}
 HTML = {"Content-Type": "text/html; charset=utf-8"}

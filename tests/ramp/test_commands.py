@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from petmesh.cli.app import main
-from petmesh.ramp import places
+from petmesh.ramp import locations
 from petmesh.ramp.events import Pause
 from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import Phase
@@ -140,7 +140,7 @@ def test_a_stack_that_went_on_is_free_for_a_new_ramp(tmp_path: Path, target: Fak
 def test_a_journal_that_is_a_file_and_queries_that_are_no_text_are_mistakes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(places, "STATE", tmp_path / "state")
+    monkeypatch.setattr(locations, "STATE", tmp_path / "state")
     file = tmp_path / "file"
     file.write_bytes(b"requests: \xff\xfe")
     assert main(["status", "--journal", str(file)]) == 2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from petmesh.ramp.measurements import Figures, Lost, Observation, baseline, put_down
+from petmesh.ramp.measurements import Figures, Lost, Observation, attribute_unrouted, baseline
 from petmesh.ramp.target import Release
 
 
@@ -22,7 +22,7 @@ def test_what_a_version_is_short_of_its_share_never_reached_it(
     stable: int, canary: int, lost: int, weight: int, own: int
 ) -> None:
     known = Figures(requests=stable, errors=1 if stable else 0), Figures(requests=canary, p50=5)
-    first, second = put_down(*known, Lost(lost), weight)
+    first, second = attribute_unrouted(*known, Lost(lost), weight)
     assert (second.requests, second.errors, second.p50) == (canary + own, own, 5)
     assert first.requests + second.requests == stable + canary + lost
     assert first.errors + second.errors == known[0].errors + lost
@@ -31,10 +31,10 @@ def test_what_a_version_is_short_of_its_share_never_reached_it(
 
 def test_what_overflows_the_stable_version_at_weight_0_is_no_failure_of_the_testers() -> None:
     known = Figures(requests=900), Figures(requests=5)
-    stable, canary = put_down(*known, Lost(23, overflowed=20), 0)
+    stable, canary = attribute_unrouted(*known, Lost(23, overflowed=20), 0)
     assert (stable.errors, canary.errors) == (20, 3)
     # With a weight it is the share that tells.
-    stable, canary = put_down(*known, Lost(100, overflowed=100), 10)
+    stable, canary = attribute_unrouted(*known, Lost(100, overflowed=100), 10)
     assert (stable.errors, canary.errors) == (4.5, 95.5)
 
 

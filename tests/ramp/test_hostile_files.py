@@ -12,10 +12,10 @@ import pytest
 
 from petmesh.cli.app import main
 from petmesh.project import ROOT
-from petmesh.ramp import control, places
+from petmesh.ramp import control, locations
 from petmesh.ramp.events import Approve, Pause
 from petmesh.ramp.files import private_folder, read_regular
-from petmesh.ramp.journal import Journal, JournalError, Opening, latest, read
+from petmesh.ramp.journal import Journal, JournalError, RampHeader, latest, read
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.options import Options
 from petmesh.ramp.target import Release
@@ -57,8 +57,8 @@ def test_rollback_works_whatever_a_journal_does(
     assert target.live == Release("v1", "v2")
 
 
-def opening(at: str) -> Opening:
-    return Opening(at=at, stack="local", target="fake", stable="v1", canary="v2", plan=QUICK)
+def header(at: str) -> RampHeader:
+    return RampHeader(at=at, stack="local", target="fake", stable="v1", canary="v2", plan=QUICK)
 
 
 def test_the_latest_ramp_is_the_one_that_began_last_though_the_clock_was_set_back(
@@ -76,11 +76,11 @@ def test_the_latest_ramp_is_the_one_that_began_last_though_the_clock_was_set_bac
     assert "rolled back: v2 is at weight 0" in capsys.readouterr().out
     assert phase(tmp_path) is Phase.ROLLED_BACK
     for at in ("2030-01-01T00:00:00.000Z", "2020-01-01T00:00:00.000Z"):
-        Journal.create(tmp_path, opening(at)).close()
+        Journal.create(tmp_path, header(at)).close()
     record = latest(tmp_path)
     assert record is not None
-    assert record.opening.at.startswith("2020")
-    assert record.opening.number == 4
+    assert record.header.at.startswith("2020")
+    assert record.header.number == 4
 
 
 @pytest.mark.parametrize("name", ["notes.jsonl", "zzz.jsonl"])
@@ -102,7 +102,7 @@ def test_a_damaged_journal_is_named_until_a_later_one_is_there(
 ) -> None:
     (tmp_path / NAMED).write_text("{}\n")
     assert run(tmp_path, "ramp", *PLAN) == 1
-    assert capsys.readouterr().err == f"petmesh: {tmp_path / NAMED}: line 1 is no ramp's opening\n"
+    assert capsys.readouterr().err == f"petmesh: {tmp_path / NAMED}: line 1 is no ramp's header\n"
     (tmp_path / NAMED).rename(tmp_path / NAMED.replace("2099", "2019"))
     assert run(tmp_path, "ramp", *PLAN) == 1
     left_at_10(tmp_path / "other", target)
@@ -202,7 +202,7 @@ def test_who_asks_by_a_request_that_cannot_be_deleted_is_told_so_in_one_line(
     left_at_10(tmp_path, target)
     monkeypatch.setattr("petmesh.ramp.commands._TAKEN_SECONDS", 0.0)
     options = Options()
-    with places.held_stack(tmp_path, options):
+    with locations.held_stack(tmp_path, options):
         undeletable(monkeypatch, "request-*.json")
         assert run(tmp_path, "pause") == 1
     [line] = capsys.readouterr().err.splitlines()
@@ -304,8 +304,8 @@ def test_every_folder_that_a_ramp_makes_is_its_owners_alone(
 ) -> None:
     umask = os.umask(0)
     try:
-        monkeypatch.setattr(places, "STATE", tmp_path / ".state" / "canary")
-        monkeypatch.setattr(places, "LOCKS", tmp_path / "petmesh" / "locks")
+        monkeypatch.setattr(locations, "STATE", tmp_path / ".state" / "canary")
+        monkeypatch.setattr(locations, "LOCKS", tmp_path / "petmesh" / "locks")
         assert main(["ramp", *PLAN]) == 0
         private_folder(tmp_path / "made" / "deep")
     finally:

@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from petmesh.ramp.events import Done, Pause
-from petmesh.ramp.journal import Journal, JournalError, Opening, now, read
+from petmesh.ramp.journal import Journal, JournalError, RampHeader, now, read
 from petmesh.ramp.machine import Transition, begin
 from tests.ramp.fakes import QUICK, FakeTarget, start
 
 
 def new(folder: Path) -> tuple[Journal, Transition]:
-    opening = Opening(at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=QUICK)
-    return Journal.create(folder, opening), begin(QUICK)
+    header = RampHeader(
+        at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=QUICK
+    )
+    return Journal.create(folder, header), begin(QUICK)
 
 
 def test_a_line_is_written_whole_though_the_system_takes_it_in_parts(

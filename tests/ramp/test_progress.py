@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from petmesh.ramp import progress
-from petmesh.ramp.journal import Entry, Opening, now, read
+from petmesh.ramp.journal import Entry, RampHeader, now, read
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.progress import InBackground, LiveView
 from tests.ramp.fakes import BAD, QUICK, FakeTarget, start
@@ -54,12 +54,14 @@ class Stopped(io.StringIO):
 
 def test_a_terminal_that_stands_still_holds_up_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_LAST_LINES_SECONDS", 0.1)
-    opening = Opening(at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=QUICK)
+    header = RampHeader(
+        at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=QUICK
+    )
     terminal = Stopped()
     ended = threading.Event()
 
     def show() -> None:
-        with LiveView(opening, Console(file=terminal, force_terminal=True)):
+        with LiveView(header, Console(file=terminal, force_terminal=True)):
             terminal.goes_on.clear()
         ended.set()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from petmesh.ramp.events import Done
-from petmesh.ramp.journal import Entry, Opening, Record
+from petmesh.ramp.journal import Entry, RampHeader, Record
 from petmesh.ramp.machine import advance, begin
 from petmesh.ramp.report import html
 from tests.ramp.fakes import QUICK
@@ -17,13 +17,13 @@ BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 
 def one_change(seconds: float) -> Record:
     """A ramp whose first weight came into force so many seconds after it began."""
-    opening = Opening(
+    header = RampHeader(
         at=BEGUN.isoformat(), stack="local", target="fake", stable="v1", canary="v2", plan=QUICK
     )
     begun = begin(QUICK)
     then = advance(QUICK, begun.state, Done())
     at = (BEGUN + timedelta(seconds=seconds)).isoformat()
-    return Record(Path("journal"), opening, [Entry(at, Done(), then.state, then.action)], whole=0)
+    return Record(Path("journal"), header, [Entry(at, Done(), then.state, then.action)], whole=0)
 
 
 @pytest.mark.parametrize(

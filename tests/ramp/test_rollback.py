@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from petmesh.ramp import control, places, ramping
+from petmesh.ramp import control, locations, ramping
 from petmesh.ramp.journal import Entry, latest, now
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.measurements import Figures
@@ -61,7 +61,7 @@ def test_rollback_without_a_readable_journal_goes_by_what_is_live(
     assert target.live == Release("v1", "v2")
     [warning] = capsys.readouterr().err.splitlines()
     assert "without the journal" in warning
-    assert "line 1 is no ramp's opening" in warning
+    assert "line 1 is no ramp's header" in warning
 
 
 def test_rollback_on_a_full_disk_goes_by_what_is_live(
@@ -121,7 +121,7 @@ def test_rollback_goes_on_where_there_can_be_no_lock(
     file = tmp_path / "file"
     file.touch()
     for folder, locks in ((tmp_path, file / "locks"), (file / "x", tmp_path / "locks")):
-        monkeypatch.setattr(places, "LOCKS", locks)
+        monkeypatch.setattr(locations, "LOCKS", locks)
         target.live = Release("v1", "v2", 40)
         assert run(folder, "rollback") == 0
         assert target.live == Release("v1", "v2")
@@ -138,7 +138,7 @@ def test_rollback_keeps_the_lock_that_it_can_have(
     (tmp_path / missing).touch()
     folder = tmp_path / "journals" / "local"
     options = Options()
-    lock = places.lock_folder(options) if missing == "journals" else folder
+    lock = locations.lock_folder(options) if missing == "journals" else folder
     held: list[bool] = []
 
     async def apply(_: Release) -> None:
@@ -173,9 +173,9 @@ def test_a_rollback_that_meets_a_ramp_about_to_end_is_done_here(
     free = threading.Event()
 
     def end_without_taking() -> None:
-        with places.held_stack(tmp_path, options):
+        with locations.held_stack(tmp_path, options):
             free.set()
-            while not list(places.lock_folder(options).glob("request-*.json")):
+            while not list(locations.lock_folder(options).glob("request-*.json")):
                 time.sleep(0.01)
 
     ending = threading.Thread(target=end_without_taking)
@@ -198,7 +198,7 @@ def test_a_ramp_that_rollback_ends_has_its_report_and_the_webhook_is_told(
         told.append(entry.state.phase)
 
     async def close(*_: object) -> None:
-        held.append(control.is_held(places.lock_folder(options)))
+        held.append(control.is_held(locations.lock_folder(options)))
 
     monkeypatch.setenv("CANARY_WEBHOOK", "http://127.0.0.1:1")
     monkeypatch.setattr(ramping.Webhook, "entry", entry)
@@ -233,7 +233,7 @@ def test_a_rollback_asked_for_during_a_promotion_that_fails_is_done_after_it(
     target: FakeTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = Options()
-    folder = places.lock_folder(options)
+    folder = locations.lock_folder(options)
     statuses: list[int] = []
     promoting = threading.Event()
 
@@ -252,7 +252,7 @@ def test_a_rollback_asked_for_during_a_promotion_that_fails_is_done_after_it(
     asking.start()
 
     async def ramp() -> None:
-        with places.held_stack(folder, options):
+        with locations.held_stack(folder, options):
             plan = QUICK.model_copy(update={"steps": (100,)})
             async with asyncio.timeout(20):
                 state = await start(folder, target, plan).run()

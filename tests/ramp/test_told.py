@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from petmesh.cli.app import main
-from petmesh.ramp import control, places, ramping
+from petmesh.ramp import control, locations, ramping
 from petmesh.ramp.driver import Driver
 from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import Phase
@@ -128,7 +128,7 @@ def test_promote_opens_no_other_gate_than_the_promotions(
 
     asyncio.run(waiting())
     options = Options()
-    with places.held_stack(tmp_path, options):
+    with locations.held_stack(tmp_path, options):
         assert run(tmp_path, "promote") == 1
     assert "the ramp waits at 10" in capsys.readouterr().err
 
@@ -138,7 +138,7 @@ def asked_of(folder: Path, driver: Driver, *commands: str) -> list[int]:
     options = Options()
 
     async def ramp() -> list[int]:
-        with places.held_stack(folder, options):
+        with locations.held_stack(folder, options):
             task = asyncio.create_task(driver.run())
             await asyncio.sleep(0.05)
             statuses = [await asyncio.to_thread(run, folder, command) for command in commands]
@@ -152,7 +152,7 @@ def asked_of(folder: Path, driver: Driver, *commands: str) -> list[int]:
 def test_a_request_says_what_comes_of_it_and_fails_where_nothing_can(
     target: FakeTarget, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lock = places.lock_folder(Options())
+    lock = locations.lock_folder(Options())
     driver = start(lock, target)
     target.slowness = 60
     assert asked_of(lock, driver, "pause", "pause", "resume", "resume") == [0, 1, 0, 1]
@@ -169,7 +169,7 @@ def test_a_request_says_what_comes_of_it_and_fails_where_nothing_can(
 def test_requests_and_status_are_of_the_latest_ramp_though_the_clock_was_set_back(
     target: FakeTarget, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lock = places.lock_folder(Options())
+    lock = locations.lock_folder(Options())
     asyncio.run(start(lock, FakeTarget()).run())
     [ended] = lock.glob("*.jsonl")
     ended.rename(lock / "20991231-235959.999-v2.jsonl")
@@ -195,8 +195,8 @@ def test_a_request_on_a_full_disk_says_in_one_line_what_to_do_instead(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     options = Options()
-    lock = places.lock_folder(options)
-    with places.held_stack(lock, options):
+    lock = locations.lock_folder(options)
+    with locations.held_stack(lock, options):
         monkeypatch.setattr(Path, "write_text", full)
         assert run(lock, command) == 1
     assert capsys.readouterr().err == (
@@ -211,7 +211,7 @@ def test_another_folder_of_journals_is_no_way_round_the_lock(
     tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = Options()
-    with places.held_stack(tmp_path / "one", options):
+    with locations.held_stack(tmp_path / "one", options):
         assert run(tmp_path / "two", "ramp", *PLAN) == 1
     assert "runs a ramp of it" in capsys.readouterr().err
     assert target.changes == []
@@ -222,7 +222,7 @@ def test_every_command_finds_the_journal_of_the_ramp_that_runs(
 ) -> None:
     left_at_10(tmp_path / "ramp", target)
     options = Options()
-    with places.held_stack(tmp_path / "ramp", options):
+    with locations.held_stack(tmp_path / "ramp", options):
         assert main(["status"]) == 0
     told = capsys.readouterr().out
     assert "ramp: v2 is watching at weight 10" in told
@@ -261,7 +261,7 @@ def test_the_stack_is_free_while_the_webhook_is_still_told(
     options = Options()
 
     async def close(*_: object) -> None:
-        held.append(control.is_held(places.lock_folder(options)))
+        held.append(control.is_held(locations.lock_folder(options)))
 
     monkeypatch.setattr(ramping.Webhook, "close", close)
     target.canary = BAD

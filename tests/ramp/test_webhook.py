@@ -11,13 +11,13 @@ from typing import Any
 from aiohttp import web
 
 from petmesh.ramp.events import Interrupt, Pause
-from petmesh.ramp.journal import Opening, now
+from petmesh.ramp.journal import RampHeader, now
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.plan import OnInterrupt
 from petmesh.ramp.webhook import Webhook
 from tests.ramp.fakes import BAD, QUICK, FakeTarget, start
 
-OPENING = Opening(at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=QUICK)
+OPENING = RampHeader(at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=QUICK)
 Received = list[dict[str, Any]]
 
 

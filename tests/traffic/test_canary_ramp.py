@@ -12,9 +12,9 @@ from petmesh.ramp.conditions import Conditions
 from petmesh.ramp.events import Judged
 from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import Phase, State
-from petmesh.ramp.places import Place, rehearsed
 from petmesh.ramp.plan import Kind, Plan
 from petmesh.ramp.target import Release
+from petmesh.ramp.targets import OpenTarget, rehearsed
 
 pytestmark = pytest.mark.envoy
 
@@ -58,7 +58,7 @@ def test_a_good_canary_is_promoted_by_a_switch_at_once(tmp_path: Path) -> None:
     assert main(command) == 0
     record = latest(tmp_path)
     assert record is not None
-    assert record.opening.before is not None
+    assert record.header.before is not None
     assert record.state.phase is Phase.PROMOTED
 
 
@@ -97,7 +97,7 @@ def test_a_crashing_canary_goes_back_and_then_nothing_fails(tmp_path: Path) -> N
     assert failed_after <= 8
 
 
-def crash(place: Place) -> None:
+def crash(place: OpenTarget) -> None:
     runtime = session_of(place).runtime
     for pod in runtime.pods_of(WORKLOAD):
         runtime.faults.crash(pod.name)

@@ -6,24 +6,14 @@ process that runs a ramp waits for none of it.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import (
-    AbstractContextManager,
-    ExitStack,
-    asynccontextmanager,
-    contextmanager,
-    suppress,
-)
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from petmesh.program.pulumi_cli import state_environment
-from petmesh.project import ROOT, project
-from petmesh.ramp import control
+from petmesh.project import project
 from petmesh.ramp.options import Options, RampOptions
 from petmesh.ramp.target import Target, TargetError, UsageError
 
@@ -32,17 +22,12 @@ if TYPE_CHECKING:
     from petmesh.rehearsal.load import Load
     from petmesh.rehearsal.session import Session
 
-STATE = ROOT / ".state" / "canary"
-# https://specifications.freedesktop.org/basedir-spec/latest/
-_HOME = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-LOCKS = Path(_HOME) / "petmesh" / "locks"
 # Some 400 requests a second: a load at full speed would measure how busy this machine is.
 _REST_SECONDS = 0.01
-_STACK = re.compile(r"([A-Za-z0-9_.-]{1,100}/){0,2}[A-Za-z0-9_.-]{1,100}")
 
 
 @dataclass
-class Place:
+class OpenTarget:
     """An open target.
 
     Attributes:
@@ -52,65 +37,6 @@ class Place:
     target: Target
     load: Load | None = None
     session: Session | None = field(default=None, repr=False)
-
-
-def journal_folder(options: Options) -> Path:
-    """Where a stack's journals are; a ramp that runs knows, rehearsals have a folder of their own.
-
-    Raises:
-        UsageError: --stack is no stack's name, or --journal no folder.
-    """
-    if not _STACK.fullmatch(options.stack) or ".." in options.stack:
-        raise UsageError(f"--stack = {options.stack}: must be a stack's name, such as dev")
-    return control.journal_of(lock_folder(options)) or _own_folder(options)
-
-
-def _own_folder(options: Options) -> Path:
-    if options.journal:
-        # What can't be looked at now is told by who has to.
-        with suppress(OSError):
-            if options.journal.exists() and not options.journal.is_dir():
-                raise UsageError(f"--journal = {options.journal}: must be a folder")
-        return options.journal
-    rehearsal = options.target == "rehearsal"
-    return STATE / (f"rehearsal-{options.stack}" if rehearsal else options.stack)
-
-
-def lock_folder(options: Options) -> Path:
-    """Where the lock of a stack is: one for each backend and stack, for every checkout of a user.
-
-    A rehearsal's mesh is its process' own: its lock keeps its journals apart.
-    """
-    if options.target == "rehearsal":
-        return _own_folder(options)
-    given = state_environment().get("PULUMI_BACKEND_URL")
-    backend = given or os.environ.get("PULUMI_BACKEND_URL", "")
-    key = hashlib.sha256(f"{backend}\n{options.stack}".encode()).hexdigest()[:16]
-    return LOCKS / key
-
-
-def locks_of(folder: Path, options: Options) -> list[AbstractContextManager[None]]:
-    """A stack's lock, and that of the folder of its journals where that is another; none is held.
-
-    Each raises what `control.held` does.
-    """
-    lock = lock_folder(options)
-    own = control.held(lock, options.stack, folder)
-    return [own] if lock == folder else [own, control.held(folder, options.stack)]
-
-
-@contextmanager
-def held_stack(folder: Path, options: Options) -> Generator[None]:
-    """Be the one process that ramps a stack, and the one that writes journals into a folder.
-
-    Raises:
-        BusyError: another process is.
-        LockError: there can't be a lock.
-    """
-    with ExitStack() as held:
-        for lock in locks_of(folder, options):
-            held.enter_context(lock)
-        yield
 
 
 def open_cluster(options: Options) -> ClusterTarget:
@@ -141,7 +67,7 @@ def open_cluster(options: Options) -> ClusterTarget:
 
 
 @asynccontextmanager
-async def opened(options: RampOptions) -> AsyncGenerator[Place]:
+async def opened(options: RampOptions) -> AsyncGenerator[OpenTarget]:
     """The target that the options name; the rehearsal's has a constant load while it is open.
 
     Raises:
@@ -153,7 +79,7 @@ async def opened(options: RampOptions) -> AsyncGenerator[Place]:
                 raise UsageError(f"--{option}: a rehearsal alone takes it: give --target rehearsal")
         target = open_cluster(options)
         try:
-            yield Place(target)
+            yield OpenTarget(target)
         finally:
             await target.close()
         return
@@ -165,7 +91,7 @@ async def opened(options: RampOptions) -> AsyncGenerator[Place]:
 @asynccontextmanager
 async def rehearsed(
     stack: str, overrides: Mapping[str, str], faults: Mapping[str, str]
-) -> AsyncGenerator[Place]:
+) -> AsyncGenerator[OpenTarget]:
     """A stack's mesh on this machine under constant load, its canary with faults.
 
     Raises:
@@ -199,6 +125,6 @@ async def rehearsed(
         origin, path = runtime.origin, project().path
         async with Load(origin, path, by_success, rest_seconds=_REST_SECONDS) as load:
             await load.measure("warm-up", 200)
-            yield Place(target, load, session)
+            yield OpenTarget(target, load, session)
     finally:
         await runtime.stop()

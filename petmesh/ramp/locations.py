@@ -1,0 +1,79 @@
+"""Where a stack's journals and its lock are."""
+
+import hashlib
+import os
+import re
+from collections.abc import Generator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from petmesh.program.pulumi_cli import state_environment
+from petmesh.project import ROOT
+from petmesh.ramp import control
+from petmesh.ramp.options import Options
+from petmesh.ramp.target import UsageError
+
+STATE = ROOT / ".state" / "canary"
+# https://specifications.freedesktop.org/basedir-spec/latest/
+_HOME = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+LOCKS = Path(_HOME) / "petmesh" / "locks"
+_STACK = re.compile(r"([A-Za-z0-9_.-]{1,100}/){0,2}[A-Za-z0-9_.-]{1,100}")
+
+
+def journal_folder(options: Options) -> Path:
+    """Where a stack's journals are; a ramp that runs knows, rehearsals have a folder of their own.
+
+    Raises:
+        UsageError: --stack is no stack's name, or --journal no folder.
+    """
+    if not _STACK.fullmatch(options.stack) or ".." in options.stack:
+        raise UsageError(f"--stack = {options.stack}: must be a stack's name, such as dev")
+    return control.journal_of(lock_folder(options)) or _own_folder(options)
+
+
+def _own_folder(options: Options) -> Path:
+    if options.journal:
+        # What can't be looked at now is told by who has to.
+        with suppress(OSError):
+            if options.journal.exists() and not options.journal.is_dir():
+                raise UsageError(f"--journal = {options.journal}: must be a folder")
+        return options.journal
+    rehearsal = options.target == "rehearsal"
+    return STATE / (f"rehearsal-{options.stack}" if rehearsal else options.stack)
+
+
+def lock_folder(options: Options) -> Path:
+    """Where the lock of a stack is: one for each backend and stack, for every checkout of a user.
+
+    A rehearsal's mesh is its process' own: its lock keeps its journals apart.
+    """
+    if options.target == "rehearsal":
+        return _own_folder(options)
+    given = state_environment().get("PULUMI_BACKEND_URL")
+    backend = given or os.environ.get("PULUMI_BACKEND_URL", "")
+    key = hashlib.sha256(f"{backend}\n{options.stack}".encode()).hexdigest()[:16]
+    return LOCKS / key
+
+
+def locks_of(folder: Path, options: Options) -> list[AbstractContextManager[None]]:
+    """A stack's lock, and that of the folder of its journals where that is another; none is held.
+
+    Each raises what `control.held` does.
+    """
+    lock = lock_folder(options)
+    own = control.held(lock, options.stack, folder)
+    return [own] if lock == folder else [own, control.held(folder, options.stack)]
+
+
+@contextmanager
+def held_stack(folder: Path, options: Options) -> Generator[None]:
+    """Be the one process that ramps a stack, and the one that writes journals into a folder.
+
+    Raises:
+        BusyError: another process is.
+        LockError: there can't be a lock.
+    """
+    with ExitStack() as held:
+        for lock in locks_of(folder, options):
+            held.enter_context(lock)
+        yield
