@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 STACK ?= local
 LOCKS := requirements.txt requirements-dev.txt requirements-uv.txt apps/requirements.txt
-SERVICES := petservice petdetailsservice petmedicalhistoryservice
+# Each folder of apps/ with an entry.
+SERVICES := $(patsubst apps/%/service.yaml,%,$(wildcard apps/*/service.yaml))
 BASE_IMAGE ?= python:3.13-slim-bookworm
 SBOM_SCANNER := docker/buildkit-syft-scanner:1.12.0@sha256:ae4f3b554449e7e25548e7d8ccc029d17357348e30c6e3df01b92bc93654d6a9
 # For what must work at once and without a network: what is installed will do, though a lock changed.
@@ -149,7 +150,7 @@ base-image: ## build the images from the present digest of BASE_IMAGE
 
 sbom: ## what each image holds, as SPDX in build/sbom, by BuildKit
 	@mkdir -p build/sbom
-	@for service in $(SERVICES); do out=$$(mktemp -d) && docker buildx build --quiet --sbom=generator=$(SBOM_SCANNER) --build-arg VERSION_DATA="$$(cat apps/$$service/versions/v1.json 2>/dev/null)" --output type=local,dest=$$out --file apps/$$service/Dockerfile apps && cp $$out/sbom.spdx.json build/sbom/$$service.spdx.json; status=$$?; rm -rf $$out; test $$status = 0 || exit 1; done
+	@for service in $(SERVICES); do out=$$(mktemp -d); set -- apps/$$service/versions/*.json; docker buildx build --quiet --sbom=generator=$(SBOM_SCANNER) --build-arg VERSION_DATA="$$(cat "$$1" 2>/dev/null)" --output type=local,dest=$$out --file apps/$$service/Dockerfile apps && cp $$out/sbom.spdx.json build/sbom/$$service.spdx.json; status=$$?; rm -rf $$out; test $$status = 0 || exit 1; done
 
 docs: setup ## write the generated tables of docs/: config keys and guard-rails
 	@$(BIN)/python -m docs.tables

@@ -1,8 +1,8 @@
-"""One stack of petmesh: a cluster, the mesh, three services, and who gets which requests."""
+"""One stack of petmesh: a cluster, the mesh, its services, and who gets which requests."""
 
 import pulumi
 
-from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, VERSIONS
+from apps.catalog import read_catalog
 from settings import load
 from stack.egress import allow_egress
 from stack.ending import end_without_traceback, report_errors
@@ -17,16 +17,16 @@ from stack.telemetry import telemetry
 end_without_traceback()
 everything = declared_from_here_on()
 with report_errors():
-    settings = load(VERSIONS)
+    catalog = read_catalog()
+    settings = load(catalog.versions)
     platform = create_platform(settings)
-in_cluster = pulumi.ResourceOptions(provider=platform.provider)
-peers = telemetry(settings)
 
-mesh = install_mesh(settings, platform, peers, in_cluster)
-services = deploy_services(settings, platform, mesh, peers, in_cluster)
-weights = route_versions(settings, services, in_cluster)
-ingress = publish(settings, mesh, services, in_cluster)
-allow_egress(settings, mesh, services, in_cluster)
+peers = telemetry(settings)
+mesh = install_mesh(settings, catalog, platform, peers)
+services = deploy_services(settings, catalog, platform, mesh, peers)
+weights = route_versions(settings, catalog, platform, services)
+ingress = publish(settings, catalog, platform, mesh, services)
+allow_egress(settings, catalog, platform, mesh, services)
 if settings.platform == "gke":
     DeletionProtection(everything, protect=settings.deletion_protection)
 
@@ -36,13 +36,6 @@ pulumi.export("dnsRecords", ingress.dns_records)
 pulumi.export("portForward", mesh.istio.port_forward)
 pulumi.export("clusterName", platform.cluster_name)
 pulumi.export("kubeconfig", platform.kubeconfig)
-pulumi.export(
-    "images",
-    {
-        PETSERVICE.name: services.petservice.images,
-        PETDETAILS.name: services.details.images,
-        PETMEDICALHISTORY.name: services.history.images,
-    },
-)
+pulumi.export("images", services.images)
 pulumi.export("weights", weights)
 pulumi.export("observability", mesh.observability.port_forwards)

@@ -1,1 +1,1 @@
-"""The three pet services: their source, and the components that build and deploy them."""
+"""The services: their entries and source, and the components that build and deploy them."""

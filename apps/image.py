@@ -1,67 +1,44 @@
 """The image of one service's version: built and pushed, or one that exists already."""
 
-from dataclasses import dataclass
-
 import pulumi
 import pulumi_docker as docker
 
+from apps.arguments import ServiceArgs
 from apps.catalog import FOLDER, version_file
 from apps.context import build_context
 
 
-@dataclass(frozen=True)
-class ServiceImageArgs:
-    """Which image.
+def image_reference(
+    args: ServiceArgs, version: str, opts: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
+    """Return the reference that a pod pulls: of the pushed image by its digest, or the given one.
 
-    Attributes:
-        service: The service's name, and its folder here.
-        version: The version, given to the Dockerfile as its build argument VERSION. Where the
+    An image is built from this checkout unless `images` gives one. The push uses the credentials of
+    the Docker client, so that none is in the state.
+
+    Args:
+        args: The service.
+        version: The version, which the Dockerfile gets as its build argument VERSION. Where the
             service has a `versions/<version>.json`, VERSION_DATA is its text.
-        registry: Where the image is pushed to.
-        platform: What it is built for, such as linux/amd64.
-        reference: An image that exists already: it is neither built nor pushed.
+        opts: The image's options.
     """
-
-    service: str
-    version: str
-    registry: pulumi.Input[str]
-    platform: str
-    reference: str | None = None
-
-
-class ServiceImage(pulumi.ComponentResource):
-    """One image, built from this checkout unless a reference is given.
-
-    The push uses the credentials that the Docker client has, so that none is in the state.
-
-    Attributes:
-        reference: What a pod pulls: the pushed image by its digest, or the given reference.
-    """
-
-    def __init__(
-        self, name: str, args: ServiceImageArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__("petmesh:apps:ServiceImage", name, None, opts)
-        if args.reference:
-            self.reference = pulumi.Output.from_input(args.reference)
-        else:
-            image = docker.Image(
-                f"{name}-image",
-                image_name=pulumi.Output.concat(
-                    args.registry, "/", args.service, ":", args.version
-                ),
-                build={
-                    "context": build_context(),
-                    "dockerfile": f"{FOLDER.name}/{args.service}/Dockerfile",
-                    "args": _build_args(args.service, args.version),
-                    "platform": args.platform,
-                },
-                # A preview in a pull request tells what would change; it builds nothing.
-                build_on_preview=False,
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-            self.reference = image.repo_digest
-        self.register_outputs({"reference": self.reference})
+    service = args.service.name
+    if given := args.given_images.get((service, version)):
+        return pulumi.Output.from_input(given)
+    image = docker.Image(
+        f"{service}-{version}-image",
+        image_name=pulumi.Output.concat(args.registry, "/", service, ":", version),
+        build={
+            "context": build_context(),
+            "dockerfile": f"{FOLDER.name}/{service}/Dockerfile",
+            "args": _build_args(service, version),
+            "platform": args.image_platform,
+        },
+        # A preview in a pull request shows what would change; it builds nothing.
+        build_on_preview=False,
+        opts=opts,
+    )
+    return image.repo_digest
 
 
 def _build_args(service: str, version: str) -> dict[str, str]:

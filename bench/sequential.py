@@ -29,7 +29,8 @@ def build(environment: Environment) -> Service:
     history = upstream(environment.required_url("PETMEDICALHISTORY_URL", ""))
     dog_api = upstream(environment.required_url("DOG_API_URL", ""))
 
-    async def answer(_request: web.Request, pet_id: str) -> web.Response:
+    async def answer(request: web.Request) -> web.Response:
+        pet_id = request.match_info["id"]
         body: dict[str, object] = {}
         for member, asked, path in (
             ("petDetails", details, f"/pet/{pet_id}/details"),
@@ -45,7 +46,7 @@ def build(environment: Environment) -> Service:
                 return error(502, member)
         return reply(orjson.dumps(body))
 
-    return Service("/pet/{id}", answer, [details, history, dog_api])
+    return Service([web.get("/pet/{id}", answer)], [details, history, dog_api])
 
 
 if __name__ == "__main__":

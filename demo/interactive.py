@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from apps.catalog import PETDETAILS
+from demo.pets import PETDETAILS
 from demo.scenes.stage import PATH
 from demo.tables import Report
 from istio.routing import TESTER_COOKIE, TESTER_HEADER, TESTER_VALUE

@@ -50,6 +50,10 @@ class Platform:
     cluster_name: pulumi.Input[str]
     kubeconfig: pulumi.Output[str] | None
 
+    def after(self, *resources: pulumi.Resource) -> pulumi.ResourceOptions:
+        """The options of a resource in the cluster that is created after others."""
+        return pulumi.ResourceOptions(provider=self.provider, depends_on=[*resources])
+
 
 class GkePlatform(pulumi.ComponentResource):
     """A hardened GKE cluster with its network, service accounts, image repository and address.

@@ -110,28 +110,30 @@ class EgressRouteArgs:
 
     Attributes:
         host: The outside host's DNS name.
-        caller: Who may call it.
+        namespace: The callers' namespace.
+        callers: Who may call it.
         methods: The HTTP methods that it may use.
-        needs: Resources that it is created after: the gateway, the caller's namespace, and the
+        needs: Resources that it is created after: the gateway, the callers' namespace, and the
             NetworkPolicies between the two.
     """
 
     host: str
-    caller: Pods
+    namespace: str
+    callers: Sequence[Pods]
     methods: Sequence[str]
     needs: Sequence[pulumi.Resource]
 
 
 class EgressRoute(pulumi.ComponentResource):
-    """A host's route: from the caller's sidecar by mutual TLS to the gateway, which originates TLS.
+    """A host's route: from a caller's sidecar by mutual TLS to the gateway, which originates TLS.
 
-    The switch is the VirtualService of the host in the caller's namespace (`ExternalHost`), which
+    The switch is the VirtualService of the host in the callers' namespace (`ExternalHost`), which
     has `routes` and is created after `ready`: it leads to a gateway that is ready for requests, and
     is deleted before the gateway, after which requests go directly. At no moment are they in plain
     text on the network: each hop's DestinationRule is created before the route that leads to it.
 
     Attributes:
-        policy: The AuthorizationPolicy that lets the caller through the gateway.
+        policy: The AuthorizationPolicy that lets the callers through the gateway.
         routes: The HTTP routes to the gateway.
         ready: The resources that a route by them is created after.
 
@@ -147,7 +149,7 @@ class EgressRoute(pulumi.ComponentResource):
         self.policy: pulumi.Resource = allow_callers(
             name,
             EGRESS,
-            [args.caller],
+            args.callers,
             {"hosts": [args.host], "methods": args.methods},
             pulumi.ResourceOptions(parent=self, depends_on=args.needs),
         )
@@ -190,7 +192,7 @@ class EgressRoute(pulumi.ComponentResource):
         mutual = self._object(
             "mutual-tls",
             "DestinationRule",
-            args.caller.namespace,
+            args.namespace,
             {
                 "host": EGRESS_HOST,
                 "exportTo": ["."],

@@ -1,4 +1,4 @@
-"""The public route: one path of one service, by its hosts' names, at the ingress gateway."""
+"""The ingress's Gateway, and the VirtualService of each public service."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,11 @@ from istio.install import (
     LOCAL_HTTP_PORT,
     LOCAL_HTTPS_PORT,
 )
+from istio.routing import Release, weighted_routes
 
-# The public service waits up to 2 s for its own back ends. A request that reached no pod is
+GATEWAY = "petmesh"
+
+# A public service waits up to 2 s for its own back ends. A request that reached no pod is
 # retried; one that a pod answered is not: it has been through the back ends' retries already.
 TIMEOUT = "5s"
 RETRIES = {"attempts": 2, "perTryTimeout": "3s", "retryOn": "connect-failure,refused-stream"}
@@ -31,96 +34,100 @@ STRICT_TRANSPORT = {"response": {"set": {"strict-transport-security": "max-age=3
 
 
 @dataclass(frozen=True)
-class PublicRouteArgs:
-    """A public route.
+class Front:
+    """The host names of the ingress, and how clients reach them.
 
     Attributes:
-        hosts: The DNS names that it holds for; any other gets 404.
-        prefix: The path prefix that is public; everything else gets 404.
-        host: The service's name in the whole cluster.
-        port: The service's port.
-        https: Whether clients speak HTTPS, to the gateway or to a load balancer before it.
+        hosts: The DNS names that are served; any other gets 404.
+        https: Whether clients speak HTTPS, to the gateway or to a load balancer in front of it.
         tls_secret: The Secret with the gateway's certificate and key; empty where the gateway
             itself serves plain HTTP.
-        forwarded: Whether a port-forward leads to the gateway, and no load balancer.
-        needs: Resources that it is created after: the ingress gateway and the service's pods.
+        forwarded: Whether clients reach the gateway by a port-forward, and no load balancer.
     """
 
     hosts: Sequence[str]
-    prefix: str
-    host: str
-    port: int
     https: bool
     tls_secret: str
     forwarded: bool
-    needs: Sequence[pulumi.Resource]
+
+    @property
+    def url(self) -> str:
+        """The first host's URL, without a path. Its name has to lead to the gateway."""
+        port = LOCAL_HTTPS_PORT if self.https else LOCAL_HTTP_PORT
+        scheme = "https" if self.https else "http"
+        return f"{scheme}://{self.hosts[0]}{f':{port}' if self.forwarded else ''}"
 
 
-class PublicRoute(pulumi.ComponentResource):
-    """A Gateway and the one VirtualService that is bound to it.
+def ingress_gateway(front: Front, opts: pulumi.ResourceOptions) -> CustomResource:
+    """Return the Gateway of the public routes.
 
-    With a certificate the gateway serves HTTPS on 443, and on 80 only a redirect to it.
+    With a certificate it serves HTTPS on 443, and on 80 only a redirect to it.
 
-    Attributes:
-        url: The first host's, without a path. Its name has to lead to the gateway.
+    Args:
+        front: The hosts.
+        opts: The Gateway's options; it is created after all that guards it.
     """
-
-    def __init__(
-        self, name: str, args: PublicRouteArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__("petmesh:istio:PublicRoute", name, None, opts)
-        gateway = CustomResource(
-            f"{name}-gateway",
-            api_version=NETWORKING,
-            kind="Gateway",
-            metadata={"name": name, "namespace": INGRESS_NAMESPACE},
-            spec={"selector": INGRESS_SELECTOR, "servers": _servers(args)},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
-        )
-        CustomResource(
-            f"{name}-route",
-            api_version=NETWORKING,
-            kind="VirtualService",
-            metadata={"name": name, "namespace": INGRESS_NAMESPACE},
-            spec={
-                "hosts": list(args.hosts),
-                "gateways": [f"{INGRESS_NAMESPACE}/{name}"],
-                "http": [
-                    {
-                        "name": "public",
-                        "match": [{"uri": {"prefix": args.prefix}}],
-                        "route": [
-                            {"destination": {"host": args.host, "port": {"number": args.port}}}
-                        ],
-                        "timeout": TIMEOUT,
-                        "retries": RETRIES,
-                        **({"headers": STRICT_TRANSPORT} if args.https else {}),
-                    }
-                ],
-            },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[gateway, *args.needs]),
-        )
-        local_port = LOCAL_HTTPS_PORT if args.https else LOCAL_HTTP_PORT
-        self.url = (
-            f"{'https' if args.https else 'http'}://{args.hosts[0]}"
-            f"{f':{local_port}' if args.forwarded else ''}"
-        )
-        self.register_outputs({"url": self.url})
+    return CustomResource(
+        f"{GATEWAY}-gateway",
+        api_version=NETWORKING,
+        kind="Gateway",
+        metadata={"name": GATEWAY, "namespace": INGRESS_NAMESPACE},
+        spec={"selector": INGRESS_SELECTOR, "servers": _servers(front)},
+        opts=opts,
+    )
 
 
-def _servers(args: PublicRouteArgs) -> Sequence[Mapping[str, object]]:
+def public_route(
+    front: Front, prefix: str, port: int, release: Release, opts: pulumi.ResourceOptions
+) -> CustomResource:
+    """Return a public service's VirtualService, which is bound to the Gateway.
+
+    Args:
+        front: The hosts.
+        prefix: The path prefix that is public.
+        port: The service's port.
+        release: The service's versions and their weights.
+        opts: The route's options; it is created after the Gateway and the service's pods.
+    """
+    match = {"uri": {"prefix": prefix}}
+    policy = {
+        "timeout": TIMEOUT,
+        "retries": RETRIES,
+        **({"headers": STRICT_TRANSPORT} if front.https else {}),
+    }
+    plain = {
+        "name": "public",
+        "match": [match],
+        "route": [{"destination": {"host": release.host, "port": {"number": port}}}],
+        **policy,
+    }
+    return CustomResource(
+        f"{release.service}-public-route",
+        api_version=NETWORKING,
+        kind="VirtualService",
+        metadata={"name": release.service, "namespace": INGRESS_NAMESPACE},
+        spec={
+            "hosts": list(front.hosts),
+            "gateways": [f"{INGRESS_NAMESPACE}/{GATEWAY}"],
+            "http": weighted_routes(release, match, policy) if release.canary else [plain],
+        },
+        opts=opts,
+    )
+
+
+def _servers(front: Front) -> Sequence[Mapping[str, object]]:
     plain: dict[str, object] = {
         "port": {"number": HTTP_PORT, "name": "http", "protocol": "HTTP"},
-        "hosts": list(args.hosts),
+        "hosts": list(front.hosts),
     }
-    if not args.tls_secret:
+    if not front.tls_secret:
         return [plain]
     secure = {
         "port": {"number": HTTPS_PORT, "name": "https", "protocol": "HTTPS"},
-        "hosts": list(args.hosts),
+        "hosts": list(front.hosts),
         "tls": {
             "mode": "SIMPLE",
-            "credentialName": args.tls_secret,
+            "credentialName": front.tls_secret,
             "minProtocolVersion": MINIMUM_TLS,
         },
     }

@@ -1,6 +1,6 @@
 """VirtualServices of the services: by weight between the stable version and the canary."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -14,11 +14,13 @@ TESTER_COOKIE = "canary"
 TESTER_VALUE = "always"
 WEIGHTED = "weighted"
 
-# The callers only ever GET, so that a retry is safe. Two retries of half a second fit into the
+# Of requests that are safe to retry, such as GET. Two retries of half a second fit into the
 # timeout: a caller waits 1.5 s at the most, less than its own deadline.
 CALLER_DEADLINE_SECONDS = "2"
 TIMEOUT = "1.5s"
 RETRIES = {"attempts": 2, "perTryTimeout": "0.5s", "retryOn": "5xx"}
+# A request that may have changed something is retried only where it reached no pod.
+UNSAFE_RETRIES = {"attempts": 2, "retryOn": "connect-failure,refused-stream"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Release:
         canary_mirror_percent: The percent of the requests that are mirrored to the canary, 0 to
             100. Nobody waits for its responses. The testers' requests aren't mirrored: the canary
             gets them anyway.
+        is_safe: Whether every request that its callers may send can be retried.
     """
 
     service: str
@@ -42,6 +45,7 @@ class Release:
     canary: str = ""
     canary_weight: int = 0
     canary_mirror_percent: int = 0
+    is_safe: bool = True
 
     @property
     def host(self) -> str:
@@ -59,13 +63,11 @@ class Release:
 def release_route(release: Release, opts: pulumi.ResourceOptions) -> CustomResource:
     """Return a service's VirtualService, the one resource that a change of weight changes.
 
-    Requests with the header `x-canary: always` or the cookie `canary=always` go to the canary
-    whatever its weight.
-
     Args:
         release: The versions and their weights.
         opts: The route's options; it is created after the subsets and the pods in them.
     """
+    retries = RETRIES if release.is_safe else UNSAFE_RETRIES
     return CustomResource(
         f"{release.service}-route",
         api_version=NETWORKING,
@@ -73,46 +75,51 @@ def release_route(release: Release, opts: pulumi.ResourceOptions) -> CustomResou
         metadata={"name": release.service, "namespace": release.namespace},
         spec={
             "hosts": [release.host],
-            "http": [
-                *([_testers(release)] if release.canary else []),
-                {
-                    "name": WEIGHTED,
-                    "route": [
-                        {"destination": _subset(release, version), "weight": weight}
-                        for version, weight in release.weights.items()
-                    ],
-                    "timeout": TIMEOUT,
-                    "retries": RETRIES,
-                    **(_mirror(release) if release.canary_mirror_percent else {}),
-                },
-            ],
+            "http": weighted_routes(release, {}, {"timeout": TIMEOUT, "retries": retries}),
         },
         opts=opts,
     )
 
 
-def _testers(release: Release) -> Mapping[str, object]:
+def weighted_routes(
+    release: Release, match: Mapping[str, object], policy: Mapping[str, object]
+) -> Sequence[Mapping[str, object]]:
+    """Return the HTTP routes to a release's versions: of testers to the canary, then by weight.
+
+    Requests with the header `x-canary: always` or the cookie `canary=always` go to the canary
+    whatever its weight.
+
+    Args:
+        release: The versions and their weights.
+        match: What every request has to match; empty for all requests.
+        policy: The fields of every route: timeout, retries, headers.
+    """
+    routes: list[Mapping[str, object]] = []
+    if release.canary:
+        canary = [{"destination": _subset(release, release.canary), "weight": 100}]
+        testers = [{**match, "headers": headers} for headers in _tester_headers()]
+        routes.append({"name": "testers", "match": testers, "route": canary, **policy})
+    weighted = {
+        "name": WEIGHTED,
+        **({"match": [match]} if match else {}),
+        "route": [
+            {"destination": _subset(release, version), "weight": weight}
+            for version, weight in release.weights.items()
+        ],
+        **policy,
+    }
+    if release.canary_mirror_percent:
+        weighted["mirror"] = _subset(release, release.canary)
+        weighted["mirrorPercentage"] = {"value": release.canary_mirror_percent}
+    return [*routes, weighted]
+
+
+def _tester_headers() -> Sequence[Mapping[str, object]]:
     # A header that comes twice is one with a list of values.
     # https://www.rfc-editor.org/rfc/rfc9110#section-5.2
     header = rf"^(.*,\s*)?{TESTER_VALUE}(\s*,.*)?$"
     cookie = rf"^(.*;\s*)?{TESTER_COOKIE}={TESTER_VALUE}(;.*)?$"
-    return {
-        "name": "testers",
-        "match": [
-            {"headers": {TESTER_HEADER: {"regex": header}}},
-            {"headers": {"cookie": {"regex": cookie}}},
-        ],
-        "route": [{"destination": _subset(release, release.canary), "weight": 100}],
-        "timeout": TIMEOUT,
-        "retries": RETRIES,
-    }
-
-
-def _mirror(release: Release) -> Mapping[str, object]:
-    return {
-        "mirror": _subset(release, release.canary),
-        "mirrorPercentage": {"value": release.canary_mirror_percent},
-    }
+    return {TESTER_HEADER: {"regex": header}}, {"cookie": {"regex": cookie}}
 
 
 def _subset(release: Release, version: str) -> Mapping[str, object]:

@@ -18,16 +18,37 @@ def allow_callers(
     operation: Operation,
     opts: pulumi.ResourceOptions,
 ) -> CustomResource:
-    """Return an AuthorizationPolicy that allows an operation; any other request gets 403.
+    """Return an AuthorizationPolicy that allows callers an operation; any other request gets 403.
 
     Args:
         name: The policy's name.
         pods: The pods that are called.
-        callers: Who may call them; none means anybody.
+        callers: Who may call them; without any the policy allows nothing.
         operation: What is allowed: `methods`, `hosts`, and `paths` as Istio path templates.
         opts: The policy's options; it is created after the namespace, and before the pods.
     """
     principals = [caller.principal for caller in callers]
+    rule = {"from": [{"source": {"principals": principals}}], "to": [{"operation": operation}]}
+    return _allow(name, pods, [rule] if callers else [], opts)
+
+
+def allow_anybody(pods: Pods, operation: Operation, opts: pulumi.ResourceOptions) -> CustomResource:
+    """Return an AuthorizationPolicy that allows anybody an operation; any other gets 403.
+
+    Args:
+        pods: The pods that are called; the policy has their name.
+        operation: What is allowed.
+        opts: The policy's options.
+    """
+    return _allow(pods.name, pods, [{"to": [{"operation": operation}]}], opts)
+
+
+def _allow(
+    name: str,
+    pods: Pods,
+    rules: Sequence[Mapping[str, object]],
+    opts: pulumi.ResourceOptions,
+) -> CustomResource:
     return CustomResource(
         f"{name}-callers",
         api_version=SECURITY,
@@ -36,12 +57,7 @@ def allow_callers(
         spec={
             "selector": {"matchLabels": pods.labels},
             "action": "ALLOW",
-            "rules": [
-                {
-                    **({"from": [{"source": {"principals": principals}}]} if principals else {}),
-                    "to": [{"operation": operation}],
-                }
-            ],
+            **({"rules": rules} if rules else {}),
         },
         opts=opts,
     )

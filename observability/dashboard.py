@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from observability.prometheus import ASKED_WEIGHT
 from petmesh.ramp import istio_queries as metrics
-from settings import CANARY_SERVICE
 
 TITLE = "Canary"
 DATA_SOURCE = "prometheus"
@@ -101,8 +100,8 @@ PANELS = (
 )
 
 
-def as_json(namespace: str) -> str:
-    """The dashboard as Grafana reads it, showing a namespace's canary at first."""
+def as_json(namespace: str, service: str) -> str:
+    """Return the dashboard as Grafana reads it, with a service of a namespace selected at first."""
     dashboard = {
         "uid": "petmesh-canary",
         "title": TITLE,
@@ -116,7 +115,7 @@ def as_json(namespace: str) -> str:
                 _variable("namespace", namespace, "destination_workload_namespace", ""),
                 _variable(
                     "service",
-                    CANARY_SERVICE,
+                    service,
                     "destination_service_name",
                     'destination_workload_namespace="$namespace"',
                 ),

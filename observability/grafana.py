@@ -29,7 +29,7 @@ class Grafana(pulumi.ComponentResource):
 
     def __init__(
         self,
-        services: str,
+        dashboard_json: str,
         readers: Sequence[str],
         needs: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions,
@@ -37,7 +37,7 @@ class Grafana(pulumi.ComponentResource):
         """Declare Grafana.
 
         Args:
-            services: The namespace of the services.
+            dashboard_json: The canary's dashboard.
             readers: The labels `app.kubernetes.io/name` of the pods that may call it.
             needs: Resources that it is created after: the namespace and the mesh.
             opts: The component's options.
@@ -52,7 +52,7 @@ class Grafana(pulumi.ComponentResource):
         dashboards = kubernetes.core.v1.ConfigMap(
             "grafana-dashboards",
             metadata=metadata(_DASHBOARDS),
-            data={"petmesh.ramp.json": dashboard.as_json(services)},
+            data={"petmesh.ramp.json": dashboard_json},
             opts=child,
         )
         self.ready = release(GRAFANA, _values(), after(child, dashboards))

@@ -10,7 +10,7 @@ import pulumi_kubernetes as kubernetes
 from istio.network import NetworkPeer, default_deny
 from istio.pod_security import RESTRICTED
 from istio.telemetry import AccessLogs, mesh_telemetry
-from observability import grafana, kiali, prometheus, tracing
+from observability import dashboard, grafana, kiali, prometheus, tracing
 from observability.managed import ManagedPrometheus
 from observability.namespace import NAMESPACE
 
@@ -31,6 +31,7 @@ class ObservabilityArgs:
         sampling_percent: The percent of the requests that are traced.
         access_logs: Which requests each proxy logs.
         services: The namespace of the services.
+        canary_service: The service that the dashboard shows first.
         gateways: The namespaces of the gateways.
         api_server: The API server.
         needs: Resources that it is created after: the mesh, and these namespaces.
@@ -43,6 +44,7 @@ class ObservabilityArgs:
     sampling_percent: int
     access_logs: AccessLogs
     services: str
+    canary_service: str
     gateways: Sequence[str]
     api_server: NetworkPeer
     needs: Sequence[pulumi.Resource]
@@ -99,7 +101,8 @@ class Observability(pulumi.ComponentResource):
             self._forward("jaeger", tracing.JAEGER_APP, tracing.UI_PORT)
         secrets: list[pulumi.Resource] = []
         if args.grafana:
-            installed = grafana.Grafana(args.services, by_kiali, needs, self._child)
+            shown = dashboard.as_json(args.services, args.canary_service)
+            installed = grafana.Grafana(shown, by_kiali, needs, self._child)
             secrets.append(installed.ready)
             self._forward("grafana", grafana.APP, grafana.SERVICE_PORT, grafana.LOCAL_PORT)
         if args.kiali:

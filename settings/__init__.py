@@ -4,9 +4,18 @@ Pulumi.yaml declares the keys, their types, defaults and descriptions. Checked h
 config schema can't say: ranges, forms, unknown keys and contradictions.
 """
 
-from settings.contradictions import known_versions
+from settings.contradictions import known_versions, running_versions
 from settings.forms import ROOT
-from settings.keys import CANARY_SERVICE, PROJECT, Settings
+from settings.keys import PROJECT, OutsideHost, Settings
 from settings.reading import ConfigError, load
 
-__all__ = ["CANARY_SERVICE", "PROJECT", "ROOT", "ConfigError", "Settings", "known_versions", "load"]
+__all__ = [
+    "PROJECT",
+    "ROOT",
+    "ConfigError",
+    "OutsideHost",
+    "Settings",
+    "known_versions",
+    "load",
+    "running_versions",
+]

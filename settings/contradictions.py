@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from infra.machines import is_arm
 from settings.forms import ROOT, SPECIAL_USE, VERSION
-from settings.keys import CANARY_SERVICE, Settings
+from settings.keys import Settings
 
 VERSION_NAME = "1 to 20 of a-z, 0-9 and -, no - first or last,"
 # A build argument is one variable of a process, which Linux bounds at 128 KiB.
@@ -20,8 +20,12 @@ def contradictions(settings: Settings, built: Mapping[str, Sequence[str]]) -> It
         settings: Settings that are fine key by key.
         built: For each service the versions that this checkout can build.
     """
+    if settings.canary_service not in built:
+        yield f"canaryService = {settings.canary_service}: must be one of {', '.join(built)}"
+        return
     yield from _platform_problems(settings)
     yield from _ingress_problems(settings)
+    yield from _range_problems(settings)
     yield from _release_problems(settings, built)
     yield from _version_file_problems(settings, built)
     yield from _image_problems(settings, built)
@@ -67,14 +71,26 @@ def _ingress_problems(settings: Settings) -> Iterator[str]:
             )
 
 
-def known_versions(settings: Settings, built: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Every version of petdetailsservice that could run: those built here and those given."""
-    given = (version for service, version in settings.given_images if service == CANARY_SERVICE)
-    return tuple(sorted({*built[CANARY_SERVICE], *given}))
+def known_versions(
+    settings: Settings, built: Mapping[str, Sequence[str]], service: str
+) -> tuple[str, ...]:
+    """Every version of a service that could run: those built here and those given."""
+    given = (version for name, version in settings.given_images if name == service)
+    return tuple(sorted({*built[service], *given}))
+
+
+def running_versions(
+    settings: Settings, built: Mapping[str, Sequence[str]], service: str
+) -> tuple[str, ...]:
+    """The versions of a service that run: the stable one first, then the canary."""
+    if service == settings.canary_service:
+        return tuple(filter(None, (settings.stable_version, settings.canary_version)))
+    return (built[service][0],)
 
 
 def _release_problems(settings: Settings, built: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    versions = known_versions(settings, built)
+    service = settings.canary_service
+    versions = known_versions(settings, built, service)
     for key, version in (
         ("stableVersion", settings.stable_version),
         ("canaryVersion", settings.canary_version),
@@ -82,7 +98,7 @@ def _release_problems(settings: Settings, built: Mapping[str, Sequence[str]]) ->
         if version and version not in versions:
             yield (
                 f"{key} = {version}: must be one of {', '.join(versions)}, which "
-                f"apps/{CANARY_SERVICE}/versions and images name"
+                f"apps/{service} and images name"
             )
     if settings.stable_version == settings.canary_version:
         yield (
@@ -95,6 +111,9 @@ def _release_problems(settings: Settings, built: Mapping[str, Sequence[str]]) ->
     ):
         if percent and not settings.canary_version:
             yield f"{key} = {percent}: must be 0 while canaryVersion is not set"
+
+
+def _range_problems(settings: Settings) -> Iterator[str]:
     if settings.dog_api_host.split(".")[-1] in (settings.namespace, "default"):
         yield f"dogApiHost = {settings.dog_api_host}: must be outside the cluster"
     if settings.max_nodes < settings.min_nodes:
@@ -107,34 +126,38 @@ def _release_problems(settings: Settings, built: Mapping[str, Sequence[str]]) ->
 
 
 def _version_file_problems(settings: Settings, built: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    for version in built[CANARY_SERVICE]:
-        if not re.fullmatch(VERSION, version, re.ASCII):
-            shown = json.dumps(_file(version))
-            yield f"{shown}: must have {VERSION_NAME} for a name, such as v3.json"
-    for key, version in (
-        ("stableVersion", settings.stable_version),
-        ("canaryVersion", settings.canary_version),
-    ):
-        given = (CANARY_SERVICE, version) in settings.given_images
-        if version in built[CANARY_SERVICE] and not given:
-            yield from _data_problems(key, version)
+    keys = {
+        (settings.canary_service, settings.stable_version): "stableVersion",
+        (settings.canary_service, settings.canary_version): "canaryVersion",
+    }
+    for service, versions in built.items():
+        for version in versions:
+            if not re.fullmatch(VERSION, version, re.ASCII):
+                shown = json.dumps(_file(service, version))
+                yield f"{shown}: must have {VERSION_NAME} for a name, such as v3.json"
+        for version in running_versions(settings, built, service):
+            if version in versions and (service, version) not in settings.given_images:
+                key = keys.get((service, version))
+                for problem in _data_problems(_file(service, version)):
+                    yield f"{key} = {version}: {problem}" if key else problem
 
 
-def _file(version: str) -> str:
-    return f"apps/{CANARY_SERVICE}/versions/{version}.json"
+def _file(service: str, version: str) -> str:
+    return f"apps/{service}/versions/{version}.json"
 
 
-def _data_problems(key: str, version: str) -> Iterator[str]:
-    """What keeps a version's file from being the data of an image."""
+def _data_problems(file: str) -> Iterator[str]:
+    """What keeps a version's file, where it has one, from being the data of an image."""
     try:
-        content = (ROOT / _file(version)).read_bytes()
+        content = (ROOT / file).read_bytes()
         is_object = isinstance(json.loads(content.decode("utf-8")), dict)
+    except FileNotFoundError:
+        return
     except (OSError, ValueError, RecursionError):
         is_object, content = False, b""
     if not is_object or len(content) > LARGEST_DATA:
         yield (
-            f"{key} = {version}: {_file(version)} must be a file with a JSON object in UTF-8, of "
-            f"at most {LARGEST_DATA} bytes"
+            f"{file} must be a file with a JSON object in UTF-8, of at most {LARGEST_DATA} bytes"
         )
 
 
@@ -150,10 +173,11 @@ def _image_problems(settings: Settings, built: Mapping[str, Sequence[str]]) -> I
     given = settings.given_images
     deployed = {
         (service, version)
-        for service, own_versions in built.items()
-        for version in (settings.live_versions if service == CANARY_SERVICE else own_versions)
+        for service in built
+        for version in running_versions(settings, built, service)
     }
-    usable = deployed | {(CANARY_SERVICE, version) for version in known_versions(settings, built)}
+    service = settings.canary_service
+    usable = deployed | {(service, each) for each in known_versions(settings, built, service)}
     for service, version in given:
         if (service, version) not in usable:
             allowed = ", ".join(sorted(f"{name}/{each}" for name, each in usable))

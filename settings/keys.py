@@ -1,6 +1,7 @@
 """The keys of a stack's config, as one frozen object."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -35,7 +36,21 @@ from settings.forms import (
 )
 
 PROJECT = "petmesh"
-CANARY_SERVICE = "petdetailsservice"
+
+
+@dataclass(frozen=True)
+class OutsideHost:
+    """A host outside of the cluster that services may call.
+
+    Attributes:
+        is_open: Whether they may.
+        host: The host's DNS name.
+        path: The path, and maybe query, of the requests.
+    """
+
+    is_open: bool
+    host: str
+    path: str
 
 
 class Settings(BaseModel):
@@ -131,9 +146,12 @@ class Settings(BaseModel):
     )
     min_replicas: Whole = Field(ge=1, le=20, description="a whole number from 1 to 20")
     max_replicas: Whole = Field(ge=1, le=100, description="a whole number from minReplicas to 100")
-    stable_version: Version = Field(description="a version of petdetailsservice such as v1")
+    canary_service: Annotated[str, matches(DNS_LABEL)] = Field(
+        description="the name of a service, which is its folder's in apps/"
+    )
+    stable_version: Version = Field(description="a version of canaryService such as v1")
     canary_version: Version | Literal[""] = Field(
-        description="a version of petdetailsservice such as v2, or empty for no canary"
+        description="a version of canaryService such as v2, or empty for no canary"
     )
     canary_weight: Whole = Field(ge=0, le=100, description="a whole number from 0 to 100")
     canary_mirror_percent: Whole = Field(ge=0, le=100, description="a whole number from 0 to 100")
@@ -193,6 +211,6 @@ class Settings(BaseModel):
         return {(key.split("/")[0], key.split("/")[1]): reference for key, reference in pairs}
 
     @property
-    def live_versions(self) -> tuple[str, ...]:
-        """The versions of petdetailsservice that run: the stable one, then the canary."""
-        return tuple(filter(None, (self.stable_version, self.canary_version)))
+    def outside(self) -> Mapping[str, OutsideHost]:
+        """The outside hosts, by the start of their keys."""
+        return {"dogApi": OutsideHost(self.dog_api_enabled, self.dog_api_host, self.dog_api_path)}

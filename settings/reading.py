@@ -1,7 +1,5 @@
 """A stack's settings from its config, or one line for each of its problems."""
 
-import difflib
-import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 
@@ -11,10 +9,9 @@ from pydantic import ValidationError
 
 from petmesh.program.urls import HIDDEN, without_credentials
 from settings.contradictions import contradictions
-from settings.forms import visible
 from settings.keys import PROJECT, Settings
+from settings.messages import no_such_key, readable
 
-SHOWN_CHARACTERS = 300
 _WORD = re.compile(r"""[^\s"']+""")
 
 
@@ -85,9 +82,7 @@ def _line(problem: str, key: str, own: Mapping[str, str], secret: Collection[str
     known = _known()
     value = HIDDEN if key in secret else _shown(key, own.get(key, ""))
     if key not in known:
-        similar = difflib.get_close_matches(key, known, 1)
-        hint = f"; did you mean {similar[0]}?" if similar else f": known are {', '.join(known)}"
-        return f"{_readable(key)} = {value}: no such key{hint}"
+        return f"{readable(key)} = {value}: {no_such_key(key, known)}"
     if problem == "missing":
         return f"{key} is not set: it must be {known[key]}"
     return f"{key} = {value}: must be {known[key]}"
@@ -96,7 +91,7 @@ def _line(problem: str, key: str, own: Mapping[str, str], secret: Collection[str
 def _shown(key: str, value: str) -> str:
     """A value without the credentials of its URLs; a member's email address is none."""
     told = value if key == "deployers" else _WORD.sub(lambda word: _no_userinfo(word[0]), value)
-    return _readable(without_credentials(told))
+    return readable(without_credentials(told))
 
 
 def _no_userinfo(word: str) -> str:
@@ -112,8 +107,3 @@ def _no_userinfo(word: str) -> str:
     if not at or not (slashes or ":" in userinfo):
         return word
     return f"{scheme if slashes else ''}{slashes}{HIDDEN}{word[len(userinfo) :]}"
-
-
-def _readable(value: str) -> str:
-    readable = value if value and visible(value) else json.dumps(value)
-    return readable if len(readable) <= SHOWN_CHARACTERS else f"{readable[:SHOWN_CHARACTERS]}…"

@@ -1,43 +1,53 @@
-"""Hosts outside of the mesh: the dog API while it is enabled, through the egress gateway or not."""
+"""Hosts outside of the mesh that services call, through the egress gateway or not."""
+
+import re
 
 import pulumi
 
-from apps.catalog import PETSERVICE
+from apps.arguments import pods
+from apps.catalog import Catalog
+from infra.platform import Platform
 from istio.egress import ExternalHost, ExternalHostArgs, outside_routes
 from istio.egress_gateway import EGRESS_NAMESPACE, EgressRoute, EgressRouteArgs
 from istio.security import allow_nothing
 from settings import Settings
 from stack.mesh import Mesh
-from stack.options import after
-from stack.services import Services, pods
+from stack.services import Services
 
 
 def allow_egress(
-    settings: Settings, mesh: Mesh, services: Services, in_cluster: pulumi.ResourceOptions
+    settings: Settings, catalog: Catalog, platform: Platform, mesh: Mesh, services: Services
 ) -> None:
-    """Declare the dog API for petservice, and have the egress gateway refuse any other request."""
-    ready: list[pulumi.Resource] = [*mesh.pets.ready]
-    routes = outside_routes(settings.dog_api_host)
-    if mesh.egress:
-        allowed = [mesh.egress.ready]
-        if settings.dog_api_enabled:
+    """Declare the open outside hosts, and have the egress gateway refuse any other request."""
+    allowed: list[pulumi.Resource] = [mesh.egress.ready] if mesh.egress else []
+    for key, outside in settings.outside.items():
+        callers = catalog.calling_outside(key)
+        if not outside.is_open or not callers:
+            continue
+        # dogApi is dog-api.
+        name = re.sub("[A-Z]", lambda letter: f"-{letter[0].lower()}", key)
+        ready = [*mesh.namespace.ready]
+        routes = outside_routes(outside.host)
+        if mesh.egress:
+            traffic = [services.by_name[each.name].traffic for each in callers]
             route = EgressRoute(
-                "dog-api-egress",
+                f"{name}-egress",
                 EgressRouteArgs(
-                    host=settings.dog_api_host,
-                    caller=pods(settings, PETSERVICE),
+                    host=outside.host,
+                    namespace=settings.namespace,
+                    callers=[pods(each, settings.namespace) for each in callers],
                     methods=["GET"],
-                    needs=[*ready, services.petservice.traffic, mesh.egress.ready],
+                    needs=[*ready, *traffic, mesh.egress.ready],
                 ),
-                in_cluster,
+                platform.after(),
             )
             allowed.append(route.policy)
             ready.extend(route.ready)
             routes = route.routes
-        allow_nothing(EGRESS_NAMESPACE, after(allowed, in_cluster))
-    if settings.dog_api_enabled:
         ExternalHost(
-            "dog-api",
-            ExternalHostArgs(settings.dog_api_host, settings.namespace, ready, routes),
-            in_cluster,
+            name,
+            ExternalHostArgs(outside.host, settings.namespace, ready, routes),
+            platform.after(),
         )
+    if mesh.egress:
+        allow_nothing(EGRESS_NAMESPACE, platform.after(*allowed))

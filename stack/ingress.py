@@ -1,13 +1,14 @@
-"""The ingress: petservice's public route, and what guards it."""
+"""The ingress: the routes of the public services, and what guards them."""
 
 from dataclasses import dataclass
 
 import pulumi
 
-from apps.catalog import PETSERVICE
+from apps.catalog import Catalog
 from infra.load_balancer import LoadBalancer, LoadBalancerArgs
+from infra.platform import Platform
 from istio.certificate import ingress_certificate
-from istio.ingress import PublicRoute, PublicRouteArgs
+from istio.ingress import Front, ingress_gateway, public_route
 from istio.ingress_filters import edge_filter, rate_limit
 from istio.install import (
     HTTP_PORT,
@@ -17,16 +18,16 @@ from istio.install import (
     INGRESS_NAMESPACE,
     IstioMesh,
 )
-from istio.security import allow_callers, allow_nothing
+from istio.security import allow_anybody, allow_nothing
 from settings import Settings
 from stack.mesh import Mesh
-from stack.options import after
+from stack.routes import release_of
 from stack.services import Services
 
 
 @dataclass(frozen=True)
 class Ingress:
-    """How the public service is reached.
+    """How the public services are reached.
 
     Attributes:
         url: The first host's, without a path.
@@ -40,31 +41,33 @@ class Ingress:
 
 
 def publish(
-    settings: Settings, mesh: Mesh, services: Services, in_cluster: pulumi.ResourceOptions
+    settings: Settings, catalog: Catalog, platform: Platform, mesh: Mesh, services: Services
 ) -> Ingress:
-    """Declare the public route, what guards it, and the load balancer in front of it."""
+    """Declare the public routes, what guards them, and the load balancer in front of them."""
     istio = mesh.istio
-    route = PublicRoute(
-        "petmesh",
-        PublicRouteArgs(
-            hosts=settings.ingress_hosts,
-            prefix="/pet/",
-            host=services.petservice.host,
-            port=PETSERVICE.port,
-            https=settings.ingress_tls != "none",
-            tls_secret=settings.gateway_secret,
-            forwarded=bool(istio.port_forward) and not settings.google_balanced,
-            needs=[
-                istio.ingress_ready,
-                *services.petservice.ready,
-                *services.guards,
-                *_guards(settings, istio, in_cluster),
-            ],
-        ),
-        in_cluster,
+    front = Front(
+        hosts=settings.ingress_hosts,
+        https=settings.ingress_tls != "none",
+        tls_secret=settings.gateway_secret,
+        forwarded=bool(istio.port_forward) and not settings.google_balanced,
     )
+    needs = [
+        istio.ingress_ready,
+        *(each for service in catalog.public for each in services.by_name[service.name].ready),
+        *services.guards,
+        *_guards(settings, catalog, platform, istio),
+    ]
+    gateway = ingress_gateway(front, platform.after(*needs))
+    for service in catalog.public:
+        public_route(
+            front,
+            service.entry.public,
+            service.port,
+            release_of(settings, service),
+            platform.after(gateway, *needs),
+        )
     if not settings.google_balanced:
-        return Ingress(route.url, istio.ingress_address, None)
+        return Ingress(front.url, istio.ingress_address, None)
     health_port, health_path = INGRESS_HEALTH
     balancer = LoadBalancer(
         "edge",
@@ -79,20 +82,21 @@ def publish(
             deletion_protection=settings.deletion_protection,
             needs=[istio.ingress_ready],
         ),
-        in_cluster,
+        platform.after(),
     )
-    return Ingress(route.url, balancer.address, balancer.dns_records)
+    return Ingress(front.url, balancer.address, balancer.dns_records)
 
 
 def _guards(
-    settings: Settings, istio: IstioMesh, in_cluster: pulumi.ResourceOptions
+    settings: Settings, catalog: Catalog, platform: Platform, istio: IstioMesh
 ) -> list[pulumi.Resource]:
-    """Declare what the public route is created after: the policies and filters of the gateway."""
-    opts = after([istio.ingress_ready], in_cluster)
+    """Declare what the public routes are created after: the gateway's policies and filters."""
+    opts = platform.after(istio.ingress_ready)
     # Which hosts and paths lead anywhere, the routes decide.
-    methods = allow_callers(INGRESS_GATEWAY, INGRESS, [], {"methods": PETSERVICE.methods}, opts)
+    methods = [*dict.fromkeys(each for one in catalog.public for each in one.entry.methods)]
+    allowed = allow_anybody(INGRESS, {"methods": methods}, opts)
     guards: list[pulumi.Resource] = [
-        allow_nothing(INGRESS_NAMESPACE, after([methods], in_cluster)),
+        allow_nothing(INGRESS_NAMESPACE, platform.after(allowed)),
         edge_filter(balanced=settings.google_balanced, opts=opts),
     ]
     if settings.ingress_tls == "certManager":

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pulumi
-
-from apps.catalog import PETSERVICE
+from apps.arguments import pods
+from apps.catalog import Catalog
 from infra.load_balancer import PROXIES, SOURCES
 from infra.platform import Platform
 from istio.charts import Charts
@@ -29,21 +28,21 @@ class Mesh:
 
     Attributes:
         istio: Istio, and the ingress gateway.
-        pets: The namespace of the services.
+        namespace: The namespace of the services.
         egress: The egress gateway; None where there is none.
         observability: The observability stack.
         proxy: The annotation of each pod that a proxy is injected into.
     """
 
     istio: IstioMesh
-    pets: MeshNamespace
+    namespace: MeshNamespace
     egress: EgressGateway | None
     observability: Observability
     proxy: Mapping[str, str]
 
 
 def install_mesh(
-    settings: Settings, platform: Platform, telemetry: Telemetry, in_cluster: pulumi.ResourceOptions
+    settings: Settings, catalog: Catalog, platform: Platform, telemetry: Telemetry
 ) -> Mesh:
     """Declare Istio, the services' namespace, the egress gateway and the observability stack."""
     charts = Charts(settings.istio_release, settings.istio_charts)
@@ -65,31 +64,38 @@ def install_mesh(
             api_server=to_api_server,
             ingress_sources=SOURCES if settings.google_balanced else (),
             ingress_called=[
-                NetworkPeer([PETSERVICE.port], settings.namespace, {"app": PETSERVICE.name}),
+                *(
+                    NetworkPeer.of(pods(each, settings.namespace), each.port)
+                    for each in catalog.public
+                ),
                 *telemetry.collector_peers,
             ],
             scrapers=telemetry.scrapers,
             istiod_scrapers=telemetry.istiod_scrapers,
             trace_collector=telemetry.collector,
         ),
-        in_cluster,
+        platform.after(),
     )
-    pets = MeshNamespace("pets", settings.namespace, [istio.ready], in_cluster)
+    namespace = MeshNamespace("services", settings.namespace, [istio.ready], platform.after())
     egress = None
     if settings.egress_gateway:
-        caller = NetworkPeer([EGRESS_PORT], settings.namespace, {"app": PETSERVICE.name})
-        is_open = settings.dog_api_enabled
+        open_hosts = [name for name, host in settings.outside.items() if host.is_open]
+        callers = [
+            NetworkPeer.of(pods(each, settings.namespace), EGRESS_PORT)
+            for each in catalog
+            if any(name in each.entry.outside for name in open_hosts)
+        ]
         egress = EgressGateway(
             "egress",
             EgressGatewayArgs(
                 charts=charts,
                 min_replicas=settings.min_replicas,
                 max_replicas=settings.max_replicas,
-                callers=[*([caller] if is_open else []), *telemetry.scrapers],
-                called=[*([PUBLIC_TLS] if is_open else []), *telemetry.collector_peers],
+                callers=[*callers, *telemetry.scrapers],
+                called=[*([PUBLIC_TLS] if callers else []), *telemetry.collector_peers],
                 needs=[istio.ready],
             ),
-            in_cluster,
+            platform.after(),
         )
     observability = Observability(
         "observability",
@@ -101,10 +107,11 @@ def install_mesh(
             sampling_percent=settings.tracing_sampling_percent,
             access_logs=settings.access_logs,
             services=settings.namespace,
+            canary_service=settings.canary_service,
             gateways=[INGRESS_NAMESPACE, *gateways],
             api_server=to_api_server,
-            needs=[istio.ready, *pets.ready, *([egress.namespace] if egress else [])],
+            needs=[istio.ready, *namespace.ready, *([egress.namespace] if egress else [])],
         ),
-        in_cluster,
+        platform.after(),
     )
-    return Mesh(istio, pets, egress, observability, charts.proxy)
+    return Mesh(istio, namespace, egress, observability, charts.proxy)

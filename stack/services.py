@@ -2,23 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import pulumi
 
-from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, VERSIONS, Service, callers
-from apps.service import MeshService, MeshServiceArgs
+from apps.arguments import ServiceArgs, pods
+from apps.catalog import Catalog, Service
+from apps.service import MeshService
 from infra.platform import Platform
 from istio.egress_gateway import EGRESS, EGRESS_HOST, EGRESS_NAMESPACE, EGRESS_PORT
 from istio.install import HTTP_PROXY_PORT, INGRESS
 from istio.network import PUBLIC_TLS, NetworkPeer, default_deny
-from istio.pods import Pods
 from istio.routing import CALLER_DEADLINE_SECONDS
 from istio.security import allow_nothing
 from observability.tracing import service_environment
-from settings import Settings, known_versions
+from settings import Settings, known_versions, running_versions
 from stack.mesh import Mesh
-from stack.options import after
 from stack.telemetry import Telemetry
 
 
@@ -27,110 +25,87 @@ class Services:
     """The services.
 
     Attributes:
-        petservice: The public one.
-        details: Its back end with a canary.
-        history: Its other back end.
+        by_name: Each service by its name.
         guards: The policies that deny what no other policy allows.
     """
 
-    petservice: MeshService
-    details: MeshService
-    history: MeshService
+    by_name: Mapping[str, MeshService]
     guards: Sequence[pulumi.Resource]
 
-
-@dataclass(frozen=True)
-class _Outside:
-    """What a service calls besides other services: hosts, and network peers."""
-
-    hosts: Sequence[str] = ()
-    peers: Sequence[NetworkPeer] = ()
-
-
-_NOTHING_OUTSIDE = _Outside()
-
-
-def pods(settings: Settings, service: Service) -> Pods:
-    """A service's pods."""
-    return Pods(settings.namespace, service.name, {"app": service.name})
+    @property
+    def images(self) -> Mapping[str, Mapping[str, pulumi.Output[str]]]:
+        """The image reference of each version that runs, by service."""
+        return {name: service.images for name, service in self.by_name.items()}
 
 
 def deploy_services(
-    settings: Settings,
-    platform: Platform,
-    mesh: Mesh,
-    telemetry: Telemetry,
-    in_cluster: pulumi.ResourceOptions,
+    settings: Settings, catalog: Catalog, platform: Platform, mesh: Mesh, telemetry: Telemetry
 ) -> Services:
-    """Declare the three services, and deny all other traffic in their namespace."""
-
-    def deploy(
-        service: Service,
-        *,
-        running: Sequence[str] = (),
-        subsets: Sequence[str] = (),
-        environment: Mapping[str, str] = MappingProxyType({}),
-        outside: _Outside = _NOTHING_OUTSIDE,
-    ) -> MeshService:
-        """One service: all that this checkout builds of it, unless other versions are named."""
-        traces: Mapping[str, str] = {}
-        if telemetry.collector:
-            traces = service_environment(service.name, settings.namespace)
-        return MeshService(
-            service.name,
-            MeshServiceArgs(
+    """Declare every service, and deny all other traffic and requests in their namespace."""
+    services: dict[str, MeshService] = {}
+    for service in catalog:
+        hosts, peers = _outside(settings, service)
+        callers = [pods(each, settings.namespace) for each in catalog.callers(service)]
+        services[service.name] = MeshService(
+            ServiceArgs(
                 service=service,
                 namespace=settings.namespace,
-                running=running or service.versions,
-                subsets=subsets or service.versions,
-                callers=[pods(settings, each) for each in callers(service)] or [INGRESS],
+                running=running_versions(settings, catalog.versions, service.name),
+                subsets=known_versions(settings, catalog.versions, service.name),
+                callers=[*callers, *([INGRESS] if service.entry.public else [])],
+                calls=catalog.called(service),
                 registry=platform.image_registry,
                 image_platform=settings.image_platform,
                 given_images=settings.given_images,
                 min_replicas=settings.min_replicas,
                 max_replicas=settings.max_replicas,
-                needs=[mesh.istio.ready, *mesh.pets.ready],
-                environment={**environment, **traces},
+                needs=[mesh.istio.ready, *mesh.namespace.ready],
+                environment=_environment(settings, catalog, service, telemetry),
                 annotations=mesh.proxy,
-                hosts=[*outside.hosts, *telemetry.collector_hosts],
-                called=[*outside.peers, *telemetry.collector_peers],
+                hosts=[*hosts, *telemetry.collector_hosts],
+                peers=[*peers, *telemetry.collector_peers],
                 scrapers=telemetry.scrapers,
             ),
-            in_cluster,
+            platform.after(),
         )
-
-    details = deploy(
-        PETDETAILS,
-        running=settings.live_versions,
-        subsets=known_versions(settings, VERSIONS),
-    )
-    history = deploy(PETMEDICALHISTORY)
-    petservice = deploy(
-        PETSERVICE,
-        environment={
-            "PETDETAILS_URL": f"http://{PETDETAILS.name}:{PETDETAILS.port}",
-            "PETMEDICALHISTORY_URL": f"http://{PETMEDICALHISTORY.name}:{PETMEDICALHISTORY.port}",
-            "UPSTREAM_TIMEOUT_SECONDS": CALLER_DEADLINE_SECONDS,
-            "DOG_API_URL": f"http://{settings.dog_api_host}{settings.dog_api_path}",
-            # Its sidecar: no name server gets an outside name, whether the host is open or not.
-            "DOG_API_PROXY": f"http://127.0.0.1:{HTTP_PROXY_PORT}",
-        },
-        outside=_outside(settings),
-    )
-    every = (details, history, petservice)
+    every = services.values()
     guards = [
-        default_deny(settings.namespace, after([each.traffic for each in every], in_cluster)),
-        allow_nothing(settings.namespace, after([each.policy for each in every], in_cluster)),
+        default_deny(settings.namespace, platform.after(*(each.traffic for each in every))),
+        allow_nothing(settings.namespace, platform.after(*(each.policy for each in every))),
     ]
-    return Services(petservice, details, history, guards)
+    return Services(services, guards)
 
 
-def _outside(settings: Settings) -> _Outside:
-    if not settings.dog_api_enabled:
-        return _NOTHING_OUTSIDE
-    host = f"./{settings.dog_api_host}"
+def _environment(
+    settings: Settings, catalog: Catalog, service: Service, telemetry: Telemetry
+) -> Mapping[str, str]:
+    """The environment variables that a service's entry and the stack's config give it."""
+    variables: dict[str, str] = {}
+    for variable, name in service.entry.calls.items():
+        variables[variable] = f"http://{name}:{catalog[name].port}"
+    if service.entry.calls:
+        variables["UPSTREAM_TIMEOUT_SECONDS"] = CALLER_DEADLINE_SECONDS
+    for name, use in service.entry.outside.items():
+        outside = settings.outside[name]
+        variables[use.url] = f"http://{outside.host}{outside.path}"
+        # Its sidecar: no name server gets an outside name, whether the host is open or not.
+        variables[use.proxy] = f"http://127.0.0.1:{HTTP_PROXY_PORT}"
+    variables.update(service.entry.environment)
+    if telemetry.collector:
+        variables.update(service_environment(service.name, settings.namespace))
+    return variables
+
+
+def _outside(settings: Settings, service: Service) -> tuple[Sequence[str], Sequence[NetworkPeer]]:
+    """The outside hosts that a service may call, and what it connects to for them."""
+    open_hosts = [
+        f"./{settings.outside[name].host}"
+        for name in service.entry.outside
+        if settings.outside[name].is_open
+    ]
+    if not open_hosts:
+        return (), ()
     if settings.egress_gateway:
-        return _Outside(
-            [host, f"{EGRESS_NAMESPACE}/{EGRESS_HOST}"], [NetworkPeer.of(EGRESS, EGRESS_PORT)]
-        )
-    return _Outside([host], [PUBLIC_TLS])
+        gateway = NetworkPeer.of(EGRESS, EGRESS_PORT)
+        return [*open_hosts, f"{EGRESS_NAMESPACE}/{EGRESS_HOST}"], [gateway]
+    return open_hosts, [PUBLIC_TLS]

@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler
 from httpservice.log import Log, described
 from httpservice.upstream import Upstream
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_VARIABLE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SERVER_ERROR, _CLIENT_ERROR = 500, 400
 _MAX_PATH = 256
 _MAX_ID = 128
@@ -32,22 +32,19 @@ TRACEPARENT = web.RequestKey("traceparent", str)
 UPSTREAM_MS = web.ResponseKey("upstream_ms", dict[str, float])
 """How long each upstream took, in milliseconds, for the access log."""
 
-PetHandler = Callable[[web.Request, str], Awaitable[web.Response]]
-"""Answers for a pet's id, which is fit to be put into a path as it is."""
-
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service of one route beside its health checks.
+    """A service's routes beside its health checks.
 
     Attributes:
-        path: of the route, with `{id}`: 1 to 64 ASCII letters, digits, `_` or `-`, once decoded.
-        answer: answers for one id.
-        upstreams: what it asks.
+        routes: such as `web.get("/pet/{id}", answer)`. A handler finds a path's variables in the
+            request's `match_info`: each is 1 to 64 ASCII letters, digits, `_` or `-`, once decoded,
+            so that it can be put into another path as it is.
+        upstreams: the services and hosts that it calls.
     """
 
-    path: str
-    answer: PetHandler
+    routes: Sequence[web.AbstractRouteDef]
     upstreams: Sequence[Upstream] = ()
 
 
@@ -91,7 +88,7 @@ class Front:
         app = web.Application(middlewares=[*outer, self._middleware])
         for path, answer in zip(HEALTH, (self._live, self._ready), strict=True):
             app.router.add_get(path, answer)
-        app.router.add_get(self._service.path, self._pet)
+        app.router.add_routes(self._service.routes)
         return app
 
     async def drain(self, quiet_seconds: float, grace_seconds: float) -> None:
@@ -116,12 +113,6 @@ class Front:
     async def _ready(self, _request: web.Request) -> web.Response:
         return reply(_DRAINING, 503) if self.draining else reply(_READY)
 
-    async def _pet(self, request: web.Request) -> web.Response:
-        pet_id = request.match_info["id"]
-        if not _ID.fullmatch(pet_id):
-            return error(400, "a pet's id is 1 to 64 letters, digits, '_' or '-'")
-        return await self._service.answer(request, pet_id)
-
     async def _shed(self, _request: web.Request) -> web.Response:
         shed = error(503, "too many requests in flight")
         shed.headers["Retry-After"] = "1"
@@ -133,6 +124,8 @@ class Front:
         is_health = request.path in HEALTH
         if not is_health and self.in_flight >= self._most:
             handler = self._shed
+        elif not all(map(_VARIABLE.fullmatch, request.match_info.values())):
+            handler = _refuse_variables
         self.in_flight += not is_health
         try:
             response = await handler(request)
@@ -176,10 +169,17 @@ class Front:
         )
 
 
+async def _refuse_variables(request: web.Request) -> web.Response:
+    named = (name for name, text in request.match_info.items() if not _VARIABLE.fullmatch(text))
+    return error(400, f"{next(named)} is 1 to 64 letters, digits, '_' or '-'")
+
+
 def _refused(refusal: web.HTTPException) -> web.Response:
     if isinstance(refusal, web.HTTPMethodNotAllowed):
-        response = error(405, "only GET and HEAD are allowed")
-        response.headers["Allow"] = "GET, HEAD"
+        allowed = sorted(refusal.allowed_methods)
+        verb = "is" if len(allowed) == 1 else "are"
+        response = error(405, f"only {' and '.join(allowed)} {verb} allowed")
+        response.headers["Allow"] = ", ".join(allowed)
         return response
     if isinstance(refusal, web.HTTPNotFound):
         return error(404, "no such path")

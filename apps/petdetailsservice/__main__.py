@@ -25,14 +25,14 @@ def build(environment: Environment) -> Service:
     error_share = environment.number("FAULT_ERROR_PERCENT", 0, 0, 100) / 100
     delay = environment.number("FAULT_DELAY_MILLISECONDS", 0, 0, 60_000) / 1000
 
-    async def answer(_request: web.Request, _pet_id: str) -> web.Response:
+    async def answer(_request: web.Request) -> web.Response:
         if delay:
             await asyncio.sleep(delay)
         if error_share and random.random() < error_share:  # noqa: S311 - a share, not a secret
             return error(500, "injected fault")
         return reply(details)
 
-    return Service("/pet/{id}/details", answer)
+    return Service([web.get("/pet/{id}/details", answer)])
 
 
 def _details(environment: Environment) -> bytes:

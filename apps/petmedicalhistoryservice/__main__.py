@@ -17,10 +17,10 @@ _HISTORY = orjson.dumps(
 def build(_environment: Environment) -> Service:
     """Make a service that gives the one history there is, whatever the pet."""
 
-    async def history(_request: web.Request, _pet_id: str) -> web.Response:
+    async def history(_request: web.Request) -> web.Response:
         return reply(_HISTORY)
 
-    return Service("/pet/{id}/medicalhistory", history)
+    return Service([web.get("/pet/{id}/medicalhistory", history)])
 
 
 if __name__ == "__main__":

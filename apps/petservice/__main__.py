@@ -2,6 +2,7 @@
 
 import sys
 
+from aiohttp import web
 from yarl import URL
 
 from httpservice.environment import Environment
@@ -27,8 +28,8 @@ def build(environment: Environment) -> Service:
     url = environment.url("DOG_API_URL", "")
     dog_api_proxy = environment.url("DOG_API_PROXY", "")
     dog_api = upstream(url, dog_api_proxy) if url else None
-    asked = [details, history, *([dog_api] if dog_api else [])]
-    return Service("/pet/{id}", Pets(details, history, dog_api).answer, asked)
+    called = [details, history, *([dog_api] if dog_api else [])]
+    return Service([web.get("/pet/{id}", Pets(details, history, dog_api).answer)], called)
 
 
 if __name__ == "__main__":

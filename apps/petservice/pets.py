@@ -38,12 +38,13 @@ class Pets:
         self._history = history
         self._dog_api = dog_api
 
-    async def answer(self, request: web.Request, pet_id: str) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         """Answer `GET /pet/{id}`.
 
         Without one of the two services there is no answer but a 502, or a 504 where it took too
         long, that names the service. Without the dog API an error object takes its part.
         """
+        pet_id = request.match_info["id"]
         headers = forwarded(request)
         if size(headers) > MAX_BYTES:
             return error(431, f"headers to pass on over {MAX_BYTES} bytes")

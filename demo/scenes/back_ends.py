@@ -2,7 +2,7 @@
 
 import json
 
-from apps.catalog import PETDETAILS, PETMEDICALHISTORY
+from demo.pets import PETDETAILS, PETMEDICALHISTORY
 from demo.scenes.ask import ask
 from demo.scenes.scene import Scene
 from demo.scenes.stage import PATH, Stage

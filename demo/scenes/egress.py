@@ -3,7 +3,7 @@
 import json
 from typing import Any, cast
 
-from apps.catalog import PETSERVICE
+from demo.pets import PETSERVICE
 from demo.scenes.ask import ask, ask_ingress
 from demo.scenes.scene import Scene
 from demo.scenes.stage import PATH, Stage

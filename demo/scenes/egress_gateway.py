@@ -1,6 +1,6 @@
 """The third scene, where there is an egress gateway: whom it lets out, and for what."""
 
-from apps.catalog import PETDETAILS, PETSERVICE
+from demo.pets import PETDETAILS, PETSERVICE
 from demo.scenes.ask import Answer, ask
 from demo.scenes.scene import Scene
 from demo.scenes.stage import Stage

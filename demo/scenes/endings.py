@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from apps.catalog import PETDETAILS, PETSERVICE
+from demo.pets import PETDETAILS, PETSERVICE
 from demo.scenes.scene import Scene
 from demo.scenes.stage import PATH, Stage
 from demo.scenes.trial import CONCURRENCY, REST_SECONDS, SOUND, by_status, counted

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from apps.catalog import PETDETAILS, PETSERVICE
+from demo.pets import PETDETAILS, PETSERVICE
 from demo.scenes.scene import Scene, milliseconds
 from demo.scenes.stage import PATH, Stage
 from demo.scenes.trial import SOUND, by_status, counted, forget_ejections, totals

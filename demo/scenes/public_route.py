@@ -2,7 +2,8 @@
 
 import json
 
-from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, Service
+from apps.catalog import Service
+from demo.pets import PETDETAILS, PETMEDICALHISTORY, PETSERVICE
 from demo.scenes.ask import Answer, ask, ask_ingress
 from demo.scenes.scene import Scene
 from demo.scenes.stage import PATH, Stage

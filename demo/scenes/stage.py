@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
 
-from apps.catalog import PETDETAILS, Service
+from apps.catalog import Service
+from demo.pets import PETDETAILS
 from demo.scenes.ask import Answer, ask
 from petmesh.envoy.topology import Pod
 from petmesh.host.ports import LOOPBACK

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from apps.catalog import SERVICES
+from demo.pets import PETS
 from httpservice.testing import Process, get, service
 from tests.services.description import file_of
 
@@ -27,8 +27,8 @@ GROWTH_MIB = 8
 QUIET_SECONDS = 0.3
 # Batches of raw bytes, after which the allocator has what it keeps.
 WARM_UP = 5
-NAMES = [each.name for each in SERVICES]
-ROUTES = {each.name: each.path.replace("{*}", "7") for each in SERVICES}
+NAMES = [each.name for each in PETS]
+ROUTES = {each.name: each.entry.paths[0].replace("{*}", "7") for each in PETS}
 
 
 @dataclass

@@ -12,7 +12,8 @@ import schemathesis
 from aiohttp import web
 from jsonschema import Draft202012Validator, validate
 
-from apps.catalog import FOLDER, SERVICES, Service
+from apps.catalog import FOLDER, Service
+from demo.pets import PETS
 from httpservice import service as routes
 from httpservice.environment import Environment
 from httpservice.server import Limits
@@ -22,17 +23,19 @@ from petmesh.rehearsal.faulty import FaultyServer, response, sending, silent
 from petservice import forwarding
 from tests.services.description import Node, described, description, file_of
 
-BY_NAME = {service.name: service for service in SERVICES}
+BY_NAME = {service.name: service for service in PETS}
 # Of each message, not of what it says.
 FRAMING = {"connection", "content-length", "content-type", "date", "server"}
 METHOD_NOT_ALLOWED = 405
 
 
 def failing(service: ServiceUnderTest) -> ServiceUnderTest:
-    async def fail(_request: web.Request, _pet_id: str) -> web.Response:
+    async def fail(_request: web.Request) -> web.Response:
         raise LookupError
 
-    return replace(service, answer=fail)
+    [route] = service.routes
+    assert isinstance(route, web.RouteDef)
+    return replace(service, routes=[web.get(route.path, fail)])
 
 
 GET = "GET {path} HTTP/1.1\r\nHost: a\r\n"
@@ -106,7 +109,9 @@ def test_each_described_answer_is_given_as_described(service: str, path: str, st
 
 @pytest.mark.parametrize("service", BY_NAME)
 def test_another_method_is_answered_as_the_shared_part_says(service: str) -> None:
-    reply = run(answers(service, BY_NAME[service].path.replace("{*}", "1"), METHOD_NOT_ALLOWED))
+    reply = run(
+        answers(service, BY_NAME[service].entry.paths[0].replace("{*}", "1"), METHOD_NOT_ALLOWED)
+    )
     assert reply.status == METHOD_NOT_ALLOWED
     check(reply, description("httpservice")["components"]["responses"]["MethodNotAllowed"])
 
@@ -129,15 +134,16 @@ def test_head_is_described_as_get_is(service: str) -> None:
         assert item.keys() - {"parameters"} == {"get", "head"}
 
 
-@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", PETS, ids=lambda service: service.name)
 def test_name_port_path_and_ids_are_those_of_the_code(service: Service) -> None:
     described_here = description(service.name)
     assert described_here["info"]["title"] == service.name
     assert described_here["servers"] == [{"url": f"http://{service.name}:{service.port}"}]
-    route = service.path.replace("{*}", "{id}")
+    [path] = service.entry.paths
+    route = path.replace("{*}", "{id}")
     assert [*described_here["paths"]] == [route, "/healthz/live", "/healthz/ready"]
     [pet_id, *_] = described_here["paths"][route]["parameters"]
-    assert pet_id["schema"]["pattern"] == f"^{routes._ID.pattern}$"  # pyright: ignore[reportPrivateUsage]
+    assert pet_id["schema"]["pattern"] == f"^{routes._VARIABLE.pattern}$"  # pyright: ignore[reportPrivateUsage]
 
 
 def test_the_headers_that_petservice_passes_on_are_described() -> None:

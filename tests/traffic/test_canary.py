@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from apps.catalog import PETDETAILS, PETSERVICE
 from bench.ramps.ramps import WORKLOAD
+from demo.pets import PETDETAILS, PETSERVICE
 from demo.scenes.ask import ask
 from demo.scenes.scene import Scene
 from demo.scenes.stage import PATH

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE
+from demo.pets import PETDETAILS, PETMEDICALHISTORY, PETSERVICE
 from demo.scenes import egress
 from demo.scenes.ask import ask
 from demo.scenes.egress import is_error_object

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, Service
+from apps.catalog import Service
+from demo.pets import PETDETAILS, PETMEDICALHISTORY, PETSERVICE
 from demo.scenes import egress, egress_gateway
 from demo.scenes.ask import Answer, ask
 from demo.scenes.egress import is_error_object

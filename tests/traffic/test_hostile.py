@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from apps.catalog import PETDETAILS, PETSERVICE
+from demo.pets import PETDETAILS, PETSERVICE
 from demo.scenes.ask import ask_ingress
 from petmesh.host.ports import LOOPBACK
 from tests.traffic.conftest import Live

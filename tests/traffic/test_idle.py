@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from apps.catalog import PETSERVICE
 from apps.httpservice.timeouts import IDLE_SECONDS
+from demo.pets import PETSERVICE
 from demo.scenes.ask import ask, ask_ingress
 from petmesh.mesh.istio.networking import DestinationRule
 from petmesh.mesh.mesh import Mesh

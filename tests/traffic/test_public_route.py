@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, Service
+from apps.catalog import Service
+from demo.pets import PETDETAILS, PETMEDICALHISTORY, PETSERVICE
 from demo.scenes import public_route
 from demo.scenes.ask import ask
 from petmesh.host.ports import LOOPBACK
@@ -153,7 +154,7 @@ def test_every_form_of_a_services_name_leads_to_it(live: Live) -> None:
 def test_a_caller_without_identity_gets_no_connection(live: Live) -> None:
     for service in (PETSERVICE, PETDETAILS, PETMEDICALHISTORY):
         port = live.stage.pod(service).inbound_port
-        assert live.run(ask(f"http://{LOOPBACK}:{port}{service.path}")) is None
+        assert live.run(ask(f"http://{LOOPBACK}:{port}{service.entry.paths[0]}")) is None
 
 
 def test_the_scene_of_the_public_route_holds(live: Live) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from apps.catalog import PETSERVICE
+from demo.pets import PETSERVICE
 from demo.scenes.ask import ask_ingress
 from petmesh.rehearsal.faulty import Connection
 from tests.traffic.conftest import Live

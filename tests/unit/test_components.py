@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
@@ -11,8 +12,11 @@ import pulumi.runtime
 import pulumi_kubernetes as kubernetes
 import pytest
 
-from apps.image import ServiceImage, ServiceImageArgs
-from apps.workload import Workload, WorkloadArgs
+from apps.arguments import ServiceArgs
+from apps.catalog import Service
+from apps.entry import Entry
+from apps.image import image_reference
+from apps.workload import Workload
 from infra.arguments import GkeArgs
 from infra.cluster import GkeCluster
 from infra.iam import ClusterAdmins
@@ -87,11 +91,27 @@ def test_these_mocks_see_what_a_program_declares_and_fail_a_test_in_apply() -> N
 DIGEST = f"registry.example.com/pets/petservice@sha256:{'1' * 64}"
 
 
-def image(reference: str | None) -> Callable[[], pulumi.Output[str]]:
-    args = ServiceImageArgs(
-        "petservice", "v1", "registry.example.com/pets", "linux/amd64", reference
+def service(name: str) -> ServiceArgs:
+    return ServiceArgs(
+        service=Service(name, Entry(port=8000, paths=("/",)), ("v1",)),
+        namespace="pets",
+        running=("v1",),
+        subsets=("v1",),
+        callers=(),
+        calls=(),
+        registry="registry.example.com/pets",
+        image_platform="linux/amd64",
+        min_replicas=1,
+        max_replicas=2,
+        needs=(),
+        given_images={},
     )
-    return lambda: ServiceImage("petservice-v1", args).reference
+
+
+def image(reference: str | None) -> Callable[[], pulumi.Output[str]]:
+    given = {("petservice", "v1"): reference} if reference else {}
+    args = replace(service("petservice"), given_images=given)
+    return lambda: image_reference(args, "v1", pulumi.ResourceOptions())
 
 
 def test_a_built_image_is_what_was_pushed() -> None:
@@ -104,7 +124,7 @@ def test_a_built_image_is_what_was_pushed() -> None:
 def test_a_given_image_is_only_a_reference() -> None:
     cloud = Cloud()
     assert cloud.run(image("registry.example.com/other:v7")) == ["registry.example.com/other:v7"]
-    assert cloud.resources.keys() == {"ServiceImage petservice-v1"}
+    assert not cloud.resources
 
 
 def test_a_built_image_is_unknown_in_a_preview() -> None:
@@ -272,18 +292,9 @@ def test_a_workload_waits_for_what_it_needs_and_is_told_its_environment() -> Non
 
     def build() -> pulumi.Output[str]:
         account = kubernetes.core.v1.ServiceAccount("account", metadata={"name": "details"})
-        args = WorkloadArgs(
-            service="details",
-            version="v4",
-            namespace="pets",
-            port=8000,
-            image=account.id.apply(lambda id_: f"registry.example.com/{id_}"),
-            min_replicas=1,
-            max_replicas=2,
-            needs=[account],
-            environment={"PORT": "9000", "COLOUR": "red"},
-        )
-        return Workload("details-v4", args).deployment.urn
+        image = account.id.apply(lambda id_: f"registry.example.com/{id_}")
+        args = replace(service("details"), environment={"COLOUR": "red"})
+        return Workload(args, "v4", image, [account]).deployment.urn
 
     cloud.run(build)
     [own] = cloud.inputs("Deployment", "details-v4-deployment")["spec"]["template"]["spec"][
@@ -291,7 +302,7 @@ def test_a_workload_waits_for_what_it_needs_and_is_told_its_environment() -> Non
     ]
     assert own["image"] == "registry.example.com/account-id"
     assert {each["name"]: each["value"] for each in own["env"]} == {
-        "PORT": "9000",
+        "PORT": "8000",
         "SERVICE_VERSION": "v4",
         "COLOUR": "red",
     }

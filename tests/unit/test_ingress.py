@@ -74,7 +74,7 @@ def test_the_url_tells_how_the_ingress_is_reached() -> None:
 
 def test_over_https_alone_clients_are_told_to_keep_to_it() -> None:
     for stack, told in ((local(), False), (secret(), True), (issued(), True)):
-        [route] = spec(stack, "VirtualService", "petmesh")["http"]
+        [route] = spec(stack, "VirtualService", "petservice")["http"]
         assert ("headers" in route) == told
     assert route["headers"] == {
         "response": {"set": {"strict-transport-security": "max-age=31536000"}}

@@ -56,7 +56,6 @@ WORKLOAD = {
     "HorizontalPodAutoscaler petdetailsservice-{}-autoscaler",
     "PodDisruptionBudget petdetailsservice-{}-budget",
     "Image petdetailsservice-{}-image",
-    "ServiceImage petdetailsservice-{}",
     "Workload petdetailsservice-{}",
 }
 

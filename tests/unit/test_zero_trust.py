@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from apps.catalog import PETDETAILS, PETMEDICALHISTORY, PETSERVICE, SERVICES, callers
+from demo.pets import CATALOG, PETDETAILS, PETMEDICALHISTORY, PETSERVICE
 from petmesh.program.declaration import Declaration
 from tests.unit.declared import (
     gke,
@@ -50,8 +50,8 @@ def test_anybody_may_get_at_the_ingress_and_no_more() -> None:
 
 
 def test_each_back_end_is_petservices_and_the_ingress_calls_petservice_alone() -> None:
-    assert callers(PETDETAILS) == callers(PETMEDICALHISTORY) == (PETSERVICE,)
-    assert callers(PETSERVICE) == ()
+    assert CATALOG.callers(PETDETAILS) == CATALOG.callers(PETMEDICALHISTORY) == (PETSERVICE,)
+    assert CATALOG.callers(PETSERVICE) == ()
 
 
 # Views
@@ -97,7 +97,7 @@ def test_any_other_proxy_sees_its_namespace_and_istiods() -> None:
 
 def test_no_pod_starts_with_a_wider_view() -> None:
     stack = local()
-    assert manifests(stack, "Sidecar").keys() == {"default", *(each.name for each in SERVICES)}
+    assert manifests(stack, "Sidecar").keys() == {"default", *(each.name for each in CATALOG)}
     for name, deployment in manifests(stack, "Deployment").items():
         service = name.rpartition("-")[0]
         assert is_after(stack, deployment, manifest(stack, "Sidecar", service))
@@ -237,7 +237,7 @@ def test_no_pod_starts_before_its_paths() -> None:
         assert labels["app"] == name
 
 
-@pytest.mark.parametrize("service", SERVICES, ids=lambda each: each.name)
+@pytest.mark.parametrize("service", [*CATALOG], ids=lambda each: each.name)
 def test_a_service_is_reached_by_its_caller_on_its_port(service: Any) -> None:  # noqa: ANN401
     caller = ("pods", *SERVICE_PATHS[service.name])
     assert answers(local(), "pets", service.name) == {(*caller, "TCP", service.port)}

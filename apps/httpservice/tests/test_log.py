@@ -35,7 +35,8 @@ def logging_to_pipe(level: str) -> Generator[tuple[Log, list[dict[str, Any]]]]:
         lines += [orjson.loads(line) for line in output]
 
 
-async def answer(_request: web.Request, pet_id: str) -> web.Response:
+async def answer(request: web.Request) -> web.Response:
+    pet_id = request.match_info["id"]
     if pet_id.isdigit() and int(pet_id) >= 400:
         return error(int(pet_id), "as asked for")
     response = reply(b"{}")
@@ -47,7 +48,10 @@ def logged(level: str, *requests: tuple[str, ...]) -> list[dict[str, Any]]:
     """Give what is logged of requests, each a path and headers."""
 
     async def ask(log: Log) -> None:
-        async with server.serving(Service("/pet/{id}", answer), log, Limits()) as (_, port):
+        async with server.serving(Service([web.get("/pet/{id}", answer)]), log, Limits()) as (
+            _,
+            port,
+        ):
             for path, *headers in requests:
                 await get(port, path, *headers)
 

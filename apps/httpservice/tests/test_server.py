@@ -16,11 +16,11 @@ PATH = "/pet/1"
 GET = b"GET /pet/1 HTTP/1.1\r\nHost: test\r\n\r\n"
 
 
-async def echo(request: web.Request, _pet_id: str) -> web.Response:
+async def echo(request: web.Request) -> web.Response:
     return reply(b'"%b %b"' % (request.method.encode(), request.path.encode()))
 
 
-ECHO = Service("/pet/{id}", echo)
+ECHO = Service([web.get("/pet/{id}", echo)])
 
 
 class Gate:
@@ -29,13 +29,13 @@ class Gate:
     def __init__(self) -> None:
         self.opened = asyncio.Event()
 
-    async def answer(self, request: web.Request, pet_id: str) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         await self.opened.wait()
-        return await echo(request, pet_id)
+        return await echo(request)
 
     @property
     def service(self) -> Service:
-        return Service("/pet/{id}", self.answer)
+        return Service([web.get("/pet/{id}", self.answer)])
 
 
 def reply_to(raw: bytes) -> Reply:
@@ -91,13 +91,13 @@ class TestRequests:
         run(test())
 
     def test_trailers_are_no_headers(self) -> None:
-        async def canary(request: web.Request, _pet_id: str) -> web.Response:
+        async def canary(request: web.Request) -> web.Response:
             return reply(b'"%b"' % request.headers.get("x-canary", "none").encode())
 
         chunked = b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Canary: always\r\n\r\n"
 
         async def test() -> None:
-            async with serving(Service("/pet/{id}", canary)) as (_, port):
+            async with serving(Service([web.get("/pet/{id}", canary)])) as (_, port):
                 assert (await send(port, GET[:-2] + chunked)).json == "none"
 
         run(test())
@@ -160,11 +160,11 @@ class TestLoad:
         run(test())
 
     def test_a_fault_in_a_handler_is_a_500_without_its_text(self) -> None:
-        async def fail(_request: web.Request, _pet_id: str) -> web.Response:
+        async def fail(_request: web.Request) -> web.Response:
             raise LookupError("private")
 
         async def test() -> None:
-            async with serving(Service("/pet/{id}", fail)) as (front, port):
+            async with serving(Service([web.get("/pet/{id}", fail)])) as (front, port):
                 got = await get(port, PATH)
                 assert (got.status, got.json["message"]) == (500, "internal error")
                 assert b"private" not in got.body

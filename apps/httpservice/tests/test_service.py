@@ -6,11 +6,11 @@ from httpservice.testing import Reply, run, send, serving
 
 
 def reply_to(method: str, path: str, suffix: str = "/details", *, draining: bool = False) -> Reply:
-    async def answer(_request: web.Request, pet_id: str) -> web.Response:
-        return reply(b'"%b"' % pet_id.encode())
+    async def answer(request: web.Request) -> web.Response:
+        return reply(b'"%b"' % request.match_info["id"].encode())
 
     async def exchange() -> Reply:
-        async with serving(Service(f"/pet/{{id}}{suffix}", answer)) as (front, port):
+        async with serving(Service([web.get(f"/pet/{{id}}{suffix}", answer)])) as (front, port):
             front.draining = draining
             return await send(port, f"{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
 
@@ -52,7 +52,7 @@ def test_another_id_is_400_and_says_what_is_allowed(pet_id: str) -> None:
     assert reply.json == {
         "status": 400,
         "error": "Bad Request",
-        "message": "a pet's id is 1 to 64 letters, digits, '_' or '-'",
+        "message": "id is 1 to 64 letters, digits, '_' or '-'",
     }
 
 
@@ -77,6 +77,31 @@ def test_another_method_is_405_and_says_which_are_allowed(path: str, method: str
 def test_head_is_answered_as_get_without_the_body(path: str) -> None:
     head, get = reply_to("HEAD", path), reply_to("GET", path)
     assert (head.status, head.headers["content-length"]) == (200, str(len(get.body)))
+
+
+def test_a_service_has_any_routes_and_methods() -> None:
+    async def price(request: web.Request) -> web.Response:
+        return reply(b'"%b"' % "/".join(request.match_info.values()).encode())
+
+    async def order(request: web.Request) -> web.Response:
+        return reply(await request.read(), 201)
+
+    routes = [web.get("/prices/{kind}/{size}", price), web.post("/orders", order)]
+
+    async def exchange(raw: str) -> Reply:
+        async with serving(Service(routes)) as (_, port):
+            return await send(port, f"{raw}Host: test\r\n".encode() + b"\r\n")
+
+    def answered(raw: str) -> Reply:
+        return run(exchange(raw))
+
+    assert answered("GET /prices/dog/large HTTP/1.1\r\n").json == "dog/large"
+    refused = answered("GET /prices/dog/1.2 HTTP/1.1\r\n")
+    assert refused.json["message"] == "size is 1 to 64 letters, digits, '_' or '-'"
+    assert answered("POST /orders HTTP/1.1\r\nContent-Length: 0\r\n").status == 201
+    other = answered("GET /orders HTTP/1.1\r\n")
+    assert (other.status, other.headers["allow"]) == (405, "POST")
+    assert other.json["message"] == "only POST is allowed"
 
 
 def test_an_empty_suffix_leaves_the_id_last() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import orjson
 import pytest
+from aiohttp import web
 from yarl import URL
 
 from httpservice.environment import Environment, SettingError
@@ -77,7 +78,7 @@ async def mesh(
                 if conversation
             ]
             pets = Pets(asked[0], asked[1], asked[2] if dog else None)
-            service = Service("/pet/{id}", pets.answer, asked)
+            service = Service([web.get("/pet/{id}", pets.answer)], asked)
         else:
             service = build(Environment(addresses | dict(variables)))
         _, port = await stack.enter_async_context(serving(service))

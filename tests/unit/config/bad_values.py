@@ -13,7 +13,7 @@ CLUSTER_NAME = "2 to 24 of a-z, 0-9 and -, a letter first and no - last, not def
 LOCATION = "a zone such as us-central1-a or a region such as us-central1"
 HOST = "a public DNS name such as api.thedogapi.com"
 PATH = "a path that starts with /"
-VERSION = "a version of petdetailsservice such as v1"
+VERSION = "a version of canaryService such as v1"
 REGISTRY = "a registry without scheme or tag, such as localhost:5001"
 ISTIO = "a release of Istio from 1.25 on, such as 1.31.1"
 TLS = "none, secret, certManager or googleManaged"
@@ -70,7 +70,8 @@ REFUSED = [
     ("istioVersion", "1.24.0", ISTIO),
     ("dogApiHost", "petservice.pets.svc", HOST),
     ("dogApiPath", "/%zz", PATH),
-    ("canaryVersion", "V2", "a version of petdetailsservice such as v2, or empty"),
+    ("canaryService", "Pet_Service", "the name of a service, which is its folder's in apps/"),
+    ("canaryVersion", "V2", "a version of canaryService such as v2, or empty"),
     ("deployers", '["bob", "eve"]', MEMBERS),
     ("platform", "aws", "gke or existing"),
     ("platform", "", "gke or existing"),

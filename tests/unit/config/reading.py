@@ -6,7 +6,7 @@ import pulumi
 import pulumi.runtime
 import pytest
 
-from apps.catalog import VERSIONS
+from demo.pets import CATALOG
 from settings import ConfigError, Settings, load
 from tests.unit.declared import kept_config
 
@@ -17,7 +17,7 @@ def read(stack: str = "local", **config: str) -> Settings:
 
     def run() -> Settings:
         pulumi.runtime.set_all_config({**kept_config(stack), **keys})
-        return load(VERSIONS)
+        return load(CATALOG.versions)
 
     return Context().run(run)
 

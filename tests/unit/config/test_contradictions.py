@@ -19,6 +19,14 @@ CONTRADICTORY = [
     ),
     ({"canaryVersion": "v1"}, "canaryVersion = v1: must differ from stableVersion"),
     ({"stableVersion": "v2"}, "canaryVersion = v2: must differ from stableVersion"),
+    (
+        {"canaryService": "dogservice"},
+        "canaryService = dogservice: must be one of petdetailsservice, petmedicalhistoryservice, ",
+    ),
+    (
+        {"canaryService": "petservice"},
+        "canaryVersion = v2: must be one of v1, which apps/petservice and images name",
+    ),
     ({"stableVersion": "v9"}, "stableVersion = v9: must be one of v1, v2"),
     ({"canaryVersion": "v9"}, "canaryVersion = v9: must be one of v1, v2"),
     (

@@ -9,7 +9,7 @@ import pulumi.runtime
 import pytest
 import yaml
 
-from apps.catalog import VERSIONS
+from demo.pets import CATALOG
 from settings import ROOT, ConfigError, Settings, load
 from tests.unit.config.reading import KEYS, read, refusal
 from tests.unit.declared import kept_config
@@ -69,7 +69,7 @@ def test_a_key_without_a_value_says_what_it_must_be() -> None:
         pulumi.runtime.set_all_config(
             {key: value for key, value in complete.items() if key != "petmesh:namespace"}
         )
-        return load(VERSIONS)
+        return load(CATALOG.versions)
 
     with pytest.raises(ConfigError, match=r"^namespace is not set: it must be a namespace's name"):
         Context().run(run)

@@ -6,7 +6,7 @@ import pulumi
 import pulumi.runtime
 import pytest
 
-from apps.catalog import VERSIONS
+from demo.pets import CATALOG
 from settings import ConfigError, Settings, load
 from tests.unit.config.reading import GOOGLE_PROJECT, KEYS, refusal
 from tests.unit.declared import kept_config
@@ -48,7 +48,7 @@ def test_a_key_that_is_set_as_a_secret_is_refused_and_not_shown(key: str) -> Non
 
     def run(values: dict[str, str]) -> Settings:
         pulumi.runtime.set_all_config({**kept_config("local"), **values}, [full])
-        return load(VERSIONS)
+        return load(CATALOG.versions)
 
     for values in ({}, {full: SECRET}):
         with pytest.raises(ConfigError) as refused:
@@ -62,7 +62,7 @@ def test_a_secret_of_a_key_that_is_none_is_not_shown() -> None:
     def run() -> Settings:
         secret = {"petmesh:apiToken": SECRET, "petmesh:dogApiPath": "nowhere"}
         pulumi.runtime.set_all_config({**kept_config("local"), **secret}, [*secret])
-        return load(VERSIONS)
+        return load(CATALOG.versions)
 
     with pytest.raises(ConfigError) as refused:
         Context().run(run)

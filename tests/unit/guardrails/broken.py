@@ -351,7 +351,7 @@ BROKEN: list[Case] = [
                 'spec.servers[0].hosts[0] is "*"',
             ),
             ("Gateway", "petmesh", "spec.servers[0].hosts", ["pets/*"], "hosts[0] is"),
-            ("VirtualService", "petmesh", "spec.hosts", ["*"], 'spec.hosts[0] is "*"'),
+            ("VirtualService", "petservice", "spec.hosts", ["*"], 'spec.hosts[0] is "*"'),
         )
     ),
     *(
