@@ -18,6 +18,11 @@ _SYNTAX_OF_JSON: Final = re.compile(r"""\ufeff?\s*\{[^}]*"syntax"\s*:\s*"([^"]+)
 # What COPY and ADD have as a flag, RUN has within --mount.
 _DRAWN: Final = re.compile(r"""(?:--|[,="'])from=["']?([^\s,"']+)""", re.IGNORECASE)
 _FETCHED: Final = re.compile(r"https?://|git@|ssh://|git://")
+# What is fetched and run at once, by whatever shell or interpreter.
+_PIPED: Final = re.compile(
+    r"\b(?:curl|wget)\b[^;&]*\|[^;&]*\b(?:sh|bash|dash|zsh|python3?|perl|node)\b"
+    r"|\b(?:sh|bash|eval|source)\b[^;&|]*(?:\$\(|<\(|`)\s*(?:curl|wget)\b"
+)
 _VARIABLE: Final = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})")
 
 
@@ -35,8 +40,9 @@ def images(text: str, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     Raises:
         UnreadableError: It isn't one.
     """
-    if syntax := _SYNTAX.match(text) or _SYNTAX_OF_JSON.match(text):
-        yield "syntax", syntax[1]
+    syntax = _SYNTAX.match(text) or _SYNTAX_OF_JSON.match(text)
+    if named := given.get("BUILDKIT_SYNTAX", syntax and syntax[1]):
+        yield "syntax", str(named)
     # Only what is declared before the first FROM counts in a FROM.
     arguments: dict[str, str] = {}
     stages: list[str] = []
@@ -63,17 +69,38 @@ def images(text: str, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                     yield f"{name} --from", image
 
 
+def unconfined(text: str) -> Iterator[tuple[str, str, str]]:
+    """What a build runs with more than it needs: an instruction, its text and what to do each.
+
+    Raises:
+        UnreadableError: It isn't a Dockerfile.
+    """
+    user = ""
+    for command in _commands(text):
+        name, flags = command.cmd.upper(), " ".join(command.flags)
+        user = {"USER": " ".join(command.value), "FROM": ""}.get(name, user)
+        if name == "RUN" and re.search("--(?:security=insecure|network=host)", flags):
+            yield name, flags, "remove it: the build runs on the builder's own network or as root"
+        if name == "RUN" and _PIPED.search(command.original):
+            yield name, command.original, "keep the script in this checkout, where it is looked at"
+    if user.partition(":")[0] in ("root", "0"):
+        yield "USER", user, "end with a user other than root, such as 65532"
+
+
 def settings(text: str) -> Iterator[tuple[str, str]]:
-    """The variables and the arguments' defaults that a Dockerfile sets, which its image keeps.
+    """What a Dockerfile's image keeps: variables, labels, arguments' defaults, and commands.
 
     Raises:
         UnreadableError: It isn't one.
     """
     for command in _commands(text):
-        if command.cmd.upper() == "ENV":
-            yield from zip(command.value[::2], command.value[1::2], strict=True)
-        elif command.cmd.upper() == "ARG":
-            yield from (word.partition("=")[::2] for word in command.value)
+        name, words = command.cmd.upper(), command.value
+        if name in ("ENV", "LABEL"):
+            yield from zip(words[::2], words[1::2], strict=False)
+        elif name == "ARG":
+            yield from (word.partition("=")[::2] for word in words)
+        elif name == "RUN":
+            yield name, " ".join(words)
 
 
 def _commands(text: str) -> Sequence[Any]:

@@ -88,16 +88,16 @@ def _anybody(path: str, rule: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
 
 
 def _limited(operation: Any) -> bool:  # noqa: ANN401 (data)
-    for field in ("hosts", "methods", "paths"):
-        values = at(operation, field)
-        if values is UNKNOWN:
-            return True
-        texts = {str(value) for value in values or ()}
-        wide = any(map(_WHOLE.fullmatch, texts)) or (
-            field == "hosts" and any(map(_ANY_HOST.fullmatch, texts))
-        )
-        if field == "methods":
-            wide = len(texts) >= _METHODS or "*" in "".join(texts)
-        if values and not wide:
-            return True
-    return False
+    """Whether it names methods, hosts or paths, and none of them by what stands for all."""
+    given = {field: at(operation, field) for field in ("hosts", "methods", "paths")}
+    if UNKNOWN in given.values():
+        return True
+    return any(given.values()) and not any(map(_wide, given, given.values()))
+
+
+def _wide(field: str, values: Any) -> bool:  # noqa: ANN401 (data)
+    texts = {str(value) for value in values or ()}
+    if field == "methods":
+        return len(texts) >= _METHODS or "*" in "".join(texts)
+    any_host = field == "hosts" and any(map(_ANY_HOST.fullmatch, texts))
+    return any_host or any(map(_WHOLE.fullmatch, texts))

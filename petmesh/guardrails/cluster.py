@@ -3,37 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from petmesh.guardrails.rules import check, check_stack
+from petmesh.guardrails.rules import check, check_stack, read
 from petmesh.guardrails.subject import Subject, Trouble
 from petmesh.guardrails.values import UNKNOWN, at, entries, found, may_be
 
 INGRESS_NAMESPACE = "istio-ingress"
 _SERVICE, _INGRESSES = "core/Service", "networking.k8s.io/Ingress"
-# Who can reach these is in the network already.
-# https://kubernetes.io/docs/concepts/services-networking/service/#internal-load-balancer
-# https://cloud.google.com/kubernetes-engine/docs/concepts/ingress-ilb
-_GOOGLE: Final = {
-    _SERVICE: {
-        "networking.gke.io/load-balancer-type": "Internal",
-        "cloud.google.com/load-balancer-type": "Internal",
-    },
-    _INGRESSES: {"kubernetes.io/ingress.class": "gce-internal"},
-}
-# Amazon's and Azure's too.
-# https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/
-# https://learn.microsoft.com/azure/application-gateway/ingress-controller-private-ip
-_INTERNAL: Final = {
-    _SERVICE: {
-        **_GOOGLE[_SERVICE],
-        "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
-        "service.beta.kubernetes.io/azure-load-balancer-internal": "true",
-    },
-    _INGRESSES: {
-        **_GOOGLE[_INGRESSES],
-        "alb.ingress.kubernetes.io/scheme": "internal",
-        "appgw.ingress.kubernetes.io/use-private-ip": "true",
-    },
-}
+_INTERNAL: Final = read("kubernetes.yaml")["$internal"]
+_GOOGLE: Final = read("kubernetes.yaml")["$google"]
 _BY_GATEWAY = "route to it from the ingress gateway"
 _API = "gateway.networking.k8s.io"
 

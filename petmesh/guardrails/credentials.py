@@ -2,74 +2,26 @@
 
 import re
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any, Final
 
 from petmesh.guardrails.base_images import UnreadableError, settings
 from petmesh.guardrails.podspec import containers
-from petmesh.guardrails.rules import check
+from petmesh.guardrails.rules import check, read
 from petmesh.guardrails.subject import Subject, Trouble
-from petmesh.guardrails.supply import IMAGE, dockerfile
-from petmesh.guardrails.values import UNKNOWN, at, entries, found, last
+from petmesh.guardrails.supply import IMAGES, dockerfile
+from petmesh.guardrails.values import UNKNOWN, at, entries, found, joined, last, members
 
-# Files that hold nothing else.
-_FILE: Final = re.compile(
-    r"[._]?(?:pgpass|netrc|htpasswd|dockercfg)|id_(?:rsa|dsa|ecdsa|ed25519)|.*\.(?:p12|pfx)"
-)
-_KEYS: Final = (
-    "api|private|access|secret|signing|encryption|auth|master|ssh|account|session|shared|service|"
-    "hmac|jwt|webhook|crypto?|license"
-)
-_NAME: Final = re.compile(
-    r"(?:password|passwd|passphrase|pwd|requirepass|dockerconfigjson"
-    r"|(?:^|[_.-])(?:pass|pw|(?:client|app)?secrets?|(?:auth|access|api)?tokens?|credentials?"
-    r"|authorization|cookie|bearer)"
-    rf"|(?:{_KEYS}|storage)[_.-]?key)(?:[_.-](?:b64|base64|base|value|plain|v?\d+))?$",
-    re.IGNORECASE,
-)
+_TABLE: Final[Mapping[str, list[str]]] = read("credentials.yaml")
+_KEYS: Final = "|".join(_TABLE["keys"])
+_LIKE: Final = {
+    name: re.compile("|".join(alternatives).replace("{keys}", _KEYS))
+    for name, alternatives in _TABLE.items()
+}
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-# By value alone: private keys, JSON Web Tokens, and what well-known services issue.
-_LOOKS: Final = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY|\"private_key\"\s*:|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
-    r"|\bgh[oprsu]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bAIza[\w-]{35}\b|\bhvs\.\w{20,}"
-    r"|\"kty\"\s*:\s*\"oct\"|\"auth\"\s*:\s*\"[\w+/]{8,}=*\"|\bhooks\.slack\.com/services/T\w"
-    r"|\bsk-(?:proj-|ant-)?\w{20,}|\bSG\.[\w-]{16,}\.[\w-]{16,}|\bnpm_\w{30,}|\bya29\.[\w-]{20,}"
-    r"|\bxox[abprs]-[\w-]{10,}|\b[rs]k_live_\w{16,}|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+"
-)
-# A URL's, and without a scheme that of Go's MySQL driver: user:password@tcp(host)/database.
-_PASSWORDS: Final = (
-    re.compile(r"""://[^\s/?#:"']*:([^\s/?#"']+)@"""),
-    re.compile(r"[\w.-]+:(\S+)@\w+\("),
-)
-_PAIR: Final = re.compile(r"""["']?([A-Za-z][\w.-]*)["']?\s*[:=]\s*["']?(?!//)(?=([^\s"',;&]+))""")
-_SCHEME: Final = re.compile(r"(?:bearer|basic|token)\s+", re.IGNORECASE)
-# Nothing, a switch, a file's path, a token of a language model, or references alone: Kubernetes'
-# $(NAME), a shell's, a template's, and a secret store's.
-_HARMLESS: Final = re.compile(
-    r"|yes|no|on|off|true|false|none|null|[01]|(?:/[\w.-]+)+|<[^>]*>|\[[A-Z]+\]|\|.*"
-    r"|(?:\$(?:\w+|\{[^}]*\}?|\(\w+\)?))+|\{\{.*|(?:secret|vault|sm|file|env|ref\+\w+):.*"
-    r"|projects/[\w/.-]+",
-    re.IGNORECASE,
-)
-# What names a Secret, unless it is the kind of secret that one holds.
-_OF_SECRET: Final = re.compile(r"(.*)secrets?|(.*)credentials?", re.IGNORECASE)
-_HOLDS: Final = re.compile(
-    rf"(?:.*[_.-])?(?:client|app|user|oauth2?|cookie|consumer|{_KEYS})[_.-]?|", re.IGNORECASE
-)
-# A cookie's name, how a browser's request has credentials, and a Secret's name by its variable's.
-_NAMES: Final = re.compile(
-    r"(?:.*_)?cookie=[a-z_.-]*(?:csrf|xsrf|session|sid)[a-z_.-]*"
-    r"|(?:.*_)?credentials=(?:include|same-origin|omit)|(?:.*_)?pull_?secrets?=[a-z]+",
-    re.IGNORECASE,
-)
-_OBJECT: Final = re.compile(r"(?:[a-z0-9.-]+/)?[a-z][a-z0-9.]*(?:-[a-z0-9.]+)+")
 _SETTING: Final = re.compile(r"-{0,2}([\w.-]+)=(.*)", re.DOTALL)
-# Model's tokens have shorter numbers.
-_ID: Final = 8
-# Whose short flags are for a password: the next word, and the rest of the word.
-_REDIS: Final = re.compile(r"(?:.*/)?(?:redis|valkey)-cli")
-_MYSQL: Final = re.compile(r"(?:.*/)?(?:mysql|mariadb)[\w-]*")
 _FLAG: Final = re.compile(r"--?([\w.-]+)")
 # What a shell's text may have around a word.
 _AROUND = "\"';"
@@ -103,41 +55,45 @@ def _places(subject: Subject) -> Iterator[tuple[str, str]]:
     path, spec = subject.pod or ("", None)
     for where, container in containers(path, spec):
         yield from _of_container(where, container)
-    if subject.type == IMAGE:
+    if subject.type in IMAGES:
         yield from _of_dockerfile(subject)
+    yield from _of_annotations(subject)
     for variables in ("env", "envs", "extraEnv", "extraEnvs", "extraEnvVars", "environment"):
         for where, variable in found(subject.properties, f"values.**.{variables}[]"):
             if _held(str(at(variable, "name")), at(variable, "value")):
                 yield where, _BY_REFERENCE
     for path, value in found(subject.properties, "**"):
         key = last(path)
-        named = path.startswith(("values.", "build.args.")) or ".headers." in path
+        named = path.startswith(("values.", "build.args.", "buildArgs.")) or ".headers." in path
         database = subject.of.startswith("gcp:sql/")
         named = named or database or path == "repositoryOpts.password"
         # A virtual machine's, not an object's.
         named = named or (not subject.api and path.startswith("metadata"))
-        looks = isinstance(value, str) and _LOOKS.search(value)
+        looks = isinstance(value, str) and (_LIKE["looks"].search(value) or not _kept("url", value))
         if looks or (named and _held(key, value)):
             yield path, _BY_IAM if database else _BY_REFERENCE
 
 
+def _of_annotations(subject: Subject) -> Iterator[tuple[str, str]]:
+    for path, holder in [*filter(None, [subject.template]), ("", subject.properties)]:
+        for name, value in entries(holder, "metadata.annotations").items() if subject.api else ():
+            if not name.startswith("checksum/") and _held(name.rpartition("/")[2], value):
+                yield joined(path, f"metadata.annotations[{name}]"), _BY_REFERENCE
+
+
 def _of_dockerfile(subject: Subject) -> Iterator[tuple[str, str]]:
-    path = dockerfile(subject)
-    try:
-        given = [*settings(path.read_text(encoding="utf-8"))] if path else []
-    except (OSError, ValueError, UnreadableError):
-        # Another rule says so.
-        return
-    for name, value in given:
-        if _held(name, value):
-            yield f"{at(subject.properties, 'build.dockerfile')}: {name}", _AS_MOUNT
+    # Another rule says where it can't be read.
+    with suppress(OSError, UnicodeDecodeError, UnreadableError):
+        for name, value in settings(dockerfile(subject) or "FROM scratch"):
+            if _held(name, value):
+                yield f"{at(subject.properties, IMAGES[subject.type][0])}: {name}", _AS_MOUNT
 
 
 def _of_config(config: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 (data)
     for field in ("data", "binaryData"):
         for key, value in entries(config, field).items():
             text = _decoded(value) if field == "binaryData" else value
-            if _held(key, text) or _FILE.fullmatch(key):
+            if _held(key, text) or _LIKE["file"].fullmatch(key):
                 yield f"{field}.{key}", _AS_REFERENCE
 
 
@@ -151,6 +107,9 @@ def _of_container(path: str, container: Any) -> Iterator[tuple[str, str]]:  # no
             if _held(name, value):
                 yield f"{path}.{inner} {name}", _AS_VARIABLE
     for hook in _HOOKS:
+        asked = at(container, f"{hook}.httpGet.path")
+        if _held("", asked):
+            yield f"{path}.{hook}.httpGet.path", "ask a path that needs none"
         for where, header in found(container, f"{hook}.httpGet.httpHeaders[]", path):
             if _held(str(at(header, "name")), at(header, "value")):
                 yield where, "ask a path that needs none"
@@ -168,32 +127,30 @@ def _held(name: str, value: Any) -> bool:  # noqa: ANN401 (data)
     if value is UNKNOWN or isinstance(value, bool):
         return False
     text = "" if value is None else str(value).strip(_AROUND)
-    pairs = [] if _HARMLESS.fullmatch(text) else _PAIR.findall(text)
+    pairs = [] if _LIKE["harmless"].fullmatch(text) else _LIKE["pair"].findall(text)
     return (
-        _LOOKS.search(text) is not None
-        or not all(_HARMLESS.fullmatch(each) for some in _PASSWORDS for each in some.findall(text))
+        _LIKE["looks"].search(text) is not None
+        or not all(_kept(each, text) for each in ("url", "driver", "element"))
         or any(_is_credential(key, each) for key, each in [(name, text), *pairs])
     )
 
 
+def _kept(name: str, text: str) -> bool:
+    """Whether the passwords that a text has by a pattern are references alone."""
+    return all(map(_LIKE["harmless"].fullmatch, _LIKE[name].findall(text)))
+
+
 def _is_credential(name: str, value: str) -> bool:
     name = _CAMEL.sub("_", name)
-    # A count of tokens is none; a password of digits is one all the same.
-    if not _NAME.search(name):
+    # A count of tokens is none; a password or token of digits is one all the same.
+    if not _LIKE["name"].search(name) or _LIKE["counted"].fullmatch(f"{name}={value}"):
         return False
-    counts = ("tokens", "token") if len(value) < _ID else ("tokens",)
-    if name.lower().endswith(counts) and value.isdecimal():
-        return False
-    if name.lower().endswith("existing_secret"):
-        return False
-    if _NAMES.fullmatch(f"{name}={value}"):
-        return False
-    of = _OF_SECRET.fullmatch(name)
+    of = _LIKE["of_secret"].fullmatch(name)
     whose = (of[1] or of[2] or "") if of else ""
-    is_name = _OBJECT.fullmatch(value) or value in re.split("[_.-]", whose.lower())
-    if value and of and is_name and not _HOLDS.fullmatch(whose):
+    is_name = _LIKE["object"].fullmatch(value) or value in re.split("[_.-]", whose.lower())
+    if value and of and is_name and not _LIKE["holds"].fullmatch(whose):
         return False
-    return not _HARMLESS.fullmatch(_SCHEME.sub("", value).strip(_AROUND))
+    return not _LIKE["harmless"].fullmatch(_LIKE["scheme"].sub("", value).strip(_AROUND))
 
 
 def _arguments(container: Any, field: str) -> Iterator[tuple[str, str, str]]:  # noqa: ANN401 (data)
@@ -206,15 +163,12 @@ def _arguments(container: Any, field: str) -> Iterator[tuple[str, str, str]]:  #
         for path, word in found(container, f"{field}[]")
         for piece in str(word).split()
     ]
-    tools = [
-        *(word for _, word in words),
-        *(str(word) for each in ("command[]", "args[]") for _, word in found(container, each)),
-    ]
-    redis, mysql = (any(map(each.fullmatch, tools)) for each in (_REDIS, _MYSQL))
+    # What args hold may be for what command starts.
+    started = members(at(container, "command")) if field == "args" else []
+    text = " ".join([*map(str, started), *(word for _, word in words)])
+    yield from ((field, "password", short[1]) for short in _LIKE["flag"].finditer(text))
     for (path, word), (_, following) in pairwise([*words, ("", "")]):
-        if (redis and word == "-a") or (mysql and re.match("-p.", word)):
-            yield path, "password", following if word == "-a" else word[2:]
-        elif setting := _SETTING.fullmatch(word):
+        if setting := _SETTING.fullmatch(word):
             yield path, setting[1], setting[2]
         elif (flag := _FLAG.fullmatch(word)) and not following.startswith("-"):
             # Such as curl's: a name and its password.

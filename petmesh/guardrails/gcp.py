@@ -12,7 +12,8 @@ from petmesh.guardrails.values import UNKNOWN, at, found
 # Who holds one of these on more than one account or resource can make itself anything else.
 _ROLE_OF_ROLES: Final = (
     r"roles/(iam\.(\w*Admin|\w*TokenCreator|serviceAccountUser|workloadIdentityUser)"
-    r"|resourcemanager\.\w*Admin|(secretmanager|cloudkms|storage)\.admin|secretmanager\.secretAccessor)"
+    r"|resourcemanager\.\w*Admin|(secretmanager|cloudkms|storage)\.admin|secretmanager\.secretAccessor"
+    r"|deploymentmanager\.\w*[eE]ditor|cloudbuild\.builds\.editor)"
 )
 _BASIC_ROLE: Final = "roles/(owner|editor|viewer|admin|writer|reader)"
 # A condition by which its holder hands out the roles that it names and no other, in Google's words.

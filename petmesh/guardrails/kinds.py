@@ -3,21 +3,19 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-import yaml
-
-from petmesh.guardrails.rules import TABLES, check, is_judged
+from petmesh.guardrails.rules import check, is_judged, read
 from petmesh.guardrails.shape import UNLISTED
 from petmesh.guardrails.subject import PODS, Subject, Trouble
 
-_TEXT: Final = (TABLES / "kinds.yaml").read_text(encoding="utf-8")
+_TABLE: Final = read("kinds.yaml")
 
 
 def _kinds(told: Mapping[str, str]) -> set[str]:
     return {f"{api}/{kind}" for api, kinds in told.items() for kind in kinds.split()}
 
 
-_HARMLESS: Final = _kinds(yaml.safe_load(_TEXT)["$harmless"]) | {*PODS}
-_WHOLE: Final = _kinds(yaml.safe_load(_TEXT)["$whole"])
+_HARMLESS: Final = _kinds(_TABLE["$harmless"]) | {*PODS}
+_WHOLE: Final = _kinds(_TABLE["$whole"])
 # The engine's own, the program's components, and values that are made up once.
 _PACKAGES: Final = ("pulumi", "petmesh", "random", "time")
 

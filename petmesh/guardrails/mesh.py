@@ -56,9 +56,12 @@ def full(host: str, namespace: str) -> str:
 @check("outside-is-registered", "helm.sh/*")
 def _settings(subject: Subject) -> Iterator[Trouble]:
     """The mesh's own settings, wherever istiod's chart comes from."""
-    values = at(subject.properties, "values")
-    if at(values, "meshConfig") is not None or is_istiod(subject):
-        yield from _ISTIOD("values", values)
+    holders = {"values"} if is_istiod(subject) else set[str]()
+    holders |= {
+        path.rpartition(".")[0] for path, _ in found(subject.properties, "values.**.meshConfig")
+    }
+    for holder in holders:
+        yield from _ISTIOD(holder, at(subject.properties, holder))
 
 
 def is_istiod(subject: Subject) -> bool:

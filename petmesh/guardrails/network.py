@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from petmesh.guardrails.cluster import INGRESS_NAMESPACE
 from petmesh.guardrails.ranges import names_nobody, of_node
-from petmesh.guardrails.rules import check_field
-from petmesh.guardrails.subject import Trouble
+from petmesh.guardrails.rules import check
+from petmesh.guardrails.subject import Subject, Trouble
 from petmesh.guardrails.values import UNKNOWN, at, entries, found, may_be
 
 # By which each namespace can be named: all have it.
@@ -16,6 +17,7 @@ _COMMON = re.compile(
     r"istio-injection|istio\.io/(?:rev|dataplane-mode)|pod-security\.kubernetes\.io/.*"
 )
 _DNS = {"matchLabels": {"k8s-app": "kube-dns"}}
+_BOTH = ("Ingress", "Egress")
 
 
 def every_pod(spec: Any) -> bool:  # noqa: ANN401 (data)
@@ -30,25 +32,32 @@ def _everything(selector: Any) -> bool:  # noqa: ANN401 (data)
     )
 
 
-@check_field("paths-are-named", "networking.k8s.io/NetworkPolicy", "spec")
-def _paths(path: str, spec: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+@check("paths-are-named", "networking.k8s.io/NetworkPolicy")
+def _paths(policy: Subject) -> Iterator[Trouble]:
+    spec = at(policy.properties, "spec")
+    types = at(spec, "policyTypes")
     for direction, peers in (("ingress", "from"), ("egress", "to")):
-        for where, rule in found(spec, f"{direction}[]", path):
+        rules = at(spec, direction)
+        if rules and types is not UNKNOWN and direction.title() not in (types or _BOTH):
+            mend = f"add {direction.title()}: its rules for it count for nothing otherwise"
+            yield Trouble("spec.policyTypes", types, mend)
+        # The ingress gateway serves the public; what a pod calls is always somebody.
+        public = direction == "ingress" and policy.may_be_in(INGRESS_NAMESPACE)
+        outside = not every_pod(spec) and (public or direction == "egress")
+        for where, rule in found(rules, "[]", f"spec.{direction}"):
             given = at(rule, peers)
-            # A pod may serve the public at its ports; what it calls is always somebody.
-            public = direction == "ingress" and not every_pod(spec) and at(rule, "ports")
-            if not given and not public:
+            if not given and not (public and outside and at(rule, "ports")):
                 mend = "say for whom it is: without, it is for the whole internet"
                 yield Trouble(f"{where}.{peers}", given, mend, whole=True)
             for inner, peer in found(rule, f"{peers}[]", where):
                 dns = direction == "egress" and at(peer, "podSelector") == _DNS
-                yield from _peer(inner, peer, every=every_pod(spec), anywhere=dns)
+                yield from _peer(inner, peer, outside=outside, anywhere=dns)
 
 
-def _peer(path: str, peer: Any, *, every: bool, anywhere: bool) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+def _peer(path: str, peer: Any, *, outside: bool, anywhere: bool) -> Iterator[Trouble]:  # noqa: ANN401 (data)
     cidr = at(peer, "ipBlock.cidr")
-    if cidr is not None and every and (names_nobody(cidr) or of_node(cidr)):
-        mend = "open it for the pods that need it: name them in podSelector"
+    if cidr is not None and not outside and (names_nobody(cidr) or of_node(cidr)):
+        mend = "name whose range it is, or for a way out the pods that need it, in podSelector"
         yield Trouble(f"{path}.ipBlock.cidr", cidr, mend)
     if peer == {}:
         yield Trouble(path, peer, "say who it is: nothing stands for every pod", whole=True)

@@ -1,9 +1,10 @@
 """Routes: weights that add up, and subsets that exist."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
-from petmesh.guardrails.mesh import full
+from petmesh.guardrails.mesh import IN_CLUSTER, full
 from petmesh.guardrails.rules import check_stack
 from petmesh.guardrails.subject import Subject, Trouble
 from petmesh.guardrails.values import UNKNOWN, at, found
@@ -16,6 +17,8 @@ _Subsets = Mapping[str, set[str] | None]
 @check_stack("routes-add-up")
 def _routes(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
     subsets = _subsets(subjects)
+    entries = [each for each in subjects if each.of == "networking.istio.io/ServiceEntry"]
+    outside = [host for each in entries for host in at(each.properties, "spec.hosts") or [UNKNOWN]]
     for subject in subjects:
         for protocol in ("http", "tcp", "tls"):
             if subject.of == "networking.istio.io/VirtualService":
@@ -25,16 +28,20 @@ def _routes(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
                         for where, target in found(route, key, path):
                             for trouble in _target(where, target, subject.namespace, subsets):
                                 yield subject, trouble
+                            host = at(target, "host")
+                            if isinstance(host, str) and not _exists(host, outside):
+                                mend = "add a ServiceEntry for it, or name a Service"
+                                yield subject, Trouble(f"{where}.host", host, mend)
 
 
 def _weights(path: str, route: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
     weights = [weight for _, weight in found(route, "route[].weight")]
     if not weights or UNKNOWN in weights or weights == [None]:
         return
-    numbers = [weight or 0 for weight in weights]
+    numbers = [int(text) if (text := str(weight or 0)).isdecimal() else -1 for weight in weights]
     if sum(numbers) != 100 or min(numbers) < 0:  # noqa: PLR2004 (per cent)
         mend = f"make them add up to 100, not {sum(numbers)}: Istio takes any sum as the whole"
-        yield Trouble(f"{path}.route[*].weight", numbers, mend)
+        yield Trouble(f"{path}.route[*].weight", weights, mend)
 
 
 def _target(path: str, target: Any, namespace: str, subsets: _Subsets) -> Iterator[Trouble]:  # noqa: ANN401
@@ -46,6 +53,12 @@ def _target(path: str, target: Any, namespace: str, subsets: _Subsets) -> Iterat
         there = ", ".join(sorted(known)) or "none"
         mend = f"name a subset that a DestinationRule gives {host} ({there}), or add it there"
         yield Trouble(f"{path}.subset", subset, mend)
+
+
+def _exists(host: str, outside: Sequence[Any]) -> bool:
+    """Whether a host is a Service, or one that a ServiceEntry has or may well have."""
+    named = any(each is UNKNOWN or fnmatchcase(host, str(each)) for each in outside)
+    return named or full(host, "").endswith(IN_CLUSTER)
 
 
 def _subsets_of(host: str, subsets: _Subsets) -> set[str] | None:

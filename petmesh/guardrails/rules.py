@@ -148,16 +148,17 @@ def is_judged(subject: Subject) -> bool:
 
 def table(file: str, name: str) -> Judge:
     """A table that no rule has by itself."""
-    return shape(_read(file)[name])
+    return shape(read(file)[name])
 
 
-def _read(file: str) -> dict[str, Any]:
+def read(file: str) -> dict[str, Any]:
+    """A file of tables."""
     return yaml.safe_load((TABLES / file).read_text(encoding="utf-8"))
 
 
 def rules(file: str) -> Iterator[Rule]:
     """The rules of a file of tables, each with what the modules of the pack check besides."""
-    for name, told in _read(file).items():
+    for name, told in read(file).items():
         if not name.startswith("$"):
             checks = [(kind, function) for rule, kind, function in _CHECKS if rule == name]
             for kinds, table in told.get("tables", {}).items():

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import suppress
 from typing import Final
 
-from petmesh.guardrails.base_images import UnreadableError, images
+from petmesh.guardrails.base_images import UnreadableError, images, unconfined
 from petmesh.guardrails.rules import check
 from petmesh.guardrails.subject import Subject, Trouble
 from petmesh.guardrails.values import UNKNOWN, at, entries
@@ -14,36 +14,55 @@ from petmesh.project import ROOT
 _DIGEST: Final = r"[^\s$]+@sha256:[0-9a-f]{64}"
 # Semantic Versioning, as Helm reads it: a range such as ^1.31 or 1.x is none.
 _VERSION: Final = re.compile(r"v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
-IMAGE: Final = "docker:index/image:Image"
+# Where each kind of image says its Dockerfile, its context and its arguments are.
+IMAGES: Final = {
+    "docker:index/image:Image": ("build.dockerfile", "build.context", "build.args"),
+    "docker-build:index:Image": ("dockerfile.location", "context.location", "buildArgs"),
+}
 
 
-def dockerfile(subject: Subject) -> Path | None:
-    """The Dockerfile of an image; None where it isn't known yet."""
-    given, context = (at(subject.properties, f"build.{each}") for each in ("dockerfile", "context"))
-    if UNKNOWN in (given, context):
+def dockerfile(subject: Subject) -> str | None:
+    """The text of an image's Dockerfile; None where it isn't known yet.
+
+    Raises:
+        OSError: There is no such file.
+        UnicodeDecodeError: It is no text.
+    """
+    inline = at(subject.properties, "dockerfile.inline")
+    given, context = (at(subject.properties, each) for each in IMAGES[subject.type][:2])
+    if UNKNOWN in (inline, given, context):
         return None
-    return ROOT / str(given or f"{context or '.'}/Dockerfile")
+    path = ROOT / str(given or f"{context or '.'}/Dockerfile")
+    return str(inline) if inline else path.read_text(encoding="utf-8")
 
 
-@check("base-images-by-digest", IMAGE)
+@check("base-images-by-digest", *IMAGES)
 def _bases(subject: Subject) -> Iterator[Trouble]:
-    given, path = at(subject.properties, "build.dockerfile"), dockerfile(subject)
-    arguments = entries(subject.properties, "build.args")
-    if path is None or UNKNOWN in arguments.values():
-        return
+    field, _, arguments = IMAGES[subject.type]
+    given, arguments = at(subject.properties, field), entries(subject.properties, arguments)
     try:
-        drawn = [*images(path.read_text(encoding="utf-8"), arguments)]
+        text = dockerfile(subject)
+        drawn = [*images(text, arguments)] if text and UNKNOWN not in arguments.values() else []
     except (OSError, UnicodeDecodeError):
         mend = "name a Dockerfile of this checkout, whose base image can be looked at"
-        yield Trouble("build.dockerfile", given, mend)
+        yield Trouble(field, given, mend)
     except UnreadableError as error:
-        yield Trouble("build.dockerfile", given, f"write it as BuildKit reads it: {error}")
+        yield Trouble(field, given, f"write it as BuildKit reads it: {error}")
     else:
         for instruction, image in drawn:
             if not re.fullmatch(_DIGEST, image):
                 fetched = "add --checksum=sha256:…, or keep it in this checkout"
                 mend = fetched if instruction == "ADD" else "add the image's digest, @sha256:…"
                 yield Trouble(f"{given}: {instruction}", image, mend)
+
+
+@check("builds-are-confined", *IMAGES)
+def _builds(subject: Subject) -> Iterator[Trouble]:
+    # Another rule says where it can't be read.
+    with suppress(OSError, UnicodeDecodeError, UnreadableError):
+        for instruction, text, mend in unconfined(dockerfile(subject) or "FROM scratch"):
+            given = at(subject.properties, IMAGES[subject.type][0])
+            yield Trouble(f"{given}: {instruction}", text, mend)
 
 
 @check("charts-by-version", "kubernetes:helm.sh/v3:Release", "kubernetes:helm.sh/v4:Chart")
@@ -63,12 +82,6 @@ def _charts(subject: Subject) -> Iterator[Trouble]:
 
 def _in_folder(chart: str) -> bool:
     return chart.startswith(("./", "../", "/")) or (ROOT / chart).exists()
-
-
-@check("base-images-by-digest", "docker-build:index:Image")
-def _opaque_image(subject: Subject) -> Iterator[Trouble]:
-    # Its Dockerfile may be no file of this checkout, nor its context.
-    yield Trouble("type", subject.type, f"use {IMAGE}, whose Dockerfile can be looked at")
 
 
 @check("charts-by-version", "kubernetes:helm.sh/v2:Chart", "kubernetes:helm.sh/v3:Chart")

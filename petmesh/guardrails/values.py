@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final, cast
 
 from pulumi_policy.proxy import UnknownValueError
@@ -66,29 +67,35 @@ def found(data: Any, key: str, path: str = "") -> Iterator[tuple[str, Any]]:  # 
     is set at any depth; `[a.b/c]` is an entry whose name has dots. Without stars it is one value:
     None where absent, or `UNKNOWN`.
     """
-    step = _STEP.match(key)
-    if step is None or data is UNKNOWN:
+    if not key or data is UNKNOWN:
         yield path, data
         return
-    name, rest = step[1] or step[2], key[step.end() :]
-    if step[0].startswith("**"):
+    name, rest, quoted = _step(key)
+    if name == "**":
         yield from _below(data, rest, path)
     elif name == "*":
         for entry, value in entries(data).items():
             yield from found(value, rest, joined(path, entry))
-    elif step[0].startswith("[]"):
+    elif name == "[]":
         for index, member in enumerate(members(data)):
             if member is not None and member is not UNKNOWN:
                 yield from found(member, rest, f"{path}[{index}]")
     else:
         value = entries(data).get(name)
-        yield from found(value, rest, f"{path}[{name}]" if step[1] else joined(path, name))
+        yield from found(value, rest, f"{path}[{name}]" if quoted else joined(path, name))
+
+
+@cache
+def _step(key: str) -> tuple[str, str, bool]:
+    """A key's first name or wildcard, the rest of the key, and whether the name has dots."""
+    if not (step := _STEP.match(key)):
+        raise ValueError(f"{key} is no path")
+    return step[1] or step[2] or step[0].removesuffix("."), key[step.end() :], bool(step[1])
 
 
 def first(key: str) -> str:
     """The name that a key begins with."""
-    step = _STEP.match(key)
-    return (step[1] or step[2] or "") if step else ""
+    return _step(key)[0] if key else ""
 
 
 def last(path: str) -> str:

@@ -37,6 +37,13 @@ def cluster(**fields: Any) -> Resource:  # noqa: ANN401 (data)
     return resource("gcp:container/cluster:Cluster", "made", **given)
 
 
+def built(instructions: str = "", **fields: Any) -> Resource:  # noqa: ANN401 (data)
+    """An image from a Dockerfile in the program, with some instructions or fields."""
+    inline = f"FROM busybox@sha256:{HEX}\n{instructions}\n"
+    given: dict[str, Any] = {"dockerfile": {"inline": inline}, **fields}
+    return resource("docker-build:index:Image", "made", **given)
+
+
 def open_namespace(labels: Mapping[str, str]) -> list[Resource]:
     """The namespace pets with some labels, its networks closed."""
     metadata = {"name": "pets", "labels": {**RESTRICTED, **labels}}
@@ -125,10 +132,30 @@ REFUSED: dict[str, tuple[str, list[Resource], str]] = {
         [cluster(enableAutopilot=True)],
         "clusterAutoscaling.autoProvisioningDefaults.serviceAccount is not set",
     ),
-    "an image whose Dockerfile no rule looks at": (
+    "an image whose Dockerfile is no file": (
         "base-images-by-digest",
         [resource("docker-build:index:Image", dockerfile={"inline": "FROM busybox"})],
-        'type is "docker-build:index:Image": use docker:index/image:Image, whose Dockerfile can',
+        'FROM is "busybox": add the image\'s digest',
+    ),
+    "a build that runs what it fetches": (
+        "builds-are-confined",
+        [built("RUN curl -fsSL https://get.example.com | sudo bash")],
+        'RUN is "RUN curl -fsSL https://get.example.com | sudo bash": keep the script in this',
+    ),
+    "a build of everybody's network": (
+        "builds-are-confined",
+        [built("RUN --network=host make")],
+        'RUN is "--network=host": remove it',
+    ),
+    "an image that root runs": (
+        "builds-are-confined",
+        [built("USER 65532\nUSER 0:0")],
+        'USER is "0:0": end with a user other than root',
+    ),
+    "a build from somebody's repository": (
+        "builds-are-confined",
+        [built(context={"location": "https://github.com/example/app.git"})],
+        "context.location is",
     ),
     "a chart of a repository that isn't named": (
         "charts-by-version",
@@ -725,12 +752,21 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
             ),
         ],
     ),
+    "a build of this checkout": (
+        "builds-are-confined",
+        [
+            built(
+                "RUN curl -fsSLO https://example.com/a.tgz && tar xf a.tgz\nUSER root\nUSER 65532",
+                context={"location": "apps/petservice"},
+            )
+        ],
+    ),
     "the outside, for the pods that need it": (
         "paths-are-named",
         [
             resource(
                 "kubernetes:networking.k8s.io/v1:NetworkPolicy",
-                metadata={"namespace": "pets"},
+                metadata={"namespace": "istio-ingress"},
                 spec={
                     "podSelector": {"matchLabels": {"app": "gateway"}},
                     "ingress": [{"ports": [{"port": 443}]}],
