@@ -8,7 +8,7 @@ from importlib import import_module
 import typer
 from typer.core import TyperGroup
 
-from petmesh.cli import ramp, report, stack
+from petmesh.cli import ramp, rehearse, report, stack
 from petmesh.cli.errors import FAILED, INTERRUPTED, MISTAKEN, CommandError
 from petmesh.project import FILE, ProjectError, project
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _command(arguments: Sequence[str]) -> TyperGroup:
     """Return the command group; the project's commands are imported only if one may be needed."""
-    own = [stack.app, report.app, ramp.app]
+    own = [rehearse.app, stack.app, report.app, ramp.app]
     name = next((each for each in arguments if not each.startswith("-")), "")
     group = _group(own)
     return group if name in group.commands else _group([*_plugged(), *own])

@@ -22,14 +22,16 @@ class CommandError(Exception):
 def program_errors() -> Generator[None]:
     """Turn errors of the program, a rehearsal or the Pulumi CLI into a CommandError."""
     from petmesh.host.processes import ProcessError
+    from petmesh.manifests.documents import ManifestError
     from petmesh.mesh.fields import RefusedError
     from petmesh.program.declaration import ProgramError
     from petmesh.program.pulumi_cli import CliError
     from petmesh.rehearsal.runtime import PortInUseError
+    from petmesh.rehearsal.settings import SettingsError
 
     try:
         yield
-    except (ProgramError, RefusedError, PortInUseError) as error:
+    except (ProgramError, ManifestError, RefusedError, PortInUseError, SettingsError) as error:
         raise CommandError(str(error), MISTAKEN) from error
     except (ProcessError, CliError) as error:
         raise CommandError(str(error)) from error

@@ -31,8 +31,23 @@ from petmesh.mesh.istio.networking import (
 )
 from petmesh.mesh.kubernetes import Service, ServicePort
 from petmesh.mesh.mesh import Mesh
+from petmesh.mesh.protocols import spoken
 
+_PLAIN = {
+    "name": "envoy.transport_sockets.raw_buffer",
+    "typed_config": typed("envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"),
+}
+_TAKES_TLS = {"filter_metadata": {"envoy.transport_socket_match": {"tlsMode": "istio"}}}
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+@dataclass(frozen=True)
+class _End:
+    """An endpoint: a pod's port on this machine, the pod's identity, and whether it takes TLS."""
+
+    port: int
+    uri: str
+    takes_tls: bool
 
 
 def outbound_clusters(mesh: Mesh, topology: Topology, identity: Identity) -> list[Json]:
@@ -42,38 +57,70 @@ def outbound_clusters(mesh: Mesh, topology: Topology, identity: Identity) -> lis
         host = mesh.service_host(service)
         rule = _rule(mesh, host)
         for port in service.spec.ports:
+            if spoken(port) == "UDP":
+                continue
             for subset in (None, *(rule.spec.subsets if rule else ())):
-                ends = _ends(topology, service, subset, port)
+                ends = _ends(mesh, topology, service, subset, port)
                 policy, budget = _policy(rule, subset, port.port)
+                subset_name = subset.name if subset else ""
                 cluster = _cluster(
-                    cluster_name(host, port.port, subset.name if subset else ""),
+                    cluster_name(host, port.port, subset_name),
                     [end.port for end in ends],
                     mesh.config.connect_timeout,
                     policy,
                     budget,
                 )
-                tls = policy.tls or _automatic(mesh, service)
-                if tls.mode == "ISTIO_MUTUAL":
-                    subset_name = subset.name if subset else ""
-                    cluster["transport_socket"] = mutual_tls_client(
-                        identity,
-                        topology.trust,
-                        tls.sni or sni_name(host, port.port, subset_name),
-                        tls.subject_alt_names or {end.uri for end in ends},
-                    )
-                elif tls.mode == "SIMPLE":
-                    _originate(cluster, tls, topology)
+                tls = policy.tls
+                mutual = mutual_tls_client(
+                    identity,
+                    topology.trust,
+                    (tls.sni if tls else "") or sni_name(host, port.port, subset_name),
+                    (tls.subject_alt_names if tls else ()) or {end.uri for end in ends},
+                )
+                _secure(cluster, tls, ends, topology, mutual)
                 clusters.append(cluster)
     clusters.extend(_outside_clusters(mesh, topology))
     return clusters
 
 
-def inbound_cluster(mesh: Mesh, pod: Pod, service: Service, port: int) -> Json:
-    """Return the cluster of a pod's own process; a DestinationRule's connection limits apply."""
-    policy, _ = _policy(_rule(mesh, mesh.service_host(service)), None, port)
+def _secure(
+    cluster: Json,
+    tls: ClientTlsSettings | None,
+    ends: list[_End],
+    topology: Topology,
+    mutual: Json,
+) -> None:
+    """Add a cluster's TLS: as declared, else mutual TLS to each endpoint that accepts it.
+
+    istiod decides by endpoint too (`enableAutoMtls`): with both kinds, a match selects.
+    """
+    if tls and tls.mode == "SIMPLE":
+        _originate(cluster, tls, topology)
+        return
+    if (tls and tls.mode == "DISABLE") or (not tls and not any(end.takes_tls for end in ends)):
+        return
+    if tls or all(end.takes_tls for end in ends):
+        cluster["transport_socket"] = mutual
+        return
+    cluster["transport_socket_matches"] = [
+        {"name": "tlsMode-istio", "match": {"tlsMode": "istio"}, "transport_socket": mutual},
+        {"name": "tlsMode-disabled", "match": {}, "transport_socket": _PLAIN},
+    ]
+    [locality] = cluster["load_assignment"]["endpoints"]
+    for end, endpoint in zip(ends, locality["lb_endpoints"], strict=True):
+        if end.takes_tls:
+            endpoint["metadata"] = _TAKES_TLS
+
+
+def inbound_cluster(mesh: Mesh, pod: Pod, service: Service, port: ServicePort, target: int) -> Json:
+    """Return the cluster of a port of a pod's own process.
+
+    The connection limits of the Service's DestinationRule apply.
+    """
+    policy, _ = _policy(_rule(mesh, mesh.service_host(service)), None, port.port)
     limits = PolicyBlocks(connection_pool=policy.connection_pool)
     return _cluster(
-        inbound_cluster_name(port), [pod.app_port], mesh.config.connect_timeout, limits, None
+        inbound_cluster_name(target), [pod.app_port], mesh.config.connect_timeout, limits, None
     )
 
 
@@ -103,25 +150,21 @@ def _rule(mesh: Mesh, host: str) -> DestinationRule | None:
     return None
 
 
-@dataclass(frozen=True)
-class _End:
-    """An endpoint: a pod's port on this machine, and the pod's identity."""
-
-    port: int
-    uri: str
-
-
 def _ends(
-    topology: Topology, service: Service, subset: Subset | None, port: ServicePort
+    mesh: Mesh, topology: Topology, service: Service, subset: Subset | None, port: ServicePort
 ) -> list[_End]:
     pods = [
-        _End(pod.inbound_port, pod.identity.uri)
+        _End(
+            pod.inbound(pod.target(port)),
+            pod.identity.uri,
+            pod.in_mesh and accepts_tls(mesh, pod.namespace, pod.labels, pod.target(port)),
+        )
         for pod in topology.pods
         if _belongs(pod, service, subset)
     ]
     target = port.target_port or port.port
     gateways = [
-        _End(here, gateway.identity.uri)
+        _End(here, gateway.identity.uri, accepts_tls(mesh, gateway.namespace, gateway.labels))
         for gateway in topology.gateways
         if _belongs(gateway, service, subset)
         for number, here in gateway.ports.items()
@@ -133,15 +176,9 @@ def _ends(
 def _belongs(pod: Pod | GatewayPod, service: Service, subset: Subset | None) -> bool:
     return (
         pod.namespace == service.metadata.namespace
-        and selects(service.spec.selector, pod.labels)
+        and service.spec.selects(pod.labels)
         and (subset is None or selects(subset.labels, pod.labels))
     )
-
-
-def _automatic(mesh: Mesh, service: Service) -> ClientTlsSettings:
-    """Return mutual TLS if every pod of a Service accepts it, as istiod's enableAutoMtls does."""
-    taken = accepts_tls(mesh, service.metadata.namespace, service.spec.selector)
-    return ClientTlsSettings(mode="ISTIO_MUTUAL" if taken else "DISABLE")
 
 
 def _policy(

@@ -52,15 +52,16 @@ def outbound_listener(mesh: Mesh, pod: Pod, routes: Path) -> Json:
 
 
 def inbound_listener(mesh: Mesh, topology: Topology, pod: Pod, port: int) -> Json:
-    """Return the listener of a pod's port, with mutual TLS and authorization as declared."""
+    """Return the listener of a port of a pod's container, with its TLS and authorization."""
     manager = _manager(mesh, f"inbound_{port}") | {
         "forward_client_cert_details": "APPEND_FORWARD",
         "set_current_client_cert_details": {"subject": True, "dns": True, "uri": True},
         "route_config": _inbound_routes(port),
-        "http_filters": [*authorization_filters(mesh, pod.namespace, pod.labels), _ROUTER],
+        "http_filters": [*authorization_filters(mesh, pod.namespace, pod.labels, port), _ROUTER],
         **trace_sampling(mesh, pod.workload, is_gateway=False),
     }
-    accepted = mtls_mode(mesh, pod.namespace, pod.labels)
+    accepted = mtls_mode(mesh, pod.namespace, pod.labels, port)
+    here = pod.inbound(port)
     socket = mutual_tls_server(
         pod.identity,
         topology.trust,
@@ -69,12 +70,12 @@ def inbound_listener(mesh: Mesh, topology: Topology, pod: Pod, port: int) -> Jso
     )
     secure = _chain(manager) | {"transport_socket": socket}
     if accepted == "STRICT":
-        return _listener(f"inbound_{port}", pod.inbound_port, [secure])
+        return _listener(f"inbound_{port}", here, [secure])
     if accepted == "DISABLE":
-        return _listener(f"inbound_{port}", pod.inbound_port, [_chain(manager)])
+        return _listener(f"inbound_{port}", here, [_chain(manager)])
     secure["filter_chain_match"] = {"transport_protocol": "tls"}
     plain = _chain(manager) | {"filter_chain_match": {"transport_protocol": "raw_buffer"}}
-    return _listener(f"inbound_{port}", pod.inbound_port, [secure, plain]) | {
+    return _listener(f"inbound_{port}", here, [secure, plain]) | {
         "listener_filters": [_TLS_INSPECTOR]
     }
 
@@ -96,7 +97,7 @@ def gateway_listener(
                 "uri": True,
             },
             "http_filters": [
-                *authorization_filters(mesh, proxy.namespace, proxy.labels),
+                *authorization_filters(mesh, proxy.namespace, proxy.labels, port),
                 *_patches(mesh, proxy, HttpFilterPatch),
                 _ROUTER,
             ],

@@ -7,12 +7,15 @@ from pathlib import Path
 
 from petmesh.envoy.access_log import with_access_log
 from petmesh.envoy.clusters import inbound_cluster, outbound_clusters
+from petmesh.envoy.decisions import decisions_file, with_decisions
 from petmesh.envoy.listeners import gateway_listener, inbound_listener, outbound_listener
-from petmesh.envoy.names import Json, file_source, selects, typed
+from petmesh.envoy.names import Json, file_source, typed
 from petmesh.envoy.routes import gateway_routes, outbound_routes
-from petmesh.envoy.sidecar_scope import exported_to, visible_to
+from petmesh.envoy.sidecar_scope import exported_to, network_alone, visible_to
 from petmesh.envoy.topology import GatewayPod, Pod, Topology
+from petmesh.mesh.kubernetes import Service, ServicePort
 from petmesh.mesh.mesh import Mesh
+from petmesh.mesh.protocols import spoken
 
 CLUSTER_TYPE = "envoy.config.cluster.v3.Cluster"
 LISTENER_TYPE = "envoy.config.listener.v3.Listener"
@@ -73,23 +76,21 @@ def sidecar_files(
         folder: for the proxy's files.
         socket: of its administration interface.
     """
+    if not pod.in_mesh:
+        mesh = network_alone(mesh)
     view = visible_to(mesh, pod.namespace, pod.labels)
     clusters = outbound_clusters(view, topology, pod.identity)
     listeners: list[Json] = []
-    for service in mesh.services:
-        if service.metadata.namespace != pod.namespace:
-            continue
-        if selects(service.spec.selector, pod.labels):
-            for port in service.spec.ports:
-                clusters.append(inbound_cluster(view, pod, service, port.port))
-                listeners.append(inbound_listener(mesh, topology, pod, port.port))
+    for target, (service, port) in served_ports(mesh, pod).items():
+        clusters.append(inbound_cluster(view, pod, service, port, target))
+        listeners.append(inbound_listener(mesh, topology, pod, target))
     routes = outbound_routes(view, pod.namespace)
     listeners.append(outbound_listener(mesh, pod, routes_file(folder, routes["name"])))
     return ProxyFiles(
         pod.name,
         _bootstrap(pod.name, pod.workload, folder, socket),
         tuple(clusters),
-        tuple(with_access_log(each, mesh, access_log_file(folder)) for each in listeners),
+        _logging(listeners, mesh, topology, folder),
         {routes["name"]: routes},
     )
 
@@ -108,9 +109,29 @@ def gateway_files(
         proxy.name,
         _bootstrap(proxy.name, proxy.name, folder, socket) | _most_connections(proxy),
         tuple(outbound_clusters(view, topology, proxy.identity)),
-        tuple(with_access_log(each, mesh, access_log_file(folder)) for each in listeners),
+        _logging(listeners, mesh, topology, folder),
         {each["name"]: each for each in routes},
     )
+
+
+def _logging(
+    listeners: list[Json], mesh: Mesh, topology: Topology, folder: Path
+) -> tuple[Json, ...]:
+    logging = [with_access_log(each, mesh, access_log_file(folder)) for each in listeners]
+    if topology.logs_decisions:
+        logging = [with_decisions(each, decisions_file(folder)) for each in logging]
+    return tuple(logging)
+
+
+def served_ports(mesh: Mesh, pod: Pod) -> dict[int, tuple[Service, ServicePort]]:
+    """Return the ports of a pod's container that Services name, with the first that does."""
+    served: dict[int, tuple[Service, ServicePort]] = {}
+    for service in mesh.services:
+        if service.metadata.namespace == pod.namespace and service.spec.selects(pod.labels):
+            for port in service.spec.ports:
+                if spoken(port) != "UDP":
+                    served.setdefault(pod.target(port), (service, port))
+    return served
 
 
 def discovery(type_: str, resources: list[Json] | tuple[Json, ...]) -> tuple[str, str]:

@@ -12,8 +12,13 @@ from petmesh.mesh.mesh import Mesh
 _ANYTHING: Json = {"any": True}
 
 
-def authorization_filters(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> list[Json]:
-    """Return the RBAC filters of a workload: DENY policies first, then ALLOW policies."""
+def authorization_filters(
+    mesh: Mesh, namespace: str, labels: Mapping[str, str], port: int
+) -> list[Json]:
+    """Return the RBAC filters of a workload's port: DENY policies first, then ALLOW policies.
+
+    Conditions on ports are decided here, since a pod's port on this machine is another one.
+    """
     policies = [p for p in mesh.authorization_policies if _applies(p, namespace, labels)]
     filters: list[Json] = []
     for action in ("DENY", "ALLOW"):
@@ -21,7 +26,7 @@ def authorization_filters(mesh: Mesh, namespace: str, labels: Mapping[str, str])
         if chosen:
             rules: dict[str, Json] = {}
             for policy in chosen:
-                rules.update(_policies(policy))
+                rules.update(_policies(policy, port))
             filters.append(
                 {
                     "name": f"envoy.filters.http.rbac.{action.lower()}",
@@ -39,7 +44,7 @@ def _applies(policy: AuthorizationPolicy, namespace: str, labels: Mapping[str, s
     return policy.metadata.namespace in (namespace, ROOT_NAMESPACE) and selects(selector, labels)
 
 
-def _policies(policy: AuthorizationPolicy) -> Iterable[tuple[str, Json]]:
+def _policies(policy: AuthorizationPolicy, port: int) -> Iterable[tuple[str, Json]]:
     base = f"ns[{policy.metadata.namespace}]-policy[{policy.metadata.name}]-rule"
     if not policy.spec.rules:
         # Without a rule nothing matches: such an ALLOW policy allows nothing.
@@ -51,21 +56,21 @@ def _policies(policy: AuthorizationPolicy) -> Iterable[tuple[str, Json]]:
             },
         )
     for index, rule in enumerate(policy.spec.rules):
-        yield f"{base}[{index}]", _policy(rule, policy.metadata.namespace)
+        yield f"{base}[{index}]", _policy(rule, policy.metadata.namespace, port)
 
 
-def _policy(rule: Rule, namespace: str) -> Json:
-    operations = [_permission(to.operation) for to in rule.to] or [_ANYTHING]
+def _policy(rule: Rule, namespace: str, port: int) -> Json:
+    operations = [_permission(to.operation, port) for to in rule.to] or [_ANYTHING]
     sources = [_principal(source.source, namespace) for source in rule.from_] or [_ANYTHING]
     return {"permissions": operations, "principals": sources}
 
 
-def _permission(operation: Operation) -> Json:
+def _permission(operation: Operation, port: int) -> Json:
     conditions = [
         *_either(operation.hosts, operation.not_hosts, _host),
         *_either(operation.methods, operation.not_methods, _method),
         *_either(operation.paths, operation.not_paths, _path),
-        *_either(operation.ports, operation.not_ports, _port),
+        *_either(operation.ports, operation.not_ports, lambda value: _port(value, port)),
     ]
     rules: list[Json] = []
     for values, inverted in conditions:
@@ -117,8 +122,8 @@ def _path(value: str) -> Json:
     return {"url_path": {"path": pattern_match(value)}}
 
 
-def _port(value: str) -> Json:
-    return {"destination_port": int(value)}
+def _port(value: str, port: int) -> Json:
+    return _ANYTHING if int(value) == port else {"not_rule": _ANYTHING}
 
 
 def _identity(value: str) -> Json:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 
+from petmesh.envoy.decisions import decided_by
 from petmesh.envoy.match import is_catch_all, route_match
 from petmesh.envoy.names import (
     MESH_GATEWAY,
@@ -193,9 +194,12 @@ def _covers(pattern: str, host: str) -> bool:
 
 def _routes(mesh: Mesh, virtual_service: VirtualService, port: int) -> list[Json]:
     routes: list[Json] = []
-    for route in virtual_service.spec.http:
-        for match in route.match or (None,):
-            routes.append(_route(mesh, virtual_service, route, match, port))
+    for index, route in enumerate(virtual_service.spec.http):
+        for number, match in enumerate(route.match or (None,)):
+            translated = _route(mesh, virtual_service, route, match, port)
+            part = f"http[{index}]" + (f".match[{number}]" if match else "")
+            decided = decided_by("VirtualService", virtual_service.metadata, part)
+            routes.append(translated | {"metadata": decided})
             if is_catch_all(routes[-1]["match"]):
                 return routes
     return routes

@@ -6,9 +6,21 @@ from typing import TypeVar
 
 from petmesh.envoy.mtls_mode import ROOT_NAMESPACE
 from petmesh.envoy.names import full_host, selects
-from petmesh.mesh.istio.networking import DestinationRule, ServiceEntry, Sidecar, VirtualService
+from petmesh.mesh.fields import Metadata
+from petmesh.mesh.istio.networking import (
+    DestinationRule,
+    HttpRetry,
+    ServiceEntry,
+    Sidecar,
+    VirtualService,
+)
+from petmesh.mesh.istio.security import MutualTls, PeerAuthentication, PeerAuthenticationSpec
 from petmesh.mesh.mesh import Mesh
 
+_NO_MTLS = PeerAuthentication(
+    metadata=Metadata(name="none", namespace=ROOT_NAMESPACE),
+    spec=PeerAuthenticationSpec(mtls=MutualTls(mode="DISABLE")),
+)
 Exported = TypeVar("Exported", DestinationRule, ServiceEntry, VirtualService)
 
 
@@ -22,6 +34,21 @@ def exported_to(mesh: Mesh, namespace: str) -> Mesh:
         service_entries=_exported(mesh.service_entries, namespace),
         virtual_services=_exported(mesh.virtual_services, namespace),
         destination_rules=_exported(mesh.destination_rules, namespace),
+    )
+
+
+def network_alone(mesh: Mesh) -> Mesh:
+    """Return what a pod without a sidecar has of a mesh: names of Services, in plain HTTP."""
+    return replace(
+        mesh,
+        config=mesh.config.model_copy(update={"default_http_retry_policy": HttpRetry(attempts=0)}),
+        virtual_services=(),
+        destination_rules=(),
+        sidecars=(),
+        authorization_policies=(),
+        peer_authentications=(_NO_MTLS,),
+        access_logging=(),
+        tracing=(),
     )
 
 

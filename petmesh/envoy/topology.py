@@ -6,6 +6,7 @@ from pathlib import Path
 
 from petmesh.host.pki import Leaf
 from petmesh.host.ports import LOOPBACK
+from petmesh.mesh.kubernetes import ServicePort
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class Pod:
         app_port: the process's port.
         inbound_port: the sidecar's port for calls to the pod.
         outbound_port: the sidecar's port as the process's HTTP proxy.
+        container_ports: the sidecar's port for each of the container's; those that aren't listed
+            are reached by `inbound_port`.
+        named_ports: the container's ports by name.
+        in_mesh: whether it has a sidecar; else its proxy stands for the cluster's network alone.
     """
 
     name: str
@@ -38,11 +43,24 @@ class Pod:
     app_port: int
     inbound_port: int
     outbound_port: int
+    container_ports: Mapping[int, int] = field(default_factory=dict[int, int])
+    named_ports: Mapping[str, int] = field(default_factory=dict[str, int])
+    in_mesh: bool = True
 
     @property
     def forward_proxy(self) -> str:
         """The URL of the sidecar as the process's HTTP proxy."""
         return f"http://{LOOPBACK}:{self.outbound_port}"
+
+    def target(self, port: ServicePort) -> int:
+        """Return the container's port behind a Service's."""
+        if isinstance(port.target_port, str):
+            return self.named_ports.get(port.target_port, port.port)
+        return port.target_port or port.port
+
+    def inbound(self, target: int) -> int:
+        """Return the sidecar's port on this machine for a port of the container."""
+        return self.container_ports.get(target, self.inbound_port)
 
 
 @dataclass(frozen=True)
@@ -74,6 +92,7 @@ class Topology:
         outside: the port of each outside host's stub, by host.
         outside_trust: the certificate of the authority that sidecars trust for outside hosts.
         certificates: a gateway's certificates, by the name of the Secret that holds it.
+        logs_decisions: whether proxies log which route and rule decided each request.
     """
 
     pods: tuple[Pod, ...]
@@ -82,3 +101,4 @@ class Topology:
     gateways: tuple[GatewayPod, ...] = ()
     outside: Mapping[str, int] = field(default_factory=dict[str, int])
     certificates: Mapping[str, Leaf] = field(default_factory=dict[str, Leaf])
+    logs_decisions: bool = False

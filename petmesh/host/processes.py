@@ -61,9 +61,22 @@ class Processes:
         self._running: list[Running] = []
 
     async def start(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        folder: Path | None = None,
     ) -> Running:
         """Start a process whose output is appended to a log file.
+
+        Args:
+            name: for errors.
+            command: its arguments.
+            environment: its whole environment.
+            log: the file.
+            folder: its working folder; None for this process's.
 
         Raises:
             ProcessError: the command can't be run.
@@ -74,6 +87,7 @@ class Processes:
                 process = await asyncio.create_subprocess_exec(
                     *command,
                     env=dict(environment),
+                    cwd=folder,
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,

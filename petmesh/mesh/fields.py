@@ -4,6 +4,7 @@ A model lists every field that the rehearsal knows. A field that it uses has a p
 it deliberately leaves out is marked `LeftOut` with the reason. Any other field is refused by name.
 """
 
+import copy
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -54,7 +55,31 @@ class Fields(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise RefusedError("\n".join(_lines(error, what))) from None
+            raise RefusedError("\n".join(told(error, what))) from None
+
+    @classmethod
+    def read_known(cls, data: Mapping[str, Any], what: str) -> tuple[Self, tuple[str, ...]]:
+        """Create the model from the fields that it knows, and return the paths of the others.
+
+        Raises:
+            RefusedError: a known field holds a value that the rehearsal can't translate.
+        """
+        known, dropped = copy.deepcopy(dict(data)), list[str]()
+        while True:
+            try:
+                return cls.model_validate(known), tuple(dropped)
+            except ValidationError as error:
+                problems = error.errors()
+                unknown = [each for each in problems if each["type"] == "extra_forbidden"]
+                if len(unknown) < len(problems):
+                    raise RefusedError("\n".join(told(error, what))) from None
+                for each in unknown:
+                    *parents, last = [part for part in each["loc"] if not _is_tag(part)]
+                    holder: Any = known
+                    for part in parents:
+                        holder = holder[part]
+                    del holder[last]
+                    dropped.append(_path(each["loc"]))
 
     def omissions(self, prefix: str = "") -> Iterator[tuple[str, str]]:
         """Yield each set field that is left out: its path without list indices, and the reason."""
@@ -76,19 +101,39 @@ def _inner_omissions(value: object, path: str) -> Iterator[tuple[str, str]]:
             yield from _inner_omissions(item, f"{path}[]")
 
 
-def _lines(error: ValidationError, what: str) -> Iterator[str]:
+def told(
+    error: ValidationError, what: str, unknown: str = "not known to the rehearsal"
+) -> Iterator[str]:
+    """Yield a line for each problem: the field, its value, and what is allowed.
+
+    Args:
+        error: pydantic's.
+        what: the object or file.
+        unknown: what is said of a field that the model doesn't have.
+    """
     for problem in error.errors():
-        path = ""
-        # A part in angle brackets is a discriminator's tag, not a field.
-        for part in (each for each in problem["loc"] if not str(each).startswith("<")):
-            path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+        path = _path(problem["loc"])
         if problem["type"] == "extra_forbidden":
-            yield f"{what}: {path}: not known to the rehearsal"
+            yield f"{what}: {path}: {unknown}"
         else:
             reason = problem["msg"].removeprefix("Value error, ")
             given = problem["input"]
+            where = f"{what}: {path}" if path else what
             value = f" = {given}" if isinstance(given, str | int | float | bool) else ""
-            yield f"{what}: {path}{value}: {reason[:1].lower()}{reason[1:]}"
+            yield f"{where}{value}: {reason[:1].lower()}{reason[1:]}"
+
+
+def _is_tag(part: int | str) -> bool:
+    """Return whether a part of a location is a discriminator's tag, not a field."""
+    return str(part).startswith("<")
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in location:
+        if not _is_tag(part):
+            path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path
 
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
@@ -152,8 +197,10 @@ class Metadata(Fields):
     annotations: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
+_SIDECAR = "a sidecar here is one process of this machine, configured by the rehearsal"
+_NO_MEANING = "it means nothing to a request's path"
 # Labels and annotations that change what a cluster does, and why the rehearsal leaves them out.
-# Labels of other prefixes are data for selectors; annotations of other prefixes are refused.
+# Labels of other prefixes are data for selectors.
 _MEANT = {
     "pulumi.com/": "it steers how the engine waits for a cluster",
     "pod-security.kubernetes.io/": "processes of this machine have no pod security",
@@ -163,13 +210,22 @@ _MEANT = {
     "proxy.istio.io/config": "the sidecar here is configured by the rehearsal",
     "cluster-autoscaler.kubernetes.io/": "there are no nodes here",
     "petmesh/": "it has pods replaced, and each rehearsal starts its own",
+    "sidecar.istio.io/proxy": _SIDECAR,
+    "sidecar.istio.io/log": _SIDECAR,
+    "sidecar.istio.io/rewriteAppHTTPProbers": _SIDECAR,
+    "proxy.istio.io/overrides": _SIDECAR,
+    "service.istio.io/": "it names a workload in telemetry",
+    "operator.istio.io/": "there is no control plane here",
+    "install.operator.istio.io/": "there is no control plane here",
 }
-_KNOWN_LABELS = {
-    "istio-injection": "enabled",
-    "istio.io/rev": "default",
-    "sidecar.istio.io/inject": "true",
+_BOOLEANS = ("true", "false")
+_KNOWN_MARKS = {
+    "istio-injection": ("enabled", "disabled"),
+    "sidecar.istio.io/inject": _BOOLEANS,
+    "inject.istio.io/templates": ("gateway", "sidecar"),
 }
-_ISTIO_LABEL = re.compile(r"(\w+\.)*istio\.io/.*|istio-injection")
+_ANY_VALUE = ("istio.io/rev",)
+_ISTIO = re.compile(r"(\w+\.)*istio\.io/.*|istio-injection")
 
 
 def read_marks(metadata: Metadata, what: str, path: str = "metadata") -> Iterator[tuple[str, str]]:
@@ -186,14 +242,16 @@ def read_marks(metadata: Metadata, what: str, path: str = "metadata") -> Iterato
             reason = next((why for prefix, why in _MEANT.items() if key.startswith(prefix)), None)
             if reason:
                 yield f"{path}.{kind}.{key}", reason
-            elif key in _KNOWN_LABELS and kind == "labels":
-                if value != _KNOWN_LABELS[key]:
+            elif key in _KNOWN_MARKS:
+                if value not in _KNOWN_MARKS[key]:
+                    allowed = " or ".join(_KNOWN_MARKS[key])
                     raise RefusedError(
-                        f"{what}: {path}.labels.{key} = {value}: "
-                        f"only {_KNOWN_LABELS[key]} can be rehearsed"
+                        f"{what}: {path}.{kind}.{key} = {value}: only {allowed} can be rehearsed"
                     )
-            elif kind == "annotations" or _ISTIO_LABEL.fullmatch(key):
+            elif _ISTIO.fullmatch(key) and key not in _ANY_VALUE:
                 raise RefusedError(f"{what}: {path}.{kind}.{key}: not known to the rehearsal")
+            elif kind == "annotations":
+                yield f"{path}.annotations.{key}", _NO_MEANING
 
 
 def group(omissions: Mapping[tuple[str, str], list[str]]) -> tuple[Omission, ...]:

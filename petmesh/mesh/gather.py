@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from petmesh.mesh import cert_manager, envoy_filter, helm, kubernetes, network_policy
+from petmesh.mesh import assumed, cert_manager, envoy_filter, helm, kubernetes, network_policy
 from petmesh.mesh.fields import Fields, Metadata, RefusedError, group, read_marks
 from petmesh.mesh.istio.networking import (
     DestinationRule,
@@ -23,25 +23,40 @@ from petmesh.mesh.known_kinds import (
     LEFT_OUT_VARIABLES,
     MODELS,
     NO_TRACES,
+    STEERING_GROUPS,
 )
 from petmesh.mesh.mesh import ROOT_NAMESPACE, GatewayProxy, Mesh, Workload, public_gateways
 from petmesh.program.declaration import Declaration, Resource
 
 T = TypeVar("T", bound=Fields)
+_ASSUMED = "the input doesn't declare it: it is as Istio installs it"
+_CLOSED = "ALLOW_ANY: here a call to a host that no object declares gets 502 in either mode"
+_NO_CONTROL_PLANE = "there is no control plane here: the rehearsal translates instead"
+_NO_NAMES = "no name is resolved here"
+_ONE_CONTAINER = "a pod is one process here: its first container's"
+_NO_SIDECAR = "its pods get no sidecar: they call and are called in plain HTTP"
 
 
-def gather(declaration: Declaration) -> Mesh:
+def gather(declaration: Declaration, *, assume: bool = False, lenient: bool = False) -> Mesh:
     """Create the mesh that a declaration declares.
+
+    Args:
+        declaration: the declared resources.
+        assume: whether istiod, gateways and labels of namespaces that aren't declared are assumed
+            as Istio installs them; each assumption is listed among the omissions.
+        lenient: whether unknown fields, kinds and values are listed among the omissions.
 
     Raises:
         RefusedError: the rehearsal doesn't know a kind or a field, or can't rehearse a value; one
             line each.
     """
-    return _Gatherer().gather(declaration)
+    return _Gatherer(assume=assume, lenient=lenient).gather(declaration)
 
 
 class _Gatherer:
-    def __init__(self) -> None:
+    def __init__(self, *, assume: bool, lenient: bool) -> None:
+        self._assume = assume
+        self._lenient = lenient
         self._objects: dict[type[Fields], list[Any]] = defaultdict(list)
         self._omissions: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._problems: list[str] = []
@@ -54,7 +69,9 @@ class _Gatherer:
                 try:
                     self._take(resource)
                 except RefusedError as error:
-                    self._problems.append(str(error))
+                    self._refuse(str(error))
+        if self._assume:
+            self._assume_mesh(declaration)
         if not self._istiod and not self._problems:
             self._problems.append("no istiod is declared: there is no mesh to rehearse")
         self._check_injection()
@@ -98,10 +115,43 @@ class _Gatherer:
             self._take_release(resource)
         elif type_ in LEFT_OUT_KINDS:
             self._leave_out(type_.rpartition(":")[2], LEFT_OUT_KINDS[type_], _label(resource))
+        elif self._assume and assumed.is_control_plane(resource):
+            self._leave_out(type_.rpartition(":")[2], _NO_CONTROL_PLANE, _label(resource))
         elif type_ in MODELS:
             self._take_object(resource, MODELS[type_], type_.rpartition(":")[2])
+        elif self._assume and not type_.partition("/")[0].endswith(STEERING_GROUPS):
+            self._leave_out(type_, "it steers no request that the rehearsal knows", resource.name)
         else:
             raise RefusedError(f"{type_} {resource.name}: this kind is not known to the rehearsal")
+
+    def _refuse(self, problem: str) -> None:
+        if not self._lenient:
+            self._problems.append(problem)
+            return
+        for line in problem.splitlines():
+            self._leave_out(f"Refused: {line}", "--lenient: the whole object is left out", "")
+
+    def _assume_mesh(self, declaration: Declaration) -> None:
+        try:
+            given = assumed.mesh_config(declaration.resources)
+            if not self._istiod:
+                config, is_open = assumed.read_mesh_config(given or {})
+                self._istiod.append(helm.IstiodValues(mesh_config=config))
+                if given is None:
+                    self._leave_out("Assumed: istiod with the default MeshConfig", _ASSUMED, "")
+                if is_open:
+                    self._leave_out("MeshConfig: outboundTrafficPolicy.mode", _CLOSED, "")
+        except RefusedError as error:
+            self._problems.append(str(error))
+        deployments = self._all(kubernetes.Deployment)
+        proxies = {each.metadata.name: assumed.gateway_deployment(each) for each in deployments}
+        self._proxies += [proxy for proxy in proxies.values() if proxy]
+        self._objects[kubernetes.Deployment] = [
+            each for each in deployments if not proxies[each.metadata.name]
+        ]
+        for proxy in assumed.missing_gateways(self._all(Gateway), self._proxies):
+            self._proxies.append(proxy)
+            self._leave_out("Assumed: a gateway's pod", _ASSUMED, f"{proxy.namespace}/{proxy.name}")
 
     def _take_object(self, resource: Resource, model: type[Fields], kind: str) -> None:
         label = _label(resource)
@@ -112,7 +162,21 @@ class _Gatherer:
             "name": resource.outputs["metadata"]["name"],
             "namespace": _namespace(resource),
         }
-        read = model.read(data, what)
+        if self._lenient:
+            read, dropped = model.read_known(data, what)
+            for path in dropped:
+                self._leave_out(f"{kind}: {path}", "--lenient: not known to the rehearsal", label)
+        else:
+            read = model.read(data, what)
+        if isinstance(read, kubernetes.BarePod):
+            read = kubernetes.Deployment(
+                metadata=read.metadata,
+                spec=kubernetes.DeploymentSpec(
+                    template=kubernetes.PodTemplateSpec(metadata=read.metadata, spec=read.spec),
+                    replicas=1,
+                ),
+            )
+            model = kubernetes.Deployment
         for path, reason in read.omissions():
             self._leave_out(f"{kind}: {path}", reason, label)
         marked: list[tuple[str, Metadata]] = [("metadata", getattr(read, "metadata"))]  # noqa: B009
@@ -152,14 +216,16 @@ class _Gatherer:
         for service in self._all(kubernetes.Service):
             name, namespace = service.metadata.name, service.metadata.namespace
             if any(
-                proxy.namespace == namespace
-                and service.spec.selector.items() <= proxy.labels.items()
+                proxy.namespace == namespace and service.spec.selects(proxy.labels)
                 for proxy in outer
             ):
                 reason = "the ingress listens on a port of this machine"
                 self._leave_out("Service of the ingress gateway", reason, f"{namespace}/{name}")
                 continue
-            if service.spec.type != "ClusterIP":
+            if service.spec.type == "ExternalName":
+                self._leave_out("Service of an ExternalName", _NO_NAMES, f"{namespace}/{name}")
+                continue
+            if service.spec.type != "ClusterIP" and not self._assume:
                 self._problems.append(
                     f"Service {namespace}/{name}: spec.type = {service.spec.type}: only "
                     "the ingress gateway is reached from outside"
@@ -176,7 +242,10 @@ class _Gatherer:
         for deployment in self._all(kubernetes.Deployment):
             name, namespace = deployment.metadata.name, deployment.metadata.namespace
             template = deployment.spec.template
-            container = template.spec.containers[0]
+            container, *others = template.spec.containers
+            for other in others:
+                label = f"{namespace}/{name} {other.name}"
+                self._leave_out("Container beside the first", _ONE_CONTAINER, label)
             own = deployment.spec.replicas
             workloads.append(
                 Workload(
@@ -184,10 +253,15 @@ class _Gatherer:
                     namespace=namespace,
                     labels=template.metadata.labels,
                     service_account=template.spec.service_account_name,
+                    in_mesh=self._has_sidecar(deployment),
                     replicas=own if own is not None else scaled.get((namespace, name), 1),
                     container=self._without_telemetry(container, name),
                     settle_seconds=(
-                        container.lifecycle.pre_stop.sleep.seconds if container.lifecycle else 0
+                        container.lifecycle.pre_stop.sleep.seconds
+                        if container.lifecycle
+                        and container.lifecycle.pre_stop
+                        and container.lifecycle.pre_stop.sleep
+                        else 0
                     ),
                     grace_seconds=template.spec.termination_grace_period_seconds,
                 )
@@ -218,18 +292,37 @@ class _Gatherer:
         return container.model_copy(update={"env": tuple(kept)})
 
     def _check_injection(self) -> None:
-        injected = {
-            namespace.metadata.name
-            for namespace in self._all(kubernetes.Namespace)
-            if {"istio-injection", "istio.io/rev"} & set(namespace.metadata.labels)
-        }
         for deployment in self._all(kubernetes.Deployment):
-            if deployment.metadata.namespace not in injected:
+            if self._has_sidecar(deployment):
+                continue
+            label = f"{deployment.metadata.namespace}/{deployment.metadata.name}"
+            if self._assume:
+                self._leave_out("Workload outside of the mesh", _NO_SIDECAR, label)
+            else:
                 self._problems.append(
-                    f"Deployment {deployment.metadata.namespace}/{deployment.metadata.name}: its "
+                    f"Deployment {label}: its "
                     "namespace isn't labelled istio-injection: enabled, so its pods get no "
                     "sidecar; the rehearsal runs each pod with one"
                 )
+
+    def _has_sidecar(self, deployment: kubernetes.Deployment) -> bool:
+        """Return whether istiod injects a Deployment's pods: by their label, else the namespace's.
+
+        A namespace that isn't declared is taken as labelled where the mesh may be assumed.
+        """
+        metadata = deployment.spec.template.metadata
+        for marks in (metadata.labels, metadata.annotations):
+            if "sidecar.istio.io/inject" in marks:
+                return marks["sidecar.istio.io/inject"] == "true"
+        namespaces = {each.metadata.name: each for each in self._all(kubernetes.Namespace)}
+        namespace = namespaces.get(deployment.metadata.namespace)
+        if namespace is None:
+            return self._assume
+        marks = namespace.metadata.labels
+        return marks.get("istio-injection", "disabled" if "istio.io/rev" not in marks else "") in (
+            "enabled",
+            "",
+        )
 
     def _leave_out(self, what: str, reason: str, name: str) -> None:
         self._omissions[what, reason].append(name)

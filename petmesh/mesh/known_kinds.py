@@ -11,6 +11,9 @@ MODELS: Mapping[str, type[Fields]] = {
     "core/v1:ServiceAccount": kubernetes.ServiceAccount,
     "core/v1:Service": kubernetes.Service,
     "apps/v1:Deployment": kubernetes.Deployment,
+    "apps/v1:StatefulSet": kubernetes.Deployment,
+    "apps/v1:DaemonSet": kubernetes.Deployment,
+    "core/v1:Pod": kubernetes.BarePod,
     "autoscaling/v2:HorizontalPodAutoscaler": kubernetes.HorizontalPodAutoscaler,
     "networking.istio.io/v1:VirtualService": networking.VirtualService,
     "networking.istio.io/v1:DestinationRule": networking.DestinationRule,
@@ -28,8 +31,28 @@ _NO_METRICS = "no metrics back end is started: Envoy's own statistics are read"
 NO_TRACES = "no tracing back end is started"
 _BALANCED = "Google's load balancer is not here: requests reach the ingress directly, in plain HTTP"
 _NO_API_SERVER = "there is no API server here whose rights could be had"
+_NO_FILES = "no file is mounted here"
+_NO_NODES = "there are no nodes here"
+_ENDS = "it runs to its end, and nothing calls it"
 LEFT_OUT_KINDS = {
-    "core/v1:ConfigMap": "no file is mounted here",
+    "core/v1:ConfigMap": _NO_FILES,
+    "core/v1:Secret": "no Secret is read here: certificates are a local authority's",
+    "core/v1:PersistentVolume": _NO_FILES,
+    "core/v1:PersistentVolumeClaim": _NO_FILES,
+    "storage.k8s.io/v1:StorageClass": _NO_FILES,
+    "core/v1:LimitRange": _NO_NODES,
+    "core/v1:ResourceQuota": _NO_NODES,
+    "scheduling.k8s.io/v1:PriorityClass": _NO_NODES,
+    "batch/v1:Job": _ENDS,
+    "batch/v1:CronJob": _ENDS,
+    "networking.k8s.io/v1:Ingress": "Gateways and routes alone lead requests in here",
+    "networking.k8s.io/v1:IngressClass": "Gateways and routes alone lead requests in here",
+    "apiextensions.k8s.io/v1:CustomResourceDefinition": _NO_API_SERVER,
+    "admissionregistration.k8s.io/v1:MutatingWebhookConfiguration": _NO_API_SERVER,
+    "admissionregistration.k8s.io/v1:ValidatingWebhookConfiguration": _NO_API_SERVER,
+    "extensions.istio.io/v1alpha1:WasmPlugin": "no WebAssembly is loaded here",
+    "cert-manager.io/v1:Issuer": "a local authority issues what cert-manager would",
+    "cert-manager.io/v1:ClusterIssuer": "a local authority issues what cert-manager would",
     "monitoring.coreos.com/v1:PodMonitor": _NO_METRICS,
     "monitoring.coreos.com/v1:PrometheusRule": _NO_METRICS,
     "monitoring.coreos.com/v1:ServiceMonitor": _NO_METRICS,
@@ -39,7 +62,7 @@ LEFT_OUT_KINDS = {
     "rbac.authorization.k8s.io/v1:ClusterRoleBinding": _NO_API_SERVER,
     "rbac.authorization.k8s.io/v1:Role": _NO_API_SERVER,
     "rbac.authorization.k8s.io/v1:RoleBinding": _NO_API_SERVER,
-    "policy/v1:PodDisruptionBudget": "there are no nodes here",
+    "policy/v1:PodDisruptionBudget": _NO_NODES,
     "gateway.networking.k8s.io/v1:Gateway": _BALANCED,
     "gateway.networking.k8s.io/v1:HTTPRoute": _BALANCED,
     "networking.gke.io/v1:GCPGatewayPolicy": _BALANCED,
@@ -58,6 +81,8 @@ LEFT_OUT_CHARTS = {
     "opentelemetry-collector": NO_TRACES,
     "cni": "traffic reaches a sidecar by its address, not by redirection",
 }
+# API groups whose kinds steer requests: a kind of theirs that isn't known is refused.
+STEERING_GROUPS = ("istio.io", "gateway.networking.k8s.io", "apps", "core")
 # The prefix of OpenTelemetry's environment variables, such as the collector's address.
 LEFT_OUT_VARIABLES = "OTEL_"
 LEFT_OUT_PACKAGES = {

@@ -1,14 +1,18 @@
 """Kubernetes objects: the fields that the rehearsal uses, and those that it leaves out."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from petmesh.mesh.fields import Fields, LeftOut, Metadata, exactly_one, only
+from petmesh.mesh.fields import Fields, LeftOut, Metadata, not_empty, only
 
 ISOLATION = LeftOut("processes of this machine, not containers: no isolation, no limits")
 SCHEDULING = LeftOut("there are no nodes here")
 ROLLOUT = LeftOut("new pods start together, and old ones end once those are ready")
+FILES = LeftOut("no file, Secret or ConfigMap is mounted here")
+ONE_PROCESS = LeftOut("a pod is one process here: its first container's")
+NETWORK = LeftOut("pods of this machine share its loopback network")
 PROBING = LeftOut("readiness is awaited at the start; after that Envoy alone judges a pod")
 SCALING = LeftOut("minReplicas processes are started and nothing scales")
 
@@ -25,6 +29,7 @@ class ServiceAccount(Fields):
     metadata: Metadata
     automount_service_account_token: Annotated[Any, ISOLATION] = None
     image_pull_secrets: Annotated[Any, ISOLATION] = None
+    secrets: Annotated[Any, FILES] = None
 
 
 class ServicePort(Fields):
@@ -33,16 +38,35 @@ class ServicePort(Fields):
     name: str = ""
     port: int
     target_port: int | str | None = None
-    protocol: Annotated[str, only("TCP", because="HTTP runs on TCP")] = "TCP"
-    app_protocol: Annotated[str, only("http", because="the services speak HTTP/1.1")] = "http"
+    protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
+    app_protocol: str = ""
+    node_port: Annotated[Any, NETWORK] = None
 
 
 class ServiceSpec(Fields):
     """A ServiceSpec: the pods' labels, and the ports."""
 
-    selector: dict[str, str]
-    ports: tuple[ServicePort, ...]
-    type: Literal["ClusterIP", "LoadBalancer"] = "ClusterIP"
+    selector: dict[str, str] = Field(default_factory=dict[str, str])
+    ports: tuple[ServicePort, ...] = ()
+    type: Literal["ClusterIP", "LoadBalancer", "NodePort", "ExternalName"] = "ClusterIP"
+    external_name: str = ""
+    cluster_ip: Annotated[Any, Field(alias="clusterIP"), NETWORK] = None
+    cluster_ips: Annotated[Any, Field(alias="clusterIPs"), NETWORK] = None
+    external_ips: Annotated[Any, Field(alias="externalIPs"), NETWORK] = None
+    external_traffic_policy: Annotated[Any, NETWORK] = None
+    internal_traffic_policy: Annotated[Any, NETWORK] = None
+    ip_families: Annotated[Any, NETWORK] = None
+    ip_family_policy: Annotated[Any, NETWORK] = None
+    load_balancer_class: Annotated[Any, NETWORK] = None
+    load_balancer_source_ranges: Annotated[Any, NETWORK] = None
+    publish_not_ready_addresses: Annotated[Any, NETWORK] = None
+    session_affinity: Annotated[Any, NETWORK] = None
+    session_affinity_config: Annotated[Any, NETWORK] = None
+
+    def selects(self, labels: Mapping[str, str]) -> bool:
+        """Return whether pods of these labels are the Service's; without a selector none is."""
+        return bool(self.selector) and self.selector.items() <= labels.items()
+
     load_balancer_ip: Annotated[
         Any, Field(alias="loadBalancerIP"), LeftOut("the ingress listens on this machine")
     ] = None
@@ -60,6 +84,7 @@ class EnvVar(Fields):
 
     name: str
     value: str = ""
+    value_from: Annotated[Any, FILES] = None
 
 
 class ContainerPort(Fields):
@@ -67,23 +92,31 @@ class ContainerPort(Fields):
 
     name: str = ""
     container_port: int
-    protocol: Annotated[str, only("TCP", because="HTTP runs on TCP")] = "TCP"
+    protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
+    host_port: Annotated[Any, NETWORK] = None
+    host_ip: Annotated[Any, Field(alias="hostIP"), NETWORK] = None
 
 
 class HttpGetAction(Fields):
     """An HTTPGetAction: a probe's request."""
 
-    path: str
+    path: str = "/"
     port: int | str
     scheme: Annotated[str, only("HTTP", because="the services speak plain HTTP to themselves")] = (
         "HTTP"
     )
+    host: Annotated[Any, NETWORK] = None
+    http_headers: Annotated[Any, PROBING] = None
 
 
 class Probe(Fields):
     """A Probe of readiness."""
 
-    http_get: HttpGetAction
+    http_get: HttpGetAction | None = None
+    exec: Annotated[Any, PROBING] = None
+    grpc: Annotated[Any, PROBING] = None
+    tcp_socket: Annotated[Any, PROBING] = None
+    termination_grace_period_seconds: Annotated[Any, PROBING] = None
     initial_delay_seconds: Annotated[Any, PROBING] = None
     period_seconds: Annotated[Any, PROBING] = None
     timeout_seconds: Annotated[Any, PROBING] = None
@@ -100,20 +133,25 @@ class SleepAction(Fields):
 class LifecycleHandler(Fields):
     """A LifecycleHandler: what runs before a container gets SIGTERM."""
 
-    sleep: SleepAction
+    sleep: SleepAction | None = None
+    exec: Annotated[Any, ONE_PROCESS] = None
+    http_get: Annotated[Any, ONE_PROCESS] = None
+    tcp_socket: Annotated[Any, ONE_PROCESS] = None
 
 
 class Lifecycle(Fields):
     """A Lifecycle: a container's hooks."""
 
-    pre_stop: LifecycleHandler
+    pre_stop: LifecycleHandler | None = None
+    post_start: Annotated[Any, ONE_PROCESS] = None
+    stop_signal: Annotated[Any, ONE_PROCESS] = None
 
 
 class Container(Fields):
-    """A Container, the only one of its pod."""
+    """A Container; the first of a pod is its process."""
 
     name: str
-    image: Annotated[str, LeftOut("the service runs from this checkout's source")]
+    image: Annotated[str, LeftOut("no image runs here: a local process answers in its place")] = ""
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     env: tuple[EnvVar, ...] = ()
@@ -127,13 +165,45 @@ class Container(Fields):
     image_pull_policy: Annotated[Any, ISOLATION] = None
     volume_mounts: Annotated[Any, ISOLATION] = None
     termination_message_policy: Annotated[Any, ISOLATION] = None
+    termination_message_path: Annotated[Any, ISOLATION] = None
+    env_from: Annotated[Any, FILES] = None
+    volume_devices: Annotated[Any, FILES] = None
+    working_dir: Annotated[Any, ISOLATION] = None
+    restart_policy: Annotated[Any, ONE_PROCESS] = None
+    resize_policy: Annotated[Any, ISOLATION] = None
+    stdin: Annotated[Any, ONE_PROCESS] = None
+    stdin_once: Annotated[Any, ONE_PROCESS] = None
+    tty: Annotated[Any, ONE_PROCESS] = None
 
 
 class PodSpec(Fields):
-    """A PodSpec: the container, and the ServiceAccount."""
+    """A PodSpec: the containers, and the ServiceAccount."""
 
-    containers: Annotated[tuple[Container, ...], exactly_one()]
+    containers: Annotated[tuple[Container, ...], not_empty()]
     service_account_name: str = "default"
+    service_account: str = ""
+    init_containers: Annotated[Any, ONE_PROCESS] = None
+    ephemeral_containers: Annotated[Any, ONE_PROCESS] = None
+    share_process_namespace: Annotated[Any, ONE_PROCESS] = None
+    restart_policy: Annotated[Any, ONE_PROCESS] = None
+    active_deadline_seconds: Annotated[Any, ONE_PROCESS] = None
+    hostname: Annotated[Any, NETWORK] = None
+    subdomain: Annotated[Any, NETWORK] = None
+    host_aliases: Annotated[Any, NETWORK] = None
+    host_network: Annotated[Any, NETWORK] = None
+    host_ipc: Annotated[Any, Field(alias="hostIPC"), ISOLATION] = None
+    host_pid: Annotated[Any, Field(alias="hostPID"), ISOLATION] = None
+    host_users: Annotated[Any, ISOLATION] = None
+    dns_policy: Annotated[Any, NETWORK] = None
+    dns_config: Annotated[Any, NETWORK] = None
+    os: Annotated[Any, SCHEDULING] = None
+    overhead: Annotated[Any, SCHEDULING] = None
+    node_name: Annotated[Any, SCHEDULING] = None
+    scheduler_name: Annotated[Any, SCHEDULING] = None
+    preemption_policy: Annotated[Any, SCHEDULING] = None
+    priority: Annotated[Any, SCHEDULING] = None
+    runtime_class_name: Annotated[Any, SCHEDULING] = None
+    readiness_gates: Annotated[Any, PROBING] = None
     automount_service_account_token: Annotated[Any, ISOLATION] = None
     enable_service_links: Annotated[Any, ISOLATION] = None
     security_context: Annotated[Any, ISOLATION] = None
@@ -161,11 +231,18 @@ class Selector(Fields):
 
 
 class DeploymentSpec(Fields):
-    """A DeploymentSpec: pods and their number."""
+    """The spec of a Deployment, StatefulSet or DaemonSet: pods and their number."""
 
-    selector: Selector
+    selector: Selector = Selector()
     template: PodTemplateSpec
     replicas: int | None = None
+    paused: Annotated[Any, ROLLOUT] = None
+    service_name: Annotated[Any, NETWORK] = None
+    ordinals: Annotated[Any, NETWORK] = None
+    pod_management_policy: Annotated[Any, ROLLOUT] = None
+    update_strategy: Annotated[Any, ROLLOUT] = None
+    volume_claim_templates: Annotated[Any, FILES] = None
+    persistent_volume_claim_retention_policy: Annotated[Any, FILES] = None
     strategy: Annotated[Any, ROLLOUT] = None
     min_ready_seconds: Annotated[Any, ROLLOUT] = None
     progress_deadline_seconds: Annotated[Any, ROLLOUT] = None
@@ -173,17 +250,24 @@ class DeploymentSpec(Fields):
 
 
 class Deployment(Fields):
-    """A Deployment."""
+    """A Deployment, StatefulSet or DaemonSet; a DaemonSet has one pod here."""
 
     metadata: Metadata
     spec: DeploymentSpec
+
+
+class BarePod(Fields):
+    """A Pod that no other object made."""
+
+    metadata: Metadata
+    spec: PodSpec
 
 
 class CrossVersionObjectReference(Fields):
     """A CrossVersionObjectReference: the Deployment that an autoscaler scales."""
 
     api_version: Literal["apps/v1"]
-    kind: Literal["Deployment"]
+    kind: Literal["Deployment", "StatefulSet"]
     name: str
 
 
@@ -195,6 +279,9 @@ class HorizontalPodAutoscalerSpec(Fields):
     max_replicas: Annotated[int, SCALING]
     metrics: Annotated[Any, SCALING] = None
     behavior: Annotated[Any, SCALING] = None
+    target_cpu_utilization_percentage: Annotated[
+        Any, Field(alias="targetCPUUtilizationPercentage"), SCALING
+    ] = None
 
 
 class HorizontalPodAutoscaler(Fields):

@@ -19,6 +19,7 @@ class Workload:
         replicas: the number of pods that start.
         settle_seconds: from a pod's deletion to its process's SIGTERM; preStop sleeps meanwhile.
         grace_seconds: from a pod's deletion to its process's SIGKILL.
+        in_mesh: whether its pods get a sidecar.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Workload:
     container: kubernetes.Container
     settle_seconds: int
     grace_seconds: int
+    in_mesh: bool = True
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,11 @@ class Mesh:
                 "outside: the rehearsal runs exactly one ingress"
             )
         return found[0]
+
+    @property
+    def outer_gateways(self) -> tuple[GatewayProxy, ...]:
+        """The gateways that callers outside the mesh connect to, the first one's ports first."""
+        return public_gateways(self.gateway_proxies, self.gateways)
 
     @property
     def inner_gateways(self) -> tuple[GatewayProxy, ...]:

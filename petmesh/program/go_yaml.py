@@ -76,6 +76,24 @@ def load(text: str) -> Any:  # noqa: ANN401 (data)
     return document
 
 
+def load_all(text: str) -> list[Any]:
+    """Return every document of a text, each as `load` returns the first.
+
+    Raises:
+        yaml.YAMLError, RecursionError: as for `load`.
+    """
+    loader = _Loader(text)
+    documents: list[Any] = []
+    try:
+        while loader.check_data():  # pyright: ignore[reportUnknownMemberType] (untyped)
+            documents.append(loader.get_data())
+    finally:
+        loader.dispose()
+    if _size(documents, {}) > _MOST:
+        raise yaml.YAMLError("its aliases expand to too much")
+    return documents
+
+
 def as_text(value: Any) -> str:  # noqa: ANN401 (data)
     """Return a config value as a program gets it: a string unchanged, null as "", else Go's JSON.
 

@@ -68,7 +68,7 @@ class Gateways:
                 takes_http10=each.takes_http10,
                 most_connections=each.most_connections,
             )
-            for each in (mesh.ingress, *mesh.inner_gateways)
+            for each in mesh.gateway_proxies
         }
 
     async def start(
@@ -118,7 +118,7 @@ class Gateways:
 
     def _open(self, mesh: Mesh, proxy: GatewayProxy) -> dict[int, int]:
         """Return the port of this machine for each that Gateways open; it never changes."""
-        is_ingress = proxy == mesh.ingress
+        is_ingress = proxy in mesh.outer_gateways[:1]
         served = served_ports(mesh, proxy.labels) or ([HTTP_PORT] if is_ingress else [])
         for number in served:
             if (proxy.name, number) not in self._opened:

@@ -24,8 +24,7 @@ def _services(mesh: Mesh) -> Iterator[str]:
         pods = [
             each
             for each in mesh.called
-            if each.namespace == service.metadata.namespace
-            and selects(service.spec.selector, each.labels)
+            if each.namespace == service.metadata.namespace and service.spec.selects(each.labels)
         ]
         if not pods:
             yield f"Service {service.metadata.name}: no pod has the labels of its selector"

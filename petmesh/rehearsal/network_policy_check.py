@@ -120,7 +120,7 @@ def _calls(
         for called in mesh.called:
             if (
                 called.namespace == service.metadata.namespace
-                and selects(service.spec.selector, called.labels)
+                and service.spec.selects(called.labels)
                 and _is_allowed(mesh, identity, proxy.namespace, called)
             ):
                 pod = End(called.name, called.namespace, called.labels)

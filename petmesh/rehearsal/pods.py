@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from petmesh.envoy.process import EnvoyProcess
-from petmesh.envoy.proxy import sidecar_files
+from petmesh.envoy.proxy import served_ports, sidecar_files
 from petmesh.envoy.topology import Pod, Topology
 from petmesh.host.ports import LOOPBACK, Ports
 from petmesh.host.processes import ProcessError, Processes, Running
@@ -18,7 +18,7 @@ from petmesh.mesh.mesh import Mesh, Workload
 from petmesh.rehearsal.certificates import Certificates
 from petmesh.rehearsal.envoys import Envoys
 from petmesh.rehearsal.known import check_known
-from petmesh.rehearsal.source import Command, source_command
+from petmesh.rehearsal.source import Command, Launch
 
 _READY_SECONDS = 20.0
 _POLL_SECONDS = 0.02
@@ -57,14 +57,15 @@ class LivePod:
             ProcessError: the process ended or took too long.
         """
         probe = self.template.workload.container.readiness_probe
-        path = probe.http_get.path if probe else "/"
+        asked = probe.http_get if probe and self.command.probed else None
+        path = asked.path if asked else "/"
         url = f"http://{LOOPBACK}:{self.pod.app_port}{path}"
         deadline = time.monotonic() + _READY_SECONDS
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
             while True:
                 try:
                     async with session.get(url) as response:
-                        if probe is None or response.status < 400:  # noqa: PLR2004
+                        if asked is None or response.status < 400:  # noqa: PLR2004
                             return
                 except (OSError, aiohttp.ClientError):
                     pass
@@ -84,8 +85,15 @@ class Pods:
     """
 
     def __init__(
-        self, envoys: Envoys, processes: Processes, ports: Ports, certificates: Certificates
+        self,
+        envoys: Envoys,
+        processes: Processes,
+        ports: Ports,
+        certificates: Certificates,
+        *,
+        launch: Launch,
     ) -> None:
+        self._launch = launch
         self.live: dict[str, LivePod] = {}
         self.adjusted: dict[str, Adjustment] = {}
         self._envoys = envoys
@@ -114,6 +122,8 @@ class Pods:
             wanted = workload.replicas if replicas is None else replicas
             same = [name for name, live in self.live.items() if live.template == template]
             kept += same[:wanted]
+            for name in same[:wanted]:
+                self.live[name].pod = self._with_ports(mesh, self.live[name].pod)
             missing += [template] * (wanted - len(same))
         return kept, missing
 
@@ -122,7 +132,7 @@ class Pods:
         workload = template.workload
         number = self._created[workload.name]
         self._created[workload.name] += 1
-        return Pod(
+        planned = Pod(
             name=f"{workload.name}-{number}",
             workload=workload.name,
             namespace=workload.namespace,
@@ -134,7 +144,17 @@ class Pods:
             app_port=self._ports.take(),
             inbound_port=self._ports.take(),
             outbound_port=self._ports.take(),
+            named_ports={p.name: p.container_port for p in workload.container.ports if p.name},
+            in_mesh=workload.in_mesh,
         )
+        return self._with_ports(mesh, planned)
+
+    def _with_ports(self, mesh: Mesh, pod: Pod) -> Pod:
+        """Return a pod with a port of this machine for each of its container's that is served."""
+        known = dict(pod.container_ports)
+        for target in served_ports(mesh, pod):
+            known.setdefault(target, self._ports.take() if known else pod.inbound_port)
+        return replace(pod, container_ports=known)
 
     async def start(self, mesh: Mesh, topology: Topology, pod: Pod, template: Template) -> LivePod:
         """Start a planned pod, without waiting until it is ready or adding it to the live ones.
@@ -143,7 +163,7 @@ class Pods:
             ProcessError: its process or its sidecar can't be started.
         """
         files = sidecar_files(mesh, topology, pod, *self._envoys.paths(pod.name))
-        command = source_command(mesh, pod, template.workload.container, template.extra)
+        command = self._launch(mesh, pod, template.workload, template.extra)
         process = await self._run(pod, template, command)
         sidecar = await self._envoys.start(pod.name, files)
         return LivePod(pod, template, command, process, sidecar)
@@ -170,4 +190,6 @@ class Pods:
 
     async def _run(self, pod: Pod, template: Template, command: Command) -> Running:
         log = self._envoys.paths(pod.name)[0] / f"{template.workload.container.name}.log"
-        return await self._processes.start(pod.name, command.arguments, command.environment, log)
+        return await self._processes.start(
+            pod.name, command.arguments, command.environment, log, folder=command.folder
+        )

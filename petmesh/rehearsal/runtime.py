@@ -13,6 +13,7 @@ from petmesh.host.ports import Ports, is_free
 from petmesh.host.processes import Processes
 from petmesh.mesh.mesh import Mesh
 from petmesh.rehearsal.certificates import Certificates
+from petmesh.rehearsal.entrances import Entrance, entrances
 from petmesh.rehearsal.envoys import Envoys
 from petmesh.rehearsal.faults import Faults
 from petmesh.rehearsal.gateways import Gateways
@@ -20,6 +21,7 @@ from petmesh.rehearsal.known import check_known
 from petmesh.rehearsal.metrics import VersionMetrics, version_metrics
 from petmesh.rehearsal.origin import Origin, ingress_origin, redirecting_port
 from petmesh.rehearsal.pods import Adjustment, Pods
+from petmesh.rehearsal.source import Launch, source_command
 from petmesh.rehearsal.stub_hosts import StubHosts
 from petmesh.rehearsal.terminating import Terminating
 
@@ -50,20 +52,30 @@ class Runtime:
     Args:
         folder: for logs and Envoy's files.
         port: the ingress's port; None for any free port.
+        launch: returns the commands of pods' processes.
+        logs_decisions: whether proxies log which route and rule decided each request.
 
     Attributes:
         stub_hosts: in place of the outside hosts.
         faults: injects faults into pods.
     """
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int | None = None,
+        *,
+        launch: Launch = source_command,
+        logs_decisions: bool = False,
+    ) -> None:
         self.folder = folder
+        self._logs_decisions = logs_decisions
         self._port = port
         self._processes = Processes()
         self._certificates = Certificates(folder / "pki")
         self._envoys = Envoys(folder, self._processes)
         ports = Ports()
-        self._pods = Pods(self._envoys, self._processes, ports, self._certificates)
+        self._pods = Pods(self._envoys, self._processes, ports, self._certificates, launch=launch)
         self._gateways = Gateways(self._envoys, ports, self._certificates, port)
         self.stub_hosts = StubHosts(self._certificates.outside, ports)
         self.faults = Faults(self._pods)
@@ -106,6 +118,7 @@ class Runtime:
             gateways=tuple(gateways[each.name] for each in mesh.inner_gateways),
             outside=dict(self.stub_hosts.addresses),
             certificates=self._certificates.of_gateways(mesh),
+            logs_decisions=self._logs_decisions,
         )
         started = await together(*(self._pods.start(mesh, topology, *each) for each in new))
         fresh = [
@@ -221,6 +234,26 @@ class Runtime:
     def inner_gateways(self) -> tuple[GatewayPod, ...]:
         """The gateways that only callers inside the mesh connect to."""
         return tuple(self._gateways.live[each.name].proxy for each in self.mesh.inner_gateways)
+
+    @property
+    def entrances(self) -> tuple[Entrance, ...]:
+        """The ports at which gateways accept callers from outside."""
+        authority = self._certificates.public.certificate
+        proxies = [self._gateways.live[each.name].proxy for each in self.mesh.outer_gateways]
+        return entrances(self.mesh, proxies, authority)
+
+    def gateway(self, name: str) -> GatewayPod:
+        """Return a running gateway.
+
+        Raises:
+            ProcessError: there is none of that name.
+        """
+        return self._gateways.find(name).proxy
+
+    @property
+    def pods(self) -> tuple[Pod, ...]:
+        """Every running pod."""
+        return tuple(live.pod for live in self._pods.live.values())
 
     @property
     def url(self) -> str:

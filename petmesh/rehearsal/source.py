@@ -1,14 +1,15 @@
 """The command of a pod's process: its service's source in this checkout, not an image."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from petmesh.envoy.topology import Pod
 from petmesh.host.ports import LOOPBACK
 from petmesh.host.processes import ProcessError
 from petmesh.mesh.kubernetes import Container
-from petmesh.mesh.mesh import Mesh
+from petmesh.mesh.mesh import Mesh, Workload
 from petmesh.project import ROOT, project
 
 APPS = ROOT / project().sources
@@ -16,24 +17,36 @@ APPS = ROOT / project().sources
 
 @dataclass(frozen=True)
 class Command:
-    """A process's arguments, and its whole environment."""
+    """A process's arguments, and its whole environment.
+
+    Attributes:
+        folder: its working folder; None for the current one.
+        probed: whether the container's readiness probe asks it; else any response is ready.
+    """
 
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
+    folder: Path | None = None
+    probed: bool = True
 
 
-def source_command(mesh: Mesh, pod: Pod, container: Container, extra: Mapping[str, str]) -> Command:
+# Returns the command of a pod's process, from its mesh, workload and additional variables.
+Launch = Callable[[Mesh, Pod, Workload, Mapping[str, str]], Command]
+
+
+def source_command(mesh: Mesh, pod: Pod, workload: Workload, extra: Mapping[str, str]) -> Command:
     """Return the command of a pod's process.
 
     Args:
         mesh: the pod's mesh.
         pod: the process's pod.
-        container: as declared; its name is that of the service's folder.
+        workload: as declared; its container's name is that of the service's folder.
         extra: additional variables.
 
     Raises:
         ProcessError: there is no folder of the container's name.
     """
+    container = workload.container
     if not (APPS / container.name).is_dir():
         raise ProcessError(
             f"{pod.name}: container {container.name}: "

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from petmesh.mesh.fields import Fields, Metadata
 from petmesh.mesh.kubernetes import Selector
@@ -19,6 +19,13 @@ class PeerAuthenticationSpec(Fields):
 
     selector: Selector | None = None
     mtls: MutualTls = MutualTls()
+    port_level_mtls: dict[int, MutualTls] = Field(default_factory=dict[int, MutualTls])
+
+    @model_validator(mode="after")
+    def _has_selector(self) -> "PeerAuthenticationSpec":
+        if self.port_level_mtls and not (self.selector and self.selector.match_labels):
+            raise ValueError("portLevelMtls needs a selector")
+        return self
 
 
 class PeerAuthentication(Fields):

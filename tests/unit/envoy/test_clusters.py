@@ -180,7 +180,7 @@ def test_tls_to_the_outside_checks_the_hosts_name() -> None:
 def test_a_destination_rules_limits_hold_at_the_called_pod_too_but_not_its_ejection() -> None:
     of = mesh()
     service = next(s for s in of.services if s.metadata.name == "petdetailsservice")
-    inbound = inbound_cluster(of, PODS[1], service, 9081)
+    inbound = inbound_cluster(of, PODS[1], service, service.spec.ports[0], 9081)
     (limits,) = inbound["circuit_breakers"]["thresholds"]
     outbound = cluster(of, f"outbound|9081||{DETAILS}")["circuit_breakers"]["thresholds"]
     assert [limits] == outbound

@@ -19,7 +19,7 @@ def rule(*sources: Any, to: list[Any] | None = None, action: str = "ALLOW") -> A
         ]
 
     of = changed("AuthorizationPolicy", "petdetailsservice", replace)
-    (one,) = authorization_filters(of, "pets", LABELS)
+    (one,) = authorization_filters(of, "pets", LABELS, 9081)
     rules = one["typed_config"]["rules"]
     assert rules["action"] == action
     return rules["policies"]["ns[pets]-policy[petdetailsservice]-rule[0]"]
@@ -63,11 +63,11 @@ def test_a_negative_list_is_inverted() -> None:
 
 
 def test_methods_paths_and_ports_must_all_match() -> None:
-    policy = rule({}, to=[{"methods": ["GET"], "paths": ["/a", "/b/*"], "ports": ["80"]}])
+    policy = rule({}, to=[{"methods": ["GET"], "paths": ["/a", "/b/*"], "ports": ["9081", "80"]}])
     assert conditions(policy["permissions"][0]) == [
         [{"header": {"name": ":method", "string_match": {"exact": "GET"}}}],
         [{"url_path": {"path": {"exact": "/a"}}}, {"url_path": {"path": {"prefix": "/b/"}}}],
-        [{"destination_port": 80}],
+        [ANY, {"not_rule": ANY}],
     ]
     assert policy["principals"] == [ANY]
 
@@ -84,7 +84,7 @@ def test_without_rules_nothing_is_allowed() -> None:
         del inputs["spec"]["rules"]
 
     of = changed("AuthorizationPolicy", "petdetailsservice", none)
-    (one,) = authorization_filters(of, "pets", LABELS)
+    (one,) = authorization_filters(of, "pets", LABELS, 9081)
     policy = one["typed_config"]["rules"]["policies"]["ns[pets]-policy[petdetailsservice]-rule[0]"]
     assert policy == {"permissions": [{"not_rule": ANY}], "principals": [{"not_id": ANY}]}
 
@@ -94,14 +94,14 @@ def test_a_denial_comes_before_what_is_allowed() -> None:
         inputs["spec"] = {"action": "DENY", "rules": [{}]}
 
     of = changed("AuthorizationPolicy", "petservice", deny)
-    filters = authorization_filters(of, "pets", LABELS)
+    filters = authorization_filters(of, "pets", LABELS, 9081)
     assert [f["typed_config"]["rules"]["action"] for f in filters] == ["DENY", "ALLOW"]
 
 
 def test_a_policy_holds_for_the_pods_it_selects_alone() -> None:
-    (one,) = authorization_filters(mesh(), "pets", LABELS)
+    (one,) = authorization_filters(mesh(), "pets", LABELS, 9081)
     assert list(one["typed_config"]["rules"]["policies"]) == [
         "ns[pets]-policy[petdetailsservice]-rule[0]",
         "ns[pets]-policy[allow-nothing]-rule[0]",
     ]
-    assert authorization_filters(mesh(), "elsewhere", LABELS) == []
+    assert authorization_filters(mesh(), "elsewhere", LABELS, 9081) == []

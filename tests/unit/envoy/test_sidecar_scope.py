@@ -126,7 +126,7 @@ def test_the_limits_of_the_own_service_hold_only_where_it_is_seen() -> None:
 
     def limit(of: Mesh) -> int:
         view = visible_to(of, BACK.namespace, BACK.labels)
-        cluster = inbound_cluster(view, BACK, service, 9081)
+        cluster = inbound_cluster(view, BACK, service, service.spec.ports[0], 9081)
         return cluster["circuit_breakers"]["thresholds"][0]["max_connections"]
 
     assert limit(of) == 200

@@ -103,8 +103,8 @@ UNKNOWN = "not known to the rehearsal"
         (
             "Deployment",
             "petservice-v1",
-            mark("annotations", **{"sidecar.istio.io/proxyCPU": "1"}),
-            f"metadata.annotations.sidecar.istio.io/proxyCPU: {UNKNOWN}",
+            mark("annotations", **{"traffic.sidecar.istio.io/excludeInboundPorts": "1"}),
+            f"metadata.annotations.traffic.sidecar.istio.io/excludeInboundPorts: {UNKNOWN}",
         ),
         (
             "Service",

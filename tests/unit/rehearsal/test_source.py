@@ -1,6 +1,7 @@
 """How a pod's process starts: by which command, with which variables."""
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from petmesh.host.processes import ProcessError
 from petmesh.mesh.gather import gather
 from petmesh.mesh.kubernetes import Container
-from petmesh.mesh.mesh import Mesh
+from petmesh.mesh.mesh import Mesh, Workload
 from petmesh.rehearsal.source import declared_environment, source_command
 from tests.unit.mesh.meshes import PODS, mesh, with_values
 
@@ -16,9 +17,13 @@ PETSERVICE = PODS[0]
 ITS_PROXY = f"http://127.0.0.1:{PETSERVICE.outbound_port}"
 
 
-def container(of: Mesh) -> Container:
+def workload(of: Mesh) -> Workload:
     [declared] = [each for each in of.workloads if each.name == PETSERVICE.workload]
-    return declared.container
+    return declared
+
+
+def container(of: Mesh) -> Container:
+    return workload(of).container
 
 
 def test_the_proxy_that_the_mesh_opens_in_each_pod_is_the_pods_own() -> None:
@@ -44,7 +49,7 @@ def test_where_the_mesh_opens_another_port_or_none_the_declared_one_leads_nowher
 
 def test_the_source_is_run_by_this_python_and_what_is_given_wins_over_what_is_declared() -> None:
     of = mesh()
-    command = source_command(of, PETSERVICE, container(of), {"DOG_API_PROXY": "none", "PORT": "1"})
+    command = source_command(of, PETSERVICE, workload(of), {"DOG_API_PROXY": "none", "PORT": "1"})
     assert command.arguments == (sys.executable, "-m", "petservice")
     assert command.environment["DOG_API_PROXY"] == "none"
     assert command.environment["PORT"] == str(PETSERVICE.app_port)
@@ -53,6 +58,7 @@ def test_the_source_is_run_by_this_python_and_what_is_given_wins_over_what_is_de
 
 def test_a_container_without_source_is_refused_by_name() -> None:
     of = mesh()
-    other = container(of).model_copy(update={"name": "proxy"})
+    proxy = container(of).model_copy(update={"name": "proxy"})
+    other = replace(workload(of), container=proxy)
     with pytest.raises(ProcessError, match="container proxy: there is no folder of that name in"):
         source_command(of, PETSERVICE, other, {})

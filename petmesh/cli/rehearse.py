@@ -1,0 +1,82 @@
+"""The command `petmesh rehearse`: a mesh on this machine, and what of it is reachable."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from petmesh.cli.errors import program_errors
+from petmesh.cli.values import Config, Stack, whole_between
+
+if TYPE_CHECKING:
+    from petmesh.rehearsal.inputs import Input
+
+_WIDTH = 120
+app = typer.Typer()
+Paths = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH...",
+        help="A Pulumi program's folder, or Kubernetes YAML: files, folders, - for stdin.",
+        show_default=False,
+    ),
+]
+Lenient = Annotated[
+    bool,
+    typer.Option("--lenient", help="List what the rehearsal doesn't know instead of refusing it."),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        parser=whole_between(1, 65535), metavar="PORT", help="The first gateway's first port."
+    ),
+]
+
+
+@app.command(rich_help_panel="Rehearsal")
+def rehearse(
+    paths: Paths,
+    *,
+    stack: Stack = "local",
+    config: Config = None,
+    lenient: Lenient = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave it running until Ctrl-C.")] = False,
+    port: Port = None,
+    left_out: Annotated[
+        bool, typer.Option("--left-out", help="List all that is left out, with the reasons.")
+    ] = False,
+) -> int:
+    """Run a mesh on this machine with a real Envoy for each pod, and show what is reachable.
+
+    A workload runs as rehearsal.yaml beside PATH says; without an entry a stand-in answers.
+    """
+    with program_errors():
+        from petmesh.rehearsal.inputs import read_input
+
+        read = read_input(tuple(paths), stack, dict(config or ()), lenient=lenient)
+        return asyncio.run(_rehearse(read, port, keep=keep, left_out=left_out))
+
+
+async def _rehearse(read: Input, port: int | None, *, keep: bool, left_out: bool) -> int:
+    from rich.console import Console
+
+    from petmesh.rehearsal.overview import (
+        print_addresses,
+        print_input,
+        print_omissions,
+        print_reach,
+    )
+    from petmesh.rehearsal.rehearse import running
+
+    probe = Console()
+    console = Console(width=probe.width if probe.is_terminal else _WIDTH, highlight=False)
+    print_input(read, console)
+    async with running(read, port) as runtime:
+        await print_reach(runtime, console)
+        print_omissions(read, console, every=left_out)
+        if keep:
+            print_addresses(runtime, console)
+            await asyncio.Event().wait()
+    return 0

@@ -1,0 +1,1 @@
+"""Kubernetes YAML as a declaration: the same resources that a Pulumi program declares."""

@@ -1,0 +1,134 @@
+"""Requests to a rehearsed mesh: from outside by a gateway, as a workload, or past the mesh."""
+
+import ssl
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Self
+
+import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from petmesh.envoy.decisions import REQUEST_HEADER
+from petmesh.envoy.topology import Pod
+from petmesh.host.ports import LOOPBACK
+from petmesh.rehearsal.entrances import Entrance
+
+_TIMEOUT_SECONDS: Final = 20.0
+_NO_HEADERS: Final[Mapping[str, str]] = {}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request to a host of the mesh.
+
+    Attributes:
+        host: its name, with its port unless that is 80.
+        path: with its query.
+    """
+
+    host: str
+    path: str = "/"
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response, or why there is none.
+
+    Attributes:
+        id: the request's, in the proxies' logs of decisions.
+        status: 0 if there is no response.
+        headers: of the response.
+        body: of the response.
+        seconds: until the body's end.
+        error: why there is no response; empty if there is one.
+    """
+
+    id: str
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+    seconds: float
+    error: str = ""
+
+
+class Asker:
+    """Sends requests; used as an async context manager."""
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS),
+            connector=aiohttp.TCPConnector(limit=0),
+            auto_decompress=False,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._session.close()
+
+    async def from_outside(self, entrance: Entrance, request: Request) -> Answer:
+        """Send a request to a gateway's port, by TLS if the gateway terminates it."""
+        tls = entrance.origin(request.host.partition(":")[0]).tls()
+        scheme = "https" if tls else "http"
+        return await self._send(
+            f"{scheme}://{LOOPBACK}:{entrance.port}{request.path}",
+            request,
+            host=request.host,
+            tls=tls,
+        )
+
+    async def from_pod(self, pod: Pod, request: Request) -> Answer:
+        """Send a request as a pod's process does: by its sidecar, with the pod's identity."""
+        url = f"http://{request.host}{request.path}"
+        return await self._send(url, request, proxy=pod.forward_proxy)
+
+    async def past_the_mesh(self, pod: Pod, target: int, request: Request) -> Answer:
+        """Send a request in plain HTTP to a pod's port, as from a pod without a sidecar."""
+        url = f"http://{LOOPBACK}:{pod.inbound(target)}{request.path}"
+        return await self._send(url, request, host=request.host)
+
+    async def _send(
+        self,
+        url: str,
+        request: Request,
+        *,
+        host: str = "",
+        proxy: str | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> Answer:
+        identity = uuid.uuid4().hex
+        headers = CIMultiDict(request.headers)
+        headers[REQUEST_HEADER] = identity
+        if host:
+            headers.setdefault("Host", host)
+        begun = time.perf_counter()
+        empty = CIMultiDictProxy(CIMultiDict[str]())
+        try:
+            async with self._session.request(
+                request.method,
+                URL(url, encoded=True),
+                headers=headers,
+                data=request.body,
+                proxy=proxy,
+                ssl=tls or True,
+                server_hostname=host.partition(":")[0] if tls else None,
+                allow_redirects=False,
+                skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+            ) as response:
+                body = await response.read()
+                seconds = time.perf_counter() - begun
+                return Answer(identity, response.status, response.headers, body, seconds)
+        except (TimeoutError, OSError, ValueError, aiohttp.ClientError) as error:
+            why = str(error) or type(error).__name__
+            return Answer(identity, 0, empty, b"", time.perf_counter() - begun, why)

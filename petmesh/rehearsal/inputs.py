@@ -1,0 +1,87 @@
+"""What is rehearsed: a Pulumi program, or Kubernetes YAML."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from petmesh.manifests.declaration import declare_manifests
+from petmesh.manifests.documents import STDIN, ManifestError
+from petmesh.mesh.gather import gather
+from petmesh.mesh.mesh import Mesh
+from petmesh.program.declaration import Declaration
+from petmesh.program.placeholders import with_placeholders
+from petmesh.program.program import declare
+from petmesh.rehearsal.settings import Settings, SettingsError, read_settings
+
+_PROGRAM: Final = ("Pulumi.yaml", "__main__.py")
+
+
+@dataclass(frozen=True)
+class Input:
+    """A mesh, and how its workloads run here.
+
+    Attributes:
+        folder: where rehearsal.yaml and expectations.yaml are looked for.
+        declaration: the declared resources.
+        mesh: the objects that the rehearsal translates.
+        settings: the content of rehearsal.yaml.
+    """
+
+    folder: Path
+    declaration: Declaration
+    mesh: Mesh
+    settings: Settings
+
+
+def is_program(path: str) -> bool:
+    """Return whether a path is the folder of a Pulumi program in Python."""
+    return path != STDIN and all((Path(path) / name).is_file() for name in _PROGRAM)
+
+
+def read_input(
+    paths: Sequence[str],
+    stack: str,
+    overrides: Mapping[str, str] = MappingProxyType({}),
+    *,
+    lenient: bool = False,
+) -> Input:
+    """Read a mesh.
+
+    Args:
+        paths: the folder of a Pulumi program, or Kubernetes YAML as files, folders or `-`.
+        stack: a program's stack.
+        overrides: configuration that overrides the stack's.
+        lenient: whether what the rehearsal doesn't know is left out and listed.
+
+    Raises:
+        ManifestError, ProgramError: the input is invalid.
+        RefusedError: the rehearsal doesn't know a declared field, value or kind.
+        SettingsError: rehearsal.yaml is invalid, or names a workload that isn't declared.
+    """
+    programs = [path for path in paths if is_program(path)]
+    if programs and len(paths) > 1:
+        raise ManifestError(f"{programs[0]}: a Pulumi program is rehearsed by itself")
+    if programs:
+        root = Path(paths[0]).resolve()
+        declaration = declare(stack, with_placeholders(stack, overrides, root), root=root)
+    else:
+        declaration = declare_manifests(*paths)
+    folder = _folder(paths)
+    mesh = gather(declaration, assume=True, lenient=lenient)
+    settings = read_settings(folder)
+    unused = settings.unused(mesh.workloads)
+    if unused:
+        known = ", ".join(sorted(each.name for each in mesh.workloads)) or "none"
+        raise SettingsError(
+            "\n".join(
+                f"rehearsal.yaml: workloads.{name}: must be one of {known}" for name in unused
+            )
+        )
+    return Input(folder, declaration, mesh, settings)
+
+
+def _folder(paths: Sequence[str]) -> Path:
+    path = Path("." if paths[0] == STDIN else paths[0])
+    return path if path.is_dir() else path.parent
