@@ -32,6 +32,12 @@ def _port(value: int) -> int:
     return value
 
 
+def _some(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values:
+        raise ValueError
+    return each_once(values)
+
+
 def _text(value: str) -> str:
     # Kubernetes puts a variable's value for $(NAME), and $ for $$.
     if not visible(value) or "$(" in value or "$$" in value:
@@ -112,16 +118,14 @@ class Entry(_Strict):
         description=f"a whole number from {FIRST_PORT} to 65535, none of Istio's ports "
         f"{ISTIO_PORTS[0]} to {ISTIO_PORTS[-1]}",
     )
-    paths: Annotated[tuple[Path, ...], AfterValidator(each_once)] = Field(
+    paths: Annotated[tuple[Path, ...], AfterValidator(_some)] = Field(
         strict=False,
-        min_length=1,
         description="a list of different paths such as /pet/{*}, where {*} is one segment and a "
         "last {**} any number",
     )
-    methods: Annotated[tuple[Method, ...], AfterValidator(each_once)] = Field(
+    methods: Annotated[tuple[Method, ...], AfterValidator(_some)] = Field(
         default=("GET",),
         strict=False,
-        min_length=1,
         description="a list of different methods such as GET, HEAD, POST",
     )
     public: Annotated[str, matches(rf"(/({_SEGMENT}/)*)?")] = Field(

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import yaml
 
+from apps.entry import Entry, Resources
 from petmesh.guardrails.pack import RULES
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -64,8 +65,22 @@ def _config() -> Iterator[Sequence[str]]:
         )
 
 
+def _entry() -> Iterator[Sequence[str]]:
+    """A row for each key of a service's entry."""
+    for key, field in Entry.model_fields.items():
+        default = field.get_default(call_default_factory=True, validated_data={})
+        if isinstance(default, Resources):
+            default = {name: each.model_dump() for name, each in default}
+        if field.is_required():
+            shown = "required"
+        else:
+            shown = f"`{json.dumps(default)}`" if default else "none"
+        yield f"`{key}`", shown, field.description or ""
+
+
 TABLES: Final = (
     Table("docs/config.md", ("Key", "Type", "Default", "Description"), [*_config()]),
+    Table("docs/services.md", ("Key", "Default", "It must be"), [*_entry()]),
     Table(
         "docs/guard-rails.md",
         ("Rule", "What it holds to", "Standard"),

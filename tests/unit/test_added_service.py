@@ -1,0 +1,127 @@
+"""A service that a user adds by docs/services.md: declared, guarded, called and released."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from petmesh.program.declaration import Declaration
+from petmesh.program.program import declare
+from tests.unit.declared import container, in_namespace, local, manifests, spec
+from tests.walkthrough.steps import NAME, add_service, commands, copy_checkout, release
+
+PROGRAM = ("settings", "apps", "infra", "istio", "observability", "stack")
+OPERATION = {"methods": ["GET"], "paths": ["/pet/{*}/insurance"]}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = copy_checkout(tmp_path_factory.mktemp("added"))
+    add_service(copy)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def declare_copy(checkout: Path) -> Callable[[Mapping[str, str]], Declaration]:
+    def declared(config: Mapping[str, str]) -> Declaration:
+        own = {name: each for name, each in sys.modules.items() if name.split(".")[0] in PROGRAM}
+        for name in own:
+            del sys.modules[name]
+        sys.path.insert(0, str(checkout))
+        try:
+            return declare("local", config, root=checkout)
+        finally:
+            sys.path.remove(str(checkout))
+            for name in [each for each in sys.modules if each.split(".")[0] in PROGRAM]:
+                del sys.modules[name]
+            sys.modules.update(own)
+
+    return declared
+
+
+@pytest.fixture(scope="module")
+def added(declare_copy: Callable[[Mapping[str, str]], Declaration]) -> Declaration:
+    return declare_copy({})
+
+
+def test_every_object_of_a_service_follows_from_its_entry(added: Declaration) -> None:
+    for kind in ("Service", "ServiceAccount", "Sidecar", "DestinationRule", "VirtualService"):
+        assert NAME in manifests(added, kind), kind
+    for kind in ("Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget"):
+        assert f"{NAME}-v1" in manifests(added, kind), kind
+    assert added.outputs["images"][NAME].keys() == {"v1"}
+    image = added.one("docker:index/image:Image", f"{NAME}-v1-image").inputs
+    assert image["build"]["dockerfile"] == f"apps/{NAME}/Dockerfile"
+
+
+def test_petservice_alone_may_call_it(added: Declaration) -> None:
+    assert spec(added, "AuthorizationPolicy", NAME)["rules"] == [
+        {
+            "from": [{"source": {"principals": ["cluster.local/ns/pets/sa/petservice"]}}],
+            "to": [{"operation": OPERATION}],
+        }
+    ]
+    [ingress] = spec(added, "NetworkPolicy", NAME)["ingress"]
+    [peer] = ingress["from"]
+    assert peer["podSelector"] == {"matchLabels": {"app": "petservice"}}
+    host = f"./{NAME}.pets.svc.cluster.local"
+    for name, sidecar in in_namespace(added, "Sidecar", "pets").items():
+        hosts = sidecar.inputs["spec"]["egress"][0]["hosts"]
+        assert (host in hosts) == (name in ("petservice", NAME)), name
+
+
+def test_petservice_is_told_its_url(added: Declaration) -> None:
+    variables = {each["name"]: each["value"] for each in container(added, "petservice-v1")["env"]}
+    assert variables["PETINSURANCE_URL"] == f"http://{NAME}:9083"
+
+
+def test_nothing_else_changes(added: Declaration) -> None:
+    before = {each.urn: each.inputs for each in local().resources}
+    after = {each.urn: each.inputs for each in added.resources}
+    assert not before.keys() - after.keys()
+    changed = {urn.rpartition("::")[2] for urn in before if before[urn] != after[urn]}
+    assert changed == {"petservice-sidecar", "petservice-traffic", "petservice-v1-deployment"}
+
+
+def test_its_second_version_is_released_as_a_canary(
+    declare_copy: Callable[[Mapping[str, str]], Declaration],
+) -> None:
+    released = declare_copy(release())
+    assert f"{NAME}-v2" in manifests(released, "Deployment")
+    [testers, weighted] = spec(released, "VirtualService", NAME)["http"]
+    assert testers["route"][0]["destination"]["subset"] == "v2"
+    assert [each["weight"] for each in weighted["route"]] == [75, 25]
+    assert released.outputs["weights"] == {"v1": 75, "v2": 25}
+    moved = declare_copy({**release(), "canaryWeight": "50"})
+    before = {each.urn: each.inputs for each in released.resources}
+    assert [each.name for each in moved.resources if before[each.urn] != each.inputs] == [
+        f"{NAME}-route"
+    ]
+
+
+@pytest.mark.parametrize("config", [{}, release()], ids=["added", "released"])
+def test_no_guard_rail_has_anything_against_it(checkout: Path, config: Mapping[str, str]) -> None:
+    assert "make policy" in commands()
+    pairs = " ".join(f"{key}={value}" for key, value in config.items())
+    told = made(checkout, "policy", *([f"CONFIG={pairs}"] if pairs else []))
+    assert told.endswith(": no violation\n")
+
+
+def test_a_preview_shows_it(checkout: Path) -> None:
+    [preview] = [each for each in commands() if "preview" in each]
+    assert f"{NAME}-v1-deployment" in made(checkout, *preview.split()[1:])
+
+
+def test_an_sbom_is_made_of_it(checkout: Path) -> None:
+    assert NAME in made(checkout, "--dry-run", "--silent", "sbom")
+
+
+def made(checkout: Path, *arguments: str) -> str:
+    """What make prints, in the copy."""
+    ended = subprocess.run(
+        ["make", *arguments], cwd=checkout, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout

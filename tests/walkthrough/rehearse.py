@@ -1,0 +1,54 @@
+"""Rehearses a copy of the checkout with the added service, by PYTHONPATH: takes config as JSON.
+
+Prints as JSON the status that each caller gets, and which versions answered.
+"""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from typing import Any
+
+from demo.pets import CATALOG, PETDETAILS, PETMEDICALHISTORY, PETSERVICE
+from demo.scenes.ask import Answer, ask, ask_ingress
+from demo.scenes.stage import Stage
+from petmesh.rehearsal.run_folder import new_folder
+from petmesh.rehearsal.runtime import Runtime
+from petmesh.rehearsal.session import Session
+
+ADDED = CATALOG["petinsuranceservice"]
+PATH = "/pet/7/insurance"
+URL = f"http://{ADDED.name}:{ADDED.port}{PATH}"
+REQUESTS = 400
+ALWAYS = {"x-canary": "always"}
+
+
+def _status(answer: Answer | None) -> int | None:
+    return answer.status if answer else None
+
+
+async def _rehearse(config: dict[str, str]) -> dict[str, Any]:
+    runtime = Runtime(new_folder())
+    session = Session(runtime, "local", config)
+    try:
+        await session.start()
+        stage = Stage(session, lambda _status, _body: "", lambda _text: None)
+        proxy = stage.sidecar(PETSERVICE)
+        answers = [await ask(URL, proxy=proxy) for _ in range(REQUESTS)]
+        tried = await ask(URL, ALWAYS, proxy=proxy)
+        return {
+            "petservice": _status(answers[0]),
+            "another path": _status(await ask(f"{URL}/x", proxy=proxy)),
+            "another method": _status(await ask(URL, proxy=proxy, method="POST")),
+            "petdetailsservice": _status(await ask(URL, proxy=stage.sidecar(PETDETAILS))),
+            "around its proxy": _status(await stage.around_proxy(PETMEDICALHISTORY, ADDED, PATH)),
+            "ingress": _status(await ask_ingress(runtime.origin, PATH)),
+            "pet": _status(await ask_ingress(runtime.origin, "/pet/7")),
+            "versions": Counter(each.json["version"] for each in answers if each),
+            "tester": tried.json["version"] if tried else None,
+        }
+    finally:
+        await runtime.stop()
+
+
+print(json.dumps(asyncio.run(_rehearse(json.loads(sys.argv[1])))))
