@@ -1,4 +1,4 @@
-"""The demo's commands, which petmesh.yaml plugs into `petmesh`."""
+"""The commands `demo` and `faults`, which petmesh.yaml adds to `petmesh`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from petmesh.cli.errors import program_errors
 from petmesh.cli.values import Config, JsonFile, Percents, Stack, percents, whole_between, writable
 
 if TYPE_CHECKING:
+    from demo.display import Display
     from demo.scenes.scene import Scene
-    from demo.tables import Report
     from petmesh.rehearsal.session import Session
 
 _WEIGHTS = Percents((0, 10, 25, 50, 100, 0))
@@ -41,7 +41,7 @@ def demo(
             parser=_requests,
             metavar="N",
             envvar="REQUESTS",
-            help="Requests that measure each weight.",
+            help="The number of requests that measures each weight.",
         ),
     ] = 2000,
     keep: Annotated[
@@ -49,7 +49,7 @@ def demo(
         typer.Option(
             "--keep",
             help="Play no scenes: keep the mesh running until Ctrl-C; a change of the stack's "
-            "config is put in force at once.",
+            "config is applied at once.",
         ),
     ] = False,
     port: Annotated[
@@ -57,7 +57,7 @@ def demo(
         typer.Option(
             parser=whole_between(1, 65535),
             metavar="PORT",
-            help="Where the ingress listens.",
+            help="The ingress's port.",
             show_default="any free port; 8080 with --keep",
         ),
     ] = None,
@@ -65,16 +65,15 @@ def demo(
 ) -> int:
     """Rehearse a stack on this machine with real Envoy: its services, and its canary by weight."""
     with program_errors():
-        from demo import play
-        from demo.scenes import demo as scenes
+        from demo import play, playlists
 
-        def scenes_of(session: Session, report: Report) -> AsyncIterator[Scene]:
-            return scenes.play(session, weights, requests, report.progress)
+        def scenes_of(session: Session, display: Display) -> AsyncIterator[Scene]:
+            return playlists.demo(session, weights, requests, display.progress)
 
         overrides = dict(config or ())
         if keep:
             return play.run(play.keep(stack, overrides, port))
-        return play.run(play.play(scenes_of, stack, overrides, play.Written(json), port))
+        return play.run(play.play(scenes_of, stack, overrides, play.OutputFiles(json), port))
 
 
 @app.command(rich_help_panel="Demo")
@@ -84,7 +83,9 @@ def faults(
     config: Config = None,
     requests: Annotated[
         int,
-        typer.Option(parser=_requests, metavar="N", help="Requests that measure each row."),
+        typer.Option(
+            parser=_requests, metavar="N", help="The number of requests that measures each row."
+        ),
     ] = 200,
     json: JsonFile = None,
     markdown: Annotated[
@@ -92,13 +93,12 @@ def faults(
         typer.Option(parser=writable, metavar="FILE", help="Write the tables there; - for stdout."),
     ] = None,
 ) -> int:
-    """Break a stack's services on this machine, row by row, and see what callers make of it."""
+    """Break a stack's services on this machine, row by row, and show what callers get."""
     with program_errors():
-        from demo import play
-        from demo.scenes import fault_table
+        from demo import play, playlists
 
-        def scenes_of(session: Session, report: Report) -> AsyncIterator[Scene]:
-            return fault_table.play(session, requests, report.progress)
+        def scenes_of(session: Session, display: Display) -> AsyncIterator[Scene]:
+            return playlists.faults(session, requests, display.progress)
 
         overrides = dict(config or ())
-        return play.run(play.play(scenes_of, stack, overrides, play.Written(json, markdown)))
+        return play.run(play.play(scenes_of, stack, overrides, play.OutputFiles(json, markdown)))

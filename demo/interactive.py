@@ -1,4 +1,4 @@
-"""Keeps a mesh running for a person to try, and follows the stack's configuration."""
+"""Keeps a mesh running for a person to try, and applies changes of the stack's configuration."""
 
 import asyncio
 import contextlib
@@ -7,9 +7,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from demo.display import Display
 from demo.pets import PETDETAILS
-from demo.scenes.stage import PATH
-from demo.tables import Report
+from demo.scenes.scene_context import PATH
 from istio.routing import TESTER_COOKIE, TESTER_HEADER, TESTER_VALUE
 from petmesh.host.ports import LOOPBACK
 from petmesh.mesh.fields import RefusedError
@@ -22,14 +22,14 @@ from petmesh.rehearsal.session import Session
 _WATCH_SECONDS = 0.5
 
 
-async def keep(session: Session, report: Report) -> None:
-    """Start a stack's mesh and put in force what its configuration or a typed line asks for.
+async def keep(session: Session, display: Display) -> None:
+    """Start a stack's mesh, and apply changes of its configuration and typed lines.
 
     Args:
         session: not started yet.
-        report: where to say what happens.
+        display: shows what happens.
     """
-    kept = _Kept(session, report)
+    kept = _Kept(session, display)
     await kept.start()
     lines = _typed_lines()
     seen = kept.modified()
@@ -47,26 +47,26 @@ async def keep(session: Session, report: Report) -> None:
 
 
 class _Kept:
-    def __init__(self, session: Session, report: Report) -> None:
+    def __init__(self, session: Session, display: Display) -> None:
         self._session = session
         self._given = dict(session.overrides)
-        self._report = report
+        self._display = display
         self._told: Origin | None = None
 
     async def start(self) -> None:
-        self._report.progress(f"starting stack {self._session.stack}")
+        self._display.progress(f"starting stack {self._session.stack}")
         await self._session.start()
         runtime = self._session.runtime
         self._warn()
         self._tell_address()
-        self._report.line(f"Weights: {self._weights()}. Logs: {runtime.folder}")
-        self._report.line(
+        self._display.line(f"Weights: {self._weights()}. Logs: {runtime.folder}")
+        self._display.line(
             f"To change it: type a weight, KEY=VALUE or stack NAME, or edit {self._file().name}, "
             "as pulumi config set does. Ctrl-C stops everything."
         )
 
     async def take(self, line: str) -> None:
-        """Act on a typed line."""
+        """Apply a typed line."""
         word, _, rest = line.partition(" ")
         key, equals, value = line.partition("=")
         if line.isascii() and line.isdigit():
@@ -76,25 +76,25 @@ class _Kept:
         elif equals:
             await self.apply({key.strip(): value.strip()})
         else:
-            self._report.line(f"{line}: must be a weight, KEY=VALUE or stack NAME", "red")
+            self._display.line(f"{line}: must be a weight, KEY=VALUE or stack NAME", "red")
 
     async def follow(self) -> None:
-        """Take what the changed file says; what was typed before no longer wins over it."""
+        """Apply the changed file; it overrides what was typed before."""
         self._session.overrides = dict(self._given)
         await self.apply({})
 
     async def apply(self, overrides: Mapping[str, str], stack: str | None = None) -> None:
-        """Run the program again and put in force what changed; a mistake changes nothing."""
+        """Run the program again and apply what changed; an invalid change applies nothing."""
         try:
             differences, change = await self._session.change(overrides, stack=stack, lasting=True)
         except (ProgramError, RefusedError) as error:
-            self._report.line(str(error), "red")
+            self._display.line(str(error), "red")
             return
         for difference in () if stack else differences:
-            self._report.line(f"  {difference}")
+            self._display.line(f"  {difference}")
         self._warn()
-        self._report.line(
-            f"In force after {change.seconds * 1000:.0f} ms: stack {self._session.stack}, "
+        self._display.line(
+            f"Applied after {change.seconds * 1000:.0f} ms: stack {self._session.stack}, "
             f"weights {self._weights()}; {len(change.started)} pods started, "
             f"{len(change.stopped)} stopped"
         )
@@ -104,17 +104,17 @@ class _Kept:
     def _tell_address(self) -> None:
         self._told = self._session.runtime.origin
         curl, url = _curl(self._told), self._told.url + PATH
-        self._report.line(f"Running: {url}", "bold green")
-        self._report.line(f"  {curl} {url}")
-        self._report.line(f"  {curl} -H '{TESTER_HEADER}: {TESTER_VALUE}' {url}")
-        self._report.line(f"  {curl} -b {TESTER_COOKIE}={TESTER_VALUE} {url}")
+        self._display.line(f"Running: {url}", "bold green")
+        self._display.line(f"  {curl} {url}")
+        self._display.line(f"  {curl} -H '{TESTER_HEADER}: {TESTER_VALUE}' {url}")
+        self._display.line(f"  {curl} -b {TESTER_COOKIE}={TESTER_VALUE} {url}")
 
     def _warn(self) -> None:
         for finding in findings(self._session.runtime.mesh):
-            self._report.line(f"! {finding}", "yellow")
+            self._display.line(f"! {finding}", "yellow")
 
     def modified(self) -> int:
-        """When the stack's configuration was changed last."""
+        """Return the time of the last change of the stack's configuration file."""
         file = self._file()
         return file.stat().st_mtime_ns if file.is_file() else 0
 
@@ -133,14 +133,14 @@ class _Kept:
 
 
 def _curl(origin: Origin) -> str:
-    """The command that reaches the ingress; names under .localhost lead here by themselves."""
+    """Return a curl command that reaches the ingress; *.localhost resolves by itself."""
     here = "" if origin.host.endswith(".localhost") else f" --connect-to ::{LOOPBACK}"
     trust = f" --cacert {origin.trust}" if origin.trust else ""
     return f"curl{here}{trust}"
 
 
 def _typed_lines() -> "asyncio.Queue[str]":
-    """Lines of standard input as they are typed; none where it can't be waited for."""
+    """Return lines of standard input as they are typed; none if it isn't pollable."""
     lines: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     pending = b""
@@ -162,5 +162,5 @@ def _typed_lines() -> "asyncio.Queue[str]":
 
 
 def _printable(text: str) -> str:
-    """The text as it may be shown again: an arrow key's escape sequence would move the cursor."""
+    """Return a text without control characters: an arrow key's escape sequence moves the cursor."""
     return "".join(each if each.isprintable() else "\ufffd" for each in text)

@@ -1,4 +1,4 @@
-"""Play scenes, or keep a mesh running to be tried by hand."""
+"""Plays scenes on a rehearsed stack, or keeps its mesh running."""
 
 import asyncio
 import contextlib
@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, NamedTuple, cast
 
 from demo import interactive
+from demo.display import Display, document, markdown, write, write_json
 from demo.scenes.scene import Scene
-from demo.tables import Report, document, markdown, write, write_json
 from petmesh.cli.errors import FAILED
 from petmesh.rehearsal.lint import findings
 from petmesh.rehearsal.run_folder import new_folder
@@ -17,10 +17,10 @@ from petmesh.rehearsal.runtime import Runtime
 from petmesh.rehearsal.session import Session
 
 KEPT_PORT = 8080
-Scenes = Callable[[Session, Report], AsyncIterator[Scene]]
+Scenes = Callable[[Session, Display], AsyncIterator[Scene]]
 
 
-class Written(NamedTuple):
+class OutputFiles(NamedTuple):
     """Files that are written at the end; `-` is standard output, None is no file.
 
     Attributes:
@@ -33,7 +33,7 @@ class Written(NamedTuple):
 
 
 def run(command: Coroutine[Any, Any, int]) -> int:
-    """Run a coroutine, which a signal to end cancels."""
+    """Run a coroutine; SIGINT, SIGTERM and SIGHUP cancel it."""
 
     async def interruptible() -> int:
         task = asyncio.ensure_future(command)
@@ -54,51 +54,51 @@ async def play(
     scenes: Scenes,
     stack: str,
     overrides: Mapping[str, str],
-    written: Written,
+    written: OutputFiles,
     port: int | None = None,
 ) -> int:
-    """Play scenes on a stack's mesh, and print what they show.
+    """Play scenes on a stack's mesh, and print their results.
 
     Args:
-        scenes: what is played.
+        scenes: returns the scenes.
         stack: the stack's name.
-        overrides: config values that win over the stack's.
-        written: the files that are written.
-        port: where the ingress listens; None for any free port.
+        overrides: config values that override the stack's.
+        written: the files to write.
+        port: the ingress's port; None for any free port.
 
     Returns:
-        0, or 1 where something was not as expected.
+        0, or 1 for an unexpected result.
     """
-    report = Report(to_stderr="-" in written)
+    display = Display(to_stderr="-" in written)
     begun = time.monotonic()
     runtime = Runtime(new_folder(), port)
     played: list[Scene] = []
     found: tuple[str, ...] = ()
     try:
         session = Session(runtime, stack, overrides)
-        report.progress("running the program and starting what it declares")
+        display.progress("running the program and starting what it declares")
         change = await session.start()
         mesh = runtime.mesh
         found = findings(mesh)
-        report.line(
+        display.line(
             f"Stack {stack}, weights {_weights_of(session)}: "
             f"{len(mesh.workloads)} workloads, "
             f"{len(runtime.process_ids())} processes, ready in {change.seconds:.1f} s."
         )
-        report.line(f"Logs: {runtime.folder}", "dim")
+        display.line(f"Logs: {runtime.folder}", "dim")
         for finding in found:
-            report.line(f"! {finding}", "yellow")
-        async for scene in scenes(session, report):
+            display.line(f"! {finding}", "yellow")
+        async for scene in scenes(session, display):
             runtime.check()
             played.append(scene)
-            report.scene(scene)
-        report.left_out(mesh.omissions)
+            display.scene(scene)
+        display.left_out(mesh.omissions)
     finally:
-        report.settle()
+        display.settle()
         await _shielded(runtime.stop())
     seconds = time.monotonic() - begun
     problems = [problem for scene in played for problem in scene.problems]
-    report.verdict(problems, seconds)
+    display.verdict(problems, seconds)
     if written.json:
         write_json(document(stack, played, mesh.omissions, found, seconds), written.json)
     if written.markdown:
@@ -107,21 +107,21 @@ async def play(
 
 
 async def keep(stack: str, overrides: Mapping[str, str], port: int | None) -> int:
-    """Keep a stack's mesh running until Ctrl-C; a change of its config is put in force at once."""
-    report = Report()
+    """Keep a stack's mesh running until Ctrl-C, and apply changes of its config at once."""
+    display = Display()
     runtime = Runtime(new_folder(), port or KEPT_PORT)
     try:
-        await interactive.keep(Session(runtime, stack, overrides), report)
+        await interactive.keep(Session(runtime, stack, overrides), display)
     except asyncio.CancelledError:
-        report.line("Stopped.")
+        display.line("Stopped.")
     finally:
-        report.settle()
+        display.settle()
         await _shielded(runtime.stop())
     return 0
 
 
 async def _shielded(work: Coroutine[Any, Any, None]) -> None:
-    """Finish, whatever signal comes meanwhile."""
+    """Complete a coroutine, whatever signal arrives meanwhile."""
     task = asyncio.ensure_future(work)
     while not task.done():
         with contextlib.suppress(asyncio.CancelledError):

@@ -1,1 +1,1 @@
-"""The scenes of the demo: what a person is shown, in figures, and what must hold."""
+"""The scenes of the demo, one file each: the figures that it shows, and the expected results."""

@@ -1,21 +1,21 @@
-"""Faults of the two services that petservice asks."""
+"""The scene of faulty back ends: the two services that petservice calls."""
 
 import json
 
 from demo.pets import PETDETAILS, PETMEDICALHISTORY
-from demo.scenes.ask import ask
+from demo.scenes.http_client import send_request
 from demo.scenes.scene import Scene
-from demo.scenes.stage import PATH, Stage
+from demo.scenes.scene_context import PATH, SceneContext
 from demo.scenes.trial import (
     NOTES,
     SOUND,
-    Outcome,
     Setting,
     Trial,
+    TrialResult,
     by_status,
     forget_ejections,
+    run_trial,
     scene,
-    try_out,
 )
 from petmesh.host.concurrency import together
 from petmesh.host.ports import LOOPBACK
@@ -25,10 +25,10 @@ from petmesh.rehearsal.faulty import Conversation
 _OK = frozenset({SOUND})
 _BAD_GATEWAY = frozenset({"502"})
 _TIMEOUT = frozenset({"504"})
-# Each of the two Envoys on the way holds a connection that it can't go on with for a second before
-# it closes it (delayed_close_timeout), and two seconds are petservice's deadline.
+# Each of the two Envoys on the way waits a second before it closes a broken connection
+# (delayed_close_timeout), and petservice's deadline is two seconds.
 _CUT = (frozenset[str](), _BAD_GATEWAY | _TIMEOUT, True)
-# None: the process is gone, nobody listens.
+# None: the process is killed, so nothing listens.
 _OF_BOTH: tuple[tuple[Trial, Conversation | None], ...] = (
     (Trial("both pods answer after 0.1 s", _OK), faulty.late(0.1)),
     (Trial("both answer after 3 s", _TIMEOUT, is_slow=True), faulty.late(3)),
@@ -42,7 +42,7 @@ _OF_BOTH: tuple[tuple[Trial, Conversation | None], ...] = (
     (Trial("bodies shorter than stated", *_CUT), faulty.shorter_than_stated),
     (Trial("bodies longer than stated", _BAD_GATEWAY), faulty.longer_than_stated),
     (Trial("endless bodies", _BAD_GATEWAY), faulty.endless_body),
-    # A slow machine reads on beyond the time of a try.
+    # A slow machine still reads when a try times out.
     (Trial("endless headers", _BAD_GATEWAY, _TIMEOUT), faulty.endless_headers),
     (Trial("bodies that trickle", _TIMEOUT, is_slow=True), faulty.trickling),
 )
@@ -54,34 +54,34 @@ _OF_ONE: tuple[tuple[Trial, Conversation | None], ...] = (
     ),
     (Trial("1 of 2 never answers", _OK, is_seamless=True), faulty.silent),
     (Trial("1 of 2 resets connections at once", _OK, is_seamless=True), faulty.resetting),
-    # 200 with the wrong content is nothing that a mesh can see: it stays in, and half of it fails.
+    # A mesh can't see wrong content in a 200: the pod isn't ejected, and half of the requests fail.
     (Trial("1 of 2 answers half of the JSON", _OK | _BAD_GATEWAY), faulty.half_json),
 )
 _BOTH_SERVICES = Trial("both services are gone", _BAD_GATEWAY)
 TRIALS = (*_OF_BOTH, *_OF_ONE, (_BOTH_SERVICES, None))
 
 
-async def play(stage: Stage, requests: int) -> Scene:
+async def play(context: SceneContext, requests: int) -> Scene:
     """Break petdetailsservice's stable version, and then both services.
 
     Args:
-        stage: the mesh.
-        requests: that measure each row.
+        context: of the scene.
+        requests: the number that measures each row.
     """
-    runtime = stage.session.runtime
+    runtime = context.session.runtime
     details, history = (
         f"{service.name}-{version}"
         for service, version in (
-            (PETDETAILS, stage.stable),
+            (PETDETAILS, context.stable),
             (PETMEDICALHISTORY, PETMEDICALHISTORY.versions[0]),
         )
     )
     await runtime.adjust(details, replicas=2)
     pods = tuple(pod.name for pod in runtime.pods_of(details))
     others = tuple(pod.name for pod in runtime.pods_of(history))
-    body = await _sound_body(stage)
-    setting = Setting(stage, stage.details_host, by_status(stage), requests)
-    rows: list[Outcome] = []
+    body = await _sound_body(context)
+    setting = Setting(context, context.details_host, by_status(context), requests)
+    rows: list[TrialResult] = []
 
     async def row(trial: Trial, faulty_pods: tuple[str, ...], fault: Conversation | None) -> None:
         async def begin() -> None:
@@ -94,8 +94,8 @@ async def play(stage: Stage, requests: int) -> Scene:
         async def end() -> None:
             await together(*(runtime.faults.restart(pod) for pod in faulty_pods))
 
-        rows.append(await try_out(setting, trial, begin, end))
-        await forget_ejections(stage)
+        rows.append(await run_trial(setting, trial, begin, end))
+        await forget_ejections(context)
 
     for trial, fault in _OF_BOTH:
         await row(trial, pods, fault)
@@ -108,7 +108,7 @@ async def play(stage: Stage, requests: int) -> Scene:
     )
 
 
-async def _sound_body(stage: Stage) -> bytes:
-    pod = stage.pod(PETDETAILS)
-    answer = await ask(f"http://{LOOPBACK}:{pod.app_port}{PATH}/details")
+async def _sound_body(context: SceneContext) -> bytes:
+    pod = context.pod(PETDETAILS)
+    answer = await send_request(f"http://{LOOPBACK}:{pod.app_port}{PATH}/details")
     return json.dumps(answer.json if answer else {}).encode()

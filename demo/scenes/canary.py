@@ -1,11 +1,11 @@
-"""The third scene: the canary's weight is changed under constant load."""
+"""The scene of the canary: its weight is changed under constant load."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from demo.scenes.scene import Scene, milliseconds
-from demo.scenes.stage import PATH, Stage
+from demo.scenes.scene import LATENCY_COLUMNS, Scene, latency_cells, latency_data
+from demo.scenes.scene_context import PATH, SceneContext
 from petmesh.program.difference import Difference
 from petmesh.rehearsal.load import BETWEEN, CONCURRENCY, Load, LoadPhase
 from petmesh.rehearsal.metrics import VersionMetrics
@@ -14,16 +14,16 @@ from petmesh.rehearsal.share import CONFIDENCE, CanaryShare
 
 
 @dataclass(frozen=True)
-class Step:
-    """What one weight did.
+class WeightStep:
+    """The result of one weight.
 
     Attributes:
-        weight: asked for, in percent.
+        weight: in percent.
         canary: the canary's version.
         phase: what clients measured.
-        envoy: what the callers' Envoys counted by version meanwhile.
-        differences: what the program declared anew.
-        change: what it took to put it in force.
+        envoy: the counts of the callers' Envoys by version.
+        differences: of the declarations.
+        change: the effect of applying it.
     """
 
     weight: int
@@ -46,7 +46,7 @@ class Step:
         return CanaryShare(self.weight, counts.get(self.canary, 0), sum(counts.values()))
 
     def problems(self) -> list[str]:
-        """What isn't as it must be."""
+        """Return one line for each unexpected result."""
         found: list[str] = []
         if self.phase.failed:
             found.append(f"{self.phase.failed} requests failed: {dict(self.phase.failures)}")
@@ -59,7 +59,7 @@ class Step:
         return [f"weight {self.weight}: {text}" for text in found]
 
     def row(self) -> tuple[str, ...]:
-        """Its row of the table."""
+        """Return the row of the table."""
         lowest, highest = self.share.ratios
         return (
             f"{self.weight}%",
@@ -68,13 +68,12 @@ class Step:
             f"{self.envoy_share.ratio:.1%}",
             f"{self.phase.requests:,}",
             str(self.phase.failed),
-            milliseconds(self.phase.percentile(50)),
-            milliseconds(self.phase.percentile(99)),
+            *latency_cells(self.phase),
             str(len(self.differences)),
         )
 
     def data(self) -> dict[str, Any]:
-        """Everything, for machines."""
+        """Return all figures, for machines."""
         return {
             "weight": self.weight,
             "requests": self.phase.requests,
@@ -84,29 +83,28 @@ class Step:
             "share": round(self.share.ratio, 4),
             "interval": list(self.share.interval),
             "envoyShare": round(self.envoy_share.ratio, 4),
-            "p50Ms": round(self.phase.percentile(50) * 1000, 2),
-            "p99Ms": round(self.phase.percentile(99) * 1000, 2),
+            **latency_data(self.phase),
             "requestsPerSecond": round(self.phase.requests / self.phase.seconds),
             "changed": [str(difference) for difference in self.differences],
             "changeMs": round(self.change.seconds * 1000, 1),
         }
 
 
-async def play(stage: Stage, weights: Sequence[int], requests: int) -> Scene:
-    """Change the weight step by step, with no pause in the load.
+async def play(context: SceneContext, weights: Sequence[int], requests: int) -> Scene:
+    """Change the weight step by step, without a pause in the load.
 
     Args:
-        stage: the mesh.
+        context: of the scene.
         weights: in percent, in order.
-        requests: that measure each.
+        requests: the number that measures each.
     """
-    runtime = stage.session.runtime
+    runtime = context.session.runtime
     before = runtime.process_ids()
-    steps: list[Step] = []
-    async with Load(runtime.origin, PATH, stage.judge) as load:
+    steps: list[WeightStep] = []
+    async with Load(runtime.origin, PATH, context.classify) as load:
         for weight in weights:
-            stage.progress(f"canary weight {weight}: {requests:,} requests")
-            steps.append(await _step(stage, load, weight, requests))
+            context.progress(f"canary weight {weight}: {requests:,} requests")
+            steps.append(await _step(context, load, weight, requests))
         between = [phase for phase in load.phases if phase.name == BETWEEN]
     sent, lost = sum(phase.requests for phase in between), sum(phase.failed for phase in between)
     problems = [problem for step in steps for problem in step.problems()]
@@ -118,16 +116,16 @@ async def play(stage: Stage, weights: Sequence[int], requests: int) -> Scene:
     changed = sorted({f"{d.kind} {d.name}" for step in steps for d in step.differences})
     return Scene(
         key="canary",
-        title=f"Canary of {stage.workload} under constant load, {CONCURRENCY} requests at a time",
+        title=f"Canary of {context.workload} under constant load, {CONCURRENCY} requests at a time",
         columns=(
-            *("asked", "measured", "99.9% interval", "by Envoy", "requests", "failures"),
-            *("p50 ms", "p99 ms", "changed"),
+            *("weight", "share", "99.9% interval", "by Envoy", "requests", "failures"),
+            *(*LATENCY_COLUMNS, "changed"),
         ),
         rows=tuple(step.row() for step in steps),
         notes=(
             f"changed: declared resources that differ; {', '.join(changed) or 'none'} alone.",
             "by Envoy: the share that the callers' sidecars counted.",
-            "Chance puts 1 share of 1,000 outside of its interval: such a one is measured again.",
+            "By chance 1 share of 1,000 is outside its interval: such a one is measured again.",
             f"While the weight was changed: {sent:,} further requests, {lost} failures.",
             f"In force at most {slowest * 1000:.0f} ms later. No process was restarted.",
         ),
@@ -140,18 +138,18 @@ async def play(stage: Stage, weights: Sequence[int], requests: int) -> Scene:
     )
 
 
-async def _step(stage: Stage, load: Load, weight: int, requests: int) -> Step:
-    differences, change = await stage.session.change({"canaryWeight": str(weight)})
+async def _step(context: SceneContext, load: Load, weight: int, requests: int) -> WeightStep:
+    differences, change = await context.session.change({"canaryWeight": str(weight)})
 
-    async def measure() -> Step:
-        before = await stage.counted()
+    async def measure() -> WeightStep:
+        before = await context.counted()
         phase = await load.measure(f"weight {weight}", requests)
-        after = await stage.counted()
+        after = await context.counted()
         counted = {
             version: metrics.since(before.get(version, VersionMetrics()))
             for version, metrics in after.items()
         }
-        return Step(weight, stage.canary, phase, counted, differences, change)
+        return WeightStep(weight, context.canary, phase, counted, differences, change)
 
     step = await measure()
     return step if step.share.is_within or step.phase.failed else await measure()

@@ -1,12 +1,12 @@
-"""Faults of the dog API: petservice's answer stays a 200."""
+"""The scene of a faulty dog API: petservice's response is a 200 in spite of it."""
 
 import json
 from typing import Any
 
 from demo.scenes.egress import is_error_object
 from demo.scenes.scene import Scene
-from demo.scenes.stage import Stage
-from demo.scenes.trial import SOUND, Outcome, Setting, Trial, scene, try_out
+from demo.scenes.scene_context import SceneContext
+from demo.scenes.trial import SOUND, Setting, Trial, TrialResult, run_trial, scene
 from petmesh.rehearsal import faulty
 from petmesh.rehearsal.faulty import Conversation
 from petmesh.rehearsal.load import FAILED, Classifier
@@ -33,18 +33,18 @@ TRIALS: tuple[tuple[Trial, Conversation | None], ...] = (
 )
 
 
-async def play(stage: Stage, requests: int) -> Scene:
-    """Open the way to the dog API, and break its stand-in.
+async def play(context: SceneContext, requests: int) -> Scene:
+    """Open the way to the dog API, and break its stub.
 
     Args:
-        stage: the mesh.
-        requests: that measure each row.
+        context: of the scene.
+        requests: the number that measures each row.
     """
-    await stage.session.change({"dogApiEnabled": "true"})
-    host = stage.session.declaration.config["petmesh:dogApiHost"]
-    stub_hosts = stage.session.runtime.stub_hosts
-    setting = Setting(stage, host, _judge(stage), requests)
-    rows: list[Outcome] = []
+    await context.session.change({"dogApiEnabled": "true"})
+    host = context.session.declaration.config["petmesh:dogApiHost"]
+    stub_hosts = context.session.runtime.stub_hosts
+    setting = Setting(context, host, _classifier(context), requests)
+    rows: list[TrialResult] = []
     for trial, fault in TRIALS:
 
         async def begin(fault: Conversation | None = fault) -> None:
@@ -53,18 +53,18 @@ async def play(stage: Stage, requests: int) -> Scene:
         async def end() -> None:
             await stub_hosts.restore(host)
 
-        rows.append(await try_out(setting, trial, begin, end))
-    await stage.session.change({})
+        rows.append(await run_trial(setting, trial, begin, end))
+    await context.session.change({})
     return scene("dogApi", f"Faults of {host}", rows, ("Open by dogApiEnabled=true.",))
 
 
-def _judge(stage: Stage) -> Classifier:
-    def judge(status: int, body: bytes) -> str:
-        if not stage.judge(status, body):
+def _classifier(context: SceneContext) -> Classifier:
+    def classify(status: int, body: bytes) -> str:
+        if not context.classify(status, body):
             return FAILED
         held: Any = json.loads(body)["dogAPIResponse"]
         if held == ANSWER:
             return SOUND
         return WITHOUT_DOG if is_error_object(held) else FAILED
 
-    return judge
+    return classify

@@ -1,28 +1,71 @@
-"""Pods that end while they are asked: by deletion, and by a rolling replacement."""
+"""The scene of pods that end under load: by deletion, and by a rolling replacement."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
 
 from demo.pets import PETDETAILS, PETSERVICE
-from demo.scenes.scene import Scene
-from demo.scenes.stage import PATH, Stage
-from demo.scenes.trial import CONCURRENCY, REST_SECONDS, SOUND, by_status, counted
+from demo.scenes.scene import Scene, counts
+from demo.scenes.scene_context import PATH, SceneContext
+from demo.scenes.trial import CONCURRENCY, REST_SECONDS, SOUND, by_status
 from petmesh.rehearsal.load import Load
 
 _WARM_UP = 50
 
 
-async def play(stage: Stage, requests: int) -> Scene:
+@dataclass(frozen=True)
+class Ending:
+    """One row.
+
+    Attributes:
+        how: how the pods end.
+        responses: every response meanwhile, by status.
+        ended: the pods that ended.
+        forced: those of them that had to be killed.
+    """
+
+    how: str
+    responses: Counter[str]
+    ended: tuple[str, ...]
+    forced: tuple[str, ...]
+
+    def row(self) -> tuple[str, ...]:
+        """Return the row of the table."""
+        requests, responses = f"{self.responses.total():,}", counts(self.responses)
+        return self.how, requests, responses, str(len(self.ended)), str(len(self.forced))
+
+    def data(self) -> dict[str, Any]:
+        """Return all figures, for machines."""
+        return {
+            "what": self.how,
+            "requests": self.responses.total(),
+            "answers": dict(self.responses),
+            "ended": list(self.ended),
+            "notByThemselves": list(self.forced),
+        }
+
+    def problems(self) -> list[str]:
+        """Return one line for each unexpected result."""
+        found: list[str] = []
+        if self.responses.keys() != {SOUND}:
+            found.append(f"{self.how}: callers saw {counts(self.responses)}, not {SOUND} alone")
+        if self.forced:
+            found.append(f"{self.how}: {', '.join(self.forced)} didn't end by itself")
+        return found
+
+
+async def play(context: SceneContext, requests: int) -> Scene:
     """End pods of petservice and of petdetailsservice under load; no request may fail.
 
     Args:
-        stage: the mesh.
-        requests: that follow once the pods' processes have ended.
+        context: of the scene.
+        requests: the number of requests after the pods' processes have ended.
     """
-    runtime = stage.session.runtime
+    runtime = context.session.runtime
     workloads = (
         f"{PETSERVICE.name}-{PETSERVICE.versions[0]}",
-        f"{PETDETAILS.name}-{stage.stable}",
+        f"{PETDETAILS.name}-{context.stable}",
     )
     for workload in workloads:
         await runtime.adjust(workload, replicas=2)
@@ -37,8 +80,8 @@ async def play(stage: Stage, requests: int) -> Scene:
                 await runtime.replace(pod.name)
 
     rows = (
-        ("1 of 2 pods of each is deleted", *await _end(stage, requests, delete)),
-        ("both pods of each are replaced", *await _end(stage, requests, roll)),
+        await _end(context, "1 of 2 pods of each is deleted", requests, delete),
+        await _end(context, "both pods of each are replaced", requests, roll),
     )
     for workload in workloads:
         await runtime.adjust(workload)
@@ -47,58 +90,32 @@ async def play(stage: Stage, requests: int) -> Scene:
         key="endings",
         title=f"Pods of {' and '.join(workloads)} that end under load",
         columns=("what", "requests", "callers saw", "pods ended", "not by themselves"),
-        rows=tuple(
-            (what, f"{answers.total():,}", counted(answers), str(len(ended)), str(len(forced)))
-            for what, answers, ended, forced in rows
-        ),
+        rows=tuple(row.row() for row in rows),
         notes=(
             f"A pod ends as declared: preStop ({settle} s), SIGTERM, exit within the grace period.",
-            "Deleted: the callers' Envoys hear of it only when the new pod is ready.",
+            "Deleted: the callers' Envoys are updated only when the new pod is ready.",
             "Replaced: one new pod at a time, the old one deleted once it is ready.",
         ),
-        data={
-            "rows": [
-                {
-                    "what": what,
-                    "requests": answers.total(),
-                    "answers": dict(answers),
-                    "ended": list(ended),
-                    "notByThemselves": list(forced),
-                }
-                for what, answers, ended, forced in rows
-            ]
-        },
-        problems=tuple(
-            f"{what}: {text}"
-            for what, answers, _, forced in rows
-            for text, wrong in (
-                (f"callers saw {counted(answers)}, not {SOUND} alone", answers.keys() != {SOUND}),
-                (f"{', '.join(forced)} didn't end by itself", forced),
-            )
-            if wrong
-        ),
+        data={"rows": [row.data() for row in rows]},
+        problems=tuple(problem for row in rows for problem in row.problems()),
     )
 
 
 async def _end(
-    stage: Stage, requests: int, take_away: Callable[[], Awaitable[None]]
-) -> tuple[Counter[str], tuple[str, ...], tuple[str, ...]]:
-    """Take pods away under load until they have ended.
-
-    Returns:
-        Every answer meanwhile, the pods that are gone, and those that didn't end by themselves.
-    """
-    runtime = stage.session.runtime
+    context: SceneContext, how: str, requests: int, end: Callable[[], Awaitable[None]]
+) -> Ending:
+    """End pods under load, which goes on until they have ended."""
+    runtime = context.session.runtime
     pods = set(runtime.process_ids())
-    judge = by_status(stage)
-    async with Load(runtime.origin, PATH, judge, CONCURRENCY, rest_seconds=REST_SECONDS) as load:
+    classify = by_status(context)
+    async with Load(runtime.origin, PATH, classify, CONCURRENCY, rest_seconds=REST_SECONDS) as load:
         await load.measure("before", _WARM_UP)
-        await take_away()
+        await end()
         unfinished = await runtime.ended()
         await load.measure("after", requests)
-    answers: Counter[str] = Counter()
+    responses: Counter[str] = Counter()
     for phase in load.phases:
-        answers += phase.answers + phase.failures
+        responses += phase.answers + phase.failures
     gone = pods - set(runtime.process_ids())
     ended = tuple(sorted(name for name in gone if not name.startswith("Envoy ")))
-    return answers, ended, tuple(name for name in ended if name in unfinished)
+    return Ending(how, responses, ended, tuple(name for name in ended if name in unfinished))

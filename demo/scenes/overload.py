@@ -1,12 +1,12 @@
-"""Ten times the usual load on petservice: it answers or sheds, and recovers."""
+"""The scene of overload: petservice handles or sheds ten times its usual load, and recovers."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from demo.pets import PETDETAILS, PETSERVICE
-from demo.scenes.scene import Scene, milliseconds
-from demo.scenes.stage import PATH, Stage
-from demo.scenes.trial import SOUND, by_status, counted, forget_ejections, totals
+from demo.scenes.scene import LATENCY_COLUMNS, Scene, counts, latency_cells, latency_data
+from demo.scenes.scene_context import PATH, SceneContext
+from demo.scenes.trial import SOUND, by_status, forget_ejections, totals
 from petmesh.rehearsal.load import Load, LoadPhase
 from petmesh.rehearsal.metrics import VersionMetrics
 
@@ -14,8 +14,8 @@ USUAL = 8
 TIMES = 10
 LIMIT = 12
 SHED = "503"
-# A back end holds each request so long: what is in flight is then the load's doing, on a machine
-# that sends more than 60 requests a second. It is far from the 0.5 s of a try (istio/routing.py).
+# A back end delays each response by this, so that the load determines the number of requests in
+# flight, on a machine that sends more than 60 a second. A try has 0.5 s (istio/routing.py).
 HELD_MILLISECONDS = 200
 
 _OK = frozenset({SOUND})
@@ -23,13 +23,13 @@ _OK = frozenset({SOUND})
 
 @dataclass(frozen=True)
 class Level:
-    """How much is asked of petservice.
+    """An amount of load on petservice.
 
     Attributes:
         limit: its limit of requests in flight, for people.
-        load: how much of the usual load, for people.
+        load: the load as a multiple of the usual one, for people.
         times: the same as a number.
-        allowed: the answers that there may be.
+        allowed: the permitted responses.
     """
 
     limit: str
@@ -39,73 +39,69 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Measured:
+class LoadRow:
     """One row.
 
     Attributes:
-        level: what was asked.
+        level: the load.
         phase: what clients measured.
-        counts: what the ingress's Envoy counted.
+        envoy: the counts of the ingress's Envoy.
     """
 
     level: Level
     phase: LoadPhase
-    counts: VersionMetrics
+    envoy: VersionMetrics
 
     def problems(self) -> list[str]:
-        """What isn't as it must be."""
+        """Return one line for each unexpected result."""
         seen = self.phase.answers + self.phase.failures
         level = self.level
         if not seen.keys() <= level.allowed or not seen[SOUND]:
             allowed = " or ".join(sorted(level.allowed))
-            return [
-                f"limit {level.limit}, {level.load}: callers saw {counted(seen)}, not {allowed}"
-            ]
+            return [f"limit {level.limit}, {level.load}: callers saw {counts(seen)}, not {allowed}"]
         return []
 
     def row(self) -> tuple[str, ...]:
-        """Its row of the table."""
+        """Return the row of the table."""
         return (
             self.level.limit,
             self.level.load,
             f"{self.phase.requests:,}",
-            counted(self.phase.answers + self.phase.failures),
+            counts(self.phase.answers + self.phase.failures),
             f"{self.phase.requests / self.phase.seconds:,.0f}",
-            str(self.counts.ejections),
-            milliseconds(self.phase.percentile(50)),
-            milliseconds(self.phase.percentile(99)),
+            str(self.envoy.ejections),
+            *latency_cells(self.phase),
         )
 
     def data(self) -> dict[str, Any]:
-        """Everything, for machines."""
+        """Return all figures, for machines."""
         return {
             "limit": self.level.limit,
             "load": self.level.load,
             "requests": self.phase.requests,
             "answers": dict(self.phase.answers + self.phase.failures),
             "requestsPerSecond": round(self.phase.requests / self.phase.seconds),
-            "ejections": self.counts.ejections,
-            "p50Ms": round(self.phase.percentile(50) * 1000, 2),
-            "p99Ms": round(self.phase.percentile(99) * 1000, 2),
+            "ejections": self.envoy.ejections,
+            **latency_data(self.phase),
         }
 
 
-async def play(stage: Stage, requests: int) -> Scene:
+async def play(context: SceneContext, requests: int) -> Scene:
     """Load one petservice pod as usual, ten times as much, and as usual again.
 
     Args:
-        stage: the mesh.
-        requests: that measure the usual load, and ten times as many the greater one.
+        context: of the scene.
+        requests: the number that measures the usual load; the greater one has ten times as many.
     """
     petservice = f"{PETSERVICE.name}-{PETSERVICE.versions[0]}"
-    runtime = stage.session.runtime
+    runtime = context.session.runtime
     held = {"FAULT_DELAY_MILLISECONDS": str(HELD_MILLISECONDS)}
-    details = f"{PETDETAILS.name}-{stage.stable}"
+    details = f"{PETDETAILS.name}-{context.stable}"
     await runtime.adjust(details, environment=held)
     limited = {"MAX_REQUESTS_IN_FLIGHT": str(LIMIT)}
-    rows: list[Measured] = []
+    rows: list[LoadRow] = []
     for limit, environment in (("as declared", {}), (str(LIMIT), limited)):
-        stage.progress(f"{petservice}: {TIMES} times its load, limit {limit}")
+        context.progress(f"{petservice}: {TIMES} times its load, limit {limit}")
         await runtime.adjust(petservice, environment=environment)
         sheds = frozenset({SOUND, SHED}) if environment else _OK
         levels = (
@@ -113,8 +109,8 @@ async def play(stage: Stage, requests: int) -> Scene:
             Level(limit, f"{TIMES} times", TIMES, sheds),
             Level(limit, "usual again"),
         )
-        rows += [await _measure(stage, level, requests) for level in levels]
-        await forget_ejections(stage)
+        rows += [await _measure(context, level, requests) for level in levels]
+        await forget_ejections(context)
     await runtime.adjust(petservice)
     await runtime.adjust(details)
     problems = [problem for row in rows for problem in row.problems()]
@@ -127,7 +123,7 @@ async def play(stage: Stage, requests: int) -> Scene:
         title=f"{TIMES} times the load of {petservice}, {USUAL} requests at a time",
         columns=(
             *("limit in flight", "load", "requests", "callers saw", "requests/s", "ejections"),
-            *("p50 ms", "p99 ms"),
+            *LATENCY_COLUMNS,
         ),
         rows=tuple(row.row() for row in rows),
         notes=(
@@ -139,11 +135,11 @@ async def play(stage: Stage, requests: int) -> Scene:
     )
 
 
-async def _measure(stage: Stage, level: Level, requests: int) -> Measured:
-    namespace = stage.session.declaration.config["petmesh:namespace"]
+async def _measure(context: SceneContext, level: Level, requests: int) -> LoadRow:
+    namespace = context.session.declaration.config["petmesh:namespace"]
     host = f"{PETSERVICE.name}.{namespace}.svc.cluster.local"
-    before = await totals(stage, host)
-    origin, concurrency = stage.session.runtime.origin, USUAL * level.times
-    async with Load(origin, PATH, by_status(stage), concurrency) as load:
+    before = await totals(context, host)
+    origin, concurrency = context.session.runtime.origin, USUAL * level.times
+    async with Load(origin, PATH, by_status(context), concurrency) as load:
         phase = await load.measure(level.load, requests * level.times)
-    return Measured(level, phase, (await totals(stage, host)).since(before))
+    return LoadRow(level, phase, (await totals(context, host)).since(before))

@@ -1,96 +1,75 @@
-"""The first scene: one route is public, and each service has one caller."""
+"""The scene of the public route: one route is public, and each service has one caller."""
 
 import json
 
 from apps.catalog import Service
 from demo.pets import PETDETAILS, PETMEDICALHISTORY, PETSERVICE
-from demo.scenes.ask import Answer, ask, ask_ingress
+from demo.scenes import access
+from demo.scenes.access import Attempt
+from demo.scenes.http_client import Response, request_ingress, send_request
 from demo.scenes.scene import Scene
-from demo.scenes.stage import PATH, Stage
+from demo.scenes.scene_context import PATH, SceneContext
 from petmesh.host.ports import LOOPBACK
 
-_MEANING: dict[int | None, str] = {
-    200: "200",
-    301: "301: to HTTPS",
-    403: "403: authorization policy",
-    404: "404: no such host or route",
-    502: "502: not in its view",
-    None: "no connection: mutual TLS only",
-}
 
-
-async def play(stage: Stage) -> Scene:
-    """Ask for what is public, for what isn't, and from where nothing may be asked."""
-    stage.progress("asking through the ingress")
-    runtime = stage.session.runtime
+async def play(context: SceneContext) -> Scene:
+    """Send requests to what is public, to what isn't, and from callers without a permission."""
+    context.progress("sending requests through the ingress")
+    runtime = context.session.runtime
     origin = runtime.origin
-    plain = f"http://{LOOPBACK}:{stage.pod(PETDETAILS).inbound_port}{PATH}/details"
-    named = {"Host": stage.details_host}
-    first = await ask_ingress(origin, PATH)
-    asked: list[tuple[str, str, Answer | None, int | None]] = [
-        ("anyone", f"GET {PATH}", first, 200),
-        ("anyone", f"POST {PATH}", await ask_ingress(origin, PATH, method="POST"), 403),
-        ("anyone", "GET /", await ask_ingress(origin, "/"), 404),
-        ("anyone", "GET /healthz/live", await ask_ingress(origin, "/healthz/live"), 404),
-        ("anyone", f"GET {PATH}/details", await ask_ingress(origin, f"{PATH}/details"), 403),
-        (
-            "anyone",
-            f"the same by Host {PETDETAILS.name}…",
-            await ask_ingress(origin, f"{PATH}/details", named),
-            404,
-        ),
-        (
-            "anyone",
-            f"GET {PATH}/medicalhistory",
-            await ask_ingress(origin, f"{PATH}/medicalhistory"),
-            403,
-        ),
-        (PETSERVICE.name, PETDETAILS.name, await _inside(stage, PETSERVICE), 200),
-        (
-            PETSERVICE.name,
-            f"POST to {PETDETAILS.name}",
-            await _inside(stage, PETSERVICE, "POST"),
-            403,
-        ),
-        (PETMEDICALHISTORY.name, PETDETAILS.name, await _inside(stage, PETMEDICALHISTORY), 502),
-        (
-            PETMEDICALHISTORY.name,
-            "the same around its sidecar",
-            await stage.around_proxy(PETMEDICALHISTORY, PETDETAILS, f"{PATH}/details"),
-            403,
-        ),
-        ("plain HTTP in the mesh", PETDETAILS.name, await ask(plain), None),
+    first = await request_ingress(origin, PATH)
+    attempts = [
+        Attempt("anyone", f"GET {PATH}", first, 200),
+        *await _from_outside(context),
+        *await _from_inside(context),
     ]
     if redirecting := runtime.redirecting:
-        answer = await ask_ingress(redirecting, PATH)
-        asked.insert(1, ("plain HTTP", f"GET {PATH}", answer, 301))
-    problems = [
-        f"{who}: {what}: {answer.status if answer else 'no connection'}, not {wanted}"
-        for who, what, answer, wanted in asked
-        if (answer.status if answer else None) != wanted
-    ]
-    statuses = [answer.status if answer else None for _, _, answer, _ in asked]
+        response = await request_ingress(redirecting, PATH)
+        attempts.insert(1, Attempt("plain HTTP", f"GET {PATH}", response, 301))
     return Scene(
         key="publicRoute",
         title=f"One public route: {origin.url}{PATH}",
-        columns=("who asks", "for", "gets"),
-        rows=tuple(
-            (who, what, _MEANING.get(status, str(status)))
-            for (who, what, _, _), status in zip(asked, statuses, strict=True)
-        ),
-        notes=(json.dumps(first.json, indent=2) if first else "no answer",),
-        data={
-            "answer": first.json if first else None,
-            "requests": [
-                {"who": who, "what": what, "status": status}
-                for (who, what, _, _), status in zip(asked, statuses, strict=True)
-            ],
-        },
-        problems=tuple(problems),
+        columns=access.COLUMNS,
+        rows=access.rows(attempts),
+        notes=(json.dumps(first.json, indent=2) if first else "no response",),
+        data={"response": first.json if first else None, "requests": access.data(attempts)},
+        problems=tuple(access.problems(attempts)),
     )
 
 
-async def _inside(stage: Stage, caller: Service, method: str = "GET") -> Answer | None:
-    """Ask petdetailsservice as a service does: by its short name, through the caller's sidecar."""
+async def _from_outside(context: SceneContext) -> list[Attempt]:
+    """Requests of anyone that the ingress refuses."""
+    origin = context.session.runtime.origin
+    named = {"Host": context.details_host}
+    details, history = f"{PATH}/details", f"{PATH}/medicalhistory"
+    post = await request_ingress(origin, PATH, method="POST")
+    live = await request_ingress(origin, "/healthz/live")
+    by_host = await request_ingress(origin, details, named)
+    return [
+        Attempt("anyone", f"POST {PATH}", post, 403),
+        Attempt("anyone", "GET /", await request_ingress(origin, "/"), 404),
+        Attempt("anyone", "GET /healthz/live", live, 404),
+        Attempt("anyone", f"GET {details}", await request_ingress(origin, details), 403),
+        Attempt("anyone", f"the same with Host {PETDETAILS.name}…", by_host, 404),
+        Attempt("anyone", f"GET {history}", await request_ingress(origin, history), 403),
+    ]
+
+
+async def _from_inside(context: SceneContext) -> list[Attempt]:
+    """Requests of pods in the mesh to petdetailsservice."""
+    caller, other, called = PETSERVICE.name, PETMEDICALHISTORY.name, PETDETAILS.name
+    bypass = await context.around_proxy(PETMEDICALHISTORY, PETDETAILS, f"{PATH}/details")
+    plain = f"http://{LOOPBACK}:{context.pod(PETDETAILS).inbound_port}{PATH}/details"
+    return [
+        Attempt(caller, called, await _call(context, PETSERVICE), 200),
+        Attempt(caller, f"POST to {called}", await _call(context, PETSERVICE, "POST"), 403),
+        Attempt(other, called, await _call(context, PETMEDICALHISTORY), 502),
+        Attempt(other, "the same around its sidecar", bypass, 403),
+        Attempt("plain HTTP in the mesh", called, await send_request(plain), None),
+    ]
+
+
+async def _call(context: SceneContext, caller: Service, method: str = "GET") -> Response | None:
+    """Call petdetailsservice as a service does: by its short name, through the caller's sidecar."""
     url = f"http://{PETDETAILS.name}:{PETDETAILS.port}{PATH}/details"
-    return await ask(url, proxy=stage.sidecar(caller), method=method)
+    return await send_request(url, proxy=context.sidecar(caller), method=method)

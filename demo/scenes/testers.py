@@ -1,15 +1,15 @@
-"""The fourth scene: a header or a cookie picks the canary whatever its weight."""
+"""The scene of testers: a header or a cookie selects the canary at any weight."""
 
 from typing import Any
 
 from demo.scenes.scene import Scene
-from demo.scenes.stage import PATH, Stage
+from demo.scenes.scene_context import PATH, SceneContext
 from istio.routing import TESTER_COOKIE, TESTER_HEADER, TESTER_VALUE
 from petmesh.rehearsal.load import Load
 
 _REQUESTS = 100
 _CHOSEN = f"{TESTER_COOKIE}={TESTER_VALUE}"
-# A request's headers, and whether they pick the canary.
+# A request's headers, and whether they select the canary.
 CASES: tuple[tuple[dict[str, str], bool], ...] = (
     ({}, False),
     ({TESTER_HEADER: TESTER_VALUE}, True),
@@ -20,28 +20,28 @@ CASES: tuple[tuple[dict[str, str], bool], ...] = (
 )
 
 
-async def play(stage: Stage) -> Scene:
-    """Send requests of each kind at weight 0."""
-    stage.progress("header and cookie at weight 0")
-    await stage.session.change({"canaryWeight": "0"})
+async def play(context: SceneContext) -> Scene:
+    """Send requests with each header and cookie at weight 0."""
+    context.progress("header and cookie at weight 0")
+    await context.session.change({"canaryWeight": "0"})
     rows: list[tuple[str, ...]] = []
     problems: list[str] = []
     data: list[dict[str, Any]] = []
     for headers, is_chosen in CASES:
-        origin = stage.session.runtime.origin
-        async with Load(origin, PATH, stage.judge, headers=headers) as load:
+        origin = context.session.runtime.origin
+        async with Load(origin, PATH, context.classify, headers=headers) as load:
             phase = await load.measure("tester", _REQUESTS)
         text = ", ".join(f"{name}: {value}" for name, value in headers.items()) or "neither"
         answers = dict(phase.answers)
         shown = ", ".join(f"{count} by {version}" for version, count in answers.items())
         rows.append((text, shown, str(phase.failed)))
         data.append({"headers": headers, "answers": answers, "failures": phase.failed})
-        wanted = stage.canary if is_chosen else stage.stable
+        wanted = context.canary if is_chosen else context.stable
         if phase.failed or set(answers) != {wanted}:
             problems.append(f"testers: {text}: {answers}, not all by {wanted}")
     return Scene(
         key="testers",
-        title=f"Header and cookie pick {stage.canary} at weight 0",
+        title=f"Header and cookie select {context.canary} at weight 0",
         columns=("request has", "answers", "failures"),
         rows=tuple(rows),
         data={"cases": data},

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import pytest
 
-from demo.scenes import canary, faults
+from demo.scenes import canary, canary_faults
 from demo.scenes.scene import Scene
-from demo.scenes.stage import Stage, learn_answers
+from demo.scenes.scene_context import SceneContext, learn_versions
 from petmesh.rehearsal.run_folder import new_folder
 from petmesh.rehearsal.runtime import Runtime
 from petmesh.rehearsal.session import Session
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Live:
-    """A stage, and a loop to run coroutines on it."""
+    """A context, and a loop to run coroutines on it."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -33,8 +33,8 @@ class Live:
         self._thread.start()
         self.session = Session(self.run(_runtime()), "local", {})
         self.run(self.session.start())
-        judge = self.run(learn_answers(self.session))
-        self.stage = Stage(self.session, judge, lambda _: None)
+        judge = self.run(learn_versions(self.session))
+        self.context = SceneContext(self.session, judge, lambda _: None)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=_SECONDS)
@@ -60,7 +60,7 @@ def live() -> Iterator[Live]:
 @pytest.fixture(scope="session")
 def ramp(live: Live) -> Scene:
     """The canary, once through all its weights under one load."""
-    scene = live.run(canary.play(live.stage, WEIGHTS, REQUESTS))
+    scene = live.run(canary.play(live.context, WEIGHTS, REQUESTS))
     live.run(live.session.change({}))
     return scene
 
@@ -68,6 +68,6 @@ def ramp(live: Live) -> Scene:
 @pytest.fixture(scope="session")
 def broken(live: Live) -> Scene:
     """The canary that fails, that half stops, that stops."""
-    scene = live.run(faults.play(live.stage, 400))
+    scene = live.run(canary_faults.play(live.context, 400))
     live.run(live.session.change({}))
     return scene

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from demo.scenes.ask import ask
+from demo.scenes.http_client import send_request
 from istio.install import INGRESS_GATEWAY
 from petmesh.host.ports import LOOPBACK
 from tests.traffic.conftest import Live
@@ -47,7 +47,7 @@ def logged(file: Path, mark: str, request: Callable[[], object] = lambda: None) 
 
 def test_every_request_is_logged(live: Live, logs: Path) -> None:
     live.run(live.session.change({"accessLogs": "all"}))
-    live.run(ask(live.session.runtime.url + "/pet/1?mark=every"))
+    live.run(send_request(live.session.runtime.url + "/pet/1?mark=every"))
     line = logged(logs, "mark=every")
     assert (line["method"], line["response_code"]) == ("GET", 200)
     assert "petservice" in line["upstream_cluster"]
@@ -55,8 +55,8 @@ def test_every_request_is_logged(live: Live, logs: Path) -> None:
 
 def test_errors_alone_are_logged(live: Live, logs: Path) -> None:
     live.run(live.session.change({"accessLogs": "errors"}))
-    live.run(ask(live.session.runtime.url + "/pet/1?mark=good"))
-    live.run(ask(live.session.runtime.url + "/nothing?mark=missing"))
+    live.run(send_request(live.session.runtime.url + "/pet/1?mark=good"))
+    live.run(send_request(live.session.runtime.url + "/nothing?mark=missing"))
     assert logged(logs, "mark=missing")["response_code"] == 404
     # On a busy machine a request is sometimes answered, and so is no error, before its client left.
     left = logged(logs, "mark=left", lambda: live.run(leave(live, "/pet/1?mark=left")))
@@ -66,9 +66,9 @@ def test_errors_alone_are_logged(live: Live, logs: Path) -> None:
 
 def test_no_request_is_logged(live: Live, logs: Path) -> None:
     live.run(live.session.change({"accessLogs": "off"}))
-    live.run(ask(live.session.runtime.url + "/nothing?mark=off"))
+    live.run(send_request(live.session.runtime.url + "/nothing?mark=off"))
     live.run(live.session.change({"accessLogs": "all"}))
-    live.run(ask(live.session.runtime.url + "/nothing?mark=on"))
+    live.run(send_request(live.session.runtime.url + "/nothing?mark=on"))
     logged(logs, "mark=on")
     assert "mark=off" not in logs.read_text()
 

@@ -13,9 +13,9 @@ import pytest
 
 from bench.ramps.ramps import WORKLOAD
 from demo.pets import PETDETAILS, PETSERVICE
-from demo.scenes.ask import ask
+from demo.scenes.http_client import send_request
 from demo.scenes.scene import Scene
-from demo.scenes.stage import PATH
+from demo.scenes.scene_context import PATH
 from demo.scenes.testers import CASES
 from petmesh.host.ports import LOOPBACK
 from petmesh.rehearsal.load import FAILED, Load, LoadPhase
@@ -66,7 +66,7 @@ def test_header_and_cookie_pick_the_canary_at_weight_100_too(live: Live) -> None
 
 async def _answers(live: Live, headers: dict[str, str]) -> dict[str, int]:
     origin = live.session.runtime.origin
-    async with Load(origin, "/pet/123", live.stage.judge, headers=headers) as load:
+    async with Load(origin, "/pet/123", live.context.classify, headers=headers) as load:
         phase = await load.measure("answers", 40)
     assert phase.failed == 0
     return dict(phase.answers)
@@ -86,7 +86,7 @@ def test_promotion_and_going_back_lose_no_request(live: Live) -> None:
 async def _promoted_and_back(live: Live) -> tuple[int, dict[str, int]]:
     session = live.session
     answers: dict[str, int] = {}
-    async with Load(session.runtime.origin, "/pet/123", live.stage.judge) as load:
+    async with Load(session.runtime.origin, "/pet/123", live.context.classify) as load:
         await session.change({"canaryWeight": "100"})
         await session.change({"stableVersion": "v2", "canaryVersion": "", "canaryWeight": "0"})
         alone = await load.measure("v2 alone", 200)
@@ -125,7 +125,7 @@ async def _ten_thousand(live: Live, *, weight: int) -> LoadPhase:
     versions: dict[bytes, str] = {}
     for version in ("v1", "v2"):
         pod = session.runtime.pods_of(f"{PETDETAILS.name}-{version}")[0]
-        answer = await ask(f"http://{LOOPBACK}:{pod.app_port}{path}")
+        answer = await send_request(f"http://{LOOPBACK}:{pod.app_port}{path}")
         assert answer is not None
         versions[answer.text.encode()] = version
 
@@ -133,7 +133,7 @@ async def _ten_thousand(live: Live, *, weight: int) -> LoadPhase:
         return versions.get(body, FAILED)
 
     sidecar = Sidecar(
-        f"{PETDETAILS.name}:{PETDETAILS.port}", live.stage.pod(PETSERVICE).outbound_port
+        f"{PETDETAILS.name}:{PETDETAILS.port}", live.context.pod(PETSERVICE).outbound_port
     )
     async with Load(sidecar, path, judge) as load:
         phase = await load.measure("ten thousand", 10_000)
@@ -157,7 +157,7 @@ def test_a_canary_that_drops_packets_is_told_apart_from_one_that_answers_late(li
 
 async def ask_at_once(url: str) -> None:
     """More requests than there are connections from before, over which a try waits for nothing."""
-    await asyncio.gather(*(ask(url) for _ in range(32)))
+    await asyncio.gather(*(send_request(url) for _ in range(32)))
 
 
 @contextmanager

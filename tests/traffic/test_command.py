@@ -55,7 +55,7 @@ class Kept:
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
-    def ask(self, header: str = "x-none") -> str:
+    def send_request(self, header: str = "x-none") -> str:
         request = urllib.request.Request(
             f"http://{LOOPBACK}:{self.port}/pet/123",
             headers={"Host": f"pets.localhost:{self.port}", header: "always"},
@@ -104,13 +104,13 @@ def kept() -> Iterator[Kept]:
 
 
 def test_a_kept_mesh_takes_another_weight_and_ends_with_all_its_processes(kept: Kept) -> None:
-    assert (kept.ask(), kept.ask("x-canary")) == ("Dog", "German Shepherd Dog")
+    assert (kept.send_request(), kept.send_request("x-canary")) == ("Dog", "German Shepherd Dog")
     kept.type("100")
     assert "v1 0%, v2 100%; 0 pods started" in kept.wait_for("In force")
-    assert kept.ask() == "German Shepherd Dog"
+    assert kept.send_request() == "German Shepherd Dog"
     kept.type("101")
     assert re.search(r"canaryWeight.*101", kept.wait_for("canaryWeight"))
-    assert kept.ask() == "German Shepherd Dog"
+    assert kept.send_request() == "German Shepherd Dog"
 
     assert len(kept.children) == 9
     assert running(kept.children) == kept.children

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 import pytest
 
-from demo.scenes.ask import ask_ingress
+from demo.scenes.http_client import request_ingress
 from petmesh.host.ports import LOOPBACK
 from petmesh.mesh.envoy_filter import ConnectionManagerPatch, EnvoyFilter
 from petmesh.mesh.mesh import Mesh
@@ -177,7 +177,7 @@ def test_connections_over_the_limit_are_closed_and_those_within_it_served(live: 
     answers, over = live.run(fill())
     # Those that were held are closed: others take their place.
     live.run(asyncio.sleep(0.5))
-    again = live.run(ask_ingress(live.session.runtime.origin, PATH))
+    again = live.run(request_ingress(live.session.runtime.origin, PATH))
     live.run(live.session.change({}))
     assert answers == [b"HTTP/1.1 200 OK\r\n"] * CONNECTIONS
     assert over == b""

@@ -8,8 +8,8 @@ import pytest
 
 from demo.pets import PETDETAILS, PETMEDICALHISTORY, PETSERVICE
 from demo.scenes import egress
-from demo.scenes.ask import ask
 from demo.scenes.egress import is_error_object
+from demo.scenes.http_client import send_request
 from petmesh.host.ports import LOOPBACK
 from petmesh.rehearsal.stub_hosts import ANSWER
 from tests.traffic.conftest import Live
@@ -20,7 +20,7 @@ HOST = "api.thedogapi.com"
 
 
 def dog_api_response(live: Live) -> object:
-    answer = live.run(ask(live.session.runtime.url + "/pet/123"))
+    answer = live.run(send_request(live.session.runtime.url + "/pet/123"))
     assert answer is not None
     assert answer.status == 200
     return answer.json["dogAPIResponse"]
@@ -37,16 +37,16 @@ def test_the_dog_api_is_blocked_then_opened_by_config_without_a_restart(live: Li
 
 
 def test_petservice_asks_its_own_sidecar_for_the_dog_api(live: Live) -> None:
-    process = live.session.runtime.process_ids()[live.stage.pod(PETSERVICE).name]
+    process = live.session.runtime.process_ids()[live.context.pod(PETSERVICE).name]
     variables = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
-    assert f"DOG_API_PROXY={live.stage.sidecar(PETSERVICE)}".encode() in variables
+    assert f"DOG_API_PROXY={live.context.sidecar(PETSERVICE)}".encode() in variables
 
 
 @pytest.mark.parametrize("state", ["false", "true"])
 def test_any_other_host_is_blocked_with_502(live: Live, state: str) -> None:
     live.run(live.session.change({"dogApiEnabled": state}))
     for url in ("http://example.com/", f"http://{HOST}:8080/", "http://169.254.169.254/"):
-        answer = live.run(ask(url, proxy=live.stage.sidecar(PETSERVICE)))
+        answer = live.run(send_request(url, proxy=live.context.sidecar(PETSERVICE)))
         assert answer is not None
         assert answer.status == 502, url
     live.run(live.session.change({}))
@@ -55,7 +55,7 @@ def test_any_other_host_is_blocked_with_502(live: Live, state: str) -> None:
 def test_the_opened_host_is_reached_over_tls_by_its_own_name(live: Live) -> None:
     live.run(live.session.change({"dogApiEnabled": "true"}))
     live.session.runtime.stub_hosts.requests.clear()
-    answer = live.run(ask(f"http://{HOST}/v1/x", proxy=live.stage.sidecar(PETSERVICE)))
+    answer = live.run(send_request(f"http://{HOST}/v1/x", proxy=live.context.sidecar(PETSERVICE)))
     assert answer is not None
     assert answer.json == ANSWER
     assert live.session.runtime.stub_hosts.requests == [f"GET https://{HOST}/v1/x"]
@@ -65,7 +65,7 @@ def test_the_opened_host_is_reached_over_tls_by_its_own_name(live: Live) -> None
 def test_the_opened_host_is_open_to_petservice_alone(live: Live) -> None:
     live.run(live.session.change({"dogApiEnabled": "true"}))
     for service in (PETDETAILS, PETMEDICALHISTORY):
-        answer = live.run(ask(f"http://{HOST}/v1/x", proxy=live.stage.sidecar(service)))
+        answer = live.run(send_request(f"http://{HOST}/v1/x", proxy=live.context.sidecar(service)))
         assert answer is not None
         assert answer.status == 502
     live.run(live.session.change({}))
@@ -79,11 +79,11 @@ def test_a_server_with_another_hosts_certificate_gets_no_request(live: Live) -> 
     try:
         live.run(live.session.change({"dogApiEnabled": "true"}))
         assert is_error_object(dog_api_response(live))
-        answer = live.run(ask(f"http://{HOST}/", proxy=live.stage.sidecar(PETSERVICE)))
+        answer = live.run(send_request(f"http://{HOST}/", proxy=live.context.sidecar(PETSERVICE)))
         assert answer is not None
         assert answer.status == 503
         failed = "ssl.fail_verify_san"
-        pod = live.stage.pod(PETSERVICE).name
+        pod = live.context.pod(PETSERVICE).name
         stats = live.run(live.session.runtime.sidecar_stats(pod, f"{HOST}.*{failed}$"))
         assert max(stats.values.values()) > 0
     finally:
@@ -109,4 +109,4 @@ async def _impostor(live: Live) -> tuple[int, asyncio.Server]:
 
 
 def test_the_scene_of_the_egress_holds(live: Live) -> None:
-    assert live.run(egress.play(live.stage)).problems == ()
+    assert live.run(egress.play(live.context)).problems == ()

@@ -9,8 +9,8 @@ import pytest
 from apps.catalog import Service
 from demo.pets import PETDETAILS, PETMEDICALHISTORY, PETSERVICE
 from demo.scenes import egress, egress_gateway
-from demo.scenes.ask import Answer, ask
 from demo.scenes.egress import is_error_object
+from demo.scenes.http_client import Response, send_request
 from petmesh.host.ports import LOOPBACK
 from petmesh.rehearsal.stub_hosts import ANSWER
 from tests.traffic.conftest import Live
@@ -33,13 +33,13 @@ def led(live: Live) -> Iterator[Live]:
     live.run(live.session.change({}))
 
 
-def by_sidecar(live: Live, service: Service, method: str = "GET") -> Answer | None:
-    proxy = live.stage.sidecar(service)
-    return live.run(ask(f"http://{HOST}{PATH}", proxy=proxy, method=method))
+def by_sidecar(live: Live, service: Service, method: str = "GET") -> Response | None:
+    proxy = live.context.sidecar(service)
+    return live.run(send_request(f"http://{HOST}{PATH}", proxy=proxy, method=method))
 
 
 def held(live: Live) -> object:
-    answer = live.run(ask(live.session.runtime.url + "/pet/123"))
+    answer = live.run(send_request(live.session.runtime.url + "/pet/123"))
     assert answer is not None
     assert answer.status == 200
     return answer.json["dogAPIResponse"]
@@ -80,32 +80,32 @@ def test_another_service_is_refused_by_its_sidecar_and_by_the_gateway(
     answer = by_sidecar(led, service)
     assert answer is not None
     assert answer.status == 502
-    around = led.run(led.stage.to_gateway(service, HOST, PATH))
+    around = led.run(led.context.to_gateway(service, HOST, PATH))
     assert around is not None
     assert around.status == 403
     assert led.session.runtime.stub_hosts.requests == []
 
 
 def test_petservices_identity_is_let_out_around_its_sidecar_too(led: Live) -> None:
-    answer = led.run(led.stage.to_gateway(PETSERVICE, HOST, PATH))
+    answer = led.run(led.context.to_gateway(PETSERVICE, HOST, PATH))
     assert answer is not None
     assert answer.json == ANSWER
 
 
 @pytest.mark.parametrize("other", ["example.com", "169.254.169.254", f"{HOST}.example.com"])
 def test_no_other_host_is_reached_by_that_way(led: Live, other: str) -> None:
-    answer = led.run(led.stage.to_gateway(PETSERVICE, HOST, PATH, named=other))
+    answer = led.run(led.context.to_gateway(PETSERVICE, HOST, PATH, named=other))
     assert answer is not None
     assert answer.status == 403
-    assert led.run(led.stage.to_gateway(PETSERVICE, other, PATH)) is None
+    assert led.run(led.context.to_gateway(PETSERVICE, other, PATH)) is None
     assert led.session.runtime.stub_hosts.requests == []
 
 
 def test_without_an_identity_there_is_no_connection(led: Live) -> None:
     [gateway] = led.session.runtime.inner_gateways
-    assert led.run(led.stage.to_gateway(None, HOST, PATH)) is None
+    assert led.run(led.context.to_gateway(None, HOST, PATH)) is None
     plain = f"http://{LOOPBACK}:{gateway.ports[443]}{PATH}"
-    assert led.run(ask(plain, {"Host": HOST})) is None
+    assert led.run(send_request(plain, {"Host": HOST})) is None
 
 
 def test_a_host_with_another_hosts_certificate_gets_no_request(led: Live) -> None:
@@ -174,8 +174,8 @@ def test_by_itself_the_gateway_opens_nothing(live: Live) -> None:
 def test_both_scenes_of_the_egress_hold(live: Live) -> None:
     live.run(live.session.change({"egressGateway": "true"}, lasting=True))
     try:
-        assert live.run(egress.play(live.stage)).problems == ()
-        assert live.run(egress_gateway.play(live.stage)).problems == ()
+        assert live.run(egress.play(live.context)).problems == ()
+        assert live.run(egress_gateway.play(live.context)).problems == ()
     finally:
         live.session.overrides.pop("egressGateway")
         live.run(live.session.change({}))

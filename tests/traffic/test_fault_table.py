@@ -21,22 +21,22 @@ THREE_WAVES = 3 * CONCURRENCY
 
 @pytest.fixture(scope="module")
 def broken_back_ends(live: Live) -> Scene:
-    return live.run(back_ends.play(live.stage, THREE_WAVES))
+    return live.run(back_ends.play(live.context, THREE_WAVES))
 
 
 @pytest.fixture(scope="module")
 def broken_dog_api(live: Live) -> Scene:
-    return live.run(dog_api.play(live.stage, EVERY_ROW_ONE_WAVE))
+    return live.run(dog_api.play(live.context, EVERY_ROW_ONE_WAVE))
 
 
 @pytest.fixture(scope="module")
 def overloaded(live: Live) -> Scene:
-    return live.run(overload.play(live.stage, 40))
+    return live.run(overload.play(live.context, 40))
 
 
 @pytest.fixture(scope="module")
 def ended(live: Live) -> Scene:
-    return live.run(endings.play(live.stage, EVERY_ROW_ONE_WAVE))
+    return live.run(endings.play(live.context, EVERY_ROW_ONE_WAVE))
 
 
 def rows(scene: Scene) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def test_at_its_limit_petservice_sheds_with_503_and_recovers(overloaded: Scene) 
 
 def test_after_a_promotion_it_is_the_promoted_version_that_holds_the_load(live: Live) -> None:
     live.run(live.session.change({"stableVersion": "v2", "canaryVersion": ""}))
-    scene = live.run(overload.play(live.stage, 8))
+    scene = live.run(overload.play(live.context, 8))
     live.run(live.session.change({}))
     assert scene.data["rows"][0]["p50Ms"] >= overload.HELD_MILLISECONDS
     assert not [problem for problem in scene.problems if "hold" in problem]

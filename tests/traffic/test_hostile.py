@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from demo.pets import PETDETAILS, PETSERVICE
-from demo.scenes.ask import ask_ingress
+from demo.scenes.http_client import request_ingress
 from petmesh.host.ports import LOOPBACK
 from tests.traffic.conftest import Live
 
@@ -44,7 +44,7 @@ def test_what_is_malformed_or_too_large_never_reaches_a_service(
     if door == "ingress":
         port, target, host = origin.port, f"/pet/{MARK}", origin.authority
     else:
-        port = urlsplit(live.stage.sidecar(PETSERVICE)).port or 0
+        port = urlsplit(live.context.sidecar(PETSERVICE)).port or 0
         host = f"{PETDETAILS.name}:{PETDETAILS.port}"
         target = f"/pet/{MARK}/details"
     raw = text.format(target=target, host=host)
@@ -68,5 +68,5 @@ async def _status(port: int, raw: str) -> str:
 
 
 async def _still_answers(live: Live) -> bool:
-    answer = await ask_ingress(live.session.runtime.origin, "/pet/1")
+    answer = await request_ingress(live.session.runtime.origin, "/pet/1")
     return answer is not None and answer.status == 200

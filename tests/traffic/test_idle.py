@@ -14,7 +14,7 @@ import pytest
 
 from apps.httpservice.timeouts import IDLE_SECONDS
 from demo.pets import PETSERVICE
-from demo.scenes.ask import ask, ask_ingress
+from demo.scenes.http_client import request_ingress, send_request
 from petmesh.mesh.istio.networking import DestinationRule
 from petmesh.mesh.mesh import Mesh
 from petmesh.rehearsal.faulty import forgetful
@@ -58,8 +58,8 @@ def _with_idle_time(rule: DestinationRule, scale: float | None) -> DestinationRu
 @pytest.fixture
 def closing(live: Live) -> Iterator[None]:
     """petservice with a server that closes a connection once it was idle for its idle time."""
-    runtime, pod = live.session.runtime, live.stage.pod(PETSERVICE).name
-    sound = live.run(ask_ingress(runtime.origin, PATH))
+    runtime, pod = live.session.runtime, live.context.pod(PETSERVICE).name
+    sound = live.run(request_ingress(runtime.origin, PATH))
     assert sound is not None
     live.run(
         runtime.faults.impair(pod, forgetful(SERVICE_SECONDS), json.dumps(sound.json).encode())
@@ -74,7 +74,7 @@ async def bursts(live: Live) -> Counter[int]:
     origin = live.session.runtime.origin
     statuses = Counter[int]()
     for _ in range(BURSTS):
-        answers = await asyncio.gather(*(ask_ingress(origin, PATH) for _ in range(TOGETHER)))
+        answers = await asyncio.gather(*(request_ingress(origin, PATH) for _ in range(TOGETHER)))
         statuses.update(each.status if each else 0 for each in answers)
         await asyncio.sleep(SERVICE_SECONDS * 1.1)
     return statuses
@@ -109,7 +109,7 @@ def forgetting_host(live: Live, request: pytest.FixtureRequest) -> Iterator[None
 async def dog_api_responses(live: Live) -> list[Any]:
     responses: list[Any] = []
     for _ in range(10):
-        answer = await ask_ingress(live.session.runtime.origin, PATH)
+        answer = await request_ingress(live.session.runtime.origin, PATH)
         responses.append(answer.json["dogAPIResponse"] if answer else None)
         await asyncio.sleep(PAUSE_SECONDS)
     return responses
@@ -135,7 +135,7 @@ def test_what_may_do_harm_is_not_sent_twice(live: Live) -> None:
     statuses: list[int] = []
     for method in ("GET", "POST"):
         answer = live.run(
-            ask(f"http://{HOST}/", proxy=live.stage.sidecar(PETSERVICE), method=method)
+            send_request(f"http://{HOST}/", proxy=live.context.sidecar(PETSERVICE), method=method)
         )
         statuses.append(answer.status if answer else 0)
         live.run(asyncio.sleep(PAUSE_SECONDS))

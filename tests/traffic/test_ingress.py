@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from demo.scenes import public_route, rate_limit
-from demo.scenes.ask import Answer, ask, ask_ingress
+from demo.scenes.http_client import Response, request_ingress, send_request
 from petmesh.envoy import listeners
 from petmesh.host.ports import LOOPBACK
 from petmesh.rehearsal.origin import Origin
@@ -30,8 +30,8 @@ def secure(live: Live) -> Iterator[Origin]:
     live.run(live.session.change({}))
 
 
-def get(live: Live, origin: Origin, headers: dict[str, str] | None = None) -> Answer | None:
-    return live.run(ask_ingress(origin, PATH, headers))
+def get(live: Live, origin: Origin, headers: dict[str, str] | None = None) -> Response | None:
+    return live.run(request_ingress(origin, PATH, headers))
 
 
 def test_with_a_certificate_the_ingress_answers_over_tls(live: Live, secure: Origin) -> None:
@@ -53,7 +53,7 @@ def test_plain_http_is_redirected_and_nothing_else(live: Live, secure: Origin) -
     other = get(live, redirecting, {"Host": "pets.example"})
     assert other is not None
     assert other.status == 404
-    assert live.run(ask(f"http://{secure.authority}{PATH}")) is None
+    assert live.run(send_request(f"http://{secure.authority}{PATH}")) is None
 
 
 def test_the_certificate_is_the_hosts_alone(live: Live, secure: Origin) -> None:
@@ -64,7 +64,7 @@ def test_the_certificate_is_the_hosts_alone(live: Live, secure: Origin) -> None:
 
 
 def test_a_certificate_that_nobody_vouches_for_is_not_trusted(live: Live, secure: Origin) -> None:
-    assert live.run(ask(secure.url + PATH)) is None
+    assert live.run(send_request(secure.url + PATH)) is None
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_cert_managers_certificate_is_for_every_host(live: Live) -> None:
 
 def test_the_scene_of_the_public_route_shows_the_redirect(live: Live, secure: Origin) -> None:
     del secure
-    scene = live.run(public_route.play(live.stage))
+    scene = live.run(public_route.play(live.context))
     assert scene.problems == ()
     assert ("plain HTTP", f"GET {PATH}", "301: to HTTPS") in scene.rows
 
@@ -179,7 +179,7 @@ def test_a_burst_over_the_limit_is_answered_429_and_a_second_later_it_is_over(
 ) -> None:
     live.run(live.session.change({"ingressTls": tls}))
     live.session.overrides["ingressTls"] = tls
-    scene = live.run(rate_limit.play(live.stage))
+    scene = live.run(rate_limit.play(live.context))
     live.session.overrides.pop("ingressTls")
     live.run(live.session.change({}))
     assert scene.problems == ()
@@ -191,10 +191,10 @@ def test_a_burst_over_the_limit_is_answered_429_and_a_second_later_it_is_over(
 
 def test_what_the_limit_turns_away_reaches_no_service(live: Live) -> None:
     live.run(live.session.change({rate_limit.KEY: "1"}))
-    before = live.run(live.stage.counted())
-    burst = live.run(rate_limit.burst(live.stage, 50))
-    after = live.run(live.stage.counted())
+    before = live.run(live.context.counted())
+    burst = live.run(rate_limit.burst(live.context, 50))
+    after = live.run(live.context.counted())
     live.run(live.session.change({}))
     served = sum(after[version].requests - before[version].requests for version in after)
     assert burst.statuses.keys() == {200, 429}
-    assert served == burst.let_in
+    assert served == burst.admitted

@@ -7,7 +7,7 @@ import pytest
 from apps.catalog import Service
 from demo.pets import PETDETAILS, PETMEDICALHISTORY, PETSERVICE
 from demo.scenes import public_route
-from demo.scenes.ask import ask
+from demo.scenes.http_client import send_request
 from petmesh.host.ports import LOOPBACK
 from petmesh.rehearsal.origin import Origin
 from tests.traffic.conftest import Live
@@ -20,7 +20,7 @@ PETS = f"http://{PETSERVICE.name}:{PETSERVICE.port}/pet/7"
 
 
 def test_petservice_answers_with_its_three_parts(live: Live) -> None:
-    answer = live.run(ask(live.session.runtime.url + "/pet/123"))
+    answer = live.run(send_request(live.session.runtime.url + "/pet/123"))
     assert answer is not None
     assert answer.status == 200
     assert set(answer.json) == {"petDetails", "petMedicalHistory", "dogAPIResponse"}
@@ -68,14 +68,14 @@ async def _raw(origin: Origin, path: str) -> int:
     ],
 )
 def test_another_host_gets_404(live: Live, host: str) -> None:
-    answer = live.run(ask(live.session.runtime.url + "/pet/123", {"Host": host}))
+    answer = live.run(send_request(live.session.runtime.url + "/pet/123", {"Host": host}))
     assert answer is not None
     assert answer.status == 404
 
 
 @pytest.mark.parametrize("host", ["pets.localhost", "PETS.localhost", "pets.localhost:8080"])
 def test_the_hosts_case_and_port_do_not_matter(live: Live, host: str) -> None:
-    answer = live.run(ask(live.session.runtime.url + "/pet/123", {"Host": host}))
+    answer = live.run(send_request(live.session.runtime.url + "/pet/123", {"Host": host}))
     assert answer is not None
     assert answer.status == 200
 
@@ -100,14 +100,14 @@ def test_the_hosts_case_and_port_do_not_matter(live: Live, host: str) -> None:
 def test_each_service_is_called_only_by_those_that_may(
     live: Live, caller: Service, url: str, status: int
 ) -> None:
-    answer = live.run(ask(url, proxy=live.stage.sidecar(caller)))
+    answer = live.run(send_request(url, proxy=live.context.sidecar(caller)))
     assert answer is not None
     assert answer.status == status
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
 def test_petservice_may_only_get(live: Live, method: str) -> None:
-    answer = live.run(ask(DETAILS, proxy=live.stage.sidecar(PETSERVICE), method=method))
+    answer = live.run(send_request(DETAILS, proxy=live.context.sidecar(PETSERVICE), method=method))
     assert answer is not None
     assert answer.status == 403
 
@@ -117,7 +117,7 @@ def test_petservice_may_only_get(live: Live, method: str) -> None:
     [("GET", 200), ("HEAD", 200), ("POST", 403), ("PUT", 403), ("DELETE", 403), ("PATCH", 403)],
 )
 def test_the_ingress_lets_two_methods_in(live: Live, method: str, status: int) -> None:
-    answer = live.run(ask(live.session.runtime.url + "/pet/123", method=method))
+    answer = live.run(send_request(live.session.runtime.url + "/pet/123", method=method))
     assert answer is not None
     assert answer.status == status
 
@@ -137,25 +137,25 @@ def test_the_ingress_lets_two_methods_in(live: Live, method: str, status: int) -
 def test_a_caller_that_goes_around_its_sidecar_may_no_more_than_its_identity(
     live: Live, caller: Service, called: Service, path: str, status: int
 ) -> None:
-    answer = live.run(live.stage.around_proxy(caller, called, path))
+    answer = live.run(live.context.around_proxy(caller, called, path))
     assert answer is not None
     assert answer.status == status
 
 
 def test_every_form_of_a_services_name_leads_to_it(live: Live) -> None:
-    sidecar = live.stage.sidecar(PETSERVICE)
+    sidecar = live.context.sidecar(PETSERVICE)
     for name in ("", ".pets", ".pets.svc", ".pets.svc.cluster.local"):
         url = DETAILS.replace(PETDETAILS.name, PETDETAILS.name + name)
-        answer = live.run(ask(url, proxy=sidecar))
+        answer = live.run(send_request(url, proxy=sidecar))
         assert answer is not None
         assert answer.status == 200, name
 
 
 def test_a_caller_without_identity_gets_no_connection(live: Live) -> None:
     for service in (PETSERVICE, PETDETAILS, PETMEDICALHISTORY):
-        port = live.stage.pod(service).inbound_port
-        assert live.run(ask(f"http://{LOOPBACK}:{port}{service.entry.paths[0]}")) is None
+        port = live.context.pod(service).inbound_port
+        assert live.run(send_request(f"http://{LOOPBACK}:{port}{service.entry.paths[0]}")) is None
 
 
 def test_the_scene_of_the_public_route_holds(live: Live) -> None:
-    assert live.run(public_route.play(live.stage)).problems == ()
+    assert live.run(public_route.play(live.context)).problems == ()

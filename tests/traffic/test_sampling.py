@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from demo.pets import PETSERVICE
-from demo.scenes.ask import ask_ingress
+from demo.scenes.http_client import request_ingress
 from petmesh.rehearsal.faulty import Connection
 from tests.traffic.conftest import Live
 
@@ -33,7 +33,7 @@ def received(live: Live) -> Iterator[Received]:
             requests.append({name.lower(): value for name, _, value in lines})
             await connection.send(connection.sound)
 
-    pod = live.stage.pod(PETSERVICE).name
+    pod = live.context.pod(PETSERVICE).name
     live.run(live.session.runtime.faults.impair(pod, record, b"{}"))
     yield requests
     live.run(live.session.runtime.faults.restart(pod))
@@ -42,7 +42,7 @@ def received(live: Live) -> Iterator[Received]:
 
 def traced(live: Live, received: Received, headers: dict[str, str]) -> tuple[str, str]:
     """The trace that a request becomes part of, and whether it is sampled."""
-    answer = live.run(ask_ingress(live.session.runtime.origin, PATH, headers))
+    answer = live.run(request_ingress(live.session.runtime.origin, PATH, headers))
     assert answer is not None
     assert answer.status == 200
     _, trace, _, flags = received[-1]["traceparent"].split("-")
@@ -85,6 +85,6 @@ def test_without_what_the_edge_drops_a_client_has_itself_traced(
 
 def test_without_tracing_nothing_of_a_clients_trace_goes_on(live: Live, received: Received) -> None:
     headers = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-{SAMPLED}"}
-    live.run(ask_ingress(live.session.runtime.origin, PATH, headers))
+    live.run(request_ingress(live.session.runtime.origin, PATH, headers))
     # A connection from before within the mesh still has the sidecar's own, as it was then.
     assert TRACE not in received[-1].get("traceparent", "")

@@ -20,7 +20,7 @@ async def version(live: Live, *lines: str) -> str:
     answer = await asyncio.wait_for(reader.read(), 10)
     writer.close()
     head, _, body = answer.partition(b"\r\n\r\n")
-    return live.stage.judge(int(head.split()[1]), body)
+    return live.context.classify(int(head.split()[1]), body)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ async def version(live: Live, *lines: str) -> str:
     ids=str,
 )
 def test_a_tester_gets_the_canary(live: Live, lines: tuple[str, ...]) -> None:
-    assert live.run(version(live, *lines)) == live.stage.canary
+    assert live.run(version(live, *lines)) == live.context.canary
 
 
 @pytest.mark.parametrize(
@@ -53,4 +53,4 @@ def test_a_tester_gets_the_canary(live: Live, lines: tuple[str, ...]) -> None:
     ids=str,
 )
 def test_nobody_else_does(live: Live, lines: tuple[str, ...]) -> None:
-    assert live.run(version(live, *lines)) == live.stage.stable
+    assert live.run(version(live, *lines)) == live.context.stable

@@ -10,8 +10,8 @@ from collections import Counter
 from typing import Any
 
 from demo.pets import CATALOG, PETDETAILS, PETMEDICALHISTORY, PETSERVICE
-from demo.scenes.ask import Answer, ask, ask_ingress
-from demo.scenes.stage import Stage
+from demo.scenes.http_client import Response, request_ingress, send_request
+from demo.scenes.scene_context import SceneContext
 from petmesh.rehearsal.run_folder import new_folder
 from petmesh.rehearsal.runtime import Runtime
 from petmesh.rehearsal.session import Session
@@ -23,7 +23,7 @@ REQUESTS = 400
 ALWAYS = {"x-canary": "always"}
 
 
-def _status(answer: Answer | None) -> int | None:
+def _status(answer: Response | None) -> int | None:
     return answer.status if answer else None
 
 
@@ -32,18 +32,20 @@ async def _rehearse(config: dict[str, str]) -> dict[str, Any]:
     session = Session(runtime, "local", config)
     try:
         await session.start()
-        stage = Stage(session, lambda _status, _body: "", lambda _text: None)
-        proxy = stage.sidecar(PETSERVICE)
-        answers = [await ask(URL, proxy=proxy) for _ in range(REQUESTS)]
-        tried = await ask(URL, ALWAYS, proxy=proxy)
+        context = SceneContext(session, lambda _status, _body: "", lambda _text: None)
+        proxy = context.sidecar(PETSERVICE)
+        answers = [await send_request(URL, proxy=proxy) for _ in range(REQUESTS)]
+        tried = await send_request(URL, ALWAYS, proxy=proxy)
         return {
             "petservice": _status(answers[0]),
-            "another path": _status(await ask(f"{URL}/x", proxy=proxy)),
-            "another method": _status(await ask(URL, proxy=proxy, method="POST")),
-            "petdetailsservice": _status(await ask(URL, proxy=stage.sidecar(PETDETAILS))),
-            "around its proxy": _status(await stage.around_proxy(PETMEDICALHISTORY, ADDED, PATH)),
-            "ingress": _status(await ask_ingress(runtime.origin, PATH)),
-            "pet": _status(await ask_ingress(runtime.origin, "/pet/7")),
+            "another path": _status(await send_request(f"{URL}/x", proxy=proxy)),
+            "another method": _status(await send_request(URL, proxy=proxy, method="POST")),
+            "petdetailsservice": _status(
+                await send_request(URL, proxy=context.sidecar(PETDETAILS))
+            ),
+            "around its proxy": _status(await context.around_proxy(PETMEDICALHISTORY, ADDED, PATH)),
+            "ingress": _status(await request_ingress(runtime.origin, PATH)),
+            "pet": _status(await request_ingress(runtime.origin, "/pet/7")),
             "versions": Counter(each.json["version"] for each in answers if each),
             "tester": tried.json["version"] if tried else None,
         }

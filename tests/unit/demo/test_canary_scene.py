@@ -33,9 +33,9 @@ def problems(*measured: LoadPhase) -> list[str]:
     async def measure(_name: str, _requests: int) -> LoadPhase:
         return phases.pop(0)
 
-    stage = SimpleNamespace(session=SimpleNamespace(change=change), counted=counted, canary="v2")
+    context = SimpleNamespace(session=SimpleNamespace(change=change), counted=counted, canary="v2")
     load = SimpleNamespace(measure=measure)
-    step = asyncio.run(canary._step(cast("Any", stage), cast("Any", load), 25, 1000))  # pyright: ignore[reportPrivateUsage]
+    step = asyncio.run(canary._step(cast("Any", context), cast("Any", load), 25, 1000))  # pyright: ignore[reportPrivateUsage]
     assert phases == []
     return step.problems()
 

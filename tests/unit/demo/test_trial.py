@@ -1,7 +1,7 @@
 """When a row of the fault table is as it must be."""
 
-from demo.scenes.trial import Outcome, Trial, scene
-from demo.tables import markdown
+from demo.display import markdown
+from demo.scenes.trial import Trial, TrialResult, scene
 from petmesh.rehearsal.load import LoadPhase
 from petmesh.rehearsal.metrics import VersionMetrics
 
@@ -19,7 +19,7 @@ def phase(**answers: int) -> LoadPhase:
 def problems(
     trial: Trial, during: LoadPhase, after: LoadPhase | None = None, lost: int = 0
 ) -> list[str]:
-    return Outcome(trial, during, after or phase(_200=5), VersionMetrics(), lost).problems()
+    return TrialResult(trial, during, after or phase(_200=5), VersionMetrics(), lost).problems()
 
 
 def test_a_row_holds_where_callers_saw_what_it_wants_and_nothing_else() -> None:
@@ -56,7 +56,7 @@ def test_only_a_seamless_row_counts_what_fails_as_the_fault_begins() -> None:
 
 
 def test_the_table_as_markdown_names_what_broke() -> None:
-    outcome = Outcome(Trial("a | b", OK), phase(_502=5), phase(_200=5), VersionMetrics(), 0)
+    outcome = TrialResult(Trial("a | b", OK), phase(_502=5), phase(_200=5), VersionMetrics(), 0)
     text = markdown([scene("x", "Title", [outcome], ["A note."])])
     assert text.splitlines()[:5] == [
         "**Title**",

@@ -1,4 +1,4 @@
-"""Single requests."""
+"""Single HTTP requests to this machine, whatever the host name."""
 
 import json
 import socket
@@ -15,8 +15,8 @@ from petmesh.rehearsal.origin import Origin
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An HTTP answer."""
+class Response:
+    """An HTTP response."""
 
     status: int
     text: str
@@ -24,29 +24,29 @@ class Answer:
 
     @property
     def json(self) -> Any:  # noqa: ANN401 (data)
-        """Its body; None where it isn't JSON."""
+        """The body's JSON; None if it isn't JSON."""
         try:
             return json.loads(self.text)
         except ValueError:
             return None
 
 
-async def ask(
+async def send_request(
     url: str,
     headers: Mapping[str, str] | None = None,
     proxy: str | None = None,
     tls: ssl.SSLContext | None = None,
     method: str = "GET",
-) -> Answer | None:
-    """Ask for a URL and follow no redirect; None where the connection fails.
+) -> Response | None:
+    """Send a request, without following a redirect; None if the connection fails.
 
-    Every name leads to this machine: nothing is asked outside of it.
+    Every name resolves to this machine: nothing outside of it is reached.
 
     Args:
-        url: what is asked for.
+        url: of the request.
         headers: of the request.
         proxy: a forward proxy.
-        tls: what is checked of a server of an https:// URL; None is what this machine trusts.
+        tls: verifies the server of an https:// URL; None for this machine's authorities.
         method: the HTTP method.
     """
     timeout = aiohttp.ClientTimeout(total=10)
@@ -56,16 +56,16 @@ async def ask(
             async with session.request(
                 method, url, headers=headers, proxy=proxy, ssl=tls or True, allow_redirects=False
             ) as response:
-                return Answer(response.status, await response.text(), response.headers)
+                return Response(response.status, await response.text(), response.headers)
         except (OSError, aiohttp.ClientError):
             return None
 
 
-async def ask_ingress(
+async def request_ingress(
     origin: Origin, path: str, headers: Mapping[str, str] | None = None, method: str = "GET"
-) -> Answer | None:
-    """Ask the ingress for a path, over TLS where it has it; None where the connection fails."""
-    return await ask(origin.url + path, headers, tls=origin.tls(), method=method)
+) -> Response | None:
+    """Send a request to the ingress, over TLS if it has it; None if the connection fails."""
+    return await send_request(origin.url + path, headers, tls=origin.tls(), method=method)
 
 
 class _Loopback(AbstractResolver):

@@ -1,4 +1,4 @@
-"""What every scene plays on."""
+"""The common context of scenes: the session, and its pods and callers."""
 
 import json
 import ssl
@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from apps.catalog import Service
 from demo.pets import PETDETAILS
-from demo.scenes.ask import Answer, ask
+from demo.scenes.http_client import Response, send_request
 from petmesh.envoy.topology import Pod
 from petmesh.host.ports import LOOPBACK
 from petmesh.program.declaration import ProgramError
@@ -21,17 +21,17 @@ PATH = "/pet/123"
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A started session, and how its answers are judged.
+class SceneContext:
+    """A started session, and how its responses are classified.
 
     Attributes:
         session: the mesh.
-        judge: tells which version of petdetailsservice gave an answer of petservice's.
-        progress: is told what is being done.
+        classify: returns the version of petdetailsservice behind a response of petservice's.
+        progress: shows what is being done.
     """
 
     session: Session
-    judge: Classifier
+    classify: Classifier
     progress: Callable[[str], None]
 
     @property
@@ -46,45 +46,45 @@ class Stage:
 
     @property
     def workload(self) -> str:
-        """The canary's deployment."""
+        """The canary's Deployment."""
         return f"{PETDETAILS.name}-{self.canary}"
 
     @property
     def details_host(self) -> str:
-        """Petdetailsservice's name in the whole cluster."""
+        """Petdetailsservice's fully qualified name."""
         return self.session.host
 
     def pod(self, service: Service) -> Pod:
-        """A pod of a service, of petdetailsservice one of the stable version."""
+        """Return a pod of a service; of petdetailsservice one of the stable version."""
         version = self.stable if service is PETDETAILS else service.versions[0]
         return self.session.runtime.pods_of(f"{service.name}-{version}")[0]
 
     def sidecar(self, service: Service) -> str:
-        """The sidecar of a service's pod, as a forward proxy."""
+        """Return the URL of the sidecar of a service's pod, as a forward proxy."""
         return f"http://{LOOPBACK}:{self.pod(service).outbound_port}"
 
     async def around_proxy(
         self, caller: Service, called: Service, path: str, method: str = "GET"
-    ) -> Answer | None:
-        """Call a pod with a caller's own identity, but not through the caller's sidecar."""
+    ) -> Response | None:
+        """Call a pod with a caller's own identity, bypassing the caller's sidecar."""
         url = f"https://{LOOPBACK}:{self.pod(called).inbound_port}{path}"
-        return await ask(url, tls=self._mutual_tls(caller), method=method)
+        return await send_request(url, tls=self._mutual_tls(caller), method=method)
 
     async def to_gateway(
         self, caller: Service | None, host: str, path: str, *, named: str = ""
-    ) -> Answer | None:
-        """Call the gateway to the outside with a caller's own identity, around its sidecar.
+    ) -> Response | None:
+        """Call the egress gateway with a caller's own identity, bypassing its sidecar.
 
         Args:
             caller: whose identity; None for a caller without one.
-            host: the outside host, for which the gateway is asked.
-            path: what is asked of it.
-            named: the host that the request itself names, where that is another.
+            host: the outside host, which the TLS server name says.
+            path: of the request.
+            named: the host in the request itself, if it is another.
         """
         [gateway] = self.session.runtime.inner_gateways
         [port] = gateway.ports.values()
         url = f"https://{host}:{port}{path}"
-        return await ask(url, {"Host": named or host}, tls=self._mutual_tls(caller))
+        return await send_request(url, {"Host": named or host}, tls=self._mutual_tls(caller))
 
     def _mutual_tls(self, caller: Service | None) -> ssl.SSLContext:
         tls = ssl.create_default_context(cafile=self.session.runtime.trust)
@@ -96,42 +96,42 @@ class Stage:
         return tls
 
     async def counted(self) -> dict[str, VersionMetrics]:
-        """What Envoy counted for each version of petdetailsservice so far."""
+        """Return Envoy's counts for each version of petdetailsservice so far."""
         return await self.session.runtime.version_metrics(self.details_host)
 
 
-async def learn_answers(session: Session) -> Classifier:
-    """Learn to tell the versions of petdetailsservice by what they answer.
+async def learn_versions(session: Session) -> Classifier:
+    """Return a classifier that tells the versions of petdetailsservice by their responses.
 
     Raises:
-        ProgramError: two versions answer the same.
+        ProgramError: two versions respond alike.
     """
     known: dict[str, str] = {}
     for version in filter(None, (session.config("stableVersion"), session.canary)):
         pod = session.runtime.pods_of(f"{PETDETAILS.name}-{version}")[0]
-        answer = await ask(f"http://{LOOPBACK}:{pod.app_port}{PATH}/details")
+        answer = await send_request(f"http://{LOOPBACK}:{pod.app_port}{PATH}/details")
         details = _canonical(answer.json if answer else None)
         if details in known:
             raise ProgramError(
-                f"{PETDETAILS.name} {known[details]} and {version} answer the same: "
-                "the rehearsal tells versions by their answers"
+                f"{PETDETAILS.name} {known[details]} and {version} respond alike: "
+                "the demo tells versions by their responses"
             )
         known[details] = version
-    return judge_by(known)
+    return classify_by(known)
 
 
-def judge_by(known: Mapping[str, str]) -> Classifier:
-    """Judge whole answers of petservice by the details within; each body is parsed once."""
+def classify_by(known: Mapping[str, str]) -> Classifier:
+    """Return a classifier of petservice's responses by their details; each body is parsed once."""
     seen: dict[bytes, str] = {}
 
-    def judge(status: int, body: bytes) -> str:
+    def classify(status: int, body: bytes) -> str:
         if status != HTTPStatus.OK:
             return FAILED
         if body not in seen:
             seen[body] = _version_of(body, known)
         return seen[body]
 
-    return judge
+    return classify
 
 
 def _version_of(body: bytes, known: Mapping[str, str]) -> str:

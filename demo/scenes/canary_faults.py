@@ -1,10 +1,10 @@
-"""The fifth scene: a canary that fails or stops, and what the declared policies make of it."""
+"""The scene of a faulty canary: it fails or stops, with the declared policies and without."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from demo.scenes.scene import Scene, milliseconds
-from demo.scenes.stage import PATH, Stage
+from demo.scenes.scene import LATENCY_COLUMNS, Scene, latency_cells, latency_data
+from demo.scenes.scene_context import PATH, SceneContext
 from petmesh.rehearsal.load import Load, LoadPhase
 from petmesh.rehearsal.metrics import VersionMetrics
 from petmesh.rehearsal.resilience import without_resilience
@@ -15,14 +15,14 @@ AS_DECLARED, SWITCHED_OFF = "declared", "off"
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One row: clients' view, and what the callers' Envoys counted for the canary.
+class FaultRow:
+    """One row: the clients' view, and the counts of the callers' Envoys for the canary.
 
     Attributes:
-        fault: what is wrong.
+        fault: the fault.
         policy: whether retries and ejection are in force.
         phase: of the load.
-        failures: those of the moment of the fault included.
+        failures: failed requests, with those at the moment of the fault.
         canary: Envoy's counts.
     """
 
@@ -33,7 +33,7 @@ class Measured:
     canary: VersionMetrics
 
     def row(self) -> tuple[str, ...]:
-        """Its row of the table."""
+        """Return the row of the table."""
         return (
             self.fault,
             self.policy,
@@ -42,12 +42,11 @@ class Measured:
             f"{self.canary.retries:,}",
             f"{self.canary.retries_succeeded:,}",
             str(self.canary.ejections),
-            milliseconds(self.phase.percentile(50)),
-            milliseconds(self.phase.percentile(99)),
+            *latency_cells(self.phase),
         )
 
     def data(self) -> dict[str, Any]:
-        """Everything, for machines."""
+        """Return all figures, for machines."""
         return {
             "fault": self.fault,
             "policy": self.policy,
@@ -56,26 +55,25 @@ class Measured:
             "retries": self.canary.retries,
             "savedByRetry": self.canary.retries_succeeded,
             "ejections": self.canary.ejections,
-            "p50Ms": round(self.phase.percentile(50) * 1000, 2),
-            "p99Ms": round(self.phase.percentile(99) * 1000, 2),
+            **latency_data(self.phase),
         }
 
 
-async def play(stage: Stage, requests: int) -> Scene:
-    """Break the canary in three ways and mend it.
+async def play(context: SceneContext, requests: int) -> Scene:
+    """Break the canary in three ways, and restore it.
 
     Args:
-        stage: the mesh.
-        requests: that measure each row.
+        context: of the scene.
+        requests: the number that measures each row.
     """
     weight = {"canaryWeight": str(WEIGHT)}
-    await stage.session.change(weight)
-    failing = await _failing(stage, requests)
-    one = await _one_stops(stage, requests)
-    # Here every request to the canary waits for retries: fewer of them tell as much.
-    every, back = await _every_stops(stage, max(requests // 4, 100))
-    await stage.session.change(weight)
-    restored = await _measure(stage, "restored", AS_DECLARED, requests)
+    await context.session.change(weight)
+    failing = await _failing(context, requests)
+    one = await _one_stops(context, requests)
+    # Every request to the canary waits for its retries: fewer requests are enough.
+    every, back = await _every_stops(context, max(requests // 4, 100))
+    await context.session.change(weight)
+    restored = await _measure(context, "restored", AS_DECLARED, requests)
     rows = (*failing, *one, every, back, restored)
     expectations = (
         (failing[0].failures < failing[1].failures, "retries don't help a failing version"),
@@ -89,10 +87,11 @@ async def play(stage: Stage, requests: int) -> Scene:
     )
     return Scene(
         key="faults",
-        title=f"Faults of {stage.workload} at weight {WEIGHT}",
+        title=f"Faults of {context.workload} at weight {WEIGHT}",
         columns=(
             *("fault", "policies", "requests", "failures", "retries", "saved"),
-            *("ejections", "p50 ms", "p99 ms"),
+            "ejections",
+            *LATENCY_COLUMNS,
         ),
         rows=tuple(row.row() for row in rows),
         notes=(
@@ -105,61 +104,61 @@ async def play(stage: Stage, requests: int) -> Scene:
     )
 
 
-async def _failing(stage: Stage, requests: int) -> tuple[Measured, Measured]:
+async def _failing(context: SceneContext, requests: int) -> tuple[FaultRow, FaultRow]:
     fault = f"{ERROR_PERCENT}% answered 500"
-    stage.progress(f"{stage.workload}: {fault}")
-    runtime, declared = stage.session.runtime, stage.session.runtime.mesh
+    context.progress(f"{context.workload}: {fault}")
+    runtime, declared = context.session.runtime, context.session.runtime.mesh
     faulty = {"FAULT_ERROR_PERCENT": str(ERROR_PERCENT)}
-    await runtime.adjust(stage.workload, environment=faulty)
-    with_policies = await _measure(stage, fault, AS_DECLARED, requests)
+    await runtime.adjust(context.workload, environment=faulty)
+    with_policies = await _measure(context, fault, AS_DECLARED, requests)
     await runtime.apply(without_resilience(declared))
-    without = await _measure(stage, fault, SWITCHED_OFF, requests)
+    without = await _measure(context, fault, SWITCHED_OFF, requests)
     await runtime.apply(declared)
-    await runtime.adjust(stage.workload)
+    await runtime.adjust(context.workload)
     return with_policies, without
 
 
-async def _one_stops(stage: Stage, requests: int) -> tuple[Measured, Measured]:
+async def _one_stops(context: SceneContext, requests: int) -> tuple[FaultRow, FaultRow]:
     fault = "1 of 2 pods stops"
-    stage.progress(f"{stage.workload}: {fault}")
-    runtime, declared = stage.session.runtime, stage.session.runtime.mesh
-    await runtime.adjust(stage.workload, replicas=2)
-    rows: list[Measured] = []
+    context.progress(f"{context.workload}: {fault}")
+    runtime, declared = context.session.runtime, context.session.runtime.mesh
+    await runtime.adjust(context.workload, replicas=2)
+    rows: list[FaultRow] = []
     for mesh, policy in ((declared, AS_DECLARED), (without_resilience(declared), SWITCHED_OFF)):
         await runtime.apply(mesh)
-        pod = runtime.pods_of(stage.workload)[-1].name
-        rows.append(await _measure(stage, fault, policy, requests, crash=(pod,)))
+        pod = runtime.pods_of(context.workload)[-1].name
+        rows.append(await _measure(context, fault, policy, requests, crash=(pod,)))
         await runtime.replace(pod)
     await runtime.apply(declared)
-    await runtime.adjust(stage.workload)
+    await runtime.adjust(context.workload)
     return rows[0], rows[1]
 
 
-async def _every_stops(stage: Stage, requests: int) -> tuple[Measured, Measured]:
+async def _every_stops(context: SceneContext, requests: int) -> tuple[FaultRow, FaultRow]:
     fault = "every pod stops"
-    stage.progress(f"{stage.workload}: {fault}")
-    runtime = stage.session.runtime
-    pods = tuple(pod.name for pod in runtime.pods_of(stage.workload))
-    gone = await _measure(stage, fault, AS_DECLARED, requests, crash=pods)
-    await stage.session.change({"canaryWeight": "0"})
-    back = await _measure(stage, "the same, at weight 0", AS_DECLARED, requests)
+    context.progress(f"{context.workload}: {fault}")
+    runtime = context.session.runtime
+    pods = tuple(pod.name for pod in runtime.pods_of(context.workload))
+    gone = await _measure(context, fault, AS_DECLARED, requests, crash=pods)
+    await context.session.change({"canaryWeight": "0"})
+    back = await _measure(context, "the same, at weight 0", AS_DECLARED, requests)
     for pod in pods:
         await runtime.replace(pod)
     return gone, back
 
 
 async def _measure(
-    stage: Stage, fault: str, policy: str, requests: int, *, crash: tuple[str, ...] = ()
-) -> Measured:
-    """Measure; pods that crash do so under the load, and what fails at that moment counts."""
-    runtime = stage.session.runtime
-    before = (await stage.counted()).get(stage.canary, VersionMetrics())
-    async with Load(runtime.origin, PATH, stage.judge) as load:
+    context: SceneContext, fault: str, policy: str, requests: int, *, crash: tuple[str, ...] = ()
+) -> FaultRow:
+    """Measure a row; pods to crash do so under the load, and requests failed meanwhile count."""
+    runtime = context.session.runtime
+    before = (await context.counted()).get(context.canary, VersionMetrics())
+    async with Load(runtime.origin, PATH, context.classify) as load:
         if crash:
             await load.measure("sound", 50)
             for pod in crash:
                 runtime.faults.crash(pod)
         phase = await load.measure(fault, requests)
         failures = sum(each.failed for each in load.phases if each.requests >= each.target)
-    after = (await stage.counted()).get(stage.canary, VersionMetrics())
-    return Measured(fault, policy, phase, failures, after.since(before))
+    after = (await context.counted()).get(context.canary, VersionMetrics())
+    return FaultRow(fault, policy, phase, failures, after.since(before))

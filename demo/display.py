@@ -1,4 +1,4 @@
-"""Shows the scenes: to people as tables, to machines as JSON."""
+"""Displays scenes as tables, and writes them as JSON and Markdown."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from demo.scenes.scene import Scene
 from petmesh.mesh.fields import Omission
 
 WIDTH = 100
-# What is another here than in a cluster, by need.
+# The parts of a cluster that the rehearsal has to replace.
 REPLACED = (
     ("pods' addresses", "ports of 127.0.0.1; each process has its own for HOST and PORT"),
     ("redirection to the sidecar", "HTTP_PROXY: the sidecar is the process's forward proxy"),
@@ -28,7 +28,7 @@ REPLACED = (
 )
 
 
-class Report:
+class Display:
     """Writes to the terminal, or plain lines to anything else; NO_COLOR is honoured."""
 
     def __init__(self, *, to_stderr: bool = False) -> None:
@@ -39,7 +39,7 @@ class Report:
         self._status: Status | None = None
 
     def progress(self, text: str) -> None:
-        """Say what is being done: in place on a terminal, else as a line."""
+        """Show what is being done: in place on a terminal, else as a line."""
         if not self.console.is_terminal:
             self.console.print(f"… {text}")
         elif self._status is None:
@@ -55,12 +55,12 @@ class Report:
             self._status = None
 
     def line(self, text: str, style: str = "") -> None:
-        """A line of text."""
+        """Print a line of text."""
         self.settle()
         self.console.print(Text(text, style=style), soft_wrap=True)
 
     def scene(self, scene: Scene) -> None:
-        """One scene."""
+        """Print one scene."""
         self.settle()
         self.console.print()
         self.console.print(Text(scene.title, style="bold"))
@@ -71,7 +71,7 @@ class Report:
             self.console.print(Padding(Text(f"✗ {problem}", style="bold red"), (0, 0, 0, 2)))
 
     def left_out(self, omissions: Iterable[Omission]) -> None:
-        """What is replaced, and what is declared but left out."""
+        """Print what the rehearsal replaces, and what it leaves out."""
         self.settle()
         self.console.print()
         self.console.print(Text("In place of a cluster", style="bold"))
@@ -86,7 +86,7 @@ class Report:
         self.console.print(_table(("what", "why"), rows, min(longest, self.console.width * 2 // 3)))
 
     def verdict(self, problems: Sequence[str], seconds: float) -> None:
-        """The last line."""
+        """Print the last line."""
         self.settle()
         self.console.print()
         if problems:
@@ -104,7 +104,7 @@ def document(
     findings: Sequence[str],
     seconds: float,
 ) -> dict[str, Any]:
-    """Everything that the scenes showed, for machines."""
+    """Return all figures of the scenes, for machines."""
     problems = [problem for scene in scenes for problem in scene.problems]
     return {
         "stack": stack,
@@ -121,7 +121,7 @@ def document(
 
 
 def markdown(scenes: Iterable[Scene]) -> str:
-    """The scenes' tables, for a page."""
+    """Return the scenes' tables as Markdown."""
     blocks: list[str] = []
     for scene in scenes:
         lines = [f"**{scene.title}**", "", _cells(scene.columns), "|---" * len(scene.columns) + "|"]
@@ -135,12 +135,12 @@ def _cells(cells: Iterable[str]) -> str:
 
 
 def write_json(content: Mapping[str, Any], file: str) -> None:
-    """Write to a file, or to standard output for `-`."""
+    """Write JSON to a file, or to standard output for `-`."""
     write(json.dumps(content, indent=2) + "\n", file)
 
 
 def write(text: str, file: str) -> None:
-    """Write to a file, or to standard output for `-`."""
+    """Write text to a file, or to standard output for `-`."""
     if file == "-":
         sys.stdout.write(text)
         return
@@ -164,7 +164,7 @@ def _table(
 
 
 def _short(omitted: Sequence[str]) -> list[str]:
-    """Names that share a kind in one line: `Deployment: a, b`."""
+    """Return names of one kind on one line: `Deployment: a, b`."""
     by_kind: dict[str, list[str]] = {}
     for what in omitted:
         kind, _, path = what.partition(": ")

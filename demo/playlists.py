@@ -1,0 +1,70 @@
+"""The scenes of `petmesh demo` and of `petmesh faults`, in their order."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from demo.scenes import (
+    back_ends,
+    canary,
+    canary_faults,
+    dog_api,
+    egress,
+    egress_gateway,
+    endings,
+    overload,
+    public_route,
+    rate_limit,
+    testers,
+)
+from demo.scenes.scene import Scene
+from demo.scenes.scene_context import SceneContext, learn_versions
+from petmesh.program.declaration import ProgramError
+from petmesh.rehearsal.session import Session
+
+
+async def demo(
+    session: Session, weights: Sequence[int], requests: int, progress: Callable[[str], None]
+) -> AsyncIterator[Scene]:
+    """Play the demo's scenes on a started session, which is never restarted.
+
+    Args:
+        session: the stack's mesh.
+        weights: the canary's weights, in percent, in order.
+        requests: the number that measures each weight.
+        progress: shows what is being done.
+
+    Raises:
+        ProgramError: the stack has no canary to show.
+    """
+    if not session.canary:
+        raise ProgramError(
+            f"stack {session.stack} has no canaryVersion: the demo needs one; "
+            "give --config canaryVersion=v2"
+        )
+    context = SceneContext(session, await learn_versions(session), progress)
+    yield await public_route.play(context)
+    yield await rate_limit.play(context)
+    await session.change({rate_limit.KEY: "0"}, lasting=True)
+    yield await egress.play(context)
+    if session.runtime.inner_gateways:
+        yield await egress_gateway.play(context)
+    yield await canary.play(context, weights, requests)
+    yield await testers.play(context)
+    yield await canary_faults.play(context, max(requests // 2, 200))
+    await session.change({})
+
+
+async def faults(
+    session: Session, requests: int, progress: Callable[[str], None]
+) -> AsyncIterator[Scene]:
+    """Play the scenes of the fault table on a started session.
+
+    Args:
+        session: the stack's mesh; the canary's weight becomes 0.
+        requests: the number that measures each row.
+        progress: shows what is being done.
+    """
+    session.overrides["canaryWeight"] = "0"
+    await session.change({})
+    context = SceneContext(session, await learn_versions(session), progress)
+    for scene in (back_ends, dog_api, overload, endings):
+        yield await scene.play(context, requests)
