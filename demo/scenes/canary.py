@@ -127,7 +127,7 @@ async def play(context: SceneContext, weights: Sequence[int], requests: int) -> 
             "by Envoy: the share that the callers' sidecars counted.",
             "By chance 1 share of 1,000 is outside its interval: such a one is measured again.",
             f"While the weight was changed: {sent:,} further requests, {lost} failures.",
-            f"In force at most {slowest * 1000:.0f} ms later. No process was restarted.",
+            f"Applied at most {slowest * 1000:.0f} ms later. No process was restarted.",
         ),
         data={
             "confidence": CONFIDENCE,

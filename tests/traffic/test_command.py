@@ -106,7 +106,7 @@ def kept() -> Iterator[Kept]:
 def test_a_kept_mesh_takes_another_weight_and_ends_with_all_its_processes(kept: Kept) -> None:
     assert (kept.send_request(), kept.send_request("x-canary")) == ("Dog", "German Shepherd Dog")
     kept.type("100")
-    assert "v1 0%, v2 100%; 0 pods started" in kept.wait_for("In force")
+    assert "v1 0%, v2 100%; 0 pods started" in kept.wait_for("Applied")
     assert kept.send_request() == "German Shepherd Dog"
     kept.type("101")
     assert re.search(r"canaryWeight.*101", kept.wait_for("canaryWeight"))
