@@ -3,12 +3,15 @@
 import pulumi
 import pulumi_gcp as gcp
 
+from infra import cluster_settings as settings
+from infra.admission import ENFORCED
 from infra.arguments import GkeArgs
+from infra.cluster_settings import CONTROL_PLANE
+from infra.encryption import Encryption
 from infra.kubeconfig import kubeconfig
-from infra.machines import boot_disk, is_arm
 from infra.network import PODS, SERVICES, Network
+from infra.nodes import node_pool
 
-CONTROL_PLANE = "172.16.0.0/28"
 ISTIOD_WEBHOOK_PORT = 15017
 
 # The addresses from which Google's load balancers send requests and health checks, and the ingress
@@ -34,6 +37,7 @@ class GkeCluster(pulumi.ComponentResource):
         args: GkeArgs,
         network: Network,
         node_email: pulumi.Input[str],
+        encryption: Encryption,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the cluster.
@@ -42,111 +46,13 @@ class GkeCluster(pulumi.ComponentResource):
             args: The platform's arguments.
             network: The network, with the secondary ranges `pods` and `services`.
             node_email: The email address of the nodes' service account.
+            encryption: The key of Secrets and boot disks.
             opts: The component's options.
         """
         super().__init__("petmesh:infra:GkeCluster", "gke", None, opts)
-        by_address = bool(args.authorized_networks)
-        cluster = gcp.container.Cluster(
-            "gke-cluster",
-            name=args.cluster_name,
-            location=args.location,
-            network=network.network_id,
-            subnetwork=network.subnet_id,
-            networking_mode="VPC_NATIVE",
-            ip_allocation_policy={
-                "cluster_secondary_range_name": PODS[0],
-                "services_secondary_range_name": SERVICES[0],
-            },
-            datapath_provider="ADVANCED_DATAPATH",
-            private_cluster_config={
-                "enable_private_nodes": True,
-                "enable_private_endpoint": not by_address,
-                "master_ipv4_cidr_block": CONTROL_PLANE,
-            },
-            master_authorized_networks_config={
-                "cidr_blocks": [{"cidr_block": cidr} for cidr in args.authorized_networks],
-                "gcp_public_cidrs_access_enabled": False,
-            },
-            control_plane_endpoints_config={
-                "dns_endpoint_config": {"allow_external_traffic": not by_address},
-            },
-            master_auth={"client_certificate_config": {"issue_client_certificate": False}},
-            anonymous_authentication_config={"mode": "LIMITED"},
-            enable_legacy_abac=False,
-            workload_identity_config={"workload_pool": f"{args.project}.svc.id.goog"},
-            enable_shielded_nodes=True,
-            enable_intranode_visibility=True,
-            security_posture_config={"mode": "BASIC"},
-            release_channel={"channel": "REGULAR"},
-            maintenance_policy={
-                "recurring_window": {
-                    "start_time": "2026-01-03T02:00:00Z",
-                    "end_time": "2026-01-03T10:00:00Z",
-                    "recurrence": "FREQ=WEEKLY;BYDAY=SA,SU",
-                }
-            },
-            logging_config={"enable_components": ["SYSTEM_COMPONENTS", "WORKLOADS"]},
-            monitoring_config={
-                "enable_components": ["SYSTEM_COMPONENTS"],
-                "managed_prometheus": {"enabled": True},
-            },
-            # Once on it stays: its controller has to delete what it created for the Gateway.
-            gateway_api_config={"channel": "CHANNEL_STANDARD"} if args.load_balancer else None,
-            deletion_protection=args.deletion_protection,
-            # A GKE cluster can't be created without a pool: this one is deleted right away, but
-            # until then it must not run as the project's default service account either, nor take
-            # a new project's whole quota of SSD: three disks of 100 GB in a regional cluster.
-            initial_node_count=1,
-            remove_default_node_pool=True,
-            node_config={
-                "disk_type": "pd-standard",
-                "disk_size_gb": 20,
-                "service_account": node_email,
-                "shielded_instance_config": {"enable_secure_boot": True},
-            },
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                protect=args.deletion_protection,
-                # Another value for the pool that is gone would replace the cluster.
-                ignore_changes=["nodeConfig", "initialNodeCount"],
-                custom_timeouts=pulumi.CustomTimeouts(create="40m", update="60m", delete="40m"),
-            ),
-        )
-        pool = gcp.container.NodePool(
-            "gke-nodes",
-            name="nodes",
-            cluster=cluster.id,
-            location=args.location,
-            initial_node_count=args.min_nodes,
-            autoscaling={"min_node_count": args.min_nodes, "max_node_count": args.max_nodes},
-            management={"auto_repair": True, "auto_upgrade": True},
-            upgrade_settings={"max_surge": 1, "max_unavailable": 0},
-            node_config=_nodes(args, node_email),
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["initialNodeCount"]),
-        )
-        webhook = gcp.compute.Firewall(
-            "gke-injection-webhook",
-            name=f"{args.cluster_name}-injection-webhook",
-            description="GKE's control plane calls istiod's injection webhook on the nodes",
-            network=network.network_id,
-            direction="INGRESS",
-            source_ranges=[CONTROL_PLANE],
-            target_service_accounts=[node_email],
-            allows=[{"protocol": "tcp", "ports": [str(ISTIOD_WEBHOOK_PORT)]}],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        if args.load_balancer:
-            gcp.compute.Firewall(
-                "gke-load-balancer",
-                name=f"{args.cluster_name}-load-balancer",
-                description="Google's load balancer asks the ingress gateway, and for its health",
-                network=network.network_id,
-                direction="INGRESS",
-                source_ranges=LOAD_BALANCERS,
-                target_service_accounts=[node_email],
-                allows=[{"protocol": "tcp", "ports": [str(port) for port in GATEWAY_PORTS]}],
-                opts=pulumi.ResourceOptions(parent=self),
-            )
+        child = pulumi.ResourceOptions(parent=self)
+        cluster = _cluster(args, network, node_email, encryption, child)
+        pool = node_pool(args, cluster, node_email, encryption.key, child)
         self.cluster_id = cluster.id
         self.cluster_name = cluster.name
         self.kubeconfig = pulumi.Output.secret(
@@ -158,35 +64,148 @@ class GkeCluster(pulumi.ComponentResource):
             ).apply(
                 lambda known: (
                     kubeconfig(known["name"], known["address"], known["ca"])
-                    if by_address
+                    if args.authorized_networks
                     else kubeconfig(known["name"], known["dns"], None)
                 )
             )
         )
-        self.ready: list[pulumi.Resource] = [pool, webhook]
+        self.ready: list[pulumi.Resource] = [pool, _webhook(args, network, node_email, child)]
+        if args.load_balancer:
+            _load_balancer(args, network, node_email, child)
         self.register_outputs({"cluster_name": self.cluster_name, "kubeconfig": self.kubeconfig})
 
 
-def _nodes(
-    args: GkeArgs, node_email: pulumi.Input[str]
-) -> gcp.container.NodePoolNodeConfigArgsDict:
-    nodes: gcp.container.NodePoolNodeConfigArgsDict = {
-        "machine_type": args.machine_type,
-        "image_type": "COS_CONTAINERD",
-        "disk_type": boot_disk(args.machine_type),
-        "disk_size_gb": 50,
-        "service_account": node_email,
-        "oauth_scopes": ["https://www.googleapis.com/auth/cloud-platform"],
-        "shielded_instance_config": {
-            "enable_secure_boot": True,
-            "enable_integrity_monitoring": True,
+def _upgrades_topic(args: GkeArgs, opts: pulumi.ResourceOptions) -> gcp.pubsub.Topic:
+    return gcp.pubsub.Topic(
+        "gke-upgrades",
+        name=f"{args.cluster_name}-upgrades",
+        labels=args.labels,
+        message_storage_policy={"allowed_persistence_regions": [args.region]},
+        opts=opts,
+    )
+
+
+def _cluster(
+    args: GkeArgs,
+    network: Network,
+    node_email: pulumi.Input[str],
+    encryption: Encryption,
+    opts: pulumi.ResourceOptions,
+) -> gcp.container.Cluster:
+    topic = _upgrades_topic(args, opts) if args.upgrade_notifications else None
+    return gcp.container.Cluster(
+        "gke-cluster",
+        name=args.cluster_name,
+        location=args.location,
+        resource_labels=args.labels,
+        network=network.network_id,
+        subnetwork=network.subnet_id,
+        networking_mode="VPC_NATIVE",
+        ip_allocation_policy={
+            "cluster_secondary_range_name": PODS[0],
+            "services_secondary_range_name": SERVICES[0],
         },
-        "workload_metadata_config": {"mode": "GKE_METADATA"},
-        "metadata": {"disable-legacy-endpoints": "true"},
+        datapath_provider="ADVANCED_DATAPATH",
+        private_cluster_config=settings.private_cluster(args),
+        master_authorized_networks_config=settings.authorized_networks(args),
+        control_plane_endpoints_config=settings.endpoints(args),
+        master_auth={"client_certificate_config": {"issue_client_certificate": False}},
+        anonymous_authentication_config={"mode": "LIMITED"},
+        rbac_binding_config=settings.RBAC_BINDINGS,
+        authenticator_groups_config=(
+            {"security_group": args.rbac_group} if args.rbac_group else None
+        ),
+        enable_legacy_abac=False,
+        workload_identity_config={"workload_pool": f"{args.project}.svc.id.goog"},
+        binary_authorization=(
+            {"evaluation_mode": ENFORCED} if args.admitted_images is not None else None
+        ),
+        database_encryption=(
+            {"state": "ENCRYPTED", "key_name": encryption.key}
+            if encryption.key is not None
+            else None
+        ),
+        enable_shielded_nodes=True,
+        enable_intranode_visibility=True,
+        security_posture_config={"mode": "BASIC"},
+        release_channel={"channel": "REGULAR"},
+        min_master_version=args.kubernetes_version or None,
+        rollback_safe_upgrade={"control_plane_soak_duration": settings.SOAK},
+        maintenance_policy=settings.maintenance(args),
+        notification_config=(
+            {"pubsub": {"enabled": True, "topic": topic.id}} if topic is not None else None
+        ),
+        logging_config={"enable_components": ["SYSTEM_COMPONENTS", "WORKLOADS"]},
+        monitoring_config=settings.MONITORING,
+        cost_management_config={"enabled": True},
+        addons_config=settings.addons(args),
+        secret_manager_config=settings.secret_manager(args),
+        vertical_pod_autoscaling={"enabled": args.vertical_pod_autoscaling},
+        cluster_autoscaling={"autoscaling_profile": "OPTIMIZE_UTILIZATION"},
+        # Once on it stays: its controller has to delete what it created for the Gateway.
+        gateway_api_config={"channel": "CHANNEL_STANDARD"} if args.load_balancer else None,
+        deletion_protection=args.deletion_protection,
+        # A GKE cluster can't be created without a pool: this one is deleted right away, but
+        # until then it must not run as the project's default service account either, nor take
+        # a new project's whole quota of SSD: three disks of 100 GB in a regional cluster.
+        initial_node_count=1,
+        remove_default_node_pool=True,
+        node_config=_temporary_nodes(node_email, encryption),
+        opts=pulumi.ResourceOptions.merge(
+            opts,
+            pulumi.ResourceOptions(
+                protect=args.deletion_protection,
+                depends_on=encryption.usable,
+                # Another value for the pool that is gone would replace the cluster.
+                ignore_changes=["nodeConfig", "initialNodeCount"],
+                custom_timeouts=pulumi.CustomTimeouts(create="40m", update="60m", delete="40m"),
+            ),
+        ),
+    )
+
+
+def _temporary_nodes(
+    node_email: pulumi.Input[str], encryption: Encryption
+) -> gcp.container.ClusterNodeConfigArgsDict:
+    nodes: gcp.container.ClusterNodeConfigArgsDict = {
+        "disk_type": "pd-standard",
+        "disk_size_gb": 20,
+        "service_account": node_email,
+        "shielded_instance_config": {"enable_secure_boot": True},
+        "kubelet_config": {"insecure_kubelet_readonly_port_enabled": "FALSE"},
     }
-    if is_arm(args.machine_type):
-        # GKE taints Arm nodes, so that no pod without a toleration runs there; here every node is
-        # one, and every image is built for it.
-        # https://cloud.google.com/kubernetes-engine/docs/how-to/prepare-arm-workloads-for-deployment
-        nodes["taint_config"] = {"architecture_taint_behavior": "NONE"}
+    if encryption.key is not None:
+        nodes["boot_disk_kms_key"] = encryption.key
     return nodes
+
+
+def _webhook(
+    args: GkeArgs, network: Network, node_email: pulumi.Input[str], opts: pulumi.ResourceOptions
+) -> gcp.compute.Firewall:
+    return gcp.compute.Firewall(
+        "gke-injection-webhook",
+        name=f"{args.cluster_name}-injection-webhook",
+        description="GKE's control plane calls istiod's injection webhook on the nodes",
+        network=network.network_id,
+        direction="INGRESS",
+        source_ranges=[CONTROL_PLANE],
+        target_service_accounts=[node_email],
+        allows=[{"protocol": "tcp", "ports": [str(ISTIOD_WEBHOOK_PORT)]}],
+        opts=opts,
+    )
+
+
+def _load_balancer(
+    args: GkeArgs, network: Network, node_email: pulumi.Input[str], opts: pulumi.ResourceOptions
+) -> None:
+    gcp.compute.Firewall(
+        "gke-load-balancer",
+        name=f"{args.cluster_name}-load-balancer",
+        description="Google's load balancer asks the ingress gateway, and for its health",
+        network=network.network_id,
+        direction="INGRESS",
+        source_ranges=LOAD_BALANCERS,
+        target_service_accounts=[node_email],
+        allows=[{"protocol": "tcp", "ports": [str(port) for port in GATEWAY_PORTS]}],
+        opts=opts,
+    )

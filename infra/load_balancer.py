@@ -8,6 +8,8 @@ import pulumi
 import pulumi_gcp as gcp
 from pulumi_kubernetes.apiextensions import CustomResource
 
+from infra.cloud_armor import security_policy
+
 CERTIFICATE_MANAGER = "certificatemanager.googleapis.com"
 GATEWAY_API = "gateway.networking.k8s.io/v1"
 GKE_API = "networking.gke.io/v1"
@@ -37,6 +39,8 @@ class LoadBalancerArgs:
         health_path: The path of the pods' readiness.
         deletion_protection: Whether the engine refuses to delete its address, which
             others' DNS records name and which can't be had again.
+        labels: Labels of its resources in Google Cloud.
+        cloud_armor: Whether Cloud Armor looks at each request first.
         needs: Resources that it is created after: the Service, with the cluster and its APIs.
     """
 
@@ -48,6 +52,8 @@ class LoadBalancerArgs:
     health_port: int
     health_path: str
     deletion_protection: bool
+    labels: Mapping[str, str]
+    cloud_armor: bool
     needs: Sequence[pulumi.Resource]
 
 
@@ -79,6 +85,7 @@ class LoadBalancer(pulumi.ComponentResource):
         address = gcp.compute.GlobalAddress(
             f"{name}-address",
             name=args.name,
+            labels=args.labels,
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=args.needs, protect=args.deletion_protection
             ),
@@ -87,19 +94,20 @@ class LoadBalancer(pulumi.ComponentResource):
             f"{name}-tls", name=args.name, min_tls_version=MINIMUM_TLS, profile="MODERN", opts=child
         )
         certificates = gcp.certificatemanager.CertificateMap(
-            f"{name}-certificates", name=args.name, opts=child
+            f"{name}-certificates", name=args.name, labels=args.labels, opts=child
         )
         shown: list[pulumi.Resource] = []
         proofs: list[pulumi.Output[Mapping[str, str]]] = []
         for host in args.hosts:
             called = f"{args.name}-{hashlib.sha256(host.encode()).hexdigest()[:8]}"
             proof = gcp.certificatemanager.DnsAuthorization(
-                f"{name}-{host}-proof", name=called, domain=host, opts=child
+                f"{name}-{host}-proof", name=called, domain=host, labels=args.labels, opts=child
             )
             certificate = gcp.certificatemanager.Certificate(
                 f"{name}-{host}-certificate",
                 name=called,
                 managed={"domains": [host], "dns_authorizations": [proof.id]},
+                labels=args.labels,
                 opts=child,
             )
             entry = gcp.certificatemanager.CertificateMapEntry(
@@ -108,6 +116,7 @@ class LoadBalancer(pulumi.ComponentResource):
                 map=certificates.name,
                 hostname=host,
                 certificates=[certificate.id],
+                labels=args.labels,
                 opts=child,
             )
             shown.append(entry)
@@ -173,6 +182,19 @@ class LoadBalancer(pulumi.ComponentResource):
             },
             opts=behind,
         )
+        if args.cloud_armor:
+            armor = security_policy(f"{name}-cloud-armor", args.name, args.labels, child)
+            CustomResource(
+                f"{name}-backend-policy",
+                api_version=GKE_API,
+                kind="GCPBackendPolicy",
+                metadata={"name": "public", "namespace": args.namespace},
+                spec={
+                    "default": {"securityPolicy": armor.name},
+                    "targetRef": {"group": "", "kind": "Service", "name": args.service},
+                },
+                opts=behind,
+            )
         redirect = {"type": "RequestRedirect", "requestRedirect": _TO_HTTPS}
         for listener, rule in (
             ("http", {"filters": [redirect]}),

@@ -33,3 +33,19 @@ def is_arm(machine_type: str) -> bool:
 def boot_disk(machine_type: str) -> str:
     """The type of a balanced boot disk that a type of one of `SERIES` takes."""
     return HYPERDISK if machine_type.endswith("-metal") else SERIES[series(machine_type)]
+
+
+# The technologies that encrypt the memory of Confidential GKE Nodes, and the series that have them.
+# https://cloud.google.com/confidential-computing/confidential-vm/docs/supported-configurations
+CONFIDENTIAL: dict[str, tuple[str, ...]] = {
+    "SEV": ("c2d", "c3d", "c4d", "n2d"),
+    "SEV_SNP": ("n2d",),
+    "TDX": ("c3",),
+}
+
+
+def may_be_confidential(machine_type: str, technology: str) -> bool:
+    """Whether nodes of a machine type may be confidential by a technology of `CONFIDENTIAL`."""
+    shape = machine_type.partition("-")[2]
+    bare = shape.endswith(("-metal", "-lssd"))
+    return series(machine_type) in CONFIDENTIAL[technology] and not bare

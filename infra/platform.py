@@ -7,14 +7,20 @@ import pulumi
 import pulumi_gcp as gcp
 import pulumi_kubernetes as kubernetes
 
+from infra.admission import BINARY_AUTHORIZATION, ISTIO_IMAGES, binary_authorization_policy
 from infra.arguments import GkeArgs
-from infra.cluster import CONTROL_PLANE, GkeCluster
+from infra.backup import BACKUP, backup_plans
+from infra.cluster import GkeCluster
+from infra.cluster_settings import CONTROL_PLANE
+from infra.encryption import CREATE, KMS, encryption
 from infra.iam import ClusterAdmins, NodeIdentity
 from infra.kubernetes_version import refuse_older_kubernetes
 from infra.load_balancer import CERTIFICATE_MANAGER
 from infra.network import Network
 from infra.project_services import ProjectServices
 from infra.registry import ImageRepository
+
+PUBSUB, SECRET_MANAGER = "pubsub.googleapis.com", "secretmanager.googleapis.com"
 
 # The addresses of nearly every cluster's API server.
 USUAL_API_SERVER_RANGES = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
@@ -66,24 +72,25 @@ class GkePlatform(pulumi.ComponentResource):
         self, name: str, args: GkeArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:infra:GkePlatform", name, None, opts)
-        services = ProjectServices(
-            "apis",
-            [CERTIFICATE_MANAGER] if args.load_balancer else [],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        services = ProjectServices("apis", _apis(args), pulumi.ResourceOptions(parent=self))
         child = pulumi.ResourceOptions(parent=self, depends_on=services.enabled)
         network = Network("network", args.cluster_name, args.region, opts=child)
         nodes = NodeIdentity("nodes", f"{args.cluster_name}-nodes", opts=child)
         admins = ClusterAdmins("deployers", args.project, args.deployers, opts=child)
-        repository = ImageRepository(args, nodes.member, opts=child)
+        key = encryption(args, child)
+        repository = ImageRepository(args, nodes.member, key, opts=child)
         cluster = GkeCluster(
             args,
             network,
             nodes.email,
+            key,
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[*services.enabled, network.ready, *nodes.grants]
             ),
         )
+        admitted = _admit(args, repository, child)
+        if args.backup_schedule:
+            backup_plans(args, cluster.cluster_id, key.key, child)
         address = None
         if args.ingress_address:
             # It outlives the Service that has it, which may be replaced, and DNS records name it.
@@ -92,6 +99,7 @@ class GkePlatform(pulumi.ComponentResource):
                 "ingress-address",
                 name=args.cluster_name,
                 region=args.region,
+                labels=args.labels,
                 opts=pulumi.ResourceOptions(
                     parent=self, depends_on=services.enabled, protect=args.deletion_protection
                 ),
@@ -101,7 +109,8 @@ class GkePlatform(pulumi.ComponentResource):
             cluster_identifier=cluster.cluster_id,
             kubeconfig=cluster.kubeconfig,
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[*cluster.ready, *admins.grants, repository.grant]
+                parent=self,
+                depends_on=[*cluster.ready, *admins.grants, repository.grant, *admitted],
             ),
         )
         self.platform = Platform(
@@ -114,6 +123,29 @@ class GkePlatform(pulumi.ComponentResource):
             kubeconfig=cluster.kubeconfig,
         )
         self.register_outputs({})
+
+
+def _apis(args: GkeArgs) -> list[str]:
+    used = {
+        CERTIFICATE_MANAGER: args.load_balancer,
+        KMS: args.encryption_key == CREATE,
+        BINARY_AUTHORIZATION: args.admitted_images is not None,
+        PUBSUB: args.upgrade_notifications,
+        BACKUP: bool(args.backup_schedule),
+        SECRET_MANAGER: args.secret_manager,
+    }
+    return [api for api, is_used in used.items() if is_used]
+
+
+def _admit(
+    args: GkeArgs, repository: ImageRepository, opts: pulumi.ResourceOptions
+) -> list[pulumi.Resource]:
+    """Declare Binary Authorization's policy, where it is on, for pods to depend on."""
+    if args.admitted_images is None:
+        return []
+    own = pulumi.Output.concat(repository.address, "/*")
+    patterns = [own, *ISTIO_IMAGES, *args.admitted_images]
+    return [binary_authorization_policy(patterns, args.attestors, opts)]
 
 
 def existing_platform(context: str, image_registry: str, helm_platform: str) -> Platform:

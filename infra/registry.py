@@ -4,6 +4,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from infra.arguments import GkeArgs
+from infra.encryption import Encryption
 
 DAY_SECONDS = 24 * 60 * 60
 
@@ -19,13 +20,18 @@ class ImageRepository(pulumi.ComponentResource):
     """
 
     def __init__(
-        self, args: GkeArgs, reader: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+        self,
+        args: GkeArgs,
+        reader: pulumi.Input[str],
+        encryption: Encryption,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the repository, named after the cluster.
 
         Args:
             args: The platform's arguments.
             reader: The IAM member that pulls from it: the nodes' service account.
+            encryption: The key of its images.
             opts: The component's options.
         """
         super().__init__("petmesh:infra:ImageRepository", "images", None, opts)
@@ -34,6 +40,8 @@ class ImageRepository(pulumi.ComponentResource):
             repository_id=args.cluster_name,
             location=args.region,
             format="DOCKER",
+            labels=args.labels,
+            kms_key_name=encryption.key,
             cleanup_policies=[
                 {
                     "id": "keep-ten-newest",
@@ -51,7 +59,9 @@ class ImageRepository(pulumi.ComponentResource):
                     "condition": {"tag_state": "UNTAGGED", "older_than": f"{30 * DAY_SECONDS}s"},
                 },
             ],
-            opts=pulumi.ResourceOptions(parent=self, protect=args.deletion_protection),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=args.deletion_protection, depends_on=encryption.usable
+            ),
         )
         self.grant = gcp.artifactregistry.RepositoryIamMember(
             "images-reader",

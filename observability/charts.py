@@ -13,25 +13,51 @@ TIMEOUT_SECONDS = 600
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of a repository; its version pins its images too."""
+    """A chart of a repository; its version pins its images too.
+
+    Attributes:
+        name: Its name.
+        repository: Its repository's address.
+        version: Its version.
+        images: Patterns of its images' names: a * stands for a name without a slash.
+    """
 
     name: str
     repository: str
     version: str
+    images: tuple[str, ...]
 
 
 KUBE_PROMETHEUS_STACK = Chart(
-    "kube-prometheus-stack", "https://prometheus-community.github.io/helm-charts", "88.5.3"
+    "kube-prometheus-stack",
+    "https://prometheus-community.github.io/helm-charts",
+    "88.5.3",
+    (
+        "quay.io/prometheus-operator/*",
+        "quay.io/prometheus/*",
+        "registry.k8s.io/kube-state-metrics/*",
+    ),
 )
-GRAFANA = Chart("grafana", "https://grafana-community.github.io/helm-charts", "12.11.1")
+GRAFANA = Chart(
+    "grafana",
+    "https://grafana-community.github.io/helm-charts",
+    "12.11.1",
+    ("docker.io/grafana/*",),
+)
 # Kiali's version is the one that Istio's release names in samples/addons/kiali.yaml.
-KIALI = Chart("kiali-server", "https://kiali.org/helm-charts", "2.27.0")
+KIALI = Chart("kiali-server", "https://kiali.org/helm-charts", "2.27.0", ("quay.io/kiali/*",))
 COLLECTOR = Chart(
     "opentelemetry-collector",
     "https://open-telemetry.github.io/opentelemetry-helm-charts",
     "0.170.0",
+    ("ghcr.io/open-telemetry/opentelemetry-collector-releases/*",),
 )
-JAEGER = Chart("jaeger", "https://jaegertracing.github.io/helm-charts", "4.11.1")
+JAEGER = Chart(
+    "jaeger",
+    "https://jaegertracing.github.io/helm-charts",
+    "4.11.1",
+    ("docker.io/jaegertracing/*",),
+)
 
 # What Pod Security's level `restricted` requires of a container.
 RESTRICTED_CONTAINER = {

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from infra.machines import is_arm
 from settings.forms import ROOT, SPECIAL_USE, VERSION
+from settings.gke_contradictions import gke_problems
 from settings.keys import Settings
 
 VERSION_NAME = "1 to 20 of a-z, 0-9 and -, no - first or last,"
@@ -24,6 +25,7 @@ def contradictions(settings: Settings, built: Mapping[str, Sequence[str]]) -> It
         yield f"canaryService = {settings.canary_service}: must be one of {', '.join(built)}"
         return
     yield from _platform_problems(settings)
+    yield from gke_problems(settings)
     yield from _ingress_problems(settings)
     yield from _range_problems(settings)
     yield from _release_problems(settings, built)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from infra.machines import SERIES
@@ -34,6 +34,7 @@ from settings.forms import (
     outside_host,
     public_path,
 )
+from settings.gke import GkeFeatures
 
 PROJECT = "petmesh"
 
@@ -53,7 +54,7 @@ class OutsideHost:
     path: str
 
 
-class Settings(BaseModel):
+class Settings(GkeFeatures):
     """One stack's config. A field's description says what its key allows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)

@@ -20,6 +20,7 @@ from istio.install import (
 )
 from istio.security import allow_anybody, allow_nothing
 from settings import Settings
+from stack.labels import resource_labels
 from stack.mesh import Mesh
 from stack.routes import release_of
 from stack.services import Services
@@ -80,6 +81,8 @@ def publish(
             health_port=health_port,
             health_path=health_path,
             deletion_protection=settings.deletion_protection,
+            labels=resource_labels(settings),
+            cloud_armor=settings.cloud_armor,
             needs=[istio.ingress_ready],
         ),
         platform.after(),

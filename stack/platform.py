@@ -1,8 +1,10 @@
 """The platform: a new GKE cluster, or a cluster that exists."""
 
-from infra.arguments import GkeArgs
+from infra.arguments import GkeArgs, NodeArgs
 from infra.platform import GkePlatform, Platform, existing_platform
+from observability.charts import COLLECTOR, GRAFANA, JAEGER, KIALI, KUBE_PROMETHEUS_STACK
 from settings import Settings
+from stack.labels import resource_labels
 
 
 def create_platform(settings: Settings) -> Platform:
@@ -20,11 +22,43 @@ def create_platform(settings: Settings) -> Platform:
             region=settings.region,
             deployers=settings.deployers,
             authorized_networks=settings.authorized_networks,
-            machine_type=settings.machine_type,
-            min_nodes=settings.min_nodes,
-            max_nodes=settings.max_nodes,
+            nodes=NodeArgs(
+                machine_type=settings.machine_type,
+                minimum=settings.min_nodes,
+                maximum=settings.max_nodes,
+                spot=settings.spot_nodes,
+                confidential=settings.confidential_nodes,
+                blue_green=settings.node_upgrades == "blueGreen",
+            ),
             deletion_protection=settings.deletion_protection,
             ingress_address=settings.ingress_service_type == "LoadBalancer",
             load_balancer=settings.google_balanced,
+            labels=resource_labels(settings),
+            kubernetes_version=settings.kubernetes_version,
+            maintenance_exclusions=settings.exclusion_dates,
+            rbac_group=settings.rbac_group,
+            admitted_images=_admitted(settings) if settings.binary_authorization else None,
+            attestors=settings.attestors,
+            encryption_key=settings.encryption_key,
+            upgrade_notifications=settings.upgrade_notifications,
+            backup_schedule=settings.backup_schedule,
+            backup_retention_days=settings.backup_retention_days,
+            secret_manager=settings.secret_manager,
+            vertical_pod_autoscaling=settings.vertical_pod_autoscaling,
         ),
     ).platform
+
+
+def _admitted(settings: Settings) -> list[str]:
+    """Patterns of the images that the stack runs besides its own, Istio's and Google's."""
+    installed = {
+        KUBE_PROMETHEUS_STACK: settings.metrics == "prometheus",
+        GRAFANA: settings.grafana,
+        KIALI: settings.kiali,
+        COLLECTOR: settings.tracing == "jaeger",
+        JAEGER: settings.tracing == "jaeger",
+    }
+    of_charts = [
+        pattern for chart, is_there in installed.items() if is_there for pattern in chart.images
+    ]
+    return [*settings.given_images.values(), *of_charts, *settings.admitted_images]

@@ -17,8 +17,9 @@ from apps.catalog import Service
 from apps.entry import Entry
 from apps.image import image_reference
 from apps.workload import Workload
-from infra.arguments import GkeArgs
+from infra.arguments import GkeArgs, NodeArgs
 from infra.cluster import GkeCluster
+from infra.encryption import Encryption
 from infra.iam import ClusterAdmins
 from infra.kubeconfig import kubeconfig
 from infra.network import Network
@@ -173,12 +174,11 @@ GKE = GkeArgs(
     region="europe-west4",
     deployers=(),
     authorized_networks=(),
-    machine_type="e2-standard-4",
-    min_nodes=1,
-    max_nodes=3,
+    nodes=NodeArgs("e2-standard-4", minimum=1, maximum=3),
     deletion_protection=True,
     ingress_address=False,
     load_balancer=False,
+    labels={},
 )
 
 
@@ -186,7 +186,7 @@ def test_images_are_pushed_where_the_registry_says() -> None:
     address = "europe-west4-docker.pkg.dev/petmesh-test/pets"
     cloud = Cloud({"gcp:artifactregistry/repository:Repository": {"registryUri": address}})
     reader = "serviceAccount:nodes@example.com"
-    assert cloud.run(lambda: ImageRepository(GKE, reader).address) == [address]
+    assert cloud.run(lambda: ImageRepository(GKE, reader, Encryption(None)).address) == [address]
 
 
 # Cluster
@@ -197,7 +197,7 @@ def test_a_clusters_kubeconfig_is_secret_and_waits_for_the_cluster() -> None:
 
     def build() -> pulumi.Output[str]:
         network = Network("network", "pets", "europe-west4")
-        config = GkeCluster(GKE, network, "nodes@example.com").kubeconfig
+        config = GkeCluster(GKE, network, "nodes@example.com", Encryption(None)).kubeconfig
         secret_too = pulumi.Output.from_input(config.is_secret())
         return pulumi.Output.all(config, secret_too.apply(secret.append)).apply(
             lambda all_: all_[0]

@@ -34,10 +34,14 @@ IMMUTABLE: Mapping[str, Collection[str]] = {
         "initialNodeCount",
         "location",
         "name",
+        "nodeConfig.bootDiskKmsKey",
+        "nodeConfig.confidentialNodes.confidentialInstanceType",
         "nodeConfig.metadata",
         "nodeConfig.oauthScopes",
         "nodeConfig.serviceAccount",
         "nodeConfig.shieldedInstanceConfig",
+        "nodeConfig.spot",
+        "nodeConfig.taintConfig.architectureTaintBehavior",
         "project",
     ),
     "gcp:compute/network:Network": ("autoCreateSubnetworks", "description", "name", "project"),
@@ -48,7 +52,13 @@ IMMUTABLE: Mapping[str, Collection[str]] = {
     "gcp:compute/address:Address": ("description", "name", "project", "region"),
     "gcp:compute/globalAddress:GlobalAddress": ("description", "name", "project"),
     "gcp:compute/sSLPolicy:SSLPolicy": ("description", "name", "project"),
-    "gcp:artifactregistry/repository:Repository": ("format", "location", "project", "repositoryId"),
+    "gcp:artifactregistry/repository:Repository": (
+        "format",
+        "kmsKeyName",
+        "location",
+        "project",
+        "repositoryId",
+    ),
     "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember": (
         "location",
         "member",
@@ -68,12 +78,29 @@ IMMUTABLE: Mapping[str, Collection[str]] = {
         "name",
         "project",
     ),
+    "gcp:binaryauthorization/policy:Policy": ("project",),
+    "gcp:compute/securityPolicy:SecurityPolicy": ("name", "project"),
+    "gcp:gkebackup/backupPlan:BackupPlan": ("cluster", "location", "name", "project"),
+    "gcp:gkebackup/restorePlan:RestorePlan": (
+        "backupPlan",
+        "cluster",
+        "location",
+        "name",
+        "project",
+    ),
+    "gcp:kms/cryptoKey:CryptoKey": ("destroyScheduledDuration", "keyRing", "name", "purpose"),
+    "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember": ("cryptoKeyId", "member", "role"),
+    "gcp:kms/keyRing:KeyRing": ("location", "name", "project"),
+    "gcp:projects/serviceIdentity:ServiceIdentity": ("project", "service"),
+    "gcp:pubsub/topic:Topic": ("name", "project"),
 }
 # Asked for twice they are what they were.
 IDEMPOTENT = (
     "gcp:projects/service:Service",
     "gcp:projects/iAMMember:IAMMember",
     "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember",
+    "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember",
+    "gcp:projects/serviceIdentity:ServiceIdentity",
 )
 
 

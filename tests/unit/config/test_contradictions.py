@@ -60,6 +60,84 @@ CONTRADICTORY = [
 ]
 
 
+GKE_CONTRADICTORY = [
+    (
+        {"attestors": '["projects/pets-1/attestors/ci"]'},
+        (
+            'attestors = ["projects/pets-1/attestors/ci"]: must be empty while '
+            "binaryAuthorization is false"
+        ),
+    ),
+    (
+        {"admittedImages": '["ghcr.io/team/*"]'},
+        'admittedImages = ["ghcr.io/team/*"]: must be empty while binaryAuthorization is false',
+    ),
+    (
+        {"cloudArmor": "true"},
+        "cloudArmor = true: needs ingressTls = googleManaged, whose load balancer it is for",
+    ),
+    (
+        {"encryptionKey": "projects/pets-1/locations/global/keyRings/a/cryptoKeys/b"},
+        (
+            "encryptionKey = projects/pets-1/locations/global/keyRings/a/cryptoKeys/b: must be in "
+            "us-central1 while location is us-central1-a"
+        ),
+    ),
+    (
+        {"confidentialNodes": "SEV"},
+        (
+            "confidentialNodes = SEV: machineType must be of the series c2d, c3d, c4d, n2d, "
+            "without local SSD or bare metal"
+        ),
+    ),
+    (
+        {"confidentialNodes": "TDX", "machineType": "c3-standard-4-lssd"},
+        (
+            "confidentialNodes = TDX: machineType must be of the series c3, without local SSD or "
+            "bare metal"
+        ),
+    ),
+]
+# What another platform hasn't, and somebody who set it relies on.
+OF_GKE = {
+    "rbacGroup": "gke-security-groups@example.com",
+    "binaryAuthorization": "true",
+    "encryptionKey": "create",
+    "confidentialNodes": "SEV",
+    "upgradeNotifications": "true",
+    "backupSchedule": "0 3 * * *",
+    "cloudArmor": "true",
+    "secretManager": "true",
+    "verticalPodAutoscaling": "true",
+}
+
+
+@pytest.mark.parametrize(("config", "line"), GKE_CONTRADICTORY)
+def test_a_feature_of_gke_that_contradicts_another_key_is_refused(
+    config: dict[str, str], line: str
+) -> None:
+    assert refusal("dev", **{GOOGLE_PROJECT: "pets-1"}, **config) == [line]
+
+
+@pytest.mark.parametrize(("key", "value"), OF_GKE.items())
+def test_a_cluster_that_exists_is_promised_no_feature_of_gke(key: str, value: str) -> None:
+    assert refusal("local", **{key: value}) == [f"{key} = {value}: needs platform = gke"]
+
+
+@pytest.mark.parametrize(
+    ("technology", "machine"),
+    [
+        ("SEV", "n2d-standard-4"),
+        ("SEV", "c4d-standard-8"),
+        ("SEV_SNP", "n2d-standard-4"),
+        ("TDX", "c3-standard-4"),
+    ],
+)
+def test_nodes_whose_processors_can_are_confidential(technology: str, machine: str) -> None:
+    config = {GOOGLE_PROJECT: "pets-1", "machineType": machine}
+    assert read("dev", **config, confidentialNodes=technology).machine_type == machine
+
+
 @pytest.mark.parametrize("host", ["pets.localhost", "pets.internal", "pets.example", "a.test"])
 def test_google_certifies_no_name_that_nobody_owns(host: str) -> None:
     managed = {"ingressTls": "googleManaged", "ingressServiceType": "ClusterIP"}

@@ -9,6 +9,13 @@ from tests.unit.declared import gke, local, spec
 @pytest.mark.parametrize(
     ("key", "value", "read_as"),
     [
+        ("labels", '["owner=pets", "cost-center="]', ("owner=pets", "cost-center=")),
+        ("maintenanceExclusions", '["2026-11-20/2027-01-05"]', ("2026-11-20/2027-01-05",)),
+        ("kubernetesVersion", "1.34", "1.34"),
+        ("kubernetesVersion", "1.34.1-gke.1000", "1.34.1-gke.1000"),
+        ("nodeUpgrades", "blueGreen", "blueGreen"),
+        ("spotNodes", "true", True),
+        ("backupRetentionDays", "365", 365),
         ("canaryWeight", "0", 0),
         ("canaryWeight", "10", 10),
         ("canaryWeight", "100", 100),

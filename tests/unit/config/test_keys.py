@@ -58,8 +58,8 @@ def test_a_misspelt_key_is_refused_with_the_key_that_was_meant(key: str, meant: 
 
 
 def test_a_key_like_no_other_is_refused_with_the_keys_that_there_are() -> None:
-    [line] = refusal(colour="red")
-    assert line.startswith("colour = red: no such key")
+    [line] = refusal(tint="red")
+    assert line.startswith("tint = red: no such key")
     assert all(key in line for key in KEYS)
 
 

@@ -44,12 +44,7 @@ BROKEN: list[Case] = [
     *(
         ("control-plane-is-not-public", "Cluster", CLUSTER, field, value, text)
         for field, value, text in (
-            (
-                "privateClusterConfig.enablePrivateEndpoint",
-                False,
-                "enablePrivateEndpoint is false: set it to true, or name in",
-            ),
-            ("privateClusterConfig", ABSENT, "enablePrivateEndpoint is not set"),
+            ("privateClusterConfig", ABSENT, "enablePrivateNodes is not set"),
             ("privateClusterConfig.enablePrivateNodes", False, "enablePrivateNodes is false"),
             (
                 "masterAuthorizedNetworksConfig.cidrBlocks",

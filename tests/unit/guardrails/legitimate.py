@@ -660,6 +660,17 @@ LEGITIMATE: Final[dict[str, list[Resource]]] = {
         resource("gcp:pubsub/subscription:Subscription", topic="a"),
         resource("gcp:kms/keyRing:KeyRing"),
         resource("gcp:kms/cryptoKey:CryptoKey", rotationPeriod="7776000s"),
+        resource("gcp:gkebackup/backupPlan:BackupPlan", cluster="a"),
+        resource("gcp:gkebackup/restorePlan:RestorePlan", cluster="a", backupPlan="a"),
+        resource(
+            "gcp:binaryauthorization/policy:Policy",
+            admissionWhitelistPatterns=[{"namePattern": "ghcr.io/team/*"}],
+            defaultAdmissionRule={
+                "evaluationMode": "REQUIRE_ATTESTATION",
+                "enforcementMode": "ENFORCED_BLOCK_AND_AUDIT_LOG",
+                "requireAttestationsBies": ["projects/pets/attestors/ci"],
+            },
+        ),
         resource("gcp:secretmanager/secret:Secret", replication={"auto": {}}),
         resource("gcp:redis/instance:Instance", authEnabled=True),
         resource(

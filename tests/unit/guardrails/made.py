@@ -78,6 +78,22 @@ ANY_TOKEN = [{"source": {"requestPrincipals": ["*"]}}]
 
 # What no stack has, and no stack may have.
 REFUSED: dict[str, tuple[str, list[Resource], str]] = {
+    "a public endpoint": (
+        "control-plane-is-not-public",
+        [cluster(nodeConfig=OWN, privateClusterConfig=PRIVATE)],
+        "enablePrivateEndpoint is false: set it to true, or name in",
+    ),
+    "IP endpoints of which one is public": (
+        "control-plane-is-not-public",
+        [
+            cluster(
+                nodeConfig=OWN,
+                privateClusterConfig={"enablePrivateNodes": True},
+                controlPlaneEndpointsConfig={"ipEndpointsConfig": {"enabled": True}},
+            )
+        ],
+        "enablePrivateEndpoint is not set: set it to true, or name in",
+    ),
     "an authoritative binding": (
         "iam-adds-members",
         [resource("gcp:projects/iAMBinding:IAMBinding", role="roles/container.admin")],

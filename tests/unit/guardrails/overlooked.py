@@ -67,6 +67,11 @@ def ways_in(**spec: Any) -> Resource:  # noqa: ANN401 (data)
     )
 
 
+DENY: Final = {
+    "evaluationMode": "ALWAYS_DENY",
+    "enforcementMode": "ENFORCED_BLOCK_AND_AUDIT_LOG",
+}
+DENIED: Final = {"defaultAdmissionRule": DENY}
 OVERLOOKED: Final[dict[str, Resource]] = {
     "a subnet without flow logs": gcp("compute/Subnetwork", ipCidrRange="10.0.0.0/20"),
     "a subnet that samples no flow": gcp("compute/Subnetwork", logConfig={"flowSampling": 0.0}),
@@ -75,6 +80,22 @@ OVERLOOKED: Final[dict[str, Resource]] = {
     ),
     "a key that nobody rotates": gcp("kms/CryptoKey", keyRing="a"),
     "a key that is rotated once a year": gcp("kms/CryptoKey", rotationPeriod="31536000s"),
+    **{
+        f"images {named}": gcp("binaryauthorization/Policy", **DENIED | given)
+        for named, given in {
+            "of everybody": {"admissionWhitelistPatterns": [{"namePattern": "*"}]},
+            "of a whole registry": {"admissionWhitelistPatterns": [{"namePattern": "docker.io/*"}]},
+            "that nobody checks": {
+                "defaultAdmissionRule": {**DENY, "evaluationMode": "ALWAYS_ALLOW"}
+            },
+            "that are only written down": {
+                "defaultAdmissionRule": {**DENY, "enforcementMode": "DRYRUN_AUDIT_LOG_ONLY"}
+            },
+            "of one cluster that nobody checks": {
+                "clusterAdmissionRules": [{**DENY, "evaluationMode": "ALWAYS_ALLOW"}]
+            },
+        }.items()
+    },
     "a zone that isn't signed": gcp("dns/ManagedZone", dnsName="a.com."),
     "a zone signed by SHA-1": gcp(
         "dns/ManagedZone",

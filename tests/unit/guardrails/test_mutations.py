@@ -56,9 +56,19 @@ HARMLESS: Final[dict[str, str]] = {
     r"Cluster .*(?:allowExternalTraffic|deletionProtection|removeDefaultNodePool) False": (
         "the DNS endpoint is closed, a config key decides, the pool is judged like any"
     ),
-    r"Cluster (?:monitoringConfig\.managedPrometheus.* False|.*masterIpv4CidrBlock absent)": (
-        "figures are no protection; GKE chooses a private range"
+    r"Cluster (?:monitoring|costManagement)Config\..* (?:False|True)": "figures protect nothing",
+    r"Cluster .*masterIpv4CidrBlock absent": "GKE chooses a private range",
+    r"Cluster .*enablePrivateEndpoint (?:False|absent)": "with IP endpoints off there is none",
+    r"Cluster .*(?:ipEndpointsConfig\.enabled|EnforcementEnabled) (?:True|False)": (
+        "the IP endpoint is private without authorized networks"
     ),
+    r"Cluster (?:addonsConfig|secretManagerConfig|verticalPodAutoscaling)\..* (?:True|False)": (
+        "what pods find in the cluster opens nothing"
+    ),
+    r"NodePool nodeConfig\.(?:gcfsConfig|gvnic)\.enabled False|NodePool nodeConfig\.spot True": (
+        "how fast, and for how long, nodes are there"
+    ),
+    r"NodePool nodeDrainConfigs.* False": "a pool that is deleted drains without regard to budgets",
     r"(?:Cluster|NodePool) nodeConfig\.(?:shielded|imageType|workloadMetadata).* absent": (
         "GKE's default; secure boot is a benchmark's second level"
     ),

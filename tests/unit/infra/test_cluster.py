@@ -37,7 +37,8 @@ def test_without_authorized_networks_the_control_plane_has_no_public_address() -
     assert declared["privateClusterConfig"]["enablePrivateEndpoint"] is True
     assert declared["masterAuthorizedNetworksConfig"]["cidrBlocks"] == []
     assert declared["controlPlaneEndpointsConfig"] == {
-        "dnsEndpointConfig": {"allowExternalTraffic": True}
+        "dnsEndpointConfig": {"allowExternalTraffic": True},
+        "ipEndpointsConfig": {"enabled": False},
     }
 
 
@@ -49,7 +50,15 @@ def test_with_authorized_networks_they_alone_reach_the_control_plane() -> None:
         {"cidrBlock": "198.51.100.7/32"},
     ]
     assert declared["controlPlaneEndpointsConfig"] == {
-        "dnsEndpointConfig": {"allowExternalTraffic": False}
+        "dnsEndpointConfig": {"allowExternalTraffic": False},
+        "ipEndpointsConfig": {"enabled": True},
+    }
+
+
+def test_nobody_is_bound_to_a_role_because_they_are_anybody() -> None:
+    assert cluster(gke())["rbacBindingConfig"] == {
+        "enableInsecureBindingSystemAuthenticated": False,
+        "enableInsecureBindingSystemUnauthenticated": False,
     }
 
 
@@ -105,7 +114,8 @@ def test_a_destroy_comes_to_the_protection_before_anything_that_is_there(
 def test_the_ingress_answers_on_an_address_that_outlives_its_service() -> None:
     stack = gke(location="europe-west4-b")
     address = stack.one("gcp:compute/address:Address", "ingress-address")
-    assert address.inputs == {"name": "petmesh", "region": "europe-west4"}
+    assert address.inputs["name"] == "petmesh"
+    assert address.inputs["region"] == "europe-west4"
     ingress = spec(stack, "Service", "istio-ingressgateway")
     assert ingress["loadBalancerIP"] == address.outputs["address"]
     assert "loadBalancerIP" not in spec(local(), "Service", "istio-ingressgateway")

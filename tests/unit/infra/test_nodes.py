@@ -26,6 +26,12 @@ def test_the_nodes_are_shielded_repaired_and_upgraded() -> None:
     assert pool["nodeConfig"]["imageType"] == "COS_CONTAINERD"
 
 
+def test_the_kubelet_tells_nothing_without_authentication() -> None:
+    off = {"insecureKubeletReadonlyPortEnabled": "FALSE"}
+    for pool in (node_pool(gke()), cluster(gke())):
+        assert pool["nodeConfig"]["kubeletConfig"] == off
+
+
 @pytest.mark.parametrize(
     ("machine", "disk"),
     [
