@@ -1,1 +1,1 @@
-"""Measures petservice beside a plain sequential version of itself."""
+"""Benchmarks of petservice, beside a plain sequential version of itself, and of ramps."""

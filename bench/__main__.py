@@ -1,9 +1,8 @@
-"""Measure petservice beside a plain sequential version of itself: `python -m bench`.
+"""Measures petservice beside a plain sequential version of itself: `python -m bench`.
 
-Both get the same load and the same back ends, in turns, on loopback.
+Both get the same load and the same upstreams, in turns, on loopback.
 """
 
-import argparse
 import dataclasses
 import json
 import os
@@ -13,15 +12,22 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Annotated
 
+import typer
 import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench.load import load
+from petmesh.cli.app import run
+from petmesh.cli.errors import CommandError
+from petmesh.cli.values import JsonFile, whole_between
+from petmesh.host.ports import LOOPBACK
+from petmesh.rehearsal.load import Load, LoadPhase, by_success
+from petmesh.rehearsal.origin import Origin
 
 _ROOT = Path(__file__).parents[1]
 _PATH = "/pet/123"
@@ -29,19 +35,22 @@ _START_SECONDS = 20.0
 _WARM_UP_SECONDS = 0.5
 
 
+app = typer.Typer(add_completion=False)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
-class Figures:
-    """What was measured of one implementation; of several rounds, the medians.
+class ServiceFigures:
+    """The measurements of one implementation; of several rounds, the medians.
 
     Attributes:
-        requests_per_second: answers with status 200.
-        p50_ms: half of the answers came within this, in milliseconds.
-        p99_ms: 99% of the answers came within this, in milliseconds.
-        cpu_us: the process's processor time for an answer, in microseconds: what a busy machine
-            moves least.
-        failures: other answers, and broken connections.
+        requests_per_second: responses of status 200.
+        p50_ms: the median latency, in milliseconds.
+        p99_ms: the 99th percentile of the latency, in milliseconds.
+        cpu_us: the process's processor time per response, in microseconds: the figure that a busy
+            machine changes least.
+        failures: other responses, and broken connections.
         rss_mib: resident memory after the load, in MiB.
-        ready_seconds: from the process's start to its first answer.
+        ready_seconds: from the process's start to its first response.
     """
 
     requests_per_second: float
@@ -53,72 +62,71 @@ class Figures:
     ready_seconds: float
 
 
-class BenchError(Exception):
-    """What keeps the benchmark from running, for people."""
-
-
-def _main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--seconds", type=_positive(float), default=4.0, help="of load a round")
-    parser.add_argument(
-        "--rounds", type=_positive(int), default=3, help="of which medians are given"
-    )
-    parser.add_argument("--connections", type=_positive(int), default=32, help="of the load")
-    parser.add_argument(
-        "--also",
-        action="append",
-        default=[],
-        metavar="COMMAND",
-        help="another implementation, started with petservice's environment variables",
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    options = parser.parse_args(arguments)
+@app.command()
+def bench(
+    *,
+    seconds: Annotated[
+        int,
+        typer.Option(parser=whole_between(1, 10_000), metavar="N", help="Of load, in each round."),
+    ] = 4,
+    rounds: Annotated[
+        int,
+        typer.Option(
+            parser=whole_between(1, 10_000), metavar="N", help="Medians are of as many rounds."
+        ),
+    ] = 3,
+    connections: Annotated[
+        int, typer.Option(parser=whole_between(1, 10_000), metavar="N", help="Of the load.")
+    ] = 32,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COMMAND",
+            help="Another implementation, started with petservice's environment variables; "
+            "repeatable.",
+        ),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure petservice beside a plain sequential version of itself."""
     python = [sys.executable, "-m"]
     commands = {"petservice": [*python, "petservice"], "sequential": [*python, "bench.sequential"]}
-    commands |= {command: shlex.split(command) for command in options.also}
-    try:
-        measured = _measure(commands, options.rounds, options.connections, options.seconds)
-    except BenchError as failure:
-        print(f"bench: {failure}", file=sys.stderr)
-        return 1
-    _show(measured, options)
-    if options.json is not None:
-        figures = {name: dataclasses.asdict(each) for name, each in measured.items()}
+    commands |= {command: shlex.split(command) for command in also or ()}
+    measured = _measure(commands, rounds, connections, seconds)
+    cores = os.cpu_count()
+    _show(
+        measured,
+        f"{connections} connections, median of {rounds} rounds of {seconds} s on {cores} cores",
+    )
+    if json_file:
         document = {
-            "connections": options.connections,
-            "rounds": options.rounds,
-            "seconds": options.seconds,
-            "cores": os.cpu_count(),
-            "implementations": figures,
+            "connections": connections,
+            "rounds": rounds,
+            "seconds": seconds,
+            "cores": cores,
+            "implementations": {name: dataclasses.asdict(each) for name, each in measured.items()},
         }
-        options.json.write_text(json.dumps(document, indent=2) + "\n")
-    return 0
-
-
-def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        value = kind(text)
-        if not 0 < value < 10_000:  # noqa: PLR2004
-            raise argparse.ArgumentTypeError(f"{text}: must be over 0 and under 10000")
-        return value
-
-    return parse
+        text = json.dumps(document, indent=2) + "\n"
+        if json_file == "-":
+            sys.stdout.write(text)
+        else:
+            Path(json_file).write_text(text, encoding="utf-8")
 
 
 def _measure(
     commands: Mapping[str, Sequence[str]], rounds: int, connections: int, seconds: float
-) -> dict[str, Figures]:
-    found: dict[str, list[Figures]] = {name: [] for name in commands}
+) -> dict[str, ServiceFigures]:
+    found: dict[str, list[ServiceFigures]] = {name: [] for name in commands}
     with ExitStack() as stack:
-        back_ends = _free_port()
-        address = f"http://127.0.0.1:{back_ends}"
+        upstreams = _free_port()
+        address = f"http://127.0.0.1:{upstreams}"
         variables = {
             "PETDETAILS_URL": address,
             "PETMEDICALHISTORY_URL": address,
             "DOG_API_URL": f"{address}/dogs",
         }
-        command = [sys.executable, "-m", "bench.back_ends", str(back_ends)]
-        stack.enter_context(_running(command, back_ends, "/dogs", {}))
+        command = [sys.executable, "-m", "bench.upstreams", str(upstreams)]
+        stack.enter_context(_running(command, upstreams, "/dogs", {}))
         for _ in range(rounds):
             for name, command in commands.items():
                 port = _free_port()
@@ -129,27 +137,36 @@ def _measure(
 
 def _round(
     process: subprocess.Popen[bytes], port: int, connections: int, seconds: float, ready: float
-) -> Figures:
-    uvloop.run(load(port, _PATH, connections, _WARM_UP_SECONDS))
-    before = _cpu_seconds(process.pid)
-    result = uvloop.run(load(port, _PATH, connections, seconds))
-    cpu = _cpu_seconds(process.pid) - before
-    if not result.latencies:
-        raise BenchError("nothing was answered under load")
-    return Figures(
-        requests_per_second=result.throughput,
-        p50_ms=result.quantile_ms(0.5),
-        p99_ms=result.quantile_ms(0.99),
-        cpu_us=cpu / len(result.latencies) * 1e6,
-        failures=result.failures,
+) -> ServiceFigures:
+    phase, cpu = uvloop.run(_load(process, port, connections, seconds))
+    answered = phase.answers.total()
+    if not answered:
+        raise CommandError("bench: no response under load")
+    return ServiceFigures(
+        requests_per_second=answered / phase.seconds,
+        p50_ms=phase.percentile(50) * 1e3,
+        p99_ms=phase.percentile(99) * 1e3,
+        cpu_us=cpu / answered * 1e6,
+        failures=phase.failed,
         rss_mib=_rss_mib(process.pid),
         ready_seconds=ready,
     )
 
 
-def _median(figures: Sequence[Figures]) -> Figures:
+async def _load(
+    process: subprocess.Popen[bytes], port: int, connections: int, seconds: float
+) -> tuple[LoadPhase, float]:
+    """Measure a service under load; returns the process's seconds of processor time too."""
+    async with Load(Origin(LOOPBACK, port), _PATH, by_success, connections) as load:
+        await load.measure_for("warm-up", _WARM_UP_SECONDS)
+        before = _cpu_seconds(process.pid)
+        phase = await load.measure_for("load", seconds)
+        return phase, _cpu_seconds(process.pid) - before
+
+
+def _median(figures: Sequence[ServiceFigures]) -> ServiceFigures:
     columns = zip(*(dataclasses.astuple(each) for each in figures), strict=True)
-    return Figures(*(statistics.median(column) for column in columns))
+    return ServiceFigures(*(statistics.median(column) for column in columns))
 
 
 def _free_port() -> int:
@@ -161,7 +178,7 @@ def _free_port() -> int:
 def _running(
     command: Sequence[str], port: int, path: str, variables: Mapping[str, str]
 ) -> Generator[tuple[subprocess.Popen[bytes], float]]:
-    """Run a process until it answers 200, and stop it afterwards; gives how long that took."""
+    """Run a process until it responds with 200; yields it with the seconds until then."""
     environment = os.environ | variables
     environment |= {
         "HOST": "127.0.0.1",
@@ -174,11 +191,13 @@ def _running(
     try:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     except OSError as failure:
-        raise BenchError(f"{shlex.join(command)}: {failure.strerror}") from None
+        raise CommandError(f"bench: {shlex.join(command)}: {failure.strerror}") from None
     try:
         while not _answers(port, path):
             if process.poll() is not None or time.perf_counter() - begun > _START_SECONDS:
-                raise BenchError(f"{shlex.join(command)}: does not answer GET {path} with 200")
+                raise CommandError(
+                    f"bench: {shlex.join(command)}: does not respond to GET {path} with 200"
+                )
             time.sleep(0.002)
         yield process, time.perf_counter() - begun
     finally:
@@ -197,7 +216,7 @@ def _answers(port: int, path: str) -> bool:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """Give a process's time in user and kernel mode, by proc_pid_stat(5)."""
+    """Return a process's time in user and kernel mode, by proc_pid_stat(5)."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -207,11 +226,8 @@ def _rss_mib(pid: int) -> float:
     return int(subprocess.run(command, capture_output=True, check=True).stdout) / 1024
 
 
-def _show(measured: Mapping[str, Figures], options: argparse.Namespace) -> None:
-    table = Table(
-        title=f"{options.connections} connections, median of {options.rounds} rounds"
-        f" of {options.seconds:g} s on {os.cpu_count()} cores"
-    )
+def _show(measured: Mapping[str, ServiceFigures], title: str) -> None:
+    table = Table(title=title)
     for heading in (
         "",
         "requests/s",
@@ -246,4 +262,4 @@ def _show(measured: Mapping[str, Figures], options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1:]))
+    sys.exit(run("python -m bench", lambda: app, sys.argv[1:]))

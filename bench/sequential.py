@@ -1,6 +1,6 @@
-"""Petservice as it is written first: one upstream after another, a new connection for each.
+"""Petservice in its simplest form: one upstream after another, with a new connection for each.
 
-It stands on the same libraries; `python -m bench.sequential` runs it with petservice's environment
+It uses the same libraries; `python -m bench.sequential` runs it with petservice's environment
 variables.
 """
 
@@ -20,7 +20,7 @@ _ANEW = {"Connection": "close"}
 
 
 def build(environment: Environment) -> Service:
-    """Read where the upstreams are."""
+    """Create the service, with upstreams from the environment."""
 
     def upstream(url: URL) -> Upstream:
         return Upstream(url, timeout=2, proxy=None, user_agent="sequential")
@@ -32,12 +32,12 @@ def build(environment: Environment) -> Service:
     async def answer(request: web.Request) -> web.Response:
         pet_id = request.match_info["id"]
         body: dict[str, object] = {}
-        for member, asked, path in (
+        for member, service, path in (
             ("petDetails", details, f"/pet/{pet_id}/details"),
             ("petMedicalHistory", history, f"/pet/{pet_id}/medicalhistory"),
             ("dogAPIResponse", dog_api, ""),
         ):
-            outcome = await asked.get(path, _ANEW)
+            outcome = await service.get(path, _ANEW)
             if isinstance(outcome, Failure) or outcome.status != _OK:
                 return error(502, member)
             try:

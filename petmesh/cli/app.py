@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 import typer
@@ -20,11 +20,21 @@ _HELP = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a command and return its exit status; an error is one line on stderr."""
+    """Run `petmesh` and return its exit status; an error is one line on stderr."""
+    return run("petmesh", lambda: _app(arguments), arguments or ["--help"])
+
+
+def run(name: str, app: Callable[[], typer.Typer], arguments: Sequence[str]) -> int:
+    """Run a command and return its exit status; an error is one line on stderr.
+
+    Args:
+        name: the program's name in its help.
+        app: creates the application.
+        arguments: of the command.
+    """
     try:
-        status = _command(arguments).main(
-            args=arguments or ["--help"], prog_name="petmesh", standalone_mode=False
-        )
+        command = typer.main.get_command(app())
+        status = command.main(args=arguments, prog_name=name, standalone_mode=False)
     except CommandError as error:
         return _told(str(error), error.status)
     except typer.BadParameter as error:
@@ -35,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         status = INTERRUPTED
     except typer.TyperException as error:
         text = str(error).removesuffix(".")
-        return _told(f"{text[:1].lower()}{text[1:]}; see petmesh --help", MISTAKEN)
+        return _told(f"{text[:1].lower()}{text[1:]}; see {name} --help", MISTAKEN)
     except ProjectError as error:
         return _told(str(error), MISTAKEN)
     except OSError as error:
@@ -43,21 +53,21 @@ def main(arguments: Sequence[str]) -> int:
     return _told("stopped", INTERRUPTED) if status == INTERRUPTED else status or 0
 
 
-def _command(arguments: Sequence[str]) -> TyperGroup:
-    """Return the command group; the project's commands are imported only if one may be needed."""
+def _app(arguments: Sequence[str]) -> typer.Typer:
+    """Return the application; the project's commands are imported only if one may be needed."""
     own = [rehearse.app, stack.app, report.app, ramp.app]
+    app = _united(own)
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)  # noqa: S101 (several commands make a group)
     name = next((each for each in arguments if not each.startswith("-")), "")
-    group = _group(own)
-    return group if name in group.commands else _group([*_plugged(), *own])
+    return app if name in group.commands else _united([*_plugged(), *own])
 
 
-def _group(apps: Sequence[typer.Typer]) -> TyperGroup:
+def _united(apps: Sequence[typer.Typer]) -> typer.Typer:
     app = typer.Typer(help=_HELP)
     for each in apps:
         app.add_typer(each)
-    group = typer.main.get_command(app)
-    assert isinstance(group, TyperGroup)  # noqa: S101 (several commands make a group)
-    return group
+    return app
 
 
 def _plugged() -> list[typer.Typer]:

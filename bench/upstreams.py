@@ -1,6 +1,7 @@
-"""What petservice asks in the benchmark: `python -m bench.back_ends PORT`.
+"""The upstreams of petservice in the benchmark: `python -m bench.upstreams PORT`.
 
-Each answer is written at once, for what it costs is taken from those that are measured.
+Responses are prepared in advance: the processor time of this server reduces that of the measured
+services.
 """
 
 import asyncio
