@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from petmesh.cli.errors import program_errors
+from petmesh.cli.errors import FAILED, program_errors
 from petmesh.cli.values import Config, Stack, whole_between
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from petmesh.rehearsal.inputs import Input
+    from petmesh.rehearsal.runtime import Runtime
 
 _WIDTH = 120
 app = typer.Typer()
@@ -51,6 +54,7 @@ def rehearse(
     """Run a mesh on this machine with a real Envoy for each pod, and show what is reachable.
 
     A workload runs as rehearsal.yaml beside PATH says; without an entry a stand-in answers.
+    Where there is an expectations.yaml beside it, its expectations are tested, as by petmesh test.
     """
     with program_errors():
         from petmesh.rehearsal.inputs import read_input
@@ -59,9 +63,15 @@ def rehearse(
         return asyncio.run(_rehearse(read, port, keep=keep, left_out=left_out))
 
 
-async def _rehearse(read: Input, port: int | None, *, keep: bool, left_out: bool) -> int:
+def console() -> Console:
+    """Return a console as wide as the terminal, or for a file wide enough for tables."""
     from rich.console import Console
 
+    probe = Console()
+    return Console(width=probe.width if probe.is_terminal else _WIDTH, highlight=False)
+
+
+async def _rehearse(read: Input, port: int | None, *, keep: bool, left_out: bool) -> int:
     from petmesh.rehearsal.overview import (
         print_addresses,
         print_input,
@@ -70,13 +80,28 @@ async def _rehearse(read: Input, port: int | None, *, keep: bool, left_out: bool
     )
     from petmesh.rehearsal.rehearse import running
 
-    probe = Console()
-    console = Console(width=probe.width if probe.is_terminal else _WIDTH, highlight=False)
-    print_input(read, console)
+    out = console()
+    print_input(read, out)
     async with running(read, port) as runtime:
-        await print_reach(runtime, console)
-        print_omissions(read, console, every=left_out)
+        await print_reach(runtime, out)
+        print_omissions(read, out, every=left_out)
+        failed = await _expect(read, runtime, out)
         if keep:
-            print_addresses(runtime, console)
+            print_addresses(runtime, out)
             await asyncio.Event().wait()
-    return 0
+    return FAILED if failed else 0
+
+
+async def _expect(read: Input, runtime: Runtime, out: Console) -> int:
+    """Test the expectations beside the input, and return how many weren't met."""
+    from petmesh.expectations.model import read_expectations
+    from petmesh.expectations.output import print_suite
+    from petmesh.expectations.suite import run
+    from petmesh.manifests.documents import EXPECTATIONS
+
+    if not (read.folder / EXPECTATIONS).is_file():
+        return 0
+    suite = await run(runtime, read_expectations(read.folder))
+    out.print()
+    print_suite(suite, out)
+    return suite.failed

@@ -26,6 +26,12 @@ def cluster_name(host: str, port: int, subset: str = "") -> str:
     return f"outbound|{port}|{subset}|{host}"
 
 
+def cluster_parts(name: str) -> tuple[str, str, str]:
+    """Return host, port and subset of istiod's name of a cluster."""
+    _, port, subset, host = [*name.split("|"), "", "", ""][:4]
+    return host, port, subset
+
+
 def inbound_cluster_name(port: int) -> str:
     """Return istiod's name of the cluster of a pod's own process."""
     return f"inbound|{port}||"

@@ -19,7 +19,7 @@ def authorization_filters(
 
     Conditions on ports are decided here, since a pod's port on this machine is another one.
     """
-    policies = [p for p in mesh.authorization_policies if _applies(p, namespace, labels)]
+    policies = policies_of(mesh, namespace, labels)
     filters: list[Json] = []
     for action in ("DENY", "ALLOW"):
         chosen = [policy for policy in policies if policy.spec.action == action]
@@ -37,6 +37,11 @@ def authorization_filters(
                 }
             )
     return filters
+
+
+def policies_of(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> list[AuthorizationPolicy]:
+    """Return the AuthorizationPolicies that apply to a workload."""
+    return [each for each in mesh.authorization_policies if _applies(each, namespace, labels)]
 
 
 def _applies(policy: AuthorizationPolicy, namespace: str, labels: Mapping[str, str]) -> bool:

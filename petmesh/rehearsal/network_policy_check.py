@@ -51,6 +51,15 @@ def closed_paths(mesh: Mesh) -> Iterator[str]:
                 )
 
 
+def used_paths(mesh: Mesh) -> Iterator[tuple[End, End, int]]:
+    """Yield caller, called and the called pod's port of each path between the mesh's workloads.
+
+    Paths to istiod and cluster DNS aren't among them.
+    """
+    always = {called.name for called, _ in _ALWAYS_CALLED}
+    yield from ((caller, to, port) for caller, to, port in _paths(mesh) if to.name not in always)
+
+
 def _paths(mesh: Mesh) -> Iterator[tuple[End, End, int]]:
     for workload in mesh.workloads:
         caller = End(workload.name, workload.namespace, workload.labels)

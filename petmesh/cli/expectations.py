@@ -1,0 +1,89 @@
+"""The command `petmesh test`: a mesh's expectations, on a rehearsal of it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from petmesh.cli.errors import FAILED, program_errors
+from petmesh.cli.rehearse import Lenient, Paths, console
+from petmesh.cli.values import Config, JsonFile, Stack, whole_between, writable
+
+if TYPE_CHECKING:
+    from petmesh.expectations.model import Expectation
+    from petmesh.expectations.suite import Suite
+    from petmesh.rehearsal.inputs import Input
+
+app = typer.Typer()
+
+
+@app.command("test", rich_help_panel="Rehearsal")
+def run_expectations(
+    paths: Paths,
+    *,
+    expectations: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="By default expectations.yaml beside PATH."),
+    ] = None,
+    stack: Stack = "local",
+    config: Config = None,
+    lenient: Lenient = False,
+    only: Annotated[
+        str, typer.Option(metavar="TEXT", help="Those alone whose name contains it.")
+    ] = "",
+    fail_under: Annotated[
+        int,
+        typer.Option(
+            parser=whole_between(0, 100), metavar="PERCENT", help="Fail at a lower coverage."
+        ),
+    ] = 0,
+    junit: Annotated[
+        str | None, typer.Option(parser=writable, metavar="FILE", help="Write JUnit XML there.")
+    ] = None,
+    json_file: JsonFile = None,
+    markdown: Annotated[
+        str | None, typer.Option(parser=writable, metavar="FILE", help="Write Markdown there.")
+    ] = None,
+) -> int:
+    """Test a mesh's expectations on this machine, and tell what none of them reached.
+
+    Exit status 1 where one isn't met, with a line for each miss: what came, and which object
+    decided.
+    """
+    with program_errors():
+        from petmesh.expectations.model import read_expectations
+        from petmesh.rehearsal.inputs import read_input
+        from petmesh.rehearsal.settings import SettingsError
+
+        read = read_input(paths, stack, dict(config or ()), lenient=lenient)
+        found = read_expectations(expectations or read.folder)
+        chosen = [each for each in found if only in each.title]
+        if not chosen:
+            raise SettingsError(f"--only = {only}: no expectation's name contains it")
+        suite = asyncio.run(_test(read, chosen))
+    from petmesh.expectations import output
+
+    written = ((junit, output.junit), (json_file, output.as_json), (markdown, output.markdown))
+    for target, text in written:
+        if target == "-":
+            sys.stdout.write(text(suite))
+        elif target:
+            Path(target).write_text(text(suite), encoding="utf-8")
+    if "-" not in (junit, json_file, markdown):
+        output.print_suite(suite, console())
+    below = suite.coverage.percent < fail_under
+    if below:
+        print(f"coverage {suite.coverage.percent:.1f}% is under {fail_under}%", file=sys.stderr)
+    return FAILED if suite.failed or below else 0
+
+
+async def _test(read: Input, expectations: list[Expectation]) -> Suite:
+    from petmesh.expectations.suite import run
+    from petmesh.rehearsal.rehearse import running
+
+    async with running(read) as runtime:
+        return await run(runtime, expectations)

@@ -1,0 +1,1 @@
+"""A mesh's tests as data: who asks what, what must come, and what no test reached."""

@@ -1,0 +1,110 @@
+"""A suite's results: a table for people, JUnit and JSON for CI, Markdown for a pull request."""
+
+import json
+from collections.abc import Iterator
+from xml.etree import ElementTree as ET
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from petmesh.expectations.suite import Suite
+from petmesh.program.diff_text import printable
+
+
+def print_suite(suite: Suite, console: Console) -> None:
+    """Print a row for each expectation, a line for each miss, and what no expectation reached."""
+    table = Table("", "Expectation", "Answered", box=None, pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"
+    for result in suite.results:
+        mark = "[green]ok[/]" if result.passed else "[red]MISS[/]"
+        counts = [f"{count} x {what}" for what, count in result.answered.items()]
+        table.add_row(mark, escape(printable(result.expectation.title)), escape(", ".join(counts)))
+    console.print(table)
+    for line in misses(suite):
+        console.print(escape(line), style="red", soft_wrap=True)
+    console.print(summary(suite))
+    for item in suite.coverage.missed:
+        console.print(escape(f"  not reached: {item}"), style="dim", soft_wrap=True)
+
+
+def misses(suite: Suite) -> Iterator[str]:
+    """Yield a line for each miss: the expectation, what came, and the object that decided."""
+    for result in suite.results:
+        for miss in result.misses:
+            yield printable(f"{result.expectation.title}: {miss}")
+
+
+def summary(suite: Suite) -> str:
+    """Return the number of met expectations, and the coverage, in one line."""
+    total, reached = len(suite.results), suite.coverage
+    count = len(reached.items) - len(reached.missed)
+    return (
+        f"{total - suite.failed} of {total} expectations met; "
+        f"coverage {reached.percent:.0f}% ({count} of {len(reached.items)})"
+    )
+
+
+def junit(suite: Suite) -> str:
+    """Return the results as JUnit XML."""
+    total = sum(result.seconds for result in suite.results)
+    root = ET.Element(
+        "testsuite",
+        name="petmesh",
+        tests=str(len(suite.results)),
+        failures=str(suite.failed),
+        time=f"{total:.3f}",
+    )
+    for result in suite.results:
+        title = printable(result.expectation.title)
+        case = ET.SubElement(
+            root, "testcase", name=title, classname="petmesh", time=f"{result.seconds:.3f}"
+        )
+        if not result.passed:
+            failure = ET.SubElement(case, "failure", message=printable(result.misses[0]))
+            failure.text = "\n".join(map(printable, result.misses))
+    return ET.tostring(root, encoding="unicode", xml_declaration=True)
+
+
+def as_json(suite: Suite) -> str:
+    """Return the results as JSON."""
+    held = {
+        "expectations": [
+            {
+                "name": result.expectation.title,
+                "passed": result.passed,
+                "misses": list(result.misses),
+                "answered": dict(result.answered),
+                "seconds": round(result.seconds, 4),
+            }
+            for result in suite.results
+        ],
+        "failed": suite.failed,
+        "coverage": {
+            "percent": round(suite.coverage.percent, 2),
+            "items": len(suite.coverage.items),
+            "missed": [str(item) for item in suite.coverage.missed],
+        },
+    }
+    return json.dumps(held, indent=2) + "\n"
+
+
+def markdown(suite: Suite) -> str:
+    """Return the results as Markdown; what a change's author wrote is in code that it can't end."""
+    lines = [f"**{summary(suite)}**", ""]
+    missed = list(misses(suite))
+    if missed:
+        lines += ["Not met:", "", *_block(missed)]
+    if suite.coverage.missed:
+        names = [printable(str(item)) for item in suite.coverage.missed]
+        lines += ["<details><summary>No expectation reached</summary>", "", *_block(names)]
+        lines += ["</details>", ""]
+    return "\n".join(lines)
+
+
+def _block(lines: list[str]) -> list[str]:
+    fence = "```"
+    while any(fence in line for line in lines):
+        fence += "`"
+    return [fence, *lines, fence, ""]
