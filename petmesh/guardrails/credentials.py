@@ -65,7 +65,7 @@ def _places(subject: Subject) -> Iterator[tuple[str, str]]:
     for path, value in found(subject.properties, "**"):
         key = last(path)
         named = path.startswith(("values.", "build.args.", "buildArgs.")) or ".headers." in path
-        database = subject.of.startswith("gcp:sql/")
+        database = subject.of.startswith("gcp:")
         named = named or database or path == "repositoryOpts.password"
         # A virtual machine's, not an object's.
         named = named or (not subject.api and path.startswith("metadata"))
@@ -77,7 +77,9 @@ def _places(subject: Subject) -> Iterator[tuple[str, str]]:
 def _of_annotations(subject: Subject) -> Iterator[tuple[str, str]]:
     for path, holder in [*filter(None, [subject.template]), ("", subject.properties)]:
         for name, value in entries(holder, "metadata.annotations").items() if subject.api else ():
-            if not name.startswith("checksum/") and _held(name.rpartition("/")[2], value):
+            if not name.startswith("checksum/") and _held(
+                name.rpartition("/")[2].replace("auth-secret", "tls-secret"), value
+            ):
                 yield joined(path, f"metadata.annotations[{name}]"), _BY_REFERENCE
 
 
@@ -130,7 +132,7 @@ def _held(name: str, value: Any) -> bool:  # noqa: ANN401 (data)
     pairs = [] if _LIKE["harmless"].fullmatch(text) else _LIKE["pair"].findall(text)
     return (
         _LIKE["looks"].search(text) is not None
-        or not all(_kept(each, text) for each in ("url", "driver", "element"))
+        or not all(_kept(each, text) for each in ("url", "driver", "element", "sql"))
         or any(_is_credential(key, each) for key, each in [(name, text), *pairs])
     )
 

@@ -11,11 +11,14 @@ from petmesh.guardrails.values import UNKNOWN, at, found, last
 
 IN_CLUSTER: Final = ".svc.cluster.local"
 _ISTIOD: Final = table("mesh.yaml", "$istiod")
-_ISTIODS_CHART: Final = re.compile(r"(?:^|/)istiod(?:-\d[^/]*|[@:][^/]*)?/?$")
+_ISTIODS_CHART: Final = re.compile(r"(?:^|/)(?:istiod|istio-discovery)(?:-\d[^/]*|[@:][^/]*)?/?$")
 # Of whatever takes a certificate that nobody vouches for.
 _UNCHECKED: Final = re.compile(
     r"(?:insecure|tls)?_?(?:skip_?(?:tls_?)?verify|insecure_?skip_?(?:tls_?)?verif\w*)",
     re.IGNORECASE,
+)
+_UNCHECKED_FLAG: Final = re.compile(
+    r"--[\w-]*(?:insecure-(?:skip|tls)|skip-(?:tls-)?verif|no-check-cert)[\w-]*(?:=true)?"
 )
 _UNCHECKED_CLUSTER: Final = re.compile(r"""insecure-skip-tls-verify["']?\s*:\s*["']?true""")
 
@@ -23,7 +26,8 @@ _UNCHECKED_CLUSTER: Final = re.compile(r"""insecure-skip-tls-verify["']?\s*:\s*[
 @check("tls-is-not-weakened")
 def _unchecked(subject: Subject) -> Iterator[Trouble]:
     for path, value in found(subject.properties, "**"):
-        if value in (True, "true") and _UNCHECKED.fullmatch(last(path)):
+        named = value in (True, "true") and _UNCHECKED.fullmatch(last(path))
+        if named or (isinstance(value, str) and _UNCHECKED_FLAG.fullmatch(value)):
             yield Trouble(path, value, "remove it and name the certificate's authority or name")
         elif subject.type.startswith("pulumi:providers:") and _UNCHECKED_CLUSTER.search(str(value)):
             yield Trouble(path, "(not shown)", "name the cluster's certificate authority")

@@ -25,6 +25,7 @@ from pulumi_policy import (
 )
 
 from petmesh.guardrails.allowed import ALLOWED
+from petmesh.guardrails.manifests import with_manifests
 from petmesh.guardrails.shape import Judge, shape
 from petmesh.guardrails.subject import Subject, Trouble
 from petmesh.guardrails.values import shown
@@ -103,7 +104,7 @@ class Rule:
         of the stack doesn't see patches: a part of an object neither keeps nor breaks what it asks
         of the whole.
         """
-        for subject, trouble in self._found(subjects):
+        for subject, trouble in self._found([*with_manifests(subjects)]):
             if not any(allowed.covers(subject, trouble) for allowed in ALLOWED):
                 yield subject.urn, _message(subject, trouble)
 
