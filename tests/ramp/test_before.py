@@ -1,6 +1,5 @@
 """What is asked before a ramp moves anything."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -56,28 +55,28 @@ def header(**plan: object) -> RampHeader:
     return RampHeader(at=now(), stack="s", target="fake", stable="v1", canary="v2", plan=given)
 
 
-def test_a_switch_at_once_waits_until_the_stable_version_is_known() -> None:
+async def test_a_switch_at_once_waits_until_the_stable_version_is_known() -> None:
     told: list[str] = []
     target = Growing()
-    seen = asyncio.run(observe_baseline(header(steps=(100,)), target, told.append))
+    seen = await observe_baseline(header(steps=(100,)), target, told.append)
     assert seen is not None
     assert (seen.stable.requests, seen.stable.p50, len(target.windows)) == (900, 5, 4)
     assert told == ["v1 is measured before the switch, 0.2 s at most"]
 
 
-def test_a_switch_at_once_is_refused_where_the_stable_version_stays_unknown() -> None:
+async def test_a_switch_at_once_is_refused_where_the_stable_version_stays_unknown() -> None:
     target = FakeTarget(stable=Figures(requests=20, p50=5, p99=20))
     with pytest.raises(TargetError, match=r"^v1 had 20 requests in 0 s: 500 with their latencies"):
-        asyncio.run(observe_baseline(header(steps=(100,)), target, print))
+        await observe_baseline(header(steps=(100,)), target, print)
     assert target.changes == []
 
 
-def test_steps_wait_for_nothing_nor_does_a_switch_that_compares_nothing() -> None:
+async def test_steps_wait_for_nothing_nor_does_a_switch_that_compares_nothing() -> None:
     few = Figures(requests=20, p50=5, p99=20)
     alone = {"success_drop": None, "p50_ratio": None, "p99_ratio": None}
     for plan in (header(), header(steps=(100,), conditions=alone)):
         target = FakeTarget(stable=few)
-        assert asyncio.run(observe_baseline(plan, target, print)) is None
+        assert await observe_baseline(plan, target, print) is None
         assert len(target.windows) == 1
-    known = asyncio.run(observe_baseline(header(), FakeTarget(stable=GOOD), print))
+    known = await observe_baseline(header(), FakeTarget(stable=GOOD), print)
     assert known is not None

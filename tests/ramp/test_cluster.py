@@ -88,43 +88,37 @@ def target_of(stack: Stack, prometheus: Prometheus | None = None) -> ClusterTarg
     return ClusterTarget(cast("automation.Stack", stack), found)
 
 
-def test_an_update_that_a_killed_ramp_began_is_waited_for() -> None:
-    async def run() -> None:
-        stack = Stack(busy=1)
-        target = target_of(stack)
-        await target.release()
-        stack.finished = 25
-        await target.apply(Release("v1", "v2", 25))
-        assert (stack.live, "cancel" in stack.calls) == (25, False)
-
-    asyncio.run(run())
+async def test_an_update_that_a_killed_ramp_began_is_waited_for() -> None:
+    stack = Stack(busy=1)
+    target = target_of(stack)
+    await target.release()
+    stack.finished = 25
+    await target.apply(Release("v1", "v2", 25))
+    assert (stack.live, "cancel" in stack.calls) == (25, False)
 
 
-def test_another_update_is_not_waited_for_without_end_nor_when_interrupted() -> None:
-    async def run() -> None:
-        stack = Stack(busy=1000)
-        target = target_of(stack)
-        target.lock_seconds = 0
-        with pytest.raises(TargetError, match="another update is under way"):
-            await target.apply(Release("v1", "v2"))
-        target.lock_seconds = 600
-        change = asyncio.create_task(target.apply(Release("v1", "v2")))
-        await asyncio.sleep(0.05)
-        target.interrupt()
-        with pytest.raises(TargetError, match="another update is under way"):
-            await asyncio.wait_for(change, 30)
-
-    asyncio.run(run())
+async def test_another_update_is_not_waited_for_without_end_nor_when_interrupted() -> None:
+    stack = Stack(busy=1000)
+    target = target_of(stack)
+    target.lock_seconds = 0
+    with pytest.raises(TargetError, match="another update is under way"):
+        await target.apply(Release("v1", "v2"))
+    target.lock_seconds = 600
+    change = asyncio.create_task(target.apply(Release("v1", "v2")))
+    await asyncio.sleep(0.05)
+    target.interrupt()
+    with pytest.raises(TargetError, match="another update is under way"):
+        await asyncio.wait_for(change, 30)
 
 
-def test_what_the_ramp_itself_killed_is_cancelled() -> None:
+async def test_what_the_ramp_itself_killed_is_cancelled() -> None:
     stack = Stack(busy=1000)
     stack.command.killed = True
-    asyncio.run(target_of(stack).apply(Release("v1", "v2", 10)))
+    await target_of(stack).apply(Release("v1", "v2", 10))
     assert (stack.live, stack.calls.count("cancel"), stack.command.killed) == (10, 1, False)
 
 
-def test_a_lock_that_goes_by_itself_before_it_is_cancelled_is_no_error(
+async def test_a_lock_that_goes_by_itself_before_it_is_cancelled_is_no_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def nothing_to_cancel() -> None:
@@ -133,11 +127,11 @@ def test_a_lock_that_goes_by_itself_before_it_is_cancelled_is_no_error(
     stack = Stack(busy=1)
     stack.command.killed = True
     monkeypatch.setattr(stack, "cancel", nothing_to_cancel)
-    asyncio.run(target_of(stack).apply(Release("v1", "v2", 10)))
+    await target_of(stack).apply(Release("v1", "v2", 10))
     assert stack.live == 10
 
 
-def test_a_promotion_that_is_interrupted_leaves_the_config_as_it_was(
+async def test_a_promotion_that_is_interrupted_leaves_the_config_as_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stack = Stack()
@@ -156,14 +150,14 @@ def test_a_promotion_that_is_interrupted_leaves_the_config_as_it_was(
     monkeypatch.setattr(stack, "set_all_config", checked)
     monkeypatch.setattr(stack, "preview", interrupted)
     with pytest.raises(TargetError, match="interrupted"):
-        asyncio.run(target_of(stack).promote(Release("v1", "v2", 100)))
+        await target_of(stack).promote(Release("v1", "v2", 100))
     assert stack.calls == ["config v2 0", "config v1 100"]
 
 
-def test_a_new_change_is_not_held_back_by_the_interrupt_of_an_earlier_one() -> None:
+async def test_a_new_change_is_not_held_back_by_the_interrupt_of_an_earlier_one() -> None:
     stack = Stack()
     stack.command.interrupt()
-    asyncio.run(target_of(stack).apply(Release("v1", "v2", 10)))
+    await target_of(stack).apply(Release("v1", "v2", 10))
     assert (stack.live, stack.command.interrupted) == (10, False)
 
 
@@ -182,22 +176,24 @@ OTHERS = ["urn::petdetailsservice-v10-deployment", "urn::petservice-v1-deploymen
         ),
     ],
 )
-def test_a_step_is_the_route_and_at_most_the_stable_version_that_it_goes_back_to(
+async def test_a_step_is_the_route_and_at_most_the_stable_version_that_it_goes_back_to(
     versions: list[str], weight: int, targets: list[str]
 ) -> None:
     stack = Stack()
     stack.versions, stack.creates = versions, [*OWN, *OTHERS]
-    asyncio.run(target_of(stack).apply(Release("v1", "v2", weight)))
+    await target_of(stack).apply(Release("v1", "v2", weight))
     assert stack.targets == [targets]
 
 
 @pytest.mark.parametrize("missing", ["v1", "v2"])
 @pytest.mark.parametrize("wanted", [Release("v1", "v2", 10), Release("v1", "v2", 0, 20)])
-def test_a_version_that_is_not_in_the_state_gets_no_request(missing: str, wanted: Release) -> None:
+async def test_a_version_that_is_not_in_the_state_gets_no_request(
+    missing: str, wanted: Release
+) -> None:
     stack = Stack()
     stack.versions.remove(missing)
     with pytest.raises(TargetError) as refused:
-        asyncio.run(target_of(stack).apply(wanted))
+        await target_of(stack).apply(wanted)
     version = f"petdetailsservice {missing}"
     assert str(refused.value) == (
         f"stack local: {version} has no Deployment in its state: run make up first"
@@ -206,7 +202,9 @@ def test_a_version_that_is_not_in_the_state_gets_no_request(missing: str, wanted
 
 
 @pytest.mark.parametrize("http", [[], [{"name": "weighted", "route": []}], [{"name": "x"}], "no"])
-def test_a_route_that_the_program_did_not_declare_is_an_error_in_one_line(http: object) -> None:
+async def test_a_route_that_the_program_did_not_declare_is_an_error_in_one_line(
+    http: object,
+) -> None:
     foreign = route(0)
     foreign["inputs"]["spec"]["http"] = http
 
@@ -215,10 +213,10 @@ def test_a_route_that_the_program_did_not_declare_is_an_error_in_one_line(http: 
             return SimpleNamespace(deployment={"resources": [foreign]})
 
     with pytest.raises(TargetError, match="in the state is not the program's: it has no two"):
-        asyncio.run(target_of(Foreign()).release())
+        await target_of(Foreign()).release()
 
 
-def test_what_the_state_says_of_a_version_steers_no_terminal() -> None:
+async def test_what_the_state_says_of_a_version_steers_no_terminal() -> None:
     painted = route(0)
     painted["inputs"]["spec"]["http"][0]["route"][0]["destination"]["subset"] = "v2\x1b[2J\n"
 
@@ -227,15 +225,15 @@ def test_what_the_state_says_of_a_version_steers_no_terminal() -> None:
             return SimpleNamespace(deployment={"resources": [painted]})
 
     with pytest.raises(TargetError) as refused:
-        asyncio.run(target_of(Painted()).release())
+        await target_of(Painted()).release()
     assert str(refused.value).isprintable()
 
 
-def test_a_promotion_whose_preview_fails_leaves_the_config_as_it_was() -> None:
+async def test_a_promotion_whose_preview_fails_leaves_the_config_as_it_was() -> None:
     stack = Stack()
     stack.live, stack.breaks_preview = 100, True
     with pytest.raises(TargetError, match=r"^stack local: error: no program$"):
-        asyncio.run(target_of(stack).promote(Release("v1", "v2", 100)))
+        await target_of(stack).promote(Release("v1", "v2", 100))
     assert stack.calls == ["config v2 0", "config v1 100"]
 
 
@@ -252,23 +250,20 @@ class Lossy(Prometheus):
         return Lost(500)
 
 
-def test_requests_that_found_no_pod_are_the_failures_of_the_version_that_is_gone() -> None:
+async def test_requests_that_found_no_pod_are_the_failures_of_the_version_that_is_gone() -> None:
     stack = Stack()
     stack.live = 50
     target = target_of(stack, Lossy("http://127.0.0.1:1"))
-    seen = asyncio.run(target.observe(Release("v1", "v2", 50), 60))
+    seen = await target.observe(Release("v1", "v2", 50), 60)
     assert (seen.canary.requests, seen.canary.errors) == (500, 500)
     assert (seen.stable.requests, seen.stable.errors) == (500, 0)
 
 
-def test_a_look_at_the_figures_runs_no_command_beside_a_change(
+async def test_a_look_at_the_figures_runs_no_command_beside_a_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def run() -> None:
-        stack = Stack()
-        target = target_of(stack, Lossy("http://127.0.0.1:1"))
-        await target.release()
-        monkeypatch.setattr(stack, "export_stack", None)
-        await target.observe(Release("v1", "v2", 50), 60)
-
-    asyncio.run(run())
+    stack = Stack()
+    target = target_of(stack, Lossy("http://127.0.0.1:1"))
+    await target.release()
+    monkeypatch.setattr(stack, "export_stack", None)
+    await target.observe(Release("v1", "v2", 50), 60)

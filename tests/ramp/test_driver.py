@@ -13,23 +13,23 @@ from petmesh.ramp.target import Release
 from tests.ramp.fakes import BAD, QUICK, FakeTarget, start, wait_for_weight
 
 
-def test_a_good_canary_is_promoted_step_by_step(tmp_path: Path) -> None:
+async def test_a_good_canary_is_promoted_step_by_step(tmp_path: Path) -> None:
     target = FakeTarget()
-    state = asyncio.run(start(tmp_path, target).run())
+    state = await start(tmp_path, target).run()
     assert state.phase is Phase.PROMOTED
     assert [each.weight for each in target.changes] == [10, 25, 50, 100, 0]
     assert target.live == Release("v2", "")
 
 
-def test_a_bad_canary_gets_weight_0_and_the_reason_says_why(tmp_path: Path) -> None:
+async def test_a_bad_canary_gets_weight_0_and_the_reason_says_why(tmp_path: Path) -> None:
     target = FakeTarget(canary=BAD)
-    state = asyncio.run(start(tmp_path, target).run())
+    state = await start(tmp_path, target).run()
     assert state.phase is Phase.ROLLED_BACK
     assert [each.weight for each in target.changes] == [10, 0]
     assert state.reason == "success 95.00% (50 of 1000 failed), at least 99% is asked for"
 
 
-def test_metrics_in_error_past_the_patience_give_weight_0(tmp_path: Path) -> None:
+async def test_metrics_in_error_past_the_patience_give_weight_0(tmp_path: Path) -> None:
     target = FakeTarget(broken_metrics=True)
 
     async def run() -> float:
@@ -42,67 +42,58 @@ def test_metrics_in_error_past_the_patience_give_weight_0(tmp_path: Path) -> Non
         assert "metrics refused" in state.reason
         return asyncio.get_running_loop().time() - begun
 
-    assert 0.3 <= asyncio.run(run()) < 0.6
+    assert 0.3 <= await run() < 0.6
 
 
-def test_a_change_that_fails_gives_weight_0_and_that_is_tried_until_it_is_in_force(
+async def test_a_change_that_fails_gives_weight_0_and_that_is_tried_until_it_is_in_force(
     tmp_path: Path,
 ) -> None:
     target = FakeTarget(broken_changes=3)
-    state = asyncio.run(start(tmp_path, target).run())
+    state = await start(tmp_path, target).run()
     assert (state.phase, target.live.weight) == (Phase.ROLLED_BACK, 0)
 
 
-def test_where_weight_0_cannot_be_set_the_ramp_says_that_it_is_stuck(tmp_path: Path) -> None:
+async def test_where_weight_0_cannot_be_set_the_ramp_says_that_it_is_stuck(tmp_path: Path) -> None:
     target = FakeTarget(canary=BAD)
     plan = QUICK.model_copy(update={"rollback_attempts": 2})
 
-    async def run() -> None:
-        driver = start(tmp_path, target, plan)
-        task = asyncio.create_task(driver.run())
-        await wait_for_weight(target, 10)
-        target.broken_changes = 9
-        state = await task
-        assert state.phase is Phase.STUCK
-        assert state.reason == "weight 0 could not be set in 2 attempts: change refused"
-
-    asyncio.run(run())
+    driver = start(tmp_path, target, plan)
+    task = asyncio.create_task(driver.run())
+    await wait_for_weight(target, 10)
+    target.broken_changes = 9
+    state = await task
+    assert state.phase is Phase.STUCK
+    assert state.reason == "weight 0 could not be set in 2 attempts: change refused"
 
 
-def test_an_interrupt_during_a_change_ends_at_0(tmp_path: Path) -> None:
+async def test_an_interrupt_during_a_change_ends_at_0(tmp_path: Path) -> None:
     target = FakeTarget(slowness=0.05)
 
-    async def run() -> None:
-        driver = start(tmp_path, target)
-        task = asyncio.create_task(driver.run())
-        await asyncio.sleep(0.02)
-        driver.post(Interrupt())
-        state = await task
-        assert state.phase is Phase.ROLLED_BACK
-        assert [each.weight for each in target.changes] == [10, 0]
-
-    asyncio.run(run())
+    driver = start(tmp_path, target)
+    task = asyncio.create_task(driver.run())
+    await asyncio.sleep(0.02)
+    driver.post(Interrupt())
+    state = await task
+    assert state.phase is Phase.ROLLED_BACK
+    assert [each.weight for each in target.changes] == [10, 0]
 
 
-def test_requests_of_other_processes_pause_and_resume_and_roll_back(tmp_path: Path) -> None:
+async def test_requests_of_other_processes_pause_and_resume_and_roll_back(tmp_path: Path) -> None:
     target = FakeTarget()
     plan = QUICK.model_copy(update={"hold": 1.0})
 
-    async def run() -> None:
-        with control.held(tmp_path, "local"):
-            driver = start(tmp_path, target, plan)
-            task = asyncio.create_task(driver.run())
-            await wait_for_weight(target, 10)
-            control.send(tmp_path, "local", Pause())
-            await asyncio.sleep(1.5)
-            assert (driver.state.phase, target.live.weight) == (Phase.PAUSED, 10)
-            control.send(tmp_path, "local", Resume())
-            await wait_for_weight(target, 25)
-            control.send(tmp_path, "local", RollBack(reason="asked for"))
-            assert (await task).phase is Phase.ROLLED_BACK
-            assert target.live.weight == 0
-
-    asyncio.run(run())
+    with control.held(tmp_path, "local"):
+        driver = start(tmp_path, target, plan)
+        task = asyncio.create_task(driver.run())
+        await wait_for_weight(target, 10)
+        control.send(tmp_path, "local", Pause())
+        await asyncio.sleep(1.5)
+        assert (driver.state.phase, target.live.weight) == (Phase.PAUSED, 10)
+        control.send(tmp_path, "local", Resume())
+        await wait_for_weight(target, 25)
+        control.send(tmp_path, "local", RollBack(reason="asked for"))
+        assert (await task).phase is Phase.ROLLED_BACK
+        assert target.live.weight == 0
 
 
 def test_one_ramp_at_a_time_and_a_request_without_one_is_refused(tmp_path: Path) -> None:
@@ -127,28 +118,28 @@ class Gone:
         raise BrokenPipeError(32, "Broken pipe")
 
 
-def test_a_listener_that_fails_is_dropped_and_the_ramp_goes_on(tmp_path: Path) -> None:
+async def test_a_listener_that_fails_is_dropped_and_the_ramp_goes_on(tmp_path: Path) -> None:
     target, gone = FakeTarget(), Gone()
-    state = asyncio.run(start(tmp_path, target, listeners=(gone,)).run())
+    state = await start(tmp_path, target, listeners=(gone,)).run()
     assert (state.phase, target.live) == (Phase.PROMOTED, Release("v2", ""))
     assert gone.told == 1
 
 
-def test_metrics_that_fail_in_an_unforeseen_way_are_metrics_in_error(tmp_path: Path) -> None:
+async def test_metrics_that_fail_in_an_unforeseen_way_are_metrics_in_error(tmp_path: Path) -> None:
     target = FakeTarget(broken_metrics=True, error=OverflowError)
-    state = asyncio.run(start(tmp_path, target).run())
+    state = await start(tmp_path, target).run()
     assert (state.phase, target.live.weight) == (Phase.ROLLED_BACK, 0)
     assert "OverflowError: metrics refused" in state.reason
 
 
-def test_a_change_that_fails_in_an_unforeseen_way_is_a_failed_change(tmp_path: Path) -> None:
+async def test_a_change_that_fails_in_an_unforeseen_way_is_a_failed_change(tmp_path: Path) -> None:
     target = FakeTarget(broken_changes=1, error=KeyError)
-    state = asyncio.run(start(tmp_path, target).run())
+    state = await start(tmp_path, target).run()
     assert (state.phase, target.live.weight) == (Phase.ROLLED_BACK, 0)
     assert "change refused" in state.reason
 
 
-def test_a_mistake_of_the_ramp_itself_sets_weight_0_before_it_is_raised(
+async def test_a_mistake_of_the_ramp_itself_sets_weight_0_before_it_is_raised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = FakeTarget()
@@ -156,20 +147,17 @@ def test_a_mistake_of_the_ramp_itself_sets_weight_0_before_it_is_raised(
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    async def run() -> None:
-        task = asyncio.create_task(start(tmp_path, target).run())
-        await wait_for_weight(target, 10)
-        await asyncio.sleep(0)
-        target.broken_changes = 1
-        monkeypatch.setattr("petmesh.ramp.driver.advance", broken)
-        with pytest.raises(ZeroDivisionError):
-            await task
-        assert target.live.weight == 0
-
-    asyncio.run(run())
+    task = asyncio.create_task(start(tmp_path, target).run())
+    await wait_for_weight(target, 10)
+    await asyncio.sleep(0)
+    target.broken_changes = 1
+    monkeypatch.setattr("petmesh.ramp.driver.advance", broken)
+    with pytest.raises(ZeroDivisionError):
+        await task
+    assert target.live.weight == 0
 
 
-def test_a_mistake_of_the_ramp_itself_waits_for_no_change_that_is_under_way(
+async def test_a_mistake_of_the_ramp_itself_waits_for_no_change_that_is_under_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = FakeTarget(slowness=60)
@@ -177,32 +165,26 @@ def test_a_mistake_of_the_ramp_itself_waits_for_no_change_that_is_under_way(
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    async def run() -> None:
-        driver = start(tmp_path, target)
-        task = asyncio.create_task(driver.run())
-        await asyncio.sleep(0.05)
-        monkeypatch.setattr("petmesh.ramp.driver.advance", broken)
-        driver.post(Pause())
-        with pytest.raises(ZeroDivisionError):
-            await asyncio.wait_for(task, 10)
-        assert [each.weight for each in target.changes] == [10, 0]
-
-    asyncio.run(run())
+    driver = start(tmp_path, target)
+    task = asyncio.create_task(driver.run())
+    await asyncio.sleep(0.05)
+    monkeypatch.setattr("petmesh.ramp.driver.advance", broken)
+    driver.post(Pause())
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(task, 10)
+    assert [each.weight for each in target.changes] == [10, 0]
 
 
-def test_going_back_interrupts_a_change_that_is_under_way(tmp_path: Path) -> None:
+async def test_going_back_interrupts_a_change_that_is_under_way(tmp_path: Path) -> None:
     target = FakeTarget(slowness=60)
 
-    async def run() -> None:
-        driver = start(tmp_path, target)
-        task = asyncio.create_task(driver.run())
-        await asyncio.sleep(0.05)
-        driver.post(RollBack())
-        async with asyncio.timeout(5):
-            assert (await task).phase is Phase.ROLLED_BACK
-        assert target.live.weight == 0
-
-    asyncio.run(run())
+    driver = start(tmp_path, target)
+    task = asyncio.create_task(driver.run())
+    await asyncio.sleep(0.05)
+    driver.post(RollBack())
+    async with asyncio.timeout(5):
+        assert (await task).phase is Phase.ROLLED_BACK
+    assert target.live.weight == 0
 
 
 class Stubborn(FakeTarget):
@@ -212,15 +194,12 @@ class Stubborn(FakeTarget):
         raise OSError
 
 
-def test_an_interrupt_that_fails_is_no_reason_not_to_go_back(tmp_path: Path) -> None:
+async def test_an_interrupt_that_fails_is_no_reason_not_to_go_back(tmp_path: Path) -> None:
     target = Stubborn(slowness=0.2)
 
-    async def run() -> None:
-        driver = start(tmp_path, target)
-        task = asyncio.create_task(driver.run())
-        await asyncio.sleep(0.05)
-        driver.post(RollBack())
-        assert (await task).phase is Phase.ROLLED_BACK
-        assert target.live.weight == 0
-
-    asyncio.run(run())
+    driver = start(tmp_path, target)
+    task = asyncio.create_task(driver.run())
+    await asyncio.sleep(0.05)
+    driver.post(RollBack())
+    assert (await task).phase is Phase.ROLLED_BACK
+    assert target.live.weight == 0

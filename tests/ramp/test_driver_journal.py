@@ -19,7 +19,7 @@ from petmesh.ramp.target import Release
 from tests.ramp.fakes import QUICK, FakeTarget, start, take_over, wait_for_weight
 
 
-def test_a_journal_that_cannot_be_written_any_more_gives_weight_0(
+async def test_a_journal_that_cannot_be_written_any_more_gives_weight_0(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = FakeTarget()
@@ -27,44 +27,38 @@ def test_a_journal_that_cannot_be_written_any_more_gives_weight_0(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    async def run() -> None:
-        task = asyncio.create_task(start(tmp_path, target).run())
-        await wait_for_weight(target, 10)
-        monkeypatch.setattr("os.fsync", full)
-        state = await task
-        assert (state.phase, target.live.weight) == (Phase.ROLLED_BACK, 0)
-        assert state.reason.endswith("No space left on device")
-
-    asyncio.run(run())
+    task = asyncio.create_task(start(tmp_path, target).run())
+    await wait_for_weight(target, 10)
+    monkeypatch.setattr("os.fsync", full)
+    state = await task
+    assert (state.phase, target.live.weight) == (Phase.ROLLED_BACK, 0)
+    assert state.reason.endswith("No space left on device")
 
 
-def test_an_interrupt_that_pauses_leaves_the_weight_and_a_later_process_goes_on(
+async def test_an_interrupt_that_pauses_leaves_the_weight_and_a_later_process_goes_on(
     tmp_path: Path,
 ) -> None:
     target = FakeTarget()
     plan = QUICK.model_copy(update={"on_interrupt": OnInterrupt.PAUSE})
 
-    async def run() -> None:
-        driver = start(tmp_path, target, plan)
-        driver.post(Interrupt())
-        state = await driver.run()
-        assert (state.phase, state.weight, target.live.weight) == (Phase.PAUSED, 10, 10)
-        record = latest(tmp_path)
-        assert record is not None
-        assert record.state == state
-        successor = take_over(tmp_path, target, record)
-        successor.post(Resume())
-        assert (await successor.run()).phase is Phase.PROMOTED
-
-    asyncio.run(run())
+    driver = start(tmp_path, target, plan)
+    driver.post(Interrupt())
+    state = await driver.run()
+    assert (state.phase, state.weight, target.live.weight) == (Phase.PAUSED, 10, 10)
+    record = latest(tmp_path)
+    assert record is not None
+    assert record.state == state
+    successor = take_over(tmp_path, target, record)
+    successor.post(Resume())
+    assert (await successor.run()).phase is Phase.PROMOTED
 
 
 @pytest.mark.parametrize("killed_after", range(1, 12))
-def test_killed_after_any_line_the_journal_is_enough_to_go_on(
+async def test_killed_after_any_line_the_journal_is_enough_to_go_on(
     tmp_path: Path, killed_after: int
 ) -> None:
     first = FakeTarget()
-    asyncio.run(start(tmp_path / "whole", first).run())
+    await start(tmp_path / "whole", first).run()
     whole = latest(tmp_path / "whole")
     assert whole is not None
     lines = whole.path.read_bytes().splitlines(keepends=True)
@@ -73,7 +67,7 @@ def test_killed_after_any_line_the_journal_is_enough_to_go_on(
     cut.write_bytes(b"".join(lines[:killed_after]) + lines[killed_after][:7])
     record = read(cut)
     target = FakeTarget(live=Release("v1", "v2", record.state.weight))
-    state = asyncio.run(take_over(cut.parent, target, record).run())
+    state = await take_over(cut.parent, target, record).run()
     assert state.phase is Phase.PROMOTED
     weights = [each.weight for each in target.changes]
     assert weights[-1] == 0
@@ -82,8 +76,8 @@ def test_killed_after_any_line_the_journal_is_enough_to_go_on(
         json.loads(line)
 
 
-def test_a_line_that_is_no_event_is_named(tmp_path: Path) -> None:
-    asyncio.run(start(tmp_path, FakeTarget()).run())
+async def test_a_line_that_is_no_event_is_named(tmp_path: Path) -> None:
+    await start(tmp_path, FakeTarget()).run()
     record = latest(tmp_path)
     assert record is not None
     lines = record.path.read_text().splitlines()
@@ -93,7 +87,7 @@ def test_a_line_that_is_no_event_is_named(tmp_path: Path) -> None:
         read(record.path)
 
 
-def test_what_a_full_disk_kept_out_of_the_journal_is_in_it_as_soon_as_there_is_room(
+async def test_what_a_full_disk_kept_out_of_the_journal_is_in_it_as_soon_as_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = FakeTarget(slowness=0.05)
@@ -109,7 +103,7 @@ def test_what_a_full_disk_kept_out_of_the_journal_is_in_it_as_soon_as_there_is_r
         monkeypatch.setattr("os.fsync", full)
         assert (await task).phase is Phase.ROLLED_BACK
 
-    asyncio.run(run())
+    await run()
     record = latest(tmp_path)
     assert record is not None
     assert record.state.phase is Phase.ROLLED_BACK

@@ -134,7 +134,7 @@ def test_a_folder_that_cannot_be_read_is_not_an_empty_one(
 
 
 @pytest.mark.parametrize("gone", ["deleted", "replaced"])
-def test_a_journal_that_is_taken_away_under_a_ramp_gives_weight_0(
+async def test_a_journal_that_is_taken_away_under_a_ramp_gives_weight_0(
     tmp_path: Path, gone: str
 ) -> None:
     target = FakeTarget()
@@ -145,17 +145,14 @@ def test_a_journal_that_is_taken_away_under_a_ramp_gives_weight_0(
         if gone == "replaced":
             path.write_text("")
 
-    async def ramp() -> None:
-        task = asyncio.create_task(start(tmp_path, target).run())
-        async with asyncio.timeout(5), target.changed:
-            await target.changed.wait_for(lambda: target.live.weight == 10)
-        take_away()
-        state = await task
-        assert (state.phase, target.live.weight) == (Phase.ROLLED_BACK, 0)
-        reason = "No such file" if gone == "deleted" else "another file is in its place"
-        assert reason in state.reason
-
-    asyncio.run(ramp())
+    task = asyncio.create_task(start(tmp_path, target).run())
+    async with asyncio.timeout(5), target.changed:
+        await target.changed.wait_for(lambda: target.live.weight == 10)
+    take_away()
+    state = await task
+    assert (state.phase, target.live.weight) == (Phase.ROLLED_BACK, 0)
+    reason = "No such file" if gone == "deleted" else "another file is in its place"
+    assert reason in state.reason
 
 
 def test_a_pipe_or_a_folder_named_as_a_request_holds_up_neither_a_ramp_nor_its_requests(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from demo.pets import PETS
 from httpservice.testing import Process, get, service
@@ -68,14 +67,13 @@ async def attacked(name: str, folder: Path) -> AsyncGenerator[Attacked]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_generated_requests_get_the_answers_that_are_described(name: str, tmp_path: Path) -> None:
-    async def fuzz() -> None:
-        async with attacked(name, tmp_path) as target:
-            memory = target.running.memory
-            await run_schemathesis(target, EXAMPLES)
-            await target.check(memory)
-
-    uvloop.run(fuzz())
+async def test_generated_requests_get_the_answers_that_are_described(
+    name: str, tmp_path: Path
+) -> None:
+    async with attacked(name, tmp_path) as target:
+        memory = target.running.memory
+        await run_schemathesis(target, EXAMPLES)
+        await target.check(memory)
 
 
 async def run_schemathesis(target: Attacked, examples: int) -> None:
@@ -95,21 +93,18 @@ async def run_schemathesis(target: Attacked, examples: int) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_raw_bytes_get_an_error_of_the_client_or_none(name: str, tmp_path: Path) -> None:
+async def test_raw_bytes_get_an_error_of_the_client_or_none(name: str, tmp_path: Path) -> None:
     chance = random.Random(SEED)  # noqa: S311 - to be repeated
 
-    async def fuzz() -> None:
-        async with attacked(name, tmp_path) as target:
-            good = f"GET {ROUTES[name]} HTTP/1.1\r\nHost: a\r\nX-Request-Id: 1\r\n\r\n".encode()
-            for _ in range(WARM_UP):
-                await throw(target, [raw(chance, good) for _ in range(200)])
-            memory = target.running.memory
-            for _ in range(0, RAW, 200):
-                for status in await throw(target, [raw(chance, good) for _ in range(200)]):
-                    assert status < 500
-            await target.check(memory)
-
-    uvloop.run(fuzz())
+    async with attacked(name, tmp_path) as target:
+        good = f"GET {ROUTES[name]} HTTP/1.1\r\nHost: a\r\nX-Request-Id: 1\r\n\r\n".encode()
+        for _ in range(WARM_UP):
+            await throw(target, [raw(chance, good) for _ in range(200)])
+        memory = target.running.memory
+        for _ in range(0, RAW, 200):
+            for status in await throw(target, [raw(chance, good) for _ in range(200)]):
+                assert status < 500
+        await target.check(memory)
 
 
 def raw(chance: random.Random, good: bytes) -> bytes:

@@ -18,7 +18,7 @@ from httpservice import service as routes
 from httpservice.environment import Environment
 from httpservice.server import Limits
 from httpservice.service import Service as ServiceUnderTest
-from httpservice.testing import Reply, run, send, serving
+from httpservice.testing import Reply, send, serving
 from petmesh.rehearsal.faulty import FaultyServer, response, sending, silent
 from petservice import forwarding
 from tests.services.description import Node, described, description, file_of
@@ -101,16 +101,18 @@ CASES = [
 
 
 @pytest.mark.parametrize(("service", "path", "status"), CASES)
-def test_each_described_answer_is_given_as_described(service: str, path: str, status: int) -> None:
-    reply = run(answers(service, path, status))
+async def test_each_described_answer_is_given_as_described(
+    service: str, path: str, status: int
+) -> None:
+    reply = await answers(service, path, status)
     assert reply.status == status
     check(reply, described(service)[path][status])
 
 
 @pytest.mark.parametrize("service", BY_NAME)
-def test_another_method_is_answered_as_the_shared_part_says(service: str) -> None:
-    reply = run(
-        answers(service, BY_NAME[service].entry.paths[0].replace("{*}", "1"), METHOD_NOT_ALLOWED)
+async def test_another_method_is_answered_as_the_shared_part_says(service: str) -> None:
+    reply = await answers(
+        service, BY_NAME[service].entry.paths[0].replace("{*}", "1"), METHOD_NOT_ALLOWED
     )
     assert reply.status == METHOD_NOT_ALLOWED
     check(reply, description("httpservice")["components"]["responses"]["MethodNotAllowed"])

@@ -2,27 +2,26 @@ import pytest
 from aiohttp import web
 
 from httpservice.service import Service, reply
-from httpservice.testing import Reply, run, send, serving
+from httpservice.testing import Reply, send, serving
 
 
-def reply_to(method: str, path: str, suffix: str = "/details", *, draining: bool = False) -> Reply:
+async def reply_to(
+    method: str, path: str, suffix: str = "/details", *, draining: bool = False
+) -> Reply:
     async def answer(request: web.Request) -> web.Response:
         return reply(b'"%b"' % request.match_info["id"].encode())
 
-    async def exchange() -> Reply:
-        async with serving(Service([web.get(f"/pet/{{id}}{suffix}", answer)])) as (front, port):
-            front.draining = draining
-            return await send(port, f"{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
-
-    return run(exchange())
+    async with serving(Service([web.get(f"/pet/{{id}}{suffix}", answer)])) as (front, port):
+        front.draining = draining
+        return await send(port, f"{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
 
 
 @pytest.mark.parametrize(
     ("pet_id", "given"),
     [("123", "123"), ("a_B-9", "a_B-9"), ("%31%32", "12"), ("x" * 64, "x" * 64), ("..%2d", None)],
 )
-def test_an_id_is_given_decoded(pet_id: str, given: str | None) -> None:
-    reply = reply_to("GET", f"/pet/{pet_id}/details?x=1")
+async def test_an_id_is_given_decoded(pet_id: str, given: str | None) -> None:
+    reply = await reply_to("GET", f"/pet/{pet_id}/details?x=1")
     assert reply.status == (200 if given else 400)
     assert given is None or reply.json == given
 
@@ -46,8 +45,8 @@ def test_an_id_is_given_decoded(pet_id: str, given: str | None) -> None:
         "1%0a",
     ],
 )
-def test_another_id_is_400_and_says_what_is_allowed(pet_id: str) -> None:
-    reply = reply_to("GET", f"/pet/{pet_id}/details")
+async def test_another_id_is_400_and_says_what_is_allowed(pet_id: str) -> None:
+    reply = await reply_to("GET", f"/pet/{pet_id}/details")
     assert reply.status == 400
     assert reply.json == {
         "status": 400,
@@ -61,25 +60,25 @@ def test_another_id_is_400_and_says_what_is_allowed(pet_id: str) -> None:
     ["/", "/pet", "/pet/", "/pet/1", "/pet//details", "/pet/1/details/", "/pet/1/2/details", "/x"],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_another_path_is_404(path: str, method: str) -> None:
-    reply = reply_to(method, path)
+async def test_another_path_is_404(path: str, method: str) -> None:
+    reply = await reply_to(method, path)
     assert (reply.status, reply.json["error"]) == (404, "Not Found")
 
 
 @pytest.mark.parametrize("path", ["/pet/1/details", "/healthz/live", "/healthz/ready"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
-def test_another_method_is_405_and_says_which_are_allowed(path: str, method: str) -> None:
-    reply = reply_to(method, path)
+async def test_another_method_is_405_and_says_which_are_allowed(path: str, method: str) -> None:
+    reply = await reply_to(method, path)
     assert (reply.status, reply.headers["allow"]) == (405, "GET, HEAD")
 
 
 @pytest.mark.parametrize("path", ["/pet/1/details", "/healthz/live", "/healthz/ready"])
-def test_head_is_answered_as_get_without_the_body(path: str) -> None:
-    head, get = reply_to("HEAD", path), reply_to("GET", path)
+async def test_head_is_answered_as_get_without_the_body(path: str) -> None:
+    head, get = await reply_to("HEAD", path), await reply_to("GET", path)
     assert (head.status, head.headers["content-length"]) == (200, str(len(get.body)))
 
 
-def test_a_service_has_any_routes_and_methods() -> None:
+async def test_a_service_has_any_routes_and_methods() -> None:
     async def price(request: web.Request) -> web.Response:
         return reply(b'"%b"' % "/".join(request.match_info.values()).encode())
 
@@ -92,26 +91,26 @@ def test_a_service_has_any_routes_and_methods() -> None:
         async with serving(Service(routes)) as (_, port):
             return await send(port, f"{raw}Host: test\r\n".encode() + b"\r\n")
 
-    def answered(raw: str) -> Reply:
-        return run(exchange(raw))
+    async def answered(raw: str) -> Reply:
+        return await exchange(raw)
 
-    assert answered("GET /prices/dog/large HTTP/1.1\r\n").json == "dog/large"
-    refused = answered("GET /prices/dog/1.2 HTTP/1.1\r\n")
+    assert (await answered("GET /prices/dog/large HTTP/1.1\r\n")).json == "dog/large"
+    refused = await answered("GET /prices/dog/1.2 HTTP/1.1\r\n")
     assert refused.json["message"] == "size is 1 to 64 letters, digits, '_' or '-'"
-    assert answered("POST /orders HTTP/1.1\r\nContent-Length: 0\r\n").status == 201
-    other = answered("GET /orders HTTP/1.1\r\n")
+    assert (await answered("POST /orders HTTP/1.1\r\nContent-Length: 0\r\n")).status == 201
+    other = await answered("GET /orders HTTP/1.1\r\n")
     assert (other.status, other.headers["allow"]) == (405, "POST")
     assert other.json["message"] == "only POST is allowed"
 
 
-def test_an_empty_suffix_leaves_the_id_last() -> None:
-    assert reply_to("GET", "/pet/1", suffix="").json == "1"
-    assert reply_to("GET", "/pet/1/details", suffix="").status == 404
+async def test_an_empty_suffix_leaves_the_id_last() -> None:
+    assert (await reply_to("GET", "/pet/1", suffix="")).json == "1"
+    assert (await reply_to("GET", "/pet/1/details", suffix="")).status == 404
 
 
-def test_it_is_live_and_ready_until_it_drains() -> None:
-    assert reply_to("GET", "/healthz/live").json == {"status": "live"}
-    assert reply_to("GET", "/healthz/ready").json == {"status": "ready"}
-    assert reply_to("GET", "/healthz/live", draining=True).status == 200
-    drained = reply_to("GET", "/healthz/ready", draining=True)
+async def test_it_is_live_and_ready_until_it_drains() -> None:
+    assert (await reply_to("GET", "/healthz/live")).json == {"status": "live"}
+    assert (await reply_to("GET", "/healthz/ready")).json == {"status": "ready"}
+    assert (await reply_to("GET", "/healthz/live", draining=True)).status == 200
+    drained = await reply_to("GET", "/healthz/ready", draining=True)
     assert (drained.status, drained.json) == (503, {"status": "draining"})

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from httpservice.testing import run, service
+from httpservice.testing import service
 
 
-def test_a_service_that_never_listens_ends_with_the_test_that_waits_for_it(tmp_path: Path) -> None:
+async def test_a_service_that_never_listens_ends_with_the_test_that_waits_for_it(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "hanging.py").write_text(
         "import os, pathlib, time\n"
         "pathlib.Path(__file__).with_name('pid').write_text(str(os.getpid()))\n"
@@ -22,16 +24,13 @@ def test_a_service_that_never_listens_ends_with_the_test_that_waits_for_it(tmp_p
         async with service("hanging", PYTHONPATH=str(tmp_path)):
             pass
 
-    async def test() -> None:
-        starting = asyncio.ensure_future(start())
-        while not (written.exists() and written.read_text()):  # noqa: ASYNC110 - a file sets no event
+    starting = asyncio.ensure_future(start())
+    while not (written.exists() and written.read_text()):  # noqa: ASYNC110 - a file sets no event
+        await asyncio.sleep(0.01)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    with suppress(ProcessLookupError):
+        while True:  # a process that is killed as it starts is reaped a moment later
+            os.kill(int(written.read_text()), 0)
             await asyncio.sleep(0.01)
-        starting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await starting
-        with suppress(ProcessLookupError):
-            while True:  # a process that is killed as it starts is reaped a moment later
-                os.kill(int(written.read_text()), 0)
-                await asyncio.sleep(0.01)
-
-    run(test())

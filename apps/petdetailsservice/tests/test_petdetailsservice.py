@@ -4,7 +4,7 @@ import time
 import pytest
 
 from httpservice.environment import Environment, SettingError
-from httpservice.testing import Reply, get, refusal, run, service, serving
+from httpservice.testing import Reply, get, refusal, service, serving
 from petdetailsservice.__main__ import build
 
 
@@ -21,10 +21,10 @@ async def ask(variables: dict[str, str], count: int = 1) -> list[Reply]:
         ({"SERVICE_VERSION": "v2"}, "German Shepherd Dog"),
     ],
 )
-def test_a_pets_details_are_the_articles_for_each_version(
+async def test_a_pets_details_are_the_articles_for_each_version(
     variables: dict[str, str], breed: str
 ) -> None:
-    [reply] = run(ask(variables))
+    [reply] = await ask(variables)
     assert (reply.status, reply.headers["content-type"]) == (200, "application/json")
     assert reply.json == {
         "petName": "Maximus",
@@ -39,17 +39,17 @@ def test_a_version_that_is_not_there_is_refused() -> None:
         build(Environment({"SERVICE_VERSION": "v9"}))
 
 
-def test_a_share_of_the_requests_fails_when_told_to() -> None:
-    statuses = [reply.status for reply in run(ask({"FAULT_ERROR_PERCENT": "50"}, 600))]
+async def test_a_share_of_the_requests_fails_when_told_to() -> None:
+    statuses = [reply.status for reply in await ask({"FAULT_ERROR_PERCENT": "50"}, 600)]
     assert set(statuses) == {200, 500}
     assert 200 < statuses.count(500) < 400
-    assert {reply.status for reply in run(ask({"FAULT_ERROR_PERCENT": "100"}, 20))} == {500}
-    assert {reply.status for reply in run(ask({"FAULT_ERROR_PERCENT": "0"}, 20))} == {200}
+    assert {reply.status for reply in await ask({"FAULT_ERROR_PERCENT": "100"}, 20)} == {500}
+    assert {reply.status for reply in await ask({"FAULT_ERROR_PERCENT": "0"}, 20)} == {200}
 
 
-def test_answers_are_late_when_told_to() -> None:
+async def test_answers_are_late_when_told_to() -> None:
     begun = time.perf_counter()
-    replies = run(ask({"FAULT_DELAY_MILLISECONDS": "50.5"}, 20))
+    replies = await ask({"FAULT_DELAY_MILLISECONDS": "50.5"}, 20)
     assert {reply.status for reply in replies} == {200}
     assert time.perf_counter() - begun >= 0.05
 
@@ -68,17 +68,12 @@ def test_a_fault_out_of_range_is_refused(name: str, value: str, allowed: str) ->
         build(Environment({name: value}))
 
 
-def test_it_runs_as_a_process() -> None:
-    async def test() -> None:
-        async with service("petdetailsservice", SERVICE_VERSION="v2") as running:
-            reply = await get(running.port, "/pet/7/details")
-            assert reply.json["petBreed"] == "German Shepherd Dog"
-            assert (await get(running.port, "/healthz/ready")).status == 200
-        assert {line["version"] for line in running.log} == {"v2"}
-        status, said = await refusal("petdetailsservice", FAULT_ERROR_PERCENT="101")
-        expected = (
-            "petdetailsservice: FAULT_ERROR_PERCENT = '101': must be a number from 0 to 100\n"
-        )
-        assert (status, said) == (2, expected)
-
-    run(test())
+async def test_it_runs_as_a_process() -> None:
+    async with service("petdetailsservice", SERVICE_VERSION="v2") as running:
+        reply = await get(running.port, "/pet/7/details")
+        assert reply.json["petBreed"] == "German Shepherd Dog"
+        assert (await get(running.port, "/healthz/ready")).status == 200
+    assert {line["version"] for line in running.log} == {"v2"}
+    status, said = await refusal("petdetailsservice", FAULT_ERROR_PERCENT="101")
+    expected = "petdetailsservice: FAULT_ERROR_PERCENT = '101': must be a number from 0 to 100\n"
+    assert (status, said) == (2, expected)

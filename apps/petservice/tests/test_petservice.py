@@ -10,7 +10,7 @@ from yarl import URL
 
 from httpservice.environment import Environment, SettingError
 from httpservice.service import Service
-from httpservice.testing import SECONDS, Reply, get, run, send, serving, unused_port
+from httpservice.testing import SECONDS, Reply, get, send, serving, unused_port
 from httpservice.upstream import Upstream
 from petdetailsservice.__main__ import build as build_details
 from petmesh.rehearsal.faulty import (
@@ -85,157 +85,132 @@ async def mesh(
         yield Mesh(port, peers[0], peers[1], api)
 
 
-def ask(
+async def ask(
     details: Conversation = GOOD_DETAILS,
     history: Conversation = GOOD_HISTORY,
     dog: Conversation | None = None,
     variables: Mapping[str, str] = {},
 ) -> Reply:
-    async def exchange() -> Reply:
-        async with mesh(details, history, dog, variables) as running:
-            return await get(running.port, "/pet/123")
-
-    return run(exchange())
+    async with mesh(details, history, dog, variables) as running:
+        return await get(running.port, "/pet/123")
 
 
 class TestAnswer:
-    def test_it_holds_what_the_two_services_say(self) -> None:
-        reply = ask()
+    async def test_it_holds_what_the_two_services_say(self) -> None:
+        reply = await ask()
         assert (reply.status, reply.headers["content-type"]) == (200, "application/json")
         assert reply.json == {"petDetails": DETAILS, "petMedicalHistory": HISTORY}
 
-    def test_it_holds_what_the_dog_api_says_where_there_is_one(self) -> None:
-        reply = ask(dog=sending(json(DOG)))
+    async def test_it_holds_what_the_dog_api_says_where_there_is_one(self) -> None:
+        reply = await ask(dog=sending(json(DOG)))
         assert reply.json == {
             "petDetails": DETAILS,
             "petMedicalHistory": HISTORY,
             "dogAPIResponse": DOG,
         }
 
-    def test_the_id_is_passed_on(self) -> None:
-        async def test() -> None:
-            async with mesh(dog=sending(json(DOG))) as running:
-                assert (await get(running.port, "/pet/a%2D7")).status == 200
-                assert running.details.requests[0].startswith(b"GET /pet/a-7/details HTTP/1.1\r\n")
-                assert running.history.requests[0].startswith(b"GET /pet/a-7/medicalhistory HTTP/1")
-                assert running.dog is not None
-                assert running.dog.requests[0].startswith(b"GET /v1/images/search?key=private HTTP")
+    async def test_the_id_is_passed_on(self) -> None:
+        async with mesh(dog=sending(json(DOG))) as running:
+            assert (await get(running.port, "/pet/a%2D7")).status == 200
+            assert running.details.requests[0].startswith(b"GET /pet/a-7/details HTTP/1.1\r\n")
+            assert running.history.requests[0].startswith(b"GET /pet/a-7/medicalhistory HTTP/1")
+            assert running.dog is not None
+            assert running.dog.requests[0].startswith(b"GET /v1/images/search?key=private HTTP")
 
-        run(test())
+    async def test_the_three_are_asked_at_the_same_time(self) -> None:
+        everybody = asyncio.Barrier(3)
 
-    def test_the_three_are_asked_at_the_same_time(self) -> None:
-        async def test() -> None:
-            everybody = asyncio.Barrier(3)
+        def together(answer: bytes) -> Conversation:
+            async def converse(connection: Connection) -> None:
+                await connection.request()
+                await everybody.wait()
+                await connection.send(answer)
 
-            def together(answer: bytes) -> Conversation:
-                async def converse(connection: Connection) -> None:
-                    await connection.request()
-                    await everybody.wait()
-                    await connection.send(answer)
+            return converse
 
-                return converse
+        details, history, dog = (together(json(part)) for part in (DETAILS, HISTORY, DOG))
+        async with mesh(details, history, dog) as running:
+            assert (await get(running.port, "/pet/1")).status == 200
 
-            details, history, dog = (together(json(part)) for part in (DETAILS, HISTORY, DOG))
-            async with mesh(details, history, dog) as running:
+    async def test_connections_are_used_again(self) -> None:
+        async with mesh(dog=sending(json(DOG))) as running:
+            for _ in range(5):
                 assert (await get(running.port, "/pet/1")).status == 200
+            assert running.dog is not None
+            peers = (running.details, running.history, running.dog)
+            assert [(peer.connections, len(peer.requests)) for peer in peers] == [(1, 5)] * 3
 
-        run(test())
-
-    def test_connections_are_used_again(self) -> None:
-        async def test() -> None:
-            async with mesh(dog=sending(json(DOG))) as running:
-                for _ in range(5):
-                    assert (await get(running.port, "/pet/1")).status == 200
-                assert running.dog is not None
-                peers = (running.details, running.history, running.dog)
-                assert [(peer.connections, len(peer.requests)) for peer in peers] == [(1, 5)] * 3
-
-        run(test())
-
-    def test_trace_headers_and_the_testers_mark_go_to_the_services_only(self) -> None:
-        async def test() -> None:
-            sent = ("traceparent: 00-a-b-01", "X-B3-TraceId: a", "x-canary: always")
-            kept = ("cookie: canary=always", "x-request-id: r1")
-            private = ("Authorization: secret",)
-            async with mesh(dog=sending(json(DOG))) as running:
-                await get(running.port, "/pet/1", *sent, *kept, *private)
-                for peer in (running.details, running.history):
-                    head = peer.requests[0].lower()
-                    assert all(line.lower().encode() in head for line in sent + kept)
-                    assert b"secret" not in head
-                assert running.dog is not None
-                assert running.dog.requests[0].lower().split(b"\r\n")[1:] == [
-                    b"host: 127.0.0.1:%d" % running.dog.port,
-                    b"accept: application/json",
-                    b"accept-encoding: identity",
-                    b"user-agent: petservice",
-                    b"",
-                    b"",
-                ]
-
-        run(test())
+    async def test_trace_headers_and_the_testers_mark_go_to_the_services_only(self) -> None:
+        sent = ("traceparent: 00-a-b-01", "X-B3-TraceId: a", "x-canary: always")
+        kept = ("cookie: canary=always", "x-request-id: r1")
+        private = ("Authorization: secret",)
+        async with mesh(dog=sending(json(DOG))) as running:
+            await get(running.port, "/pet/1", *sent, *kept, *private)
+            for peer in (running.details, running.history):
+                head = peer.requests[0].lower()
+                assert all(line.lower().encode() in head for line in sent + kept)
+                assert b"secret" not in head
+            assert running.dog is not None
+            assert running.dog.requests[0].lower().split(b"\r\n")[1:] == [
+                b"host: 127.0.0.1:%d" % running.dog.port,
+                b"accept: application/json",
+                b"accept-encoding: identity",
+                b"user-agent: petservice",
+                b"",
+                b"",
+            ]
 
     @pytest.mark.parametrize("name", [*forwarding.FORWARDED, "cookie"])
-    def test_what_goes_on_is_refused_here_before_a_service_would_refuse_it(self, name: str) -> None:
-        async def test() -> None:
-            async with serving(build_details(Environment({}))) as (_, port):
-                variables = {"PETDETAILS_URL": f"http://127.0.0.1:{port}"}
-                async with mesh(variables=variables) as running:
-                    start = "canary=" if name == "cookie" else ""
-                    longest = forwarding.MAX_BYTES - len(name) - len(b": \r\n") - len(start)
-                    statuses = [
-                        (await get(running.port, "/pet/1", f"{line}{'a' * length}")).status
-                        for line in [f"{name}: {start}"]
-                        for length in (longest, longest + 1, 16_000)
-                    ]
-            assert statuses == [200, 431, 431]
+    async def test_what_goes_on_is_refused_here_before_a_service_would_refuse_it(
+        self, name: str
+    ) -> None:
+        async with serving(build_details(Environment({}))) as (_, port):
+            variables = {"PETDETAILS_URL": f"http://127.0.0.1:{port}"}
+            async with mesh(variables=variables) as running:
+                start = "canary=" if name == "cookie" else ""
+                longest = forwarding.MAX_BYTES - len(name) - len(b": \r\n") - len(start)
+                statuses = [
+                    (await get(running.port, "/pet/1", f"{line}{'a' * length}")).status
+                    for line in [f"{name}: {start}"]
+                    for length in (longest, longest + 1, 16_000)
+                ]
+        assert statuses == [200, 431, 431]
 
-        run(test())
+    async def test_bytes_that_are_no_text_cost_no_answer(self) -> None:
+        async with mesh() as running:
+            reply = await get(running.port, "/pet/1", "x-request-id: a\xffb")
+            assert reply.status == 200
+            assert b"\r\nx-request-id: a?b\r\n" in running.details.requests[0]
 
-    def test_bytes_that_are_no_text_cost_no_answer(self) -> None:
-        async def test() -> None:
-            async with mesh() as running:
-                reply = await get(running.port, "/pet/1", "x-request-id: a\xffb")
-                assert reply.status == 200
-                assert b"\r\nx-request-id: a?b\r\n" in running.details.requests[0]
+    async def test_everything_goes_through_a_proxy_where_one_is_set(self) -> None:
+        async def sidecar(connection: Connection) -> None:
+            while True:
+                head = await connection.request()
+                part = HISTORY if b"medicalhistory" in head else DETAILS
+                await connection.send(
+                    json(part) if b"petd" in head or b"petm" in head else json(DOG)
+                )
 
-        run(test())
+        async with FaultyServer(sidecar) as proxy:
+            variables = {
+                "HTTP_PROXY": proxy.url,
+                "PETDETAILS_URL": "http://petdetailsservice:9081",
+                "PETMEDICALHISTORY_URL": "http://petmedicalhistoryservice:9082",
+                "DOG_API_URL": "http://api.example/v1",
+            }
+            async with mesh(variables=variables) as running:
+                reply = await get(running.port, "/pet/1")
+            assert reply.json["dogAPIResponse"] == DOG
+            assert {head.split(b" ")[1] for head in proxy.requests} == {
+                b"http://petdetailsservice:9081/pet/1/details",
+                b"http://petmedicalhistoryservice:9082/pet/1/medicalhistory",
+                b"http://api.example/v1",
+            }
 
-    def test_everything_goes_through_a_proxy_where_one_is_set(self) -> None:
-        async def test() -> None:
-            async def sidecar(connection: Connection) -> None:
-                while True:
-                    head = await connection.request()
-                    part = HISTORY if b"medicalhistory" in head else DETAILS
-                    await connection.send(
-                        json(part) if b"petd" in head or b"petm" in head else json(DOG)
-                    )
-
-            async with FaultyServer(sidecar) as proxy:
-                variables = {
-                    "HTTP_PROXY": proxy.url,
-                    "PETDETAILS_URL": "http://petdetailsservice:9081",
-                    "PETMEDICALHISTORY_URL": "http://petmedicalhistoryservice:9082",
-                    "DOG_API_URL": "http://api.example/v1",
-                }
-                async with mesh(variables=variables) as running:
-                    reply = await get(running.port, "/pet/1")
-                assert reply.json["dogAPIResponse"] == DOG
-                assert {head.split(b" ")[1] for head in proxy.requests} == {
-                    b"http://petdetailsservice:9081/pet/1/details",
-                    b"http://petmedicalhistoryservice:9082/pet/1/medicalhistory",
-                    b"http://api.example/v1",
-                }
-
-        run(test())
-
-    def test_head_has_no_body(self) -> None:
-        async def test() -> None:
-            async with mesh() as running:
-                reply = await send(running.port, b"HEAD /pet/1 HTTP/1.1\r\nHost: a\r\n\r\n")
-                assert (reply.status, int(reply.headers["content-length"]) > 100) == (200, True)
-
-        run(test())
+    async def test_head_has_no_body(self) -> None:
+        async with mesh() as running:
+            reply = await send(running.port, b"HEAD /pet/1 HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (reply.status, int(reply.headers["content-length"]) > 100) == (200, True)
 
 
 class TestDogApiFailing:
@@ -264,10 +239,10 @@ class TestDogApiFailing:
             ),
         ],
     )
-    def test_the_rest_is_answered_with_the_articles_error_object(
+    async def test_the_rest_is_answered_with_the_articles_error_object(
         self, dog: Conversation, code: str
     ) -> None:
-        reply = ask(dog=dog)
+        reply = await ask(dog=dog)
         body = reply.json
         failure = body.pop("dogAPIResponse")
         assert (reply.status, body) == (200, {"petDetails": DETAILS, "petMedicalHistory": HISTORY})
@@ -277,19 +252,16 @@ class TestDogApiFailing:
         assert f"/v1/images/search failed, reason: {code}, " in failure["message"]
         assert "private" not in failure["message"]
 
-    def test_down_or_unknown(self) -> None:
-        async def test() -> None:
-            closed = f"http://127.0.0.1:{await unused_port()}/"
-            for address, codes in (
-                (closed, {"ECONNREFUSED"}),
-                ("http://no-such-host.invalid/", {"ENOTFOUND", "EAI_AGAIN"}),
-            ):
-                async with mesh(variables={"DOG_API_URL": address}) as running:
-                    reply = await get(running.port, "/pet/1")
-                assert reply.status == 200
-                assert reply.json["dogAPIResponse"]["code"] in codes
-
-        run(test())
+    async def test_down_or_unknown(self) -> None:
+        closed = f"http://127.0.0.1:{await unused_port()}/"
+        for address, codes in (
+            (closed, {"ECONNREFUSED"}),
+            ("http://no-such-host.invalid/", {"ENOTFOUND", "EAI_AGAIN"}),
+        ):
+            async with mesh(variables={"DOG_API_URL": address}) as running:
+                reply = await get(running.port, "/pet/1")
+            assert reply.status == 200
+            assert reply.json["dogAPIResponse"]["code"] in codes
 
 
 class TestServiceFailing:
@@ -309,13 +281,13 @@ class TestServiceFailing:
             (sending(response(b'{"a":"%b"}' % (b"x" * 300_000))), 502, "EPROTO"),
         ],
     )
-    def test_the_error_names_it(
+    async def test_the_error_names_it(
         self, failing: str, conversation: Conversation, status: int, reason: str
     ) -> None:
         if failing == "petdetailsservice":
-            reply = ask(details=conversation)
+            reply = await ask(details=conversation)
         else:
-            reply = ask(history=conversation)
+            reply = await ask(history=conversation)
         assert reply.status == status
         assert reply.headers["content-type"] == "application/json"
         body = reply.json
@@ -323,36 +295,31 @@ class TestServiceFailing:
         assert body["message"].startswith(f"{failing}: ")
         assert reason in body["message"]
 
-    def test_the_deadline_is_the_one_that_is_set(self) -> None:
-        reply = ask(details=silent, history=silent, variables={"UPSTREAM_TIMEOUT_SECONDS": "0.1"})
+    async def test_the_deadline_is_the_one_that_is_set(self) -> None:
+        reply = await ask(
+            details=silent, history=silent, variables={"UPSTREAM_TIMEOUT_SECONDS": "0.1"}
+        )
         assert reply.status == 504
         assert reply.json["message"].endswith("ETIMEDOUT, no answer within 0.1 s")
 
-    def test_refused(self) -> None:
-        async def test() -> None:
-            closed = f"http://127.0.0.1:{await unused_port()}"
-            async with mesh(variables={"PETDETAILS_URL": closed}) as running:
-                reply = await get(running.port, "/pet/1")
-            assert (reply.status, reply.json["service"]) == (502, "petdetailsservice")
-            assert "ECONNREFUSED" in reply.json["message"]
+    async def test_refused(self) -> None:
+        closed = f"http://127.0.0.1:{await unused_port()}"
+        async with mesh(variables={"PETDETAILS_URL": closed}) as running:
+            reply = await get(running.port, "/pet/1")
+        assert (reply.status, reply.json["service"]) == (502, "petdetailsservice")
+        assert "ECONNREFUSED" in reply.json["message"]
 
-        run(test())
-
-    def test_a_slow_dog_api_does_not_hold_the_error_back(self) -> None:
+    async def test_a_slow_dog_api_does_not_hold_the_error_back(self) -> None:
         broken = sending(json({}, status="500 Internal Server Error"))
         assert (
-            ask(details=broken, dog=silent, variables={"UPSTREAM_TIMEOUT_SECONDS": "60"}).status
-            == 502
-        )
+            await ask(details=broken, dog=silent, variables={"UPSTREAM_TIMEOUT_SECONDS": "60"})
+        ).status == 502
 
-    def test_it_recovers(self) -> None:
-        async def test() -> None:
-            flaky = sending(json({}, status="500 Oh"), json(DETAILS))
-            async with mesh(flaky) as running:
-                statuses = [(await get(running.port, "/pet/1")).status for _ in range(3)]
-            assert statuses == [502, 200, 200]
-
-        run(test())
+    async def test_it_recovers(self) -> None:
+        flaky = sending(json({}, status="500 Oh"), json(DETAILS))
+        async with mesh(flaky) as running:
+            statuses = [(await get(running.port, "/pet/1")).status for _ in range(3)]
+        assert statuses == [502, 200, 200]
 
 
 @pytest.mark.parametrize(

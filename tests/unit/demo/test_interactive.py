@@ -1,6 +1,5 @@
 """What a kept mesh makes of typed lines."""
 
-import asyncio
 import os
 import sys
 
@@ -9,7 +8,7 @@ import pytest
 from demo import interactive as keep
 
 
-def test_a_key_that_is_no_letter_is_never_shown_as_it_came(
+async def test_a_key_that_is_no_letter_is_never_shown_as_it_came(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reading, writing = os.pipe()
@@ -21,5 +20,5 @@ def test_a_key_that_is_no_letter_is_never_shown_as_it_came(
 
     with os.fdopen(reading) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
-        assert asyncio.run(typed()) == ["\ufffd[A\ufffd\ufffdx", "25"]
+        assert await typed() == ["\ufffd[A\ufffd\ufffdx", "25"]
     os.close(writing)

@@ -21,7 +21,7 @@ DEAF = READY.format("signal.SIG_IGN")
 @pytest.mark.parametrize(
     ("program", "finished"), [(POLITE, True), (DEAF, False), ("raise SystemExit(1)", False)]
 )
-def test_a_process_finishes_only_where_it_ends_at_sigterm_with_status_0(
+async def test_a_process_finishes_only_where_it_ends_at_sigterm_with_status_0(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, *, finished: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -36,4 +36,4 @@ def test_a_process_finishes_only_where_it_ends_at_sigterm_with_status_0(
             running, 0.01, 0.01 if program == DEAF else 30
         ), running.is_running
 
-    assert asyncio.run(end()) == (finished, False)
+    assert await end() == (finished, False)

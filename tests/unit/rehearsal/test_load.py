@@ -17,30 +17,27 @@ def test_percentiles() -> None:
     assert math.isnan(LoadPhase("none").percentile(50))
 
 
-def answer(text: bytes) -> tuple[int, bytes, bool]:
-    async def read() -> tuple[int, bytes, bool]:
-        reader = asyncio.StreamReader()
-        reader.feed_data(text)
-        reader.feed_eof()
-        return await read_answer(reader)
-
-    return asyncio.run(read())
+async def answer(text: bytes) -> tuple[int, bytes, bool]:
+    reader = asyncio.StreamReader()
+    reader.feed_data(text)
+    reader.feed_eof()
+    return await read_answer(reader)
 
 
-def test_answers_by_length_and_in_chunks() -> None:
-    assert answer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi") == (200, b"hi", True)
+async def test_answers_by_length_and_in_chunks() -> None:
+    assert await answer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi") == (200, b"hi", True)
     chunked = b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n1\r\n!\r\n0\r\n\r\n"
-    assert answer(chunked) == (503, b"hi!", True)
+    assert await answer(chunked) == (503, b"hi!", True)
     closing = b"HTTP/1.1 200 OK\r\nconnection: Close\r\ncontent-length: 0\r\n\r\n"
-    assert answer(closing) == (200, b"", False)
+    assert await answer(closing) == (200, b"", False)
 
 
-def test_an_answer_that_is_cut_off() -> None:
+async def test_an_answer_that_is_cut_off() -> None:
     with pytest.raises(EOFError):
-        answer(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi")
+        await answer(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi")
 
 
-def test_every_request_is_counted_in_the_phase_in_which_it_was_sent() -> None:
+async def test_every_request_is_counted_in_the_phase_in_which_it_was_sent() -> None:
     """A server that fails every tenth request by an error and every twentieth by hanging up."""
     served = 0
 
@@ -66,7 +63,7 @@ def test_every_request_is_counted_in_the_phase_in_which_it_was_sent() -> None:
         server.close()
         return first, second, load.phases
 
-    first, second, phases = asyncio.run(measure())
+    first, second, phases = await measure()
     assert (first.requests, second.requests) == (100, 200)
     total = sum(phase.requests for phase in phases)
     assert total == sum(phase.answers["v1"] + phase.failed for phase in phases)
@@ -75,7 +72,7 @@ def test_every_request_is_counted_in_the_phase_in_which_it_was_sent() -> None:
     assert first.failed + second.failed == pytest.approx(30, abs=8)
 
 
-def test_nothing_is_under_way_at_a_server_once_the_load_is_left() -> None:
+async def test_nothing_is_under_way_at_a_server_once_the_load_is_left() -> None:
     under_way = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -97,7 +94,7 @@ def test_nothing_is_under_way_at_a_server_once_the_load_is_left() -> None:
         server.close()
         return left, phase, load.phases
 
-    left, phase, phases = asyncio.run(leave())
+    left, phase, phases = await leave()
     assert left == 0
     assert phase.answers == {"200": 40}
     assert [each.failed for each in phases] == [0] * len(phases)

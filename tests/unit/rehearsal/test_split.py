@@ -88,7 +88,7 @@ def test_a_request_that_fails_is_a_problem_at_once(monkeypatch: pytest.MonkeyPat
     assert found.problems == ("weight 25: 3 requests failed: {'answer 503': 3}",)
 
 
-def test_nothing_counted_is_no_share(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_counted_is_no_share(monkeypatch: pytest.MonkeyPatch) -> None:
     async def nothing(_: str) -> dict[str, VersionMetrics]:
         return {}
 
@@ -100,4 +100,4 @@ def test_nothing_counted_is_no_share(monkeypatch: pytest.MonkeyPatch) -> None:
         canary="v2",
         config={"canaryWeight": "0"}.__getitem__,
     )
-    assert asyncio.run(split.measure_split(cast("Session", session), REQUESTS)).problems
+    assert (await split.measure_split(cast("Session", session), REQUESTS)).problems
