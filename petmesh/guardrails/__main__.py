@@ -10,5 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from petmesh.guardrails.pack import RULES
 from petmesh.guardrails.rules import policies
+from petmesh.guardrails.secrets import keep_marks
 
+keep_marks()
 PolicyPack("petmesh", policies(RULES), enforcement_level=EnforcementLevel.MANDATORY)

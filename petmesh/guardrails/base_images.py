@@ -117,7 +117,4 @@ def _commands(text: str) -> Sequence[Any]:
 
 def _expanded(text: str, arguments: Mapping[str, str]) -> str:
     """A word with its variables' values, or their defaults; other forms are left as they are."""
-    return _VARIABLE.sub(
-        lambda found: arguments.get(found[1] or found[2]) or found[3] or "",
-        text,
-    )
+    return _VARIABLE.sub(lambda found: arguments.get(found[1] or found[2]) or found[3] or "", text)

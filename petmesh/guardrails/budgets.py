@@ -6,7 +6,7 @@ from typing import Any
 
 from petmesh.guardrails.podspec import selects
 from petmesh.guardrails.rules import check_stack
-from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.subject import Subject, Violation
 from petmesh.guardrails.values import UNKNOWN, at, may_be
 
 _LABELS = "spec.template.metadata.labels"
@@ -15,17 +15,17 @@ _EVICTED = ("apps/Deployment", "apps/StatefulSet")
 
 
 @check_stack("workloads-have-a-budget")
-def _budgets(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
+def _budgets(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Violation]]:
     budgets = [each for each in subjects if each.of == "policy/PodDisruptionBudget"]
     workloads = [each for each in subjects if each.of in _EVICTED]
     for budget in budgets:
         pods = [_fewest(each, subjects) for each in workloads if _covers(budget, each)]
-        yield from ((budget, trouble) for trouble in _blocks(budget, pods))
+        yield from ((budget, violation) for violation in _blocks(budget, pods))
     for workload in workloads:
         labels = at(workload.properties, _LABELS)
         if labels is not UNKNOWN and not any(_covers(budget, workload) for budget in budgets):
-            mend = "add a PodDisruptionBudget whose selector matches them"
-            yield workload, Trouble(_LABELS, labels, mend)
+            fix = "add a PodDisruptionBudget whose selector matches them"
+            yield workload, Violation(_LABELS, labels, fix)
 
 
 def _fewest(workload: Subject, subjects: Sequence[Subject]) -> Any:  # noqa: ANN401 (data)
@@ -38,7 +38,7 @@ def _fewest(workload: Subject, subjects: Sequence[Subject]) -> Any:  # noqa: ANN
     return at(workload.properties, "spec.replicas") or 1
 
 
-def _blocks(budget: Subject, pods: Sequence[Any]) -> Iterator[Trouble]:
+def _blocks(budget: Subject, pods: Sequence[Any]) -> Iterator[Violation]:
     """What may hold up every upgrade of a node: a minimum does, once there are as few pods.
 
     Source:
@@ -50,11 +50,11 @@ def _blocks(budget: Subject, pods: Sequence[Any]) -> Iterator[Trouble]:
         return
     if minimum is not None:
         if not pods or not all(each is UNKNOWN or _quorum(minimum, each) for each in pods):
-            mend = "remove it and set maxUnavailable to 1, which holds for any number of pods"
-            yield Trouble("spec.minAvailable", minimum, mend)
+            fix = "remove it and set maxUnavailable to 1, which holds for any number of pods"
+            yield Violation("spec.minAvailable", minimum, fix)
     elif str(maximum) in ("None", "0", "0%", "100%"):
-        mend = "set it to 1: let one pod be away, or no node can ever be upgraded"
-        yield Trouble("spec.maxUnavailable", maximum, mend)
+        fix = "set it to 1: let one pod be away, or no node can ever be upgraded"
+        yield Violation("spec.maxUnavailable", maximum, fix)
 
 
 def _quorum(minimum: Any, pods: Any) -> bool:  # noqa: ANN401 (data)

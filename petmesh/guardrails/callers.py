@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from petmesh.guardrails.cluster import INGRESS_NAMESPACE
+from petmesh.guardrails.public_addresses import INGRESS_NAMESPACE
 from petmesh.guardrails.ranges import names_nobody
 from petmesh.guardrails.rules import check
-from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.subject import Subject, Violation
 from petmesh.guardrails.values import UNKNOWN, at, found
 
 # By which a source is named, and the condition that looks at the same. What it is not, such as
@@ -35,7 +35,7 @@ _MEND: Final = "name the callers' service accounts"
 
 
 @check("callers-are-named", "security.istio.io/AuthorizationPolicy")
-def _callers(subject: Subject) -> Iterator[Trouble]:
+def _callers(subject: Subject) -> Iterator[Violation]:
     if at(subject.properties, "spec.action") not in (None, "ALLOW"):
         return
     for path, rule in found(subject.properties, "spec.rules[]"):
@@ -45,19 +45,19 @@ def _callers(subject: Subject) -> Iterator[Trouble]:
         yield from unnamed
 
 
-def _unnamed(path: str, rule: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+def _unnamed(path: str, rule: Any) -> Iterator[Violation]:  # noqa: ANN401 (data)
     """Whom a rule leaves open; any one of its conditions may name the callers for all of it."""
     if any(_names_somebody(condition) for _, condition in found(rule, "when[]")):
         return
     if at(rule, "from") in (None, []):
-        yield Trouble(f"{path}.from", at(rule, "from"), _MEND, whole=True)
+        yield Violation(f"{path}.from", at(rule, "from"), _MEND, whole=True)
     for where, source in found(rule, "from[].source", path):
         if source is not UNKNOWN and not any(at(source, field) for field in _SOURCES):
-            yield Trouble(where, source, _MEND, whole=True)
+            yield Violation(where, source, _MEND, whole=True)
         for field in _SOURCES:
             for inner, value in found(source, f"{field}[]", where):
                 if _everybody(field, value):
-                    yield Trouble(inner, value, _MEND)
+                    yield Violation(inner, value, _MEND)
 
 
 def _names_somebody(condition: Any) -> bool:  # noqa: ANN401 (data)
@@ -79,12 +79,12 @@ def _any_token(rule: Any) -> bool:  # noqa: ANN401 (data)
     return "*" in (each for _, each in found(rule, "from[].source.requestPrincipals[]"))
 
 
-def _anybody(path: str, rule: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+def _anybody(path: str, rule: Any) -> Iterator[Violation]:  # noqa: ANN401 (data)
     """Anybody may ask the ingress gateway, but not for everything."""
     targets = [operation for _, operation in found(rule, "to[].operation")]
     if not targets or not all(map(_limited, targets)):
-        mend = "name the methods, hosts or paths that anybody may ask the ingress gateway for"
-        yield Trouble(f"{path}.to", at(rule, "to"), mend, whole=True)
+        fix = "name the methods, hosts or paths that anybody may ask the ingress gateway for"
+        yield Violation(f"{path}.to", at(rule, "to"), fix, whole=True)
 
 
 def _limited(operation: Any) -> bool:  # noqa: ANN401 (data)

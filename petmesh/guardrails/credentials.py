@@ -10,9 +10,18 @@ from typing import Any, Final
 from petmesh.guardrails.base_images import UnreadableError, settings
 from petmesh.guardrails.podspec import containers
 from petmesh.guardrails.rules import check, read
-from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.subject import Subject, Violation
 from petmesh.guardrails.supply import IMAGES, dockerfile
-from petmesh.guardrails.values import UNKNOWN, at, entries, found, joined, last, members
+from petmesh.guardrails.values import (
+    UNKNOWN,
+    Confidential,
+    at,
+    entries,
+    found,
+    joined,
+    last,
+    members,
+)
 
 _TABLE: Final[Mapping[str, list[str]]] = read("credentials.yaml")
 _KEYS: Final = "|".join(_TABLE["keys"])
@@ -25,27 +34,24 @@ _SETTING: Final = re.compile(r"-{0,2}([\w.-]+)=(.*)", re.DOTALL)
 _FLAG: Final = re.compile(r"--?([\w.-]+)")
 # What a shell's text may have around a word.
 _AROUND = "\"';"
-_HOOKS = (
-    *("livenessProbe", "readinessProbe", "startupProbe"),
-    *("lifecycle.postStart", "lifecycle.preStop"),
-)
+_PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+_HOOKS = (*_PROBES, "lifecycle.postStart", "lifecycle.preStop")
 # Which are for credentials.
-_KEEPS = (
-    *("core/Secret", "gcp:secretmanager/SecretVersion", "gcp:certificatemanager/Certificate"),
-    "gcp:secretmanager/RegionalSecretVersion",
+_KEEPS: Final = re.compile(
+    r"core/Secret|gcp:secretmanager/(Regional)?SecretVersion|gcp:certificatemanager/Certificate"
 )
 _AS_MOUNT = "hand it to the RUN that needs it by --mount=type=secret: an image keeps what it sets"
 _AS_REFERENCE = "hold it in a Secret and refer to it by secretKeyRef"
 _AS_VARIABLE = "put it in env by secretKeyRef and write $(NAME)"
-_BY_IAM = "log in by IAM, or hand it over in passwordWo: the stack's state and rules see it here"
+_BY_IAM = "declare it as a Pulumi secret or hand it over in passwordWo, or log in by IAM"
 _BY_REFERENCE = "hold it in a Secret and have what needs it read that"
 
 
 @check("no-credential-in-clear")
-def _credentials(subject: Subject) -> Iterator[Trouble]:
-    if subject.of not in _KEEPS:
-        for path, mend in dict(_places(subject)).items():
-            yield Trouble(path, "(not shown)", mend)
+def _credentials(subject: Subject) -> Iterator[Violation]:
+    if not _KEEPS.fullmatch(subject.of):
+        for path, fix in dict(_places(subject)).items():
+            yield Violation(path, "(not shown)", fix)
 
 
 def _places(subject: Subject) -> Iterator[tuple[str, str]]:
@@ -69,6 +75,11 @@ def _places(subject: Subject) -> Iterator[tuple[str, str]]:
         named = named or database or path == "repositoryOpts.password"
         # A virtual machine's, not an object's.
         named = named or (not subject.api and path.startswith("metadata"))
+        # Nobody but the provider reads it, and the state has it encrypted.
+        if isinstance(value, Confidential) and path.startswith(
+            ("password", "rootPassword", "repositoryOpts.")
+        ):
+            continue
         looks = isinstance(value, str) and (_LIKE["looks"].search(value) or not _kept("url", value))
         if looks or (named and _held(key, value)):
             yield path, _BY_IAM if database else _BY_REFERENCE

@@ -6,7 +6,7 @@ from typing import Final
 
 from petmesh.guardrails.ranges import names_nobody
 from petmesh.guardrails.rules import check
-from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.subject import Subject, Violation
 from petmesh.guardrails.values import UNKNOWN, at, found
 
 # Who holds one of these on more than one account or resource can make itself anything else.
@@ -38,27 +38,27 @@ _OTHER_RANGES: Final = re.compile(
 
 
 @check("iam-adds-members", "gcp:*I[Aa][Mm]Binding", "gcp:*I[Aa][Mm]Policy")
-def _owns(subject: Subject) -> Iterator[Trouble]:
-    mend = "use the IAMMember of the same resource, which adds a member and removes nobody's"
-    yield Trouble("type", subject.type, mend)
+def _owns(subject: Subject) -> Iterator[Violation]:
+    fix = "use the IAMMember of the same resource, which adds a member and removes nobody's"
+    yield Violation("type", subject.type, fix)
 
 
 @check("iam-adds-members", "gcp:storage/*ACL", "gcp:storage/*AccessControl")
-def _access_list(subject: Subject) -> Iterator[Trouble]:
-    mend = "use a BucketIAMMember, and uniformBucketLevelAccess on the bucket"
-    yield Trouble("type", subject.type, mend)
+def _access_list(subject: Subject) -> Iterator[Violation]:
+    fix = "use a BucketIAMMember, and uniformBucketLevelAccess on the bucket"
+    yield Violation("type", subject.type, fix)
 
 
 @check(
     "iam-adds-members",
     *(f"gcp:{module}/IAMMember" for module in ("projects", "folder", "organizations")),
 )
-def _role_of_roles(subject: Subject) -> Iterator[Trouble]:
+def _role_of_roles(subject: Subject) -> Iterator[Violation]:
     role, condition = (at(subject.properties, each) for each in ("role", "condition.expression"))
     limited = role == _LIMITED_ROLE and (condition is UNKNOWN or _limits(str(condition)))
     if re.fullmatch(_ROLE_OF_ROLES, str(role)) and not limited:
-        mend = "grant it on the one account or resource that it is needed for"
-        yield Trouble("role", role, mend)
+        fix = "grant it on the one account or resource that it is needed for"
+        yield Violation("role", role, fix)
 
 
 def _limits(condition: str) -> bool:
@@ -71,19 +71,19 @@ def _limits(condition: str) -> bool:
 
 
 @check("cloud-is-not-public", "gcp:*")
-def _ranges(subject: Subject) -> Iterator[Trouble]:
+def _ranges(subject: Subject) -> Iterator[Violation]:
     if not _OTHER_RANGES.fullmatch(subject.of):
         for path, text in found(subject.properties, "**"):
             if _RANGE.fullmatch(str(text)) and names_nobody(text):
-                yield Trouble(path, text, "name who may reach it, never everybody")
+                yield Violation(path, text, "name who may reach it, never everybody")
 
 
 @check("cloud-is-hardened", "gcp:iam/WorkloadIdentityPoolProvider")
-def _federated(provider: Subject) -> Iterator[Trouble]:
+def _federated(provider: Subject) -> Iterator[Violation]:
     condition = at(provider.properties, "attributeCondition")
     claims = [_CLAIM.fullmatch(each) for each in str(condition or "").split("&&")]
     names = [claim[1] for claim in claims if claim]
     named = len(names) == len(claims) and not all(map(_ANYBODYS.fullmatch, names))
     if condition is not UNKNOWN and not named:
-        mend = "name whose tokens count: assertion.CLAIM == 'VALUE', joined by && alone"
-        yield Trouble("attributeCondition", condition, mend)
+        fix = "name whose tokens count: assertion.CLAIM == 'VALUE', joined by && alone"
+        yield Violation("attributeCondition", condition, fix)

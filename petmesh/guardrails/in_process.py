@@ -4,10 +4,11 @@ The rules are the very ones that `pulumi preview --policy-pack petmesh/guardrail
 are given the same: inputs, and the outputs of what the program only reads.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from pulumi_policy import Secret
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
 from petmesh.guardrails.pack import RULES
@@ -16,13 +17,13 @@ from petmesh.program.declaration import UNKNOWN, Declaration, Resource
 
 
 @dataclass(frozen=True)
-class Violation:
+class Finding:
     """What a rule says of a declaration.
 
     Attributes:
         rule: Its name.
         urn: The resource's URN.
-        message: What is wrong, and how to mend it.
+        message: What is wrong, and how to fix it.
     """
 
     rule: str
@@ -33,7 +34,7 @@ class Violation:
         return f"{self.rule}: {self.message}"
 
 
-def violations(declaration: Declaration, rules: Sequence[Rule] = RULES) -> tuple[Violation, ...]:
+def violations(declaration: Declaration, rules: Sequence[Rule] = RULES) -> tuple[Finding, ...]:
     """All that the rules have to say of a declaration; a message tells no secret of it."""
     found = _judged(declaration.resources, rules)
     if not found or not any(_has_secrets(each) for each in declaration.resources):
@@ -44,11 +45,11 @@ def violations(declaration: Declaration, rules: Sequence[Rule] = RULES) -> tuple
     return tuple(each if each in told else _untold(each, meant[each.rule]) for each in found)
 
 
-def _judged(resources: Sequence[Resource], rules: Sequence[Rule]) -> tuple[Violation, ...]:
+def _judged(resources: Sequence[Resource], rules: Sequence[Rule]) -> tuple[Finding, ...]:
     each = [_subject(resource) for resource in resources if not resource.read_id]
     whole = [*each, *(_subject(resource) for resource in resources if resource.read_id)]
     return tuple(
-        Violation(rule.name, urn, message)
+        Finding(rule.name, urn, message)
         for rule in rules
         for urn, message in rule.judge(whole if rule.of_stack else each)
     )
@@ -61,39 +62,45 @@ def _has_secrets(resource: Resource) -> bool:
 def _without_secrets(resource: Resource) -> Resource:
     return replace(
         resource,
-        inputs=_forget(resource.inputs, resource.secret_inputs),
-        outputs=_forget(resource.outputs, resource.secret_outputs),
+        inputs=_changed(resource.inputs, resource.secret_inputs, lambda _: UNKNOWN),
+        outputs=_changed(resource.outputs, resource.secret_outputs, lambda _: UNKNOWN),
     )
 
 
-def _forget(value: Any, paths: Collection[str], path: str = "") -> Any:  # noqa: ANN401 (data)
-    """A copy in which what lies at some paths isn't known."""
+def _changed(
+    value: Any,  # noqa: ANN401 (data)
+    paths: Collection[str],
+    change: Callable[[Any], Any],
+    path: str = "",
+) -> Any:  # noqa: ANN401 (data)
+    """A copy in which what lies at some paths is changed."""
     if path in paths:
-        return UNKNOWN
+        return change(value)
     if isinstance(value, Mapping):
         mapping = cast("Mapping[str, Any]", value)
         within = f"{path}." if path else ""
-        return {key: _forget(item, paths, f"{within}{key}") for key, item in mapping.items()}
+        return {
+            key: _changed(item, paths, change, f"{within}{key}") for key, item in mapping.items()
+        }
     if isinstance(value, list):
         members = enumerate(cast("list[Any]", value))
-        return [_forget(member, paths, f"{path}[{place}]") for place, member in members]
+        return [_changed(member, paths, change, f"{path}[{place}]") for place, member in members]
     return value
 
 
-def _untold(violation: Violation, meant: str) -> Violation:
+def _untold(violation: Finding, meant: str) -> Finding:
     type_, name = violation.urn.split("::")[-2:]
     kind = type_.rpartition(":")[2]
     return replace(violation, message=f"{kind} {name}: a [secret] of it breaks the rule: {meant}")
 
 
 def _subject(resource: Resource) -> Subject:
-    given = resource.outputs if resource.read_id else resource.inputs
-    return Subject(resource.type, resource.urn, resource.name, _engine_properties(given))
-
-
-def _engine_properties(properties: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Properties as a policy gets them: reading an unknown one raises."""
-    return unknown_checking_proxy(cast("dict[str, Any]", _on_the_wire(properties)))
+    given, secret = resource.inputs, resource.secret_inputs
+    if resource.read_id:
+        given, secret = resource.outputs, resource.secret_outputs
+    wire = cast("dict[str, Any]", _changed(_on_the_wire(given), secret, Secret))
+    # As a policy gets them: reading an unknown one raises.
+    return Subject(resource.type, resource.urn, resource.name, unknown_checking_proxy(wire))
 
 
 def _on_the_wire(value: Any) -> Any:  # noqa: ANN401 (data)

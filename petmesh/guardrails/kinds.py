@@ -5,7 +5,7 @@ from typing import Final
 
 from petmesh.guardrails.rules import check, is_judged, read
 from petmesh.guardrails.shape import UNLISTED
-from petmesh.guardrails.subject import PODS, Subject, Trouble
+from petmesh.guardrails.subject import PODS, Subject, Violation
 
 _TABLE: Final = read("kinds.yaml")
 
@@ -21,12 +21,12 @@ _PACKAGES: Final = ("pulumi", "petmesh", "random", "time")
 
 
 @check("kinds-are-known")
-def _unknown(subject: Subject) -> Iterator[Trouble]:
+def _unknown(subject: Subject) -> Iterator[Violation]:
     known = (
         subject.of in _HARMLESS or subject.type.partition(":")[0] in _PACKAGES or is_judged(subject)
     )
     if not known and not _is_list(subject):
-        yield Trouble("type", subject.type, UNLISTED.replace("knows", "judges"))
+        yield Violation("type", subject.type, UNLISTED.replace("knows", "judges"))
 
 
 def _is_list(subject: Subject) -> bool:
@@ -34,9 +34,11 @@ def _is_list(subject: Subject) -> bool:
 
 
 @check("objects-stand-alone")
-def _alone(subject: Subject) -> Iterator[Trouble]:
+def _alone(subject: Subject) -> Iterator[Violation]:
     if _is_list(subject):
-        yield Trouble("kind", subject.kind, "declare each of its objects as a resource of its own")
+        yield Violation(
+            "kind", subject.kind, "declare each of its objects as a resource of its own"
+        )
     if subject.is_patch and subject.of in _WHOLE and "spec" in subject.properties:
-        mend = "change the object where it is declared: no rule sees what a patch makes of it"
-        yield Trouble("spec", "patched", mend)
+        fix = "change the object where it is declared: no rule sees what a patch makes of it"
+        yield Violation("spec", "patched", fix)

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from petmesh.guardrails.allowed import ENVOY_FILTERS
-from petmesh.guardrails.rules import check, check_field, table
-from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.rules import check, table
+from petmesh.guardrails.shape import LIST
+from petmesh.guardrails.subject import Subject, Violation
 from petmesh.guardrails.values import UNKNOWN, at, found, last
 
 IN_CLUSTER: Final = ".svc.cluster.local"
@@ -24,17 +25,17 @@ _UNCHECKED_CLUSTER: Final = re.compile(r"""insecure-skip-tls-verify["']?\s*:\s*[
 
 
 @check("tls-is-not-weakened")
-def _unchecked(subject: Subject) -> Iterator[Trouble]:
+def _unchecked(subject: Subject) -> Iterator[Violation]:
     for path, value in found(subject.properties, "**"):
         named = value in (True, "true") and _UNCHECKED.fullmatch(last(path))
         if named or (isinstance(value, str) and _UNCHECKED_FLAG.fullmatch(value)):
-            yield Trouble(path, value, "remove it and name the certificate's authority or name")
+            yield Violation(path, value, "remove it and name the certificate's authority or name")
         elif subject.type.startswith("pulumi:providers:") and _UNCHECKED_CLUSTER.search(str(value)):
-            yield Trouble(path, "(not shown)", "name the cluster's certificate authority")
+            yield Violation(path, "(not shown)", "name the cluster's certificate authority")
 
 
 @check("tls-is-not-weakened", "networking.istio.io/DestinationRule")
-def _mesh_tls(subject: Subject) -> Iterator[Trouble]:
+def _mesh_tls(subject: Subject) -> Iterator[Violation]:
     host = at(subject.properties, "spec.host")
     if not isinstance(host, str) or not _in_cluster(host, subject.namespace):
         return
@@ -42,8 +43,8 @@ def _mesh_tls(subject: Subject) -> Iterator[Trouble]:
         for key in (holder, f"{holder}.portLevelSettings[]"):
             for path, mode in found(subject.properties, f"{key}.tls.mode"):
                 if mode in ("SIMPLE", "MUTUAL"):
-                    mend = "remove it or use ISTIO_MUTUAL: its sidecar takes the mesh's own TLS"
-                    yield Trouble(path, mode, mend)
+                    fix = "remove it or use ISTIO_MUTUAL: its sidecar takes the mesh's own TLS"
+                    yield Violation(path, mode, fix)
 
 
 def _in_cluster(host: str, namespace: str) -> bool:
@@ -58,7 +59,7 @@ def full(host: str, namespace: str) -> str:
 
 
 @check("outside-is-registered", "helm.sh/*")
-def _settings(subject: Subject) -> Iterator[Trouble]:
+def _settings(subject: Subject) -> Iterator[Violation]:
     """The mesh's own settings, wherever istiod's chart comes from."""
     holders = {"values"} if is_istiod(subject) else set[str]()
     holders |= {
@@ -75,20 +76,23 @@ def is_istiod(subject: Subject) -> bool:
     )
 
 
-@check_field(
-    "filters-are-known", "networking.istio.io/EnvoyFilter", "spec.configPatches[].patch.value"
-)
-def _filters(path: str, value: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+@check("filters-are-known", "networking.istio.io/EnvoyFilter")
+def _filters(subject: Subject) -> Iterator[Violation]:
+    for path, value in found(subject.properties, "spec.configPatches[].patch.value"):
+        yield from _filter(path, value)
+
+
+def _filter(path: str, value: Any) -> Iterator[Violation]:  # noqa: ANN401 (data)
     for name in {at(value, "name"), at(value, "typed_config.name") or at(value, "name")}:
         if name not in (UNKNOWN, *ENVOY_FILTERS):
-            mend = "remove it, or list the filter in petmesh/guardrails/allowed.py with the reason"
-            yield Trouble(path, name, mend)
+            fix = f"remove it, or list the filter in {LIST} with the reason"
+            yield Violation(path, name, fix)
     # Envoy takes a filter by its type, whatever its name says.
     name, kind = at(value, "name"), at(value, "typed_config.type_url")
     kind = kind or at(value, "typed_config.@type")
     type_of_name = str(name).replace("envoy.", "envoy.extensions.", 1)
     if kind and UNKNOWN not in (name, kind) and f"/{type_of_name}." not in str(kind):
-        yield Trouble(f"{path}.typed_config.@type", kind, f"name the type of {name}")
+        yield Violation(f"{path}.typed_config.@type", kind, f"name the type of {name}")
     for where, _ in found(value, "**"):
         if ".http_filters" in where or "transport_socket" in where or "inline" in where:
-            yield Trouble(f"{path}.{where}", "set", "remove it", whole=True)
+            yield Violation(f"{path}.{where}", "set", "remove it", whole=True)

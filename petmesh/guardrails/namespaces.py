@@ -11,7 +11,7 @@ from typing import Any, Final
 from petmesh.guardrails.mesh import is_istiod
 from petmesh.guardrails.network import every_pod
 from petmesh.guardrails.rules import check_stack
-from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.subject import Subject, Violation
 from petmesh.guardrails.values import UNKNOWN, at, entries, joined, may_be, members
 
 # Istio looks at the second where there is no first; the third is without sidecars: the node's
@@ -21,21 +21,21 @@ _ROOT: Final = "istio-system"
 
 
 @check_stack("namespaces-closed")
-def _closed(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
+def _closed(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Violation]]:
     for each in subjects:
         if each.of != "core/Namespace" or each.properties is UNKNOWN:
             continue
-        for field, value, mend, closes, namespaces in (*_networks(each), *_mesh(each)):
+        for field, value, fix, closes, namespaces in (*_networks(each), *_mesh(each)):
             if not any(
                 closes(policy, at(policy.properties, "spec"))
                 and any(map(policy.may_be_in, namespaces))
                 for policy in subjects
             ):
-                yield each, Trouble(field, value, mend)
+                yield each, Violation(field, value, fix)
     yield from _revisions(subjects)
 
 
-def _revisions(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
+def _revisions(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Violation]]:
     """Namespaces and pods of a revision that no istiod has, of a stack that declares one."""
     known: set[Any] = set()
     for istiod in filter(is_istiod, subjects):
@@ -48,8 +48,8 @@ def _revisions(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]
         path, holder = each.template or ("", each.properties)
         revision = entries(holder, "metadata.labels").get(_MESH[1])
         if revision and not may_be(revision, *known) and UNKNOWN not in known:
-            mend = "name a revision or tag of istiod: no proxy is injected otherwise"
-            yield each, Trouble(joined(path, f"metadata.labels.{_MESH[1]}"), revision, mend)
+            fix = "name a revision or tag of istiod: no proxy is injected otherwise"
+            yield each, Violation(joined(path, f"metadata.labels.{_MESH[1]}"), revision, fix)
 
 
 _Asked = tuple[str, str, str, Callable[[Subject, Any], bool], tuple[str, ...]]
@@ -58,9 +58,9 @@ _Asked = tuple[str, str, str, Callable[[Subject, Any], bool], tuple[str, ...]]
 def _networks(namespace: Subject) -> Iterator[_Asked]:
     """That a policy closes every pod each way, but for what others open."""
     for direction in ("Ingress", "Egress"):
-        mend = f"add a NetworkPolicy with podSelector {{}} and policyTypes [{direction}]"
+        fix = f"add a NetworkPolicy with podSelector {{}} and policyTypes [{direction}]"
         field, closes = f"{direction} of every pod", partial(_closes, direction)
-        yield field, "open", mend, closes, (namespace.name,)
+        yield field, "open", fix, closes, (namespace.name,)
 
 
 def _closes(direction: str, policy: Subject, spec: Any) -> bool:  # noqa: ANN401 (data)
@@ -81,9 +81,9 @@ def _mesh(namespace: Subject) -> Iterator[_Asked]:
         label, value = _MESH[2], labels.get(_MESH[2])
     if value is UNKNOWN or (label != _MESH[1] and value not in ("enabled", "ambient")):
         return
-    for closes, mend in _OF_MESH.items():
+    for closes, fix in _OF_MESH.items():
         within = (namespace.name, _ROOT)
-        yield f"metadata.labels.{label}", str(value), mend, closes, within
+        yield f"metadata.labels.{label}", str(value), fix, closes, within
 
 
 def _allows_nothing(policy: Subject, spec: Any) -> bool:  # noqa: ANN401 (data)

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from petmesh.guardrails.cluster import INGRESS_NAMESPACE
+from petmesh.guardrails.public_addresses import INGRESS_NAMESPACE
 from petmesh.guardrails.ranges import names_nobody, of_node
 from petmesh.guardrails.rules import check
-from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.subject import Subject, Violation
 from petmesh.guardrails.values import UNKNOWN, at, entries, found, may_be
 
 # By which each namespace can be named: all have it.
@@ -33,42 +33,42 @@ def _everything(selector: Any) -> bool:  # noqa: ANN401 (data)
 
 
 @check("paths-are-named", "networking.k8s.io/NetworkPolicy")
-def _paths(policy: Subject) -> Iterator[Trouble]:
+def _paths(policy: Subject) -> Iterator[Violation]:
     spec = at(policy.properties, "spec")
     types = at(spec, "policyTypes")
     for direction, peers in (("ingress", "from"), ("egress", "to")):
         rules = at(spec, direction)
         if rules and types is not UNKNOWN and direction.title() not in (types or _BOTH):
-            mend = f"add {direction.title()}: its rules for it count for nothing otherwise"
-            yield Trouble("spec.policyTypes", types, mend)
+            fix = f"add {direction.title()}: its rules for it count for nothing otherwise"
+            yield Violation("spec.policyTypes", types, fix)
         # The ingress gateway serves the public; what a pod calls is always somebody.
         public = direction == "ingress" and policy.may_be_in(INGRESS_NAMESPACE)
         outside = not every_pod(spec) and (public or direction == "egress")
         for where, rule in found(rules, "[]", f"spec.{direction}"):
             given = at(rule, peers)
             if not given and not (public and outside and at(rule, "ports")):
-                mend = "say for whom it is: without, it is for the whole internet"
-                yield Trouble(f"{where}.{peers}", given, mend, whole=True)
+                fix = "say for whom it is: without, it is for the whole internet"
+                yield Violation(f"{where}.{peers}", given, fix, whole=True)
             for inner, peer in found(rule, f"{peers}[]", where):
                 dns = direction == "egress" and at(peer, "podSelector") == _DNS
                 yield from _peer(inner, peer, outside=outside, anywhere=dns)
 
 
-def _peer(path: str, peer: Any, *, outside: bool, anywhere: bool) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+def _peer(path: str, peer: Any, *, outside: bool, anywhere: bool) -> Iterator[Violation]:  # noqa: ANN401 (data)
     cidr = at(peer, "ipBlock.cidr")
     if cidr is not None and not outside and (names_nobody(cidr) or of_node(cidr)):
-        mend = "name whose range it is, or for a way out the pods that need it, in podSelector"
-        yield Trouble(f"{path}.ipBlock.cidr", cidr, mend)
+        fix = "name whose range it is, or for a way out the pods that need it, in podSelector"
+        yield Violation(f"{path}.ipBlock.cidr", cidr, fix)
     if peer == {}:
-        yield Trouble(path, peer, "say who it is: nothing stands for every pod", whole=True)
+        yield Violation(path, peer, "say who it is: nothing stands for every pod", whole=True)
     namespaces, pods = at(peer, "namespaceSelector"), at(peer, "podSelector")
     given = (namespaces, at(namespaces, "matchLabels"), at(namespaces, "matchExpressions"), pods)
     if namespaces is None or UNKNOWN in given:
         return
     # It says what label they have or haven't at most.
     if not anywhere and not _names(namespaces):
-        mend = f"name them by their label {_NAMESPACE}"
-        yield Trouble(f"{path}.namespaceSelector", namespaces, mend, whole=True)
+        fix = f"name them by their label {_NAMESPACE}"
+        yield Violation(f"{path}.namespaceSelector", namespaces, fix, whole=True)
 
 
 def _names(namespaces: Any) -> bool:  # noqa: ANN401 (data)

@@ -7,8 +7,8 @@ from petmesh.guardrails.rules import Rule, rules
 
 # What they check besides the tables is registered as they are imported.
 _MODULES: Final = (
-    *("budgets", "callers", "cluster", "credentials", "gcp", "kinds", "marks", "mesh"),
-    *("namespaces", "network", "rights", "routes", "supply"),
+    *("budgets", "callers", "credentials", "gcp", "kinds", "mesh"),
+    *("namespaces", "network", "public_addresses", "rights", "routes", "supply"),
 )
 _FILES: Final = ("kinds.yaml", "cloud.yaml", "kubernetes.yaml", "mesh.yaml")
 for module in _MODULES:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from petmesh.guardrails.rules import check, read
-from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.subject import Subject, Violation
 from petmesh.guardrails.values import at, found
 
 _RBAC: Final = "rbac.authorization.k8s.io"
@@ -20,7 +20,7 @@ _POWERS: Final = {
 
 
 @check("rights-are-named", f"{_RBAC}/Role", f"{_RBAC}/ClusterRole")
-def _powers(role: Subject) -> Iterator[Trouble]:
+def _powers(role: Subject) -> Iterator[Violation]:
     for path, rule in found(role.properties, "rules[]"):
         verbs = {str(verb) for _, verb in found(rule, "verbs[]")}
         resources = {str(resource) for _, resource in found(rule, "resources[]")}
@@ -38,5 +38,5 @@ def _powers(role: Subject) -> Iterator[Trouble]:
         elif "create" not in verbs:
             powers -= {"secrets"}
         for resource in sorted(powers):
-            mend = "remove it, or name its objects in resourceNames"
-            yield Trouble(f"{path}.resources[{resource}]", sorted(verbs), mend)
+            fix = "remove it, or name its objects in resourceNames"
+            yield Violation(f"{path}.resources[{resource}]", sorted(verbs), fix)

@@ -6,7 +6,7 @@ from typing import Any
 
 from petmesh.guardrails.mesh import IN_CLUSTER, full
 from petmesh.guardrails.rules import check_stack
-from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.subject import Subject, Violation
 from petmesh.guardrails.values import UNKNOWN, at, found
 
 _ANY = "*"
@@ -15,7 +15,7 @@ _Subsets = Mapping[str, set[str] | None]
 
 
 @check_stack("routes-add-up")
-def _routes(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
+def _routes(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Violation]]:
     subsets = _subsets(subjects)
     entries = [each for each in subjects if each.of == "networking.istio.io/ServiceEntry"]
     outside = [host for each in entries for host in at(each.properties, "spec.hosts") or [UNKNOWN]]
@@ -26,33 +26,33 @@ def _routes(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
                     yield from ((subject, each) for each in _weights(path, route))
                     for key in ("route[].destination", "mirrors[].destination", "mirror"):
                         for where, target in found(route, key, path):
-                            for trouble in _target(where, target, subject.namespace, subsets):
-                                yield subject, trouble
+                            for violation in _target(where, target, subject.namespace, subsets):
+                                yield subject, violation
                             host = at(target, "host")
                             if isinstance(host, str) and not _exists(host, outside):
-                                mend = "add a ServiceEntry for it, or name a Service"
-                                yield subject, Trouble(f"{where}.host", host, mend)
+                                fix = "add a ServiceEntry for it, or name a Service"
+                                yield subject, Violation(f"{where}.host", host, fix)
 
 
-def _weights(path: str, route: Any) -> Iterator[Trouble]:  # noqa: ANN401 (data)
+def _weights(path: str, route: Any) -> Iterator[Violation]:  # noqa: ANN401 (data)
     weights = [weight for _, weight in found(route, "route[].weight")]
     if not weights or UNKNOWN in weights or weights == [None]:
         return
     numbers = [int(text) if (text := str(weight or 0)).isdecimal() else -1 for weight in weights]
     if sum(numbers) != 100 or min(numbers) < 0:  # noqa: PLR2004 (per cent)
-        mend = f"make them add up to 100, not {sum(numbers)}: Istio takes any sum as the whole"
-        yield Trouble(f"{path}.route[*].weight", weights, mend)
+        fix = f"make them add up to 100, not {sum(numbers)}: Istio takes any sum as the whole"
+        yield Violation(f"{path}.route[*].weight", weights, fix)
 
 
-def _target(path: str, target: Any, namespace: str, subsets: _Subsets) -> Iterator[Trouble]:  # noqa: ANN401
+def _target(path: str, target: Any, namespace: str, subsets: _Subsets) -> Iterator[Violation]:  # noqa: ANN401
     host, subset = at(target, "host"), at(target, "subset")
     if subset in (None, UNKNOWN) or host is UNKNOWN:
         return
     known = _subsets_of(full(str(host), namespace), subsets)
     if known is not None and subset not in known:
         there = ", ".join(sorted(known)) or "none"
-        mend = f"name a subset that a DestinationRule gives {host} ({there}), or add it there"
-        yield Trouble(f"{path}.subset", subset, mend)
+        fix = f"name a subset that a DestinationRule gives {host} ({there}), or add it there"
+        yield Violation(f"{path}.subset", subset, fix)
 
 
 def _exists(host: str, outside: Sequence[Any]) -> bool:

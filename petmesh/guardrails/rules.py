@@ -1,6 +1,6 @@
-"""A rule: what it asks of each kind of resource or of the whole stack, and what it says of trouble.
+"""A rule: what it checks of each kind of resource or of the whole stack, and its violations.
 
-What isn't known yet is treated alike by every rule: it is no trouble, and it counts as what is
+What isn't known yet is treated alike by every rule: it is no violation, and it counts as what is
 asked for. A rule judges inputs, which a preview knows but for what the update will tell; the update
 asks again, with every value known.
 """
@@ -27,12 +27,12 @@ from pulumi_policy import (
 from petmesh.guardrails.allowed import ALLOWED
 from petmesh.guardrails.manifests import with_manifests
 from petmesh.guardrails.shape import Judge, shape
-from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.subject import Subject, Violation
 from petmesh.guardrails.values import shown
 from petmesh.program.urls import without_credentials
 
-ResourceCheck = Callable[[Subject], Iterable[Trouble]]
-StackCheck = Callable[[Sequence[Subject]], Iterable[tuple[Subject, Trouble]]]
+ResourceCheck = Callable[[Subject], Iterable[Violation]]
+StackCheck = Callable[[Sequence[Subject]], Iterable[tuple[Subject, Violation]]]
 TABLES: Final = Path(__file__).with_name("tables")
 # A kind isn't known because a rule looks at everything.
 _EVERYTHING: Final = ("*", "gcp:*", "gcp:compute/*")
@@ -48,17 +48,6 @@ def check(rule: str, *kinds: str) -> Callable[[ResourceCheck], ResourceCheck]:
     def registered(function: ResourceCheck) -> ResourceCheck:
         _CHECKS.extend((rule, kind, function) for kind in kinds or ("*",))
         _JUDGED.update(kinds)
-        return function
-
-    return registered
-
-
-def check_field(rule: str, kind: str, field: str) -> Callable[[Judge], Judge]:
-    """Have a rule ask a function of a field of a kind."""
-
-    def registered(function: Judge) -> Judge:
-        _JUDGED.add(kind)
-        _CHECKS.append((rule, kind, partial(_judged, kind, shape({field: function}))))
         return function
 
     return registered
@@ -82,8 +71,8 @@ class Rule:
         name: Such as `pods-restricted`.
         description: What it holds to, as a sentence.
         standard: What it follows, for an auditor to tick off.
-        checks: What finds trouble of a resource, with the kind that it is for.
-        stack: What finds trouble of resources together; such a rule has no other checks.
+        checks: What finds violations of a resource, with the kind that it is for.
+        stack: What finds violations of resources together; such a rule has no other checks.
     """
 
     name: str
@@ -100,15 +89,15 @@ class Rule:
     def judge(self, subjects: Sequence[Subject]) -> Iterator[tuple[str, str]]:
         """What the rule says of resources, but for what is allowed: a URN and a message each.
 
-        What a patch leaves out is no trouble: the object that it is for may hold it already. A rule
-        of the stack doesn't see patches: a part of an object neither keeps nor breaks what it asks
-        of the whole.
+        What a patch leaves out is no violation: the object that it is for may hold it already. A
+        rule of the stack doesn't see patches: a part of an object neither keeps nor breaks what it
+        asks of the whole.
         """
-        for subject, trouble in self._found([*with_manifests(subjects)]):
-            if not any(allowed.covers(subject, trouble) for allowed in ALLOWED):
-                yield subject.urn, _message(subject, trouble)
+        for subject, violation in self._found([*with_manifests(subjects)]):
+            if not any(allowed.covers(subject, violation) for allowed in ALLOWED):
+                yield subject.urn, _message(subject, violation)
 
-    def _found(self, subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
+    def _found(self, subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Violation]]:
         if self.stack is not None:
             yield from self.stack([each for each in subjects if not each.is_patch])
             return
@@ -118,9 +107,9 @@ class Rule:
                 for kind, function in self.checks
                 if kind in _PARTS or _is(subject.of, subject.type, kind)
             )
-            for trouble in chain.from_iterable(found):
-                if trouble.value is not None or trouble.whole or not subject.is_patch:
-                    yield subject, trouble
+            for violation in chain.from_iterable(found):
+                if violation.value is not None or violation.whole or not subject.is_patch:
+                    yield subject, violation
 
 
 @cache
@@ -136,7 +125,7 @@ _PARTS: Final[Mapping[str, Callable[[Subject], tuple[str, Any] | None]]] = {
 }
 
 
-def _judged(kind: str, judge: Judge, subject: Subject) -> Iterable[Trouble]:
+def _judged(kind: str, judge: Judge, subject: Subject) -> Iterable[Violation]:
     part = _PARTS[kind](subject) if kind in _PARTS else ("", subject.properties)
     return judge(*part) if part else ()
 
@@ -206,7 +195,7 @@ def _of_stack(rule: Rule, seen: dict[str, Subject]) -> StackValidationPolicy:
     return StackValidationPolicy(rule.name, rule.description, validate)
 
 
-def _message(subject: Subject, trouble: Trouble) -> str:
+def _message(subject: Subject, violation: Violation) -> str:
     return without_credentials(
-        f"{subject}: {trouble.field} is {shown(trouble.value)}: {trouble.mend}"
+        f"{subject}: {violation.field} is {shown(violation.value)}: {violation.fix}"
     )

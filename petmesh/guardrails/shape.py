@@ -10,9 +10,9 @@ A table's key is a path, or some with commas between them: `spec.rules[].hosts[]
 - another table, that has `$when` or `$unless` with other fields' values, on which it depends;
 - `$closed`: a table that refuses, by name, a field that is neither its own nor one of some names;
   with `$among`, a field whose name is like a pattern;
-- `$all`: several of these.
+- `$yaml`: a table of the map that its text is, in YAML or JSON; `$all`: several of these.
 
-`$mend` says what to do instead of setting it to the first value, `$why` adds the reason, and
+`$fix` says what to do instead of setting it to the first value, `$why` adds the reason, and
 `$whole` holds a patch to it even where it is absent.
 """
 
@@ -22,14 +22,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, cast
 
+import yaml
+
 from petmesh.guardrails.ranges import names_nobody, of_node
-from petmesh.guardrails.subject import Trouble
+from petmesh.guardrails.subject import Violation
 from petmesh.guardrails.values import UNKNOWN, entries, first, found, joined, may_be, members
 
-UNLISTED: Final = (
-    "no rule knows it: remove it, or list it in petmesh/guardrails/allowed.py with the reason"
-)
-Judge = Callable[[str, Any], Iterable[Trouble]]
+LIST: Final = "petmesh/guardrails/tables/allowed.yaml"
+UNLISTED: Final = f"no rule knows it: remove it, or list it in {LIST} with the reason"
+Judge = Callable[[str, Any], Iterable[Violation]]
 _Tests = Callable[[Any], bool]
 
 
@@ -39,16 +40,18 @@ def shape(node: Any) -> Judge:  # noqa: ANN401 (data)
         return cast("Judge", node)
     if isinstance(node, dict):
         fields = entries(node)
-        if wrong := {key for key in fields if key.startswith("$")}.difference(_WORDS):
+        if wrong := {key for key in fields if key not in _TESTS and not _OTHERS.fullmatch(key)}:
             raise ValueError(f"a table has no {', '.join(sorted(wrong))}")
         for name, test in _TESTS.items():
             if name in fields:
-                return partial(_leaf, partial(test, fields[name]), _mend(fields, []))
+                return partial(_leaf, partial(test, fields[name]), _fix(fields, []))
+        if "$yaml" in fields:
+            return partial(_text, shape(fields["$yaml"]), _fix(fields, []))
         if "$all" in fields:
             return partial(_each, [*map(shape, fields["$all"])])
         return _table(fields)
     values = _listed(node)
-    return partial(_leaf, partial(_TESTS["$one"], values), _mend({}, values))
+    return partial(_leaf, partial(_TESTS["$one"], values), _fix({}, values))
 
 
 def _table(fields: Mapping[str, Any]) -> Judge:
@@ -63,24 +66,34 @@ def _table(fields: Mapping[str, Any]) -> Judge:
     return partial(_fields, inner, known, fields)
 
 
-def _mend(fields: Mapping[str, Any], values: list[Any]) -> tuple[str, bool]:
+def _fix(fields: Mapping[str, Any], values: list[Any]) -> tuple[str, bool]:
     values = members(fields.get("$one")) or values
     first = values[0] if values else None
-    order = fields.get("$mend")
+    order = fields.get("$fix")
     if order is None:
         text = first if isinstance(first, str) else json.dumps(first)
         order = f"set it to {text}" if first or None not in values else "remove it"
     return f"{order}: {fields['$why']}" if "$why" in fields else order, "$whole" in fields
 
 
-def _each(judges: Iterable[Judge], path: str, data: Any) -> Iterator[Trouble]:  # noqa: ANN401
+def _each(judges: Iterable[Judge], path: str, data: Any) -> Iterator[Violation]:  # noqa: ANN401
     for judge in judges:
         yield from judge(path, data)
 
 
-def _leaf(good: _Tests, mend: tuple[str, bool], path: str, data: Any) -> Iterator[Trouble]:  # noqa: ANN401
+def _leaf(good: _Tests, fix: tuple[str, bool], path: str, data: Any) -> Iterator[Violation]:  # noqa: ANN401
     if data is not UNKNOWN and not good(data):
-        yield Trouble(path, data, *mend)
+        yield Violation(path, data, *fix)
+
+
+def _text(judge: Judge, fix: tuple[str, bool], path: str, text: Any) -> Iterator[Violation]:  # noqa: ANN401 (data)
+    if text is None or text is UNKNOWN:
+        return
+    try:
+        data = yaml.safe_load(str(text))
+    except yaml.YAMLError:
+        data = None
+    yield from judge(path, data) if isinstance(data, dict) else [Violation(path, text, *fix)]
 
 
 def _fields(
@@ -89,7 +102,7 @@ def _fields(
     fields: Mapping[str, Any],
     path: str,
     data: Any,  # noqa: ANN401 (data)
-) -> Iterator[Trouble]:
+) -> Iterator[Violation]:
     when, unless = entries(fields.get("$when")), entries(fields.get("$unless"))
     if (
         data is UNKNOWN
@@ -104,7 +117,7 @@ def _fields(
         among = re.compile(fields.get("$among", ".*"))
         for name, value in entries(data).items():
             if value is not None and name not in known and among.fullmatch(name):
-                yield Trouble(joined(path, name), value, UNLISTED)
+                yield Violation(joined(path, name), value, UNLISTED)
 
 
 def _value(data: Any, key: str) -> Any:  # noqa: ANN401 (data)
@@ -141,14 +154,4 @@ _TESTS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "$narrow": lambda _, cidr: not names_nobody(cidr),
     "$elsewhere": lambda _, address: not of_node(address),
 }
-_WORDS: Final = {
-    *_TESTS,
-    "$all",
-    "$when",
-    "$unless",
-    "$closed",
-    "$among",
-    "$mend",
-    "$why",
-    "$whole",
-}
+_OTHERS: Final = re.compile(r"\$(?:all|yaml|when|unless|closed|among|fix|why|whole)|[^$].*|")

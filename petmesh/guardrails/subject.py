@@ -103,18 +103,18 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Violation:
     """What a rule found.
 
     Attributes:
         field: The path of the field.
         value: What it holds; None for nothing.
-        mend: What to do about it, as an order.
+        fix: What to do about it, as an order.
         whole: Whether the field belongs to what a patch replaces as a whole, such as a list of
             rules: what isn't set there isn't set anywhere.
     """
 
     field: str
     value: Any
-    mend: str
+    fix: str
     whole: bool = False

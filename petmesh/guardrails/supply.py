@@ -7,7 +7,7 @@ from typing import Final
 
 from petmesh.guardrails.base_images import UnreadableError, images, unconfined
 from petmesh.guardrails.rules import check
-from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.subject import Subject, Violation
 from petmesh.guardrails.values import UNKNOWN, at, entries
 from petmesh.project import ROOT
 
@@ -37,36 +37,36 @@ def dockerfile(subject: Subject) -> str | None:
 
 
 @check("base-images-by-digest", *IMAGES)
-def _bases(subject: Subject) -> Iterator[Trouble]:
+def _bases(subject: Subject) -> Iterator[Violation]:
     field, _, arguments = IMAGES[subject.type]
     given, arguments = at(subject.properties, field), entries(subject.properties, arguments)
     try:
         text = dockerfile(subject)
         drawn = [*images(text, arguments)] if text and UNKNOWN not in arguments.values() else []
     except (OSError, UnicodeDecodeError):
-        mend = "name a Dockerfile of this checkout, whose base image can be looked at"
-        yield Trouble(field, given, mend)
+        fix = "name a Dockerfile of this checkout, whose base image can be looked at"
+        yield Violation(field, given, fix)
     except UnreadableError as error:
-        yield Trouble(field, given, f"write it as BuildKit reads it: {error}")
+        yield Violation(field, given, f"write it as BuildKit reads it: {error}")
     else:
         for instruction, image in drawn:
             if not re.fullmatch(_DIGEST, image):
                 fetched = "add --checksum=sha256:…, or keep it in this checkout"
-                mend = fetched if instruction == "ADD" else "add the image's digest, @sha256:…"
-                yield Trouble(f"{given}: {instruction}", image, mend)
+                fix = fetched if instruction == "ADD" else "add the image's digest, @sha256:…"
+                yield Violation(f"{given}: {instruction}", image, fix)
 
 
 @check("builds-are-confined", *IMAGES)
-def _builds(subject: Subject) -> Iterator[Trouble]:
+def _builds(subject: Subject) -> Iterator[Violation]:
     # Another rule says where it can't be read.
     with suppress(OSError, UnicodeDecodeError, UnreadableError):
-        for instruction, text, mend in unconfined(dockerfile(subject) or "FROM scratch"):
+        for instruction, text, fix in unconfined(dockerfile(subject) or "FROM scratch"):
             given = at(subject.properties, IMAGES[subject.type][0])
-            yield Trouble(f"{given}: {instruction}", text, mend)
+            yield Violation(f"{given}: {instruction}", text, fix)
 
 
 @check("charts-by-version", "kubernetes:helm.sh/v3:Release", "kubernetes:helm.sh/v4:Chart")
-def _charts(subject: Subject) -> Iterator[Trouble]:
+def _charts(subject: Subject) -> Iterator[Violation]:
     chart, version = at(subject.properties, "chart"), at(subject.properties, "version")
     repository = at(subject.properties, "repositoryOpts.repo")
     if UNKNOWN in (chart, version, repository) or (not repository and _in_folder(str(chart))):
@@ -75,9 +75,9 @@ def _charts(subject: Subject) -> Iterator[Trouble]:
     field = "chart" if "://" in str(chart) else "repositoryOpts.repo"
     address = at(subject.properties, field)
     if not str(address).startswith(("https://", "oci://")):
-        yield Trouble(field, address, "fetch charts over https:// or oci://")
+        yield Violation(field, address, "fetch charts over https:// or oci://")
     if not _VERSION.fullmatch(str(version or "")) and not re.fullmatch(_DIGEST, str(chart)):
-        yield Trouble("version", version, f"name the exact version of the chart {chart}")
+        yield Violation("version", version, f"name the exact version of the chart {chart}")
 
 
 def _in_folder(chart: str) -> bool:
@@ -85,7 +85,7 @@ def _in_folder(chart: str) -> bool:
 
 
 @check("charts-by-version", "kubernetes:helm.sh/v2:Chart", "kubernetes:helm.sh/v3:Chart")
-def _opaque_chart(subject: Subject) -> Iterator[Trouble]:
+def _opaque_chart(subject: Subject) -> Iterator[Violation]:
     # A program that renders a chart itself tells the engine neither it nor its version.
-    mend = "use a Release or the Chart of helm.sh/v4, whose chart and version can be looked at"
-    yield Trouble("type", subject.type, mend)
+    fix = "use a Release or the Chart of helm.sh/v4, whose chart and version can be looked at"
+    yield Violation("type", subject.type, fix)

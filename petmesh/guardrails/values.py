@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, cast
 
-from pulumi_policy.proxy import UnknownValueError
+from pulumi_policy import Secret
+from pulumi_policy.proxy import UnknownValueError, unknown_checking_proxy
 
 _SHOWN: Final = 80
 _STEP: Final = re.compile(r"\*\*\.?|\[\]\.?|\[([^\]]+)\]\.?|([^.\[]+)\.?")
@@ -20,6 +21,12 @@ class Unknown:
 
 
 UNKNOWN: Final = Unknown()
+
+
+class Confidential(str):
+    """A text that the program declares as a Pulumi secret: the stack's state has it encrypted."""
+
+    __slots__ = ()
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 (data)
@@ -36,6 +43,9 @@ def plain(value: Any) -> Any:  # noqa: ANN401 (data)
         return [_item(sequence, index) for index in range(len(sequence))]
     if isinstance(value, float) and value.is_integer():
         return int(value)
+    if isinstance(value, Secret):
+        told = _item(unknown_checking_proxy({"": value.value}), "")
+        return Confidential(told) if isinstance(told, str) else told
     return value
 
 

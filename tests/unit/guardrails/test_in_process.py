@@ -3,10 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from pulumi_policy.deserialize import SPECIAL_SECRET_SIG, SPECIAL_SIG_KEY
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
-from petmesh.guardrails.in_process import Violation, violations
+from petmesh.guardrails.in_process import Finding, violations
+from petmesh.guardrails.secrets import with_marks
+from petmesh.guardrails.values import UNKNOWN, Confidential, plain
 from petmesh.program.declaration import Resource
-from tests.unit.guardrails.judged import alone, resource
+from tests.unit.guardrails.judged import BUDGET, alone, container, resource, workload
 
 ADDRESS = "http://user:hunter2@charts.example.com"
 
@@ -21,7 +25,7 @@ def release(version: str = "1.2.3") -> Resource:
     )
 
 
-def of_charts(given: Resource) -> Violation:
+def of_charts(given: Resource) -> Finding:
     """What the rule on charts' versions and addresses says; another is for the password."""
     [violation] = [each for each in violations(alone(given)) if each.rule == "charts-by-version"]
     return violation
@@ -52,3 +56,37 @@ def test_a_urls_password_is_never_told(password: str) -> None:
     violation = of_charts(told)
     assert 'repositoryOpts.repo is "http://[secret]@' in violation.message
     assert "hunter" not in violation.message
+
+
+def user(password: str, *secret: str) -> Resource:
+    given = resource("gcp:sql/user:User", instance="pets", password=password)
+    return replace(given, secret_inputs=frozenset(secret))
+
+
+def test_a_databases_password_is_a_pulumi_secret() -> None:
+    [violation] = violations(alone(user("hunter2")))
+    assert violation.rule == "no-credential-in-clear"
+    assert "declare it as a Pulumi secret" in violation.message
+    assert violations(alone(user("hunter2", "password"))) == ()
+
+
+def test_a_pulumi_secret_in_a_variable_is_in_clear_all_the_same() -> None:
+    env = [{"name": "DB_PASSWORD", "value": "hunter2"}]
+    path = "spec.template.spec.containers[0].env[0].value"
+    secret = replace(workload(containers=container(env=env)), secret_inputs=frozenset({path}))
+    found = [each for each in violations(alone(secret, BUDGET)) if "hunter2" not in each.message]
+    assert [each.rule for each in found] == ["no-credential-in-clear"]
+
+
+def test_what_the_engine_marks_as_secret_stays_marked_for_rules() -> None:
+    marked = {SPECIAL_SIG_KEY: SPECIAL_SECRET_SIG, "value": "hunter2"}
+    read = plain(with_marks({"password": marked, "nested": [{"key": marked}], "name": "pets"}))
+    assert read == {"password": "hunter2", "nested": [{"key": "hunter2"}], "name": "pets"}
+    assert isinstance(read["password"], Confidential)
+    assert isinstance(read["nested"][0]["key"], Confidential)
+    assert not isinstance(read["name"], Confidential)
+
+
+def test_a_secret_that_isnt_known_yet() -> None:
+    marked = {SPECIAL_SIG_KEY: SPECIAL_SECRET_SIG, "value": UNKNOWN_STRING_VALUE}
+    assert plain(unknown_checking_proxy(with_marks({"password": marked})))["password"] is UNKNOWN

@@ -28,8 +28,8 @@ def test_what_lies_at_a_key(key: str, lying: list[tuple[str, Any]]) -> None:
 
 
 def said(table: Any, data: Any) -> list[str]:  # noqa: ANN401 (data)
-    """What a table says, as `path: mend`."""
-    return [f"{each.field}: {each.mend}" for each in shape(table)("", data)]
+    """What a table says, as `path: fix`."""
+    return [f"{each.field}: {each.fix}" for each in shape(table)("", data)]
 
 
 @pytest.mark.parametrize(
@@ -40,11 +40,11 @@ def said(table: Any, data: Any) -> list[str]:  # noqa: ANN401 (data)
         ({"a": [False, None]}, {"a": True}, ["a: remove it"]),
         ({"a, b": ["x"]}, {"a": "x"}, ["b: set it to x"]),
         ({"a": {"$one": ["x"], "$why": "y"}}, {}, ["a: set it to x: y"]),
-        ({"a": {"$unlike": "x.*", "$mend": "y"}}, {"a": "xx"}, ["a: y"]),
-        ({"a": {"$like": r"\[.*\]", "$mend": "y"}}, {"a": {}}, ["a: y"]),
-        ({"a": {"$most": 90, "$mend": "y"}}, {"a": "91s"}, ["a: y"]),
-        ({"a": {"$most": 90, "$mend": "y"}}, {}, ["a: y"]),
-        ({"a[]": {"$narrow": True, "$mend": "y"}}, {"a": ["0.0.0.0/1"]}, ["a[0]: y"]),
+        ({"a": {"$unlike": "x.*", "$fix": "y"}}, {"a": "xx"}, ["a: y"]),
+        ({"a": {"$like": r"\[.*\]", "$fix": "y"}}, {"a": {}}, ["a: y"]),
+        ({"a": {"$most": 90, "$fix": "y"}}, {"a": "91s"}, ["a: y"]),
+        ({"a": {"$most": 90, "$fix": "y"}}, {}, ["a: y"]),
+        ({"a[]": {"$narrow": True, "$fix": "y"}}, {"a": ["0.0.0.0/1"]}, ["a[0]: y"]),
         ({"a": {"$closed": "b", "c": [1]}}, {"a": {"b": 2, "c": 1, "d": 3}}, [f"a.d: {UNLISTED}"]),
         ({"$closed": "a", "$among": "a.*"}, {"ab": 1, "b": 2}, [f"ab: {UNLISTED}"]),
         ({"$when": {"a": None}, "b": True}, {"a": 1}, []),
@@ -61,7 +61,7 @@ def test_what_a_table_says(table: Any, data: Any, messages: list[str]) -> None: 
     ("table", "data"),
     [
         ({"a": True}, {"a": UNKNOWN}),
-        ({"a": {"$like": "x", "$mend": "y"}}, {"a": [UNKNOWN]}),
+        ({"a": {"$like": "x", "$fix": "y"}}, {"a": [UNKNOWN]}),
         ({"a": {"b": True}}, {"a": UNKNOWN}),
         ({"$when": {"a": None}, "b": True}, {"a": UNKNOWN}),
         ({"$unless": {"a": 1}, "b": True}, {"a": UNKNOWN}),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from petmesh.guardrails.rules import check, check_stack, read
-from petmesh.guardrails.subject import Subject, Trouble
+from petmesh.guardrails.subject import Subject, Violation
 from petmesh.guardrails.values import UNKNOWN, at, entries, found, may_be
 
 INGRESS_NAMESPACE = "istio-ingress"
@@ -16,18 +16,20 @@ _API = "gateway.networking.k8s.io"
 
 
 @check("one-way-in", _SERVICE, _INGRESSES)
-def _balanced(subject: Subject) -> Iterator[Trouble]:
+def _balanced(subject: Subject) -> Iterator[Violation]:
     """Services and Ingresses that a load balancer with a public address serves."""
     if _open(subject, _INTERNAL):
         field, value = ("kind", "Ingress")
         order = "remove it"
         if subject.of == _SERVICE:
             field, value, order = "spec.type", "LoadBalancer", "make it a ClusterIP"
-        yield Trouble(field, value, f"{order}, and {_BY_GATEWAY}, or {_within(subject, _INTERNAL)}")
+        yield Violation(
+            field, value, f"{order}, and {_BY_GATEWAY}, or {_within(subject, _INTERNAL)}"
+        )
 
 
 @check_stack("internal-on-its-own-cloud")
-def _on_google(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]:
+def _on_google(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Violation]]:
     """Load balancers of a GKE cluster that only another cloud's annotation calls internal."""
     if not any(each.type.startswith("gcp:container/") for each in subjects):
         return
@@ -35,7 +37,7 @@ def _on_google(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Trouble]]
         if _open(each, _GOOGLE) and not _open(each, _INTERNAL):
             annotations = entries(each.properties, "metadata.annotations")
             given = sorted(annotations.keys() & _INTERNAL[each.of].keys())
-            yield each, Trouble("metadata.annotations", given, _within(each, _GOOGLE))
+            yield each, Violation("metadata.annotations", given, _within(each, _GOOGLE))
 
 
 def _open(subject: Subject, internal: Mapping[str, Mapping[str, str]]) -> bool:
@@ -61,9 +63,9 @@ def _within(subject: Subject, internal: Mapping[str, Mapping[str, str]]) -> str:
 
 
 @check("gateway-api-hosts-are-named", f"{_API}/HTTPRoute", f"{_API}/GRPCRoute")
-def _hosts(subject: Subject) -> Iterator[Trouble]:
+def _hosts(subject: Subject) -> Iterator[Violation]:
     parents = {kind for _, kind in found(subject.properties, "spec.parentRefs[].kind")}
     hosts = at(subject.properties, "spec.hostnames")
     # A route within the mesh is for the Service that it names.
     if not hosts and not (parents and parents <= {"Service", "ServiceEntry"}):
-        yield Trouble("spec.hostnames", hosts, "name the hosts: it is for every host otherwise")
+        yield Violation("spec.hostnames", hosts, "name the hosts: it is for every host otherwise")
