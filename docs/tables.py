@@ -12,6 +12,7 @@ from typing import Any, Final
 import yaml
 
 from apps.entry import Entry, Resources
+from docs.gke_settings import COLUMNS, rows
 from petmesh.guardrails.pack import RULES
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -86,6 +87,7 @@ TABLES: Final = (
         ("Rule", "What it holds to", "Standard"),
         [(f"`{rule.name}`", rule.description, rule.standard) for rule in RULES],
     ),
+    Table("docs/gke.md", COLUMNS, rows()),
 )
 
 

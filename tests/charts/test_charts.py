@@ -6,9 +6,11 @@ from typing import Any, Final
 
 import pytest
 
+from infra.admission import ISTIO_IMAGES
 from istio.install import CNI_NAMESPACE
 from istio.network import ISTIOD, NAMESPACE_LABEL, SYSTEM_NAMESPACE, XDS_PORT
 from observability import grafana, kiali, prometheus, tracing
+from observability.charts import COLLECTOR, GRAFANA, JAEGER, KIALI, KUBE_PROMETHEUS_STACK
 from observability.namespace import application
 from observability.prometheus_rights import OPERATOR_ACCOUNT, PROMETHEUS_ACCOUNT
 from petmesh.guardrails.in_process import violations
@@ -142,6 +144,22 @@ def test_every_image_is_pinned_by_its_tag(installed: Installed) -> None:
     images.remove("auto")
     for image in images:
         assert re.search(r":(?!latest\b)\w[\w.-]*$", image), image
+
+
+def test_binary_authorization_admits_every_image_of_a_chart(installed: Installed) -> None:
+    charts = (KUBE_PROMETHEUS_STACK, GRAFANA, KIALI, COLLECTOR, JAEGER)
+    admitted = {*ISTIO_IMAGES, *(pattern for chart in charts for pattern in chart.images)}
+    images = {
+        container["image"] for pods in installed.pods for _, container in containers("", pods.spec)
+    }
+    used: set[str] = set()
+    for image in images - {"auto"}:
+        # Where a name has no registry, it is Docker Hub's.
+        full = image if "." in image.partition("/")[0] else f"docker.io/{image}"
+        repository = full.rpartition("/")[0]
+        assert f"{repository}/*" in admitted, image
+        used.add(f"{repository}/*")
+    assert admitted - used <= set(ISTIO_IMAGES), "admitted, and no chart runs it"
 
 
 def test_a_pod_that_calls_no_api_server_holds_no_token(installed: Installed) -> None:

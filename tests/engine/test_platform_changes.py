@@ -7,6 +7,7 @@ from tests.engine.checkout import Checkout, Clouds, Step
 
 Changes = set[tuple[str, str]]
 CLUSTER_UPDATED = ("update", "gke-cluster")
+NODE_POOL = "gcp:container/nodePool:NodePool"
 NODES_UPDATED = ("update", "gke-nodes")
 
 
@@ -21,6 +22,42 @@ def changes(steps: list[Step]) -> Changes:
         ({"minNodes": "2"}, {NODES_UPDATED}),
         ({"maxNodes": "9"}, {NODES_UPDATED}),
         ({"deletionProtection": "false"}, {CLUSTER_UPDATED}),
+        ({"nodeUpgrades": "blueGreen"}, {NODES_UPDATED}),
+        ({"kubernetesVersion": "1.35"}, {CLUSTER_UPDATED}),
+        ({"maintenanceExclusions": '["2026-12-14/2027-01-11"]'}, {CLUSTER_UPDATED}),
+        ({"rbacGroup": "gke-security-groups@example.com"}, {CLUSTER_UPDATED}),
+        ({"verticalPodAutoscaling": "true"}, {CLUSTER_UPDATED}),
+        ({"secretManager": "true"}, {CLUSTER_UPDATED, ("create", "apis-secretmanager")}),
+        (
+            {"upgradeNotifications": "true"},
+            {CLUSTER_UPDATED, ("create", "apis-pubsub"), ("create", "gke-upgrades")},
+        ),
+        (
+            {"binaryAuthorization": "true"},
+            {
+                CLUSTER_UPDATED,
+                ("create", "apis-binaryauthorization"),
+                ("create", "binary-authorization"),
+            },
+        ),
+        (
+            {"backupSchedule": "0 3 * * *"},
+            {
+                CLUSTER_UPDATED,
+                ("create", "apis-gkebackup"),
+                ("create", "backup-plan"),
+                ("create", "restore-plan"),
+            },
+        ),
+        (
+            {"labels": '["owner=pets"]'},
+            {
+                CLUSTER_UPDATED,
+                NODES_UPDATED,
+                ("update", "images-repository"),
+                ("update", "ingress-address"),
+            },
+        ),
         (
             {"deployers": '["group:platform@example.com"]'},
             {
@@ -69,7 +106,25 @@ def test_another_version_of_istio_is_one_up_in_place_with_istiod_before_any_prox
     assert dev.preview() == []
 
 
-@pytest.mark.parametrize("config", [{"location": "us-central1-b"}, {"clusterName": "other"}])
+def test_other_nodes_are_there_before_the_old_ones_go(dev: Checkout, standins: Clouds) -> None:
+    before = {key for key in standins.google.made if key[0] == NODE_POOL}
+    dev.configure(spotNodes="true")
+    steps = dev.up()
+    pools = [call for call in standins.google.calls if call.name == "gke-nodes"]
+    assert changes(steps) == {("replace", "gke-nodes")}
+    assert [call.verb for call in pools[-2:]] == ["create", "delete"]
+    after = {key for key in standins.google.made if key[0] == NODE_POOL}
+    assert len(after) == 1
+    assert after.isdisjoint(before)
+    dev.configure(spotNodes=None)
+    assert changes(dev.up()) == {("replace", "gke-nodes")}
+    assert dev.preview() == []
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"location": "us-central1-b"}, {"clusterName": "other"}, {"encryptionKey": "create"}],
+)
 def test_another_cluster_is_refused_while_the_stack_is_protected(
     dev: Checkout, standins: Clouds, config: dict[str, str]
 ) -> None:

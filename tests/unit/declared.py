@@ -22,6 +22,12 @@ def gke(**config: str) -> Declaration:
     return _declared("dev", _resolved("dev", {"gcp:project": PROJECT, **config}), preview=False)
 
 
+def kept(stack: str) -> Declaration:
+    """A stack as its file has it, in a project where it needs one."""
+    project = {"gcp:project": PROJECT} if stack != "local" else {}
+    return _declared(stack, _resolved(stack, project), preview=False)
+
+
 def local_otherwise() -> Declaration:
     """A stack for a cluster that exists, with all but the release's keys different."""
     return local(

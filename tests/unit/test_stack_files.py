@@ -1,16 +1,53 @@
 """The stack files that the repository keeps."""
 
+from typing import Any
+
 import pytest
 import yaml
 
+from petmesh.program.stack_config import stacks
 from settings import ROOT
+from settings.gke import GkeFeatures
+from tests.unit.config.reading import KEYS
+from tests.unit.declared import kept
+
+# What a production stack needn't have: others' attestors and images, a version of its own, and
+# nodes that may be taken away.
+NOT_OF_PRODUCTION = {
+    "admittedImages",
+    "attestors",
+    "backupRetentionDays",
+    "kubernetesVersion",
+    "spotNodes",
+}
 
 
-@pytest.mark.parametrize("stack", ["dev", "local"])
+def config(stack: str) -> dict[str, Any]:
+    return yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+
+
+@pytest.mark.parametrize("stack", stacks())
 def test_a_value_is_written_as_the_cli_writes_it_so_that_no_command_changes_the_file(
     stack: str,
 ) -> None:
-    config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
-    assert config
-    for key, value in config.items():
-        assert isinstance(value, str), f"{key}: the CLI writes it with quotes"
+    assert config(stack)
+    for key, value in config(stack).items():
+        for each in value if isinstance(value, list) else [value]:  # pyright: ignore[reportUnknownVariableType]
+            assert isinstance(each, str), f"{key}: the CLI writes it with quotes"
+
+
+@pytest.mark.parametrize("stack", stacks())
+def test_each_stack_is_declared_from_config_alone(stack: str) -> None:
+    assert kept(stack).outputs["url"]
+
+
+def test_production_has_every_feature_of_gke() -> None:
+    features = {key for key, name in KEYS.items() if name in GkeFeatures.model_fields}
+    given = {key.removeprefix("petmesh:"): value for key, value in config("prod").items()}
+    assert features - given.keys() == NOT_OF_PRODUCTION
+    assert "false" not in given.values()
+
+
+def test_what_dev_staging_and_production_differ_in_fits_on_a_screen() -> None:
+    for stack in ("dev", "staging", "prod"):
+        assert len((ROOT / f"Pulumi.{stack}.yaml").read_text().splitlines()) <= 50

@@ -128,6 +128,16 @@ class GoogleCloud(StandIn):
     def replaces(self, type_: str) -> Collection[str]:
         return IMMUTABLE[type_]
 
+    def deletes_first(self, old: Properties, new: Properties) -> bool:
+        """Whatever has a name of the program's, though it be another than before.
+
+        Source:
+            nameRequiresDeleteBeforeReplace in
+            https://github.com/pulumi/pulumi-terraform-bridge/blob/main/pkg/tfbridge/schema.go
+        """
+        del old
+        return "name" in new
+
     def may_create(self, type_: str, id_: str, inputs: Properties) -> None:
         taken_over = type_ in IDEMPOTENT or inputs.get("createIgnoreAlreadyExists")
         if (type_, id_) in self.made and not taken_over:

@@ -114,6 +114,10 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         """The paths whose change means another resource."""
         raise NotImplementedError
 
+    def deletes_first(self, old: Properties, new: Properties) -> bool:
+        """Whether what is replaced is deleted first: two of one name can't be at once."""
+        return any(_called(new)) and _called(old) == _called(new)
+
     def may_create(self, type_: str, id_: str, inputs: Properties) -> None:
         """RefusedError where it can't be created."""
 
@@ -223,10 +227,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             changes=_SOME if changed else _NONE,
             diffs=sorted({_top(path) for path in changed}),
             replaces=sorted({_top(path) for path in replacing}),
-            # Two of one name can't be at once.
-            deleteBeforeReplace=bool(replacing)
-            and any(_called(new))
-            and _called(old) == _called(new),
+            deleteBeforeReplace=bool(replacing) and self.deletes_first(old, new),
             hasDetailedDiff=True,
             detailedDiff={
                 path: _KINDS(

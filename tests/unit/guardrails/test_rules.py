@@ -6,7 +6,7 @@ import pytest
 
 from petmesh.guardrails.pack import RULES
 from petmesh.program.declaration import Declaration
-from tests.unit.declared import gke, gke_otherwise, local, local_otherwise, previewed, with_v3
+from tests.unit.declared import gke, gke_otherwise, kept, local, local_otherwise, previewed, with_v3
 from tests.unit.guardrails.broken import BROKEN, CONTAINER, Case
 from tests.unit.guardrails.judged import (
     BUDGET,
@@ -37,6 +37,8 @@ STACKS: dict[str, Callable[[], Declaration]] = {
     ),
     "gke": gke,
     "gke otherwise": gke_otherwise,
+    "staging": lambda: kept("staging"),
+    "production": lambda: kept("prod"),
     "every feature of GKE": lambda: gke(
         machineType="n2d-standard-4",
         labels='["owner=pets"]',
