@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,6 +156,10 @@ class Checkout:
         """The guard-rails, as `make preview` and `make up` have them."""
         return [str(self.folder / "petmesh/guardrails")]
 
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, **self._variables}
+
     def configure(self, **config: str | None) -> None:
         """Set keys as `pulumi config set` does; None takes one away."""
         path = self.folder / f"Pulumi.{STACK}.yaml"
@@ -204,11 +208,27 @@ class Checkout:
         return subprocess.Popen(
             [self._command.command, *command, "--stack", STACK],
             cwd=self.folder,
-            env={**os.environ, **self._variables},
+            env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+        )
+
+    def run(self, commands: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Commands of a page, run by a shell for a reader who confirms what they ask."""
+        cli = Path(shutil.which(self._command.command) or "").parent
+        path = f"{cli}{os.pathsep}{self._environment['PATH']}"
+        confirming = {"PULUMI_SKIP_CONFIRMATIONS": "true", "PATH": path, **variables}
+        return subprocess.run(
+            ["sh", "-ec", commands],
+            cwd=self.folder,
+            env=self._environment | confirming,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=900,
         )
 
     def make(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -216,7 +236,7 @@ class Checkout:
         return subprocess.run(
             [sys.executable, "-m", "petmesh", command, "--stack", STACK, *arguments],
             cwd=self.folder,
-            env={**os.environ, **self._variables},
+            env=self._environment,
             capture_output=True,
             text=True,
             check=False,
@@ -259,3 +279,15 @@ def kill(process: subprocess.Popen[str]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+def kill_all(process: subprocess.Popen[str]) -> None:
+    """Kill the engine with all that it started, as where a machine ends.
+
+    Plugins are in process groups of their own, in the session that the engine was started in.
+    """
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(ProcessLookupError):
+            if os.getsid(int(each.name)) == process.pid:
+                os.kill(int(each.name), signal.SIGKILL)
+    process.wait(30)
