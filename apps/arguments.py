@@ -1,6 +1,6 @@
 """The arguments that the parts of a service share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -24,6 +24,7 @@ class ServiceArgs:
         registry: The registry that its images are pushed to.
         image_platform: The platform of its images, such as linux/amd64.
         given_images: Images that exist already, by service and version.
+        build_context: Returns the path of the build context.
         min_replicas: Minimum pods of each version.
         max_replicas: Maximum pods of each version.
         needs: Resources that its own are created after.
@@ -43,6 +44,7 @@ class ServiceArgs:
     registry: pulumi.Input[str]
     image_platform: str
     given_images: Mapping[tuple[str, str], str]
+    build_context: Callable[[], str]
     min_replicas: int
     max_replicas: int
     needs: Sequence[pulumi.Resource]

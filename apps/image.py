@@ -5,7 +5,6 @@ import pulumi_docker as docker
 
 from apps.arguments import ServiceArgs
 from apps.catalog import FOLDER, version_file
-from apps.context import build_context
 
 
 def image_reference(
@@ -29,7 +28,7 @@ def image_reference(
         f"{service}-{version}-image",
         image_name=pulumi.Output.concat(args.registry, "/", service, ":", version),
         build={
-            "context": build_context(),
+            "context": args.build_context(),
             "dockerfile": f"{FOLDER.name}/{service}/Dockerfile",
             "args": _build_args(service, version),
             "platform": args.image_platform,

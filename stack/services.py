@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import pulumi
 
 from apps.arguments import ServiceArgs, pods
 from apps.catalog import Catalog, Service
+from apps.context import build_context
 from apps.service import MeshService
 from infra.platform import Platform
 from istio.egress_gateway import EGRESS, EGRESS_HOST, EGRESS_NAMESPACE, EGRESS_PORT
@@ -43,6 +45,8 @@ def deploy_services(
 ) -> Services:
     """Declare every service, and deny all other traffic and requests in their namespace."""
     services: dict[str, MeshService] = {}
+    # One for all images, and none where all are given.
+    context = cache(build_context)
     for service in catalog:
         hosts, peers = _outside(settings, service)
         callers = [pods(each, settings.namespace) for each in catalog.callers(service)]
@@ -57,6 +61,7 @@ def deploy_services(
                 registry=platform.image_registry,
                 image_platform=settings.image_platform,
                 given_images=settings.given_images,
+                build_context=context,
                 min_replicas=settings.min_replicas,
                 max_replicas=settings.max_replicas,
                 needs=[mesh.istio.ready, *mesh.namespace.ready],

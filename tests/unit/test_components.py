@@ -106,6 +106,7 @@ def service(name: str) -> ServiceArgs:
         max_replicas=2,
         needs=(),
         given_images={},
+        build_context=lambda: "build/context/apps",
     )
 
 
