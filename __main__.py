@@ -10,7 +10,7 @@ from stack.ingress import publish
 from stack.mesh import install_mesh
 from stack.platform import create_platform
 from stack.protection import DeletionProtection, declared_from_here_on
-from stack.routes import route_versions
+from stack.routes import releases, route_services
 from stack.services import deploy_services
 from stack.telemetry import telemetry
 
@@ -18,15 +18,16 @@ end_without_traceback()
 everything = declared_from_here_on()
 with report_errors():
     catalog = read_catalog()
-    settings = load(catalog.versions)
+    settings = load(catalog.versions, catalog.without_release)
     platform = create_platform(settings)
 
 peers = telemetry(settings)
 mesh = install_mesh(settings, catalog, platform, peers)
 services = deploy_services(settings, catalog, platform, mesh, peers)
-weights = route_versions(settings, catalog, platform, services)
+routes = route_services(settings, catalog, platform, services)
 ingress = publish(settings, catalog, platform, mesh, services)
 allow_egress(settings, catalog, platform, mesh, services)
+routed = releases(settings, catalog, routes, ingress.routes)
 if settings.platform == "gke":
     DeletionProtection(everything, protect=settings.deletion_protection)
 
@@ -37,5 +38,6 @@ pulumi.export("portForward", mesh.istio.port_forward)
 pulumi.export("clusterName", platform.cluster_name)
 pulumi.export("kubeconfig", platform.kubeconfig)
 pulumi.export("images", services.images)
-pulumi.export("weights", weights)
+pulumi.export("weights", routed[settings.canary_service].weights)
+pulumi.export("releases", {name: each.exported for name, each in routed.items()})
 pulumi.export("observability", mesh.observability.port_forwards)

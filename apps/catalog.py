@@ -71,6 +71,18 @@ class Catalog:
         """For each service the versions that this checkout builds."""
         return {each.name: each.versions for each in self}
 
+    @property
+    def without_release(self) -> Mapping[str, str]:
+        """The services that can have no canary, and why."""
+        reasons = {
+            (False, False): "nobody calls {}, so that no route has its weight",
+            (True, True): "{} is public and called by others, so that two routes have its weight",
+        }
+        states = {each.name: (bool(each.entry.public), bool(self.callers(each))) for each in self}
+        return {
+            name: reasons[state].format(name) for name, state in states.items() if state in reasons
+        }
+
     def called(self, service: Service) -> tuple[Service, ...]:
         """The services that one calls."""
         return tuple(self[name] for name in dict.fromkeys(service.entry.calls.values()))

@@ -14,6 +14,7 @@ import yaml
 from apps.entry import Entry, Resources
 from docs.gke_settings import COLUMNS, rows
 from petmesh.guardrails.pack import RULES
+from settings import Settings
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -64,6 +65,9 @@ def _config() -> Iterator[Sequence[str]]:
             f"`{shown}`" if default not in ("", []) else "empty",
             declared["description"],
         )
+    # Structured config has no type that Pulumi.yaml could declare.
+    releases = str(Settings.model_fields["releases"].description)
+    yield "`releases`", "map of maps", "empty", f"Releases of further services: {releases}"
 
 
 def _entry() -> Iterator[Sequence[str]]:

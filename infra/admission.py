@@ -1,5 +1,7 @@
 """Binary Authorization: which images may run."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import pulumi

@@ -1,5 +1,7 @@
 """Backup for GKE: a plan of backups, and one of restores."""
 
+from __future__ import annotations
+
 import pulumi
 import pulumi_gcp as gcp
 

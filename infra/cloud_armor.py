@@ -1,5 +1,7 @@
 """Cloud Armor: which requests Google's load balancer lets through to the ingress gateway."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 
 import pulumi

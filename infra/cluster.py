@@ -1,5 +1,7 @@
 """The hardened GKE cluster and its node pool."""
 
+from __future__ import annotations
+
 import pulumi
 import pulumi_gcp as gcp
 

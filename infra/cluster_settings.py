@@ -4,6 +4,8 @@ Source:
     https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters
 """
 
+from __future__ import annotations
+
 import pulumi_gcp as gcp
 
 from infra.arguments import GkeArgs

@@ -4,6 +4,8 @@ Every grant is an IAMMember: it adds one member to a role. An IAMBinding would o
 and revoke it from every member that this stack doesn't list.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import pulumi

@@ -1,5 +1,7 @@
 """Google's load balancer in front of the ingress gateway, with Google-managed certificates."""
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

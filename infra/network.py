@@ -1,5 +1,7 @@
 """The VPC-native network: one subnet with named ranges for pods and services, and Cloud NAT."""
 
+from __future__ import annotations
+
 import pulumi
 import pulumi_gcp as gcp
 

@@ -1,5 +1,7 @@
 """The node pool of a GKE cluster."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 

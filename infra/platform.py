@@ -1,5 +1,7 @@
 """The platform that the mesh runs on: a new GKE cluster, or a cluster that exists."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 

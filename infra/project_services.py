@@ -1,5 +1,7 @@
 """The Google Cloud APIs that the stack uses."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import pulumi

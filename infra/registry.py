@@ -1,5 +1,7 @@
 """The image registry: an Artifact Registry repository that deletes old images."""
 
+from __future__ import annotations
+
 import pulumi
 import pulumi_gcp as gcp
 

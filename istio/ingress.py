@@ -78,28 +78,20 @@ def ingress_gateway(front: Front, opts: pulumi.ResourceOptions) -> CustomResourc
 
 
 def public_route(
-    front: Front, prefix: str, port: int, release: Release, opts: pulumi.ResourceOptions
+    front: Front, prefix: str, release: Release, opts: pulumi.ResourceOptions
 ) -> CustomResource:
     """Return a public service's VirtualService, which is bound to the Gateway.
 
     Args:
         front: The hosts.
         prefix: The path prefix that is public.
-        port: The service's port.
         release: The service's versions and their weights.
         opts: The route's options; it is created after the Gateway and the service's pods.
     """
-    match = {"uri": {"prefix": prefix}}
     policy = {
         "timeout": TIMEOUT,
         "retries": RETRIES,
         **({"headers": STRICT_TRANSPORT} if front.https else {}),
-    }
-    plain = {
-        "name": "public",
-        "match": [match],
-        "route": [{"destination": {"host": release.host, "port": {"number": port}}}],
-        **policy,
     }
     return CustomResource(
         f"{release.service}-public-route",
@@ -109,7 +101,7 @@ def public_route(
         spec={
             "hosts": list(front.hosts),
             "gateways": [f"{INGRESS_NAMESPACE}/{GATEWAY}"],
-            "http": weighted_routes(release, match, policy) if release.canary else [plain],
+            "http": weighted_routes(release, {"uri": {"prefix": prefix}}, policy),
         },
         opts=opts,
     )

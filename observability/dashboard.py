@@ -15,6 +15,8 @@ TITLE = "Canary"
 DATA_SOURCE = "prometheus"
 _SOURCE = {"type": "prometheus", "uid": DATA_SOURCE}
 _LABELS = 'destination_workload_namespace="$namespace",destination_service_name="$service"'
+# A route in any namespace, such as the ingress's, by the host that it leads to.
+_HOST = 'destination_service="$service.$namespace.svc.cluster.local"'
 # Grafana's: at least four scrapes, so that an increase never lacks one.
 _WINDOW = metrics.Window("$__rate_interval")
 _SECONDS = "($__rate_interval_ms / 1000)"
@@ -66,7 +68,7 @@ def _quantile(quantile: float) -> Query:
 
 _TRIES = _by_version(metrics.requests(_LABELS, _WINDOW))
 _FAILURES = _by_version(metrics.failures(_LABELS, _WINDOW))
-_ASKED = f"sum by (destination_version) ({ASKED_WEIGHT}{{{_LABELS}}}) / 100"
+_ASKED = f"sum by (destination_version) ({ASKED_WEIGHT}{{{_HOST}}}) / 100"
 _CALLS = metrics.calls(_LABELS, _WINDOW)
 _SHARE = f"{_by_version(_CALLS)} / scalar(sum({_CALLS}))"
 

@@ -222,10 +222,6 @@ def _weights() -> Mapping[str, object]:
                         "version": version,
                         "kind": "VirtualService",
                     },
-                    "labelsFromPath": {
-                        "destination_service_name": ["metadata", "name"],
-                        "destination_workload_namespace": ["metadata", "namespace"],
-                    },
                     "metrics": [
                         {
                             "name": ASKED_WEIGHT.removeprefix("kube_customresource_"),
@@ -237,7 +233,8 @@ def _weights() -> Mapping[str, object]:
                                 "gauge": {
                                     "path": ["spec", "http", f"[name={WEIGHTED}]", "route"],
                                     "labelsFromPath": {
-                                        "destination_version": ["destination", "subset"]
+                                        "destination_service": ["destination", "host"],
+                                        "destination_version": ["destination", "subset"],
                                     },
                                     "valueFrom": ["weight"],
                                 },

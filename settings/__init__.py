@@ -4,10 +4,10 @@ Pulumi.yaml declares the keys, their types, defaults and descriptions. Checked h
 config schema can't say: ranges, forms, unknown keys and contradictions.
 """
 
-from settings.contradictions import known_versions, running_versions
 from settings.forms import ROOT
 from settings.keys import PROJECT, OutsideHost, Settings
 from settings.reading import ConfigError, load
+from settings.releases import Versions, known_versions, versions_of
 
 __all__ = [
     "PROJECT",
@@ -15,7 +15,8 @@ __all__ = [
     "ConfigError",
     "OutsideHost",
     "Settings",
+    "Versions",
     "known_versions",
     "load",
-    "running_versions",
+    "versions_of",
 ]

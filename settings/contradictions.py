@@ -8,27 +8,39 @@ from infra.machines import is_arm
 from settings.forms import ROOT, SPECIAL_USE, VERSION
 from settings.gke_contradictions import gke_problems
 from settings.keys import Settings
+from settings.messages import readable
+from settings.releases import known_versions, release_problems, versions_of
 
 VERSION_NAME = "1 to 20 of a-z, 0-9 and -, no - first or last,"
 # A build argument is one variable of a process, which Linux bounds at 128 KiB.
 LARGEST_DATA = 100_000
 
 
-def contradictions(settings: Settings, built: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def contradictions(
+    settings: Settings, built: Mapping[str, Sequence[str]], fixed: Mapping[str, str]
+) -> Iterator[str]:
     """One line for each problem that a stack's settings have with each other or this checkout.
 
     Args:
         settings: Settings that are fine key by key.
         built: For each service the versions that this checkout can build.
+        fixed: The services that can have no canary, and why.
     """
-    if settings.canary_service not in built:
-        yield f"canaryService = {settings.canary_service}: must be one of {', '.join(built)}"
+    named = {"canaryService = ": [settings.canary_service], "releases.": settings.releases}
+    unknown = [
+        f"{key}{readable(name)}: must be one of {', '.join(built)}"
+        for key, names in named.items()
+        for name in names
+        if name not in built
+    ]
+    if unknown:
+        yield from unknown
         return
     yield from _platform_problems(settings)
     yield from gke_problems(settings)
     yield from _ingress_problems(settings)
     yield from _range_problems(settings)
-    yield from _release_problems(settings, built)
+    yield from release_problems(settings, built, fixed)
     yield from _version_file_problems(settings, built)
     yield from _image_problems(settings, built)
     yield from _observability_problems(settings)
@@ -73,48 +85,6 @@ def _ingress_problems(settings: Settings) -> Iterator[str]:
             )
 
 
-def known_versions(
-    settings: Settings, built: Mapping[str, Sequence[str]], service: str
-) -> tuple[str, ...]:
-    """Every version of a service that could run: those built here and those given."""
-    given = (version for name, version in settings.given_images if name == service)
-    return tuple(sorted({*built[service], *given}))
-
-
-def running_versions(
-    settings: Settings, built: Mapping[str, Sequence[str]], service: str
-) -> tuple[str, ...]:
-    """The versions of a service that run: the stable one first, then the canary."""
-    if service == settings.canary_service:
-        return tuple(filter(None, (settings.stable_version, settings.canary_version)))
-    return (built[service][0],)
-
-
-def _release_problems(settings: Settings, built: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    service = settings.canary_service
-    versions = known_versions(settings, built, service)
-    for key, version in (
-        ("stableVersion", settings.stable_version),
-        ("canaryVersion", settings.canary_version),
-    ):
-        if version and version not in versions:
-            yield (
-                f"{key} = {version}: must be one of {', '.join(versions)}, which "
-                f"apps/{service} and images name"
-            )
-    if settings.stable_version == settings.canary_version:
-        yield (
-            f"canaryVersion = {settings.canary_version}: must differ from stableVersion; "
-            "to have no canary run pulumi config rm canaryVersion"
-        )
-    for key, percent in (
-        ("canaryWeight", settings.canary_weight),
-        ("canaryMirrorPercent", settings.canary_mirror_percent),
-    ):
-        if percent and not settings.canary_version:
-            yield f"{key} = {percent}: must be 0 while canaryVersion is not set"
-
-
 def _range_problems(settings: Settings) -> Iterator[str]:
     if settings.dog_api_host.split(".")[-1] in (settings.namespace, "default"):
         yield f"dogApiHost = {settings.dog_api_host}: must be outside the cluster"
@@ -128,20 +98,16 @@ def _range_problems(settings: Settings) -> Iterator[str]:
 
 
 def _version_file_problems(settings: Settings, built: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    keys = {
-        (settings.canary_service, settings.stable_version): "stableVersion",
-        (settings.canary_service, settings.canary_version): "canaryVersion",
-    }
     for service, versions in built.items():
         for version in versions:
             if not re.fullmatch(VERSION, version, re.ASCII):
                 shown = json.dumps(_file(service, version))
                 yield f"{shown}: must have {VERSION_NAME} for a name, such as v3.json"
-        for version in running_versions(settings, built, service):
+        release = versions_of(settings, built, service)
+        for key, version in zip(release.keys.values(), release.running, strict=False):
             if version in versions and (service, version) not in settings.given_images:
-                key = keys.get((service, version))
                 for problem in _data_problems(_file(service, version)):
-                    yield f"{key} = {version}: {problem}" if key else problem
+                    yield f"{key} = {version}: {problem}"
 
 
 def _file(service: str, version: str) -> str:
@@ -176,10 +142,13 @@ def _image_problems(settings: Settings, built: Mapping[str, Sequence[str]]) -> I
     deployed = {
         (service, version)
         for service in built
-        for version in running_versions(settings, built, service)
+        for version in versions_of(settings, built, service).running
     }
-    service = settings.canary_service
-    usable = deployed | {(service, each) for each in known_versions(settings, built, service)}
+    usable = {
+        (service, version)
+        for service in built
+        for version in known_versions(settings, built, service)
+    }
     for service, version in given:
         if (service, version) not in usable:
             allowed = ", ".join(sorted(f"{name}/{each}" for name, each in usable))

@@ -99,6 +99,11 @@ def _whole(value: object) -> object:
     return int(value)
 
 
+def _number(value: object) -> object:
+    """A whole number as it is within structured config: a number, or its text."""
+    return value if type(value) is int else _whole(value)
+
+
 def _true_or_false(value: object) -> object:
     if value not in ("true", "false"):
         raise ValueError
@@ -208,6 +213,7 @@ def _pinned_image(value: str) -> str:
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]
+Number = Annotated[int, BeforeValidator(_number)]
 TrueOrFalse = Annotated[bool, BeforeValidator(_true_or_false)]
 Array = BeforeValidator(_array)
 Version = Annotated[str, matches(VERSION)]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from infra.machines import SERIES
@@ -21,6 +21,7 @@ from settings.forms import (
     DnsName,
     Image,
     Member,
+    Number,
     TrueOrFalse,
     Version,
     Whole,
@@ -52,6 +53,25 @@ class OutsideHost:
     is_open: bool
     host: str
     path: str
+
+
+class ReleaseSettings(BaseModel):
+    """A service's release in `releases`. A field's description says what its key allows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+    stable_version: Version | None = Field(
+        default=None, description="a version of the service such as v1"
+    )
+    canary_version: Version | Literal[""] = Field(
+        default="", description="a version of the service such as v2, or empty for no canary"
+    )
+    canary_weight: Number = Field(
+        default=0, ge=0, le=100, description="a whole number from 0 to 100"
+    )
+    canary_mirror_percent: Number = Field(
+        default=0, ge=0, le=100, description="a whole number from 0 to 100"
+    )
 
 
 class Settings(GkeFeatures):
@@ -156,6 +176,11 @@ class Settings(GkeFeatures):
     )
     canary_weight: Whole = Field(ge=0, le=100, description="a whole number from 0 to 100")
     canary_mirror_percent: Whole = Field(ge=0, le=100, description="a whole number from 0 to 100")
+    releases: Annotated[Mapping[str, ReleaseSettings], Array] = Field(
+        default_factory=dict[str, ReleaseSettings],
+        description="a map of services to a map of stableVersion, canaryVersion, canaryWeight and "
+        "canaryMirrorPercent",
+    )
     dog_api_enabled: TrueOrFalse = Field(description="true or false")
     dog_api_host: Annotated[str, matches(DNS_NAME), AfterValidator(outside_host)] = Field(
         max_length=253,

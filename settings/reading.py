@@ -1,15 +1,19 @@
 """A stack's settings from its config, or one line for each of its problems."""
 
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import pulumi
 from pulumi.runtime import config as runtime_config
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from petmesh.program.urls import HIDDEN, without_credentials
 from settings.contradictions import contradictions
-from settings.keys import PROJECT, Settings
+from settings.keys import PROJECT, ReleaseSettings, Settings
 from settings.messages import no_such_key, readable
 
 _WORD = re.compile(r"""[^\s"']+""")
@@ -19,11 +23,14 @@ class ConfigError(pulumi.RunError):
     """Config that can't be used; the text has one line for each problem. Nothing was declared."""
 
 
-def load(built: Mapping[str, Sequence[str]]) -> Settings:
+def load(
+    built: Mapping[str, Sequence[str]], fixed: Mapping[str, str] = MappingProxyType({})
+) -> Settings:
     """The settings of the stack that the program runs for.
 
     Args:
         built: For each service the versions that this checkout can build.
+        fixed: The services that can have no canary, and why.
 
     Raises:
         ConfigError: A key is unknown or secret, a value isn't allowed, or two keys contradict each
@@ -41,20 +48,20 @@ def load(built: Mapping[str, Sequence[str]]) -> Settings:
     try:
         settings = Settings.model_validate(own)
     except ValidationError as error:
-        problems = [(problem["type"], problem["loc"]) for problem in error.errors()]
+        problems = error.errors()
         unknown = {key for key in own if key not in _known()}
         lines = [
             *(_plain_line(key) for key in sorted(secret - unknown)),
             *(
-                _line(problem, str(location[0]), own, secret)
-                for problem, location in problems
-                if str(location[0]) not in secret - unknown
+                _line(problem, own, secret)
+                for problem in problems
+                if str(problem["loc"][0]) not in secret - unknown
             ),
         ]
         raise ConfigError("\n".join(dict.fromkeys(lines))) from None
     if secret:
         raise ConfigError("\n".join(map(_plain_line, sorted(secret))))
-    problems = [*contradictions(settings, built)]
+    problems = [*contradictions(settings, built, fixed)]
     if problems:
         raise ConfigError("\n".join(problems))
     return settings
@@ -78,14 +85,28 @@ def _plain_line(key: str) -> str:
     )
 
 
-def _line(problem: str, key: str, own: Mapping[str, str], secret: Collection[str]) -> str:
-    known = _known()
+def _line(problem: ErrorDetails, own: Mapping[str, str], secret: Collection[str]) -> str:
+    known, key = _known(), str(problem["loc"][0])
+    if key == "releases" and problem["loc"][2:]:
+        return _release_line(problem)
     value = HIDDEN if key in secret else _shown(key, own.get(key, ""))
     if key not in known:
         return f"{readable(key)} = {value}: {no_such_key(key, known)}"
-    if problem == "missing":
+    if problem["type"] == "missing":
         return f"{key} is not set: it must be {known[key]}"
     return f"{key} = {value}: must be {known[key]}"
+
+
+def _release_line(problem: ErrorDetails) -> str:
+    """A problem of one key in `releases`, by its path there."""
+    *parts, key = (str(part) for part in problem["loc"][:3])
+    given: Any = problem["input"]
+    value = readable(given if isinstance(given, str) else json.dumps(given))
+    known = {
+        field.alias or "": field.description for field in ReleaseSettings.model_fields.values()
+    }
+    must = f"must be {known[key]}" if key in known else no_such_key(key, known)
+    return f"{readable('.'.join([*parts, key]))} = {value}: {must}"
 
 
 def _shown(key: str, value: str) -> str:

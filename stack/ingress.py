@@ -1,5 +1,6 @@
 """The ingress: the routes of the public services, and what guards them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -34,11 +35,13 @@ class Ingress:
         url: The first host's, without a path.
         address: The load balancer's IP address; None where there is none.
         dns_records: The records that the hosts' zones must hold; None unless Google certifies them.
+        routes: The route of each public service, by its name.
     """
 
     url: str
     address: pulumi.Output[str] | None
     dns_records: pulumi.Output[list[str]] | None
+    routes: Mapping[str, pulumi.CustomResource]
 
 
 def publish(
@@ -59,16 +62,17 @@ def publish(
         *_guards(settings, catalog, platform, istio),
     ]
     gateway = ingress_gateway(front, platform.after(*needs))
-    for service in catalog.public:
-        public_route(
+    routes = {
+        service.name: public_route(
             front,
             service.entry.public,
-            service.port,
-            release_of(settings, service),
+            release_of(settings, catalog, service),
             platform.after(gateway, *needs),
         )
+        for service in catalog.public
+    }
     if not settings.google_balanced:
-        return Ingress(front.url, istio.ingress_address, None)
+        return Ingress(front.url, istio.ingress_address, None, routes)
     health_port, health_path = INGRESS_HEALTH
     balancer = LoadBalancer(
         "edge",
@@ -87,7 +91,7 @@ def publish(
         ),
         platform.after(),
     )
-    return Ingress(front.url, balancer.address, balancer.dns_records)
+    return Ingress(front.url, balancer.address, balancer.dns_records, routes)
 
 
 def _guards(

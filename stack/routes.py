@@ -1,47 +1,114 @@
-"""The routes between the services, with the canary's weight."""
+"""The routes of the services, with their canaries' weights, and the releases that they serve."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 
 from apps.catalog import Catalog, Service
 from infra.platform import Platform
-from istio.routing import Release, release_route
-from settings import Settings
+from istio.install import INGRESS_NAMESPACE
+from istio.routing import WEIGHTED, Release, release_route
+from settings import Settings, Versions, versions_of
 from stack.services import Services
 
 
-def release_of(settings: Settings, service: Service) -> Release:
+@dataclass(frozen=True)
+class Routed:
+    """A release and its route.
+
+    Attributes:
+        release: The versions and their weights.
+        versions: The same, with the config keys that say so.
+        namespace: The route's namespace.
+        route: The VirtualService.
+    """
+
+    release: Release
+    versions: Versions
+    namespace: str
+    route: pulumi.CustomResource
+
+    @property
+    def exported(self) -> Mapping[str, object]:
+        """The release as the stack's output `releases` has it, once its route is in force."""
+        release = self.release
+        return {
+            "service": release.service,
+            "namespace": release.namespace,
+            "host": release.host,
+            "route": {
+                "urn": self.route.urn,
+                "kind": "VirtualService",
+                "namespace": self.namespace,
+                "name": release.service,
+                "http": WEIGHTED,
+            },
+            "stable": release.stable,
+            "canary": release.canary,
+            "weight": self.route.id.apply(lambda _: release.canary_weight),
+            "mirror": release.canary_mirror_percent,
+            "workloads": {
+                version: f"{release.service}-{version}" for version in self.versions.running
+            },
+            "config": self.versions.keys,
+        }
+
+    @property
+    def weights(self) -> pulumi.Output[Mapping[str, int]]:
+        """Each version's percent of the requests, once the route is in force."""
+        return self.route.id.apply(lambda _: self.release.weights)
+
+
+def release_of(settings: Settings, catalog: Catalog, service: Service) -> Release:
     """The versions of a service that get requests, and their weights."""
-    if service.name != settings.canary_service:
-        return Release(
-            service.name,
-            settings.namespace,
-            stable=service.versions[0],
-            is_safe=service.is_safe,
-        )
+    versions = versions_of(settings, catalog.versions, service.name)
     return Release(
         service.name,
         settings.namespace,
-        stable=settings.stable_version,
-        canary=settings.canary_version,
-        canary_weight=settings.canary_weight,
-        canary_mirror_percent=settings.canary_mirror_percent,
+        stable=versions.stable,
+        canary=versions.canary,
+        canary_weight=versions.weight,
+        canary_mirror_percent=versions.mirror_percent,
         is_safe=service.is_safe,
     )
 
 
-def route_versions(
+def route_services(
     settings: Settings, catalog: Catalog, platform: Platform, services: Services
-) -> pulumi.Output[Mapping[str, int]]:
-    """Declare the routes, and return the weights of the canary's once it is in force."""
-    weights = release_of(settings, catalog[settings.canary_service]).weights
-    in_force = pulumi.Output.from_input(weights)
-    for service in catalog:
-        if not catalog.callers(service):
-            continue
-        ready = services.by_name[service.name].ready
-        route = release_route(release_of(settings, service), platform.after(*ready))
-        if service.name == settings.canary_service:
-            in_force = route.id.apply(lambda _: weights)
-    return in_force
+) -> Mapping[str, pulumi.CustomResource]:
+    """Declare the routes between the services, and return them by the called service."""
+    return {
+        service.name: release_route(
+            release_of(settings, catalog, service),
+            platform.after(*services.by_name[service.name].ready),
+        )
+        for service in catalog
+        if catalog.callers(service)
+    }
+
+
+def releases(
+    settings: Settings,
+    catalog: Catalog,
+    inner: Mapping[str, pulumi.CustomResource],
+    public: Mapping[str, pulumi.CustomResource],
+) -> Mapping[str, Routed]:
+    """Return every service that can have a canary with its route, by name.
+
+    Args:
+        settings: The stack's settings.
+        catalog: The services.
+        inner: The routes between the services.
+        public: The routes of the ingress.
+    """
+    return {
+        service.name: Routed(
+            release_of(settings, catalog, service),
+            versions_of(settings, catalog.versions, service.name),
+            INGRESS_NAMESPACE if service.name in public else settings.namespace,
+            {**inner, **public}[service.name],
+        )
+        for service in catalog
+        if service.name not in catalog.without_release
+    }

@@ -17,7 +17,7 @@ from istio.network import PUBLIC_TLS, NetworkPeer, default_deny
 from istio.routing import CALLER_DEADLINE_SECONDS
 from istio.security import allow_nothing
 from observability.tracing import service_environment
-from settings import Settings, known_versions, running_versions
+from settings import Settings, known_versions, versions_of
 from stack.mesh import Mesh
 from stack.telemetry import Telemetry
 
@@ -54,7 +54,7 @@ def deploy_services(
             ServiceArgs(
                 service=service,
                 namespace=settings.namespace,
-                running=running_versions(settings, catalog.versions, service.name),
+                running=versions_of(settings, catalog.versions, service.name).running,
                 subsets=known_versions(settings, catalog.versions, service.name),
                 callers=[*callers, *([INGRESS] if service.entry.public else [])],
                 calls=catalog.called(service),

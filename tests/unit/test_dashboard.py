@@ -58,10 +58,8 @@ def series(
 
 
 def weight(version: str, percent: int) -> dict[str, str]:
-    labels = (
-        f'destination_workload_namespace="pets",destination_service_name="details",'
-        f'destination_version="{version}"'
-    )
+    host = "details.pets.svc.cluster.local"
+    labels = f'destination_service="{host}",destination_version="{version}"'
     return {"series": f"{ASKED_WEIGHT}{{{labels}}}", "values": f"{percent}x20"}
 
 

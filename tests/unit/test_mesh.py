@@ -209,9 +209,8 @@ def test_pet_of_petservice_is_public_and_nothing_else() -> None:
     assert public["gateways"] == ["istio-ingress/petmesh"]
     [rule] = public["http"]
     assert rule["match"] == [{"uri": {"prefix": "/pet/"}}]
-    assert rule["route"] == [
-        {"destination": {"host": "petservice.pets.svc.cluster.local", "port": {"number": 9080}}}
-    ]
+    stable = {"host": "petservice.pets.svc.cluster.local", "subset": "v1"}
+    assert rule["route"] == [{"destination": stable, "weight": 100}]
     assert "tcp" not in public
     assert "tls" not in public
 

@@ -142,6 +142,7 @@ REFUSED = [
     ("istioVersion", "1.24.0", ISTIO),
     ("dogApiHost", "petservice.pets.svc", HOST),
     ("dogApiPath", "/%zz", PATH),
+    ("releases", "5", "a map of services to a map of stableVersion, canaryVersion, canaryWeight"),
     ("canaryService", "Pet_Service", "the name of a service, which is its folder's in apps/"),
     ("canaryVersion", "V2", "a version of canaryService such as v2, or empty"),
     ("deployers", '["bob", "eve"]', MEMBERS),

@@ -30,6 +30,8 @@ def refusal(stack: str = "local", **config: str) -> list[str]:
 
 
 GOOGLE_PROJECT = "gcp:project"
+# Structured config has no type that Pulumi.yaml could declare.
+UNDECLARED = {"releases"}
 KEYS = {
     str(field.alias): name
     for name, field in Settings.model_fields.items()

@@ -51,7 +51,6 @@ CONTRADICTORY = [
     ({"kiali": "true"}, "kiali = true: needs metrics = prometheus"),
     ({"metrics": "managed"}, "metrics = managed: needs platform = gke"),
     ({"imageRegistry": ""}, 'imageRegistry = "": must be set to build petdetailsservice/v1'),
-    ({"images": f'["petservice/v2={GIVEN}"]'}, "images = petservice/v2: must name one of"),
     ({"images": f'["dogservice/v1={GIVEN}"]'}, "images = dogservice/v1: must name one of"),
     (
         {"images": f'["petservice/v1={GIVEN}", "petservice/v1={GIVEN}"]'},

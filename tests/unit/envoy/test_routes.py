@@ -118,7 +118,7 @@ def test_the_gateway_serves_what_its_virtual_service_exposes_and_nothing_else() 
     (only,) = gateway_routes(mesh(), INGRESS, 80)["virtual_hosts"]
     assert only["domains"] == ["pets.localhost"]
     assert [route["match"]["prefix"] for route in only["routes"]] == ["/pet/"]
-    assert only["routes"][0]["route"]["cluster"] == f"outbound|9080||{PETS}"
+    assert only["routes"][0]["route"]["cluster"] == f"outbound|9080|v1|{PETS}"
 
 
 def test_a_gateway_of_other_pods_serves_nothing() -> None:
