@@ -117,8 +117,7 @@ async def rehearsed(
             if not session.canary:
                 raise TargetError(f"stack {stack} has no canary: give --config canaryVersion=v2")
             if faults:
-                workload = project().workload(session.canary)
-                await runtime.adjust(workload, environment=faults)
+                await runtime.adjust(session.canary_workload, environment=faults)
         except (ProgramError, RefusedError, ProcessError) as error:
             raise TargetError(str(error)) from error
         target = RehearsalTarget(session)

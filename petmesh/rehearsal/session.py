@@ -8,7 +8,6 @@ from petmesh.program.declaration import Declaration
 from petmesh.program.difference import Difference, compare
 from petmesh.program.placeholders import with_placeholders
 from petmesh.program.program import declare
-from petmesh.project import project
 from petmesh.rehearsal.runtime import Change, Runtime
 
 
@@ -50,7 +49,17 @@ class Session:
     @property
     def host(self) -> str:
         """The fully qualified name of the service that has the canary."""
-        return f"{project().service}.{self.config('namespace')}.svc.cluster.local"
+        return f"{self.service}.{self.config('namespace')}.svc.cluster.local"
+
+    @property
+    def service(self) -> str:
+        """The service that has the canary."""
+        return self.config("canaryService")
+
+    @property
+    def canary_workload(self) -> str:
+        """The name of the canary's Deployment."""
+        return f"{self.service}-{self.canary}"
 
     async def start(self) -> Change:
         """Run the program and start its mesh.

@@ -62,7 +62,7 @@ async def _measure(session: Session, requests: int) -> Split:
             f"weight {weight}: {share.canary} of {share.total} requests, not {lowest} to {highest}"
         )
     return Split(
-        workload=project().workload(session.canary),
+        workload=session.canary_workload,
         share=share,
         requests=phase.requests,
         failures=phase.failed,

@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator, Mapping
 
 import pytest
-from demo.scenes.http_client import request_ingress
 
+from demo.scenes.http_client import request_ingress
 from petmesh.rehearsal.metrics import VersionMetrics
 from petmesh.rehearsal.share import CanaryShare
+from petmesh.rehearsal.split import measure_split
 from tests.traffic.conftest import Live
 from tests.unit.declared import GIVEN
 
@@ -68,3 +69,12 @@ def test_a_tester_gets_both_canaries(both: Live) -> None:
     for name, was in before.items():
         got = shares(was, counts(both, name))
         assert (got["v1"], got["v2"]) == (0, 5), name
+
+
+def test_the_share_of_the_service_that_has_the_plain_keys_is_measured(live: Live) -> None:
+    images = f'["petservice/v2={GIVEN}"]'
+    config = {"canaryService": "petservice", "canaryWeight": "40", "images": images}
+    live.run(live.session.change(config))
+    split = live.run(measure_split(live.session, REQUESTS))
+    live.run(live.session.change({}))
+    assert (split.workload, split.problems, split.share.weight) == ("petservice-v2", (), 40)
