@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 from rich.console import Console
@@ -61,7 +61,9 @@ def checkout(folder: Path, size: int) -> Path:
     names = [
         f"service{number}" for number in range(size - len([*ROOT.glob("apps/*/service.yaml")]))
     ]
-    entries = {name: {"port": 9100, "paths": [f"/{name}/{{*}}"], "calls": {}} for name in names}
+    entries: dict[str, dict[str, Any]] = {
+        name: {"port": 9100, "paths": [f"/{name}/{{*}}"], "calls": {}} for name in names
+    }
     front = copy / "apps" / "petservice" / "service.yaml"
     entries["petservice"] = yaml.safe_load(front.read_text())
     for number, name in enumerate(names):
