@@ -1,17 +1,16 @@
-"""What tests of the services need: stand-ins for upstreams, a plain client, real processes."""
+"""Tools of the services' tests: a plain HTTP client, and services in this process or their own."""
 
 import asyncio
 import os
 import resource
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import orjson
-import uvloop
 
 from httpservice import server
 from httpservice.log import Log
@@ -24,14 +23,6 @@ SECONDS = 60.0
 _SMALL = Limits()
 
 APPS = Path(__file__).parents[1]
-
-
-_T = TypeVar("_T")
-
-
-def run(test: Coroutine[Any, Any, _T]) -> _T:
-    """Run a test on the event loop that the services use."""
-    return uvloop.run(asyncio.wait_for(test, SECONDS))
 
 
 async def unused_port() -> int:

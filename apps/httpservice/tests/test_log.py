@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
+import uvloop
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
@@ -19,7 +20,7 @@ from httpservice import server
 from httpservice.log import LEVELS, Log
 from httpservice.server import Limits
 from httpservice.service import UPSTREAM_MS, Service, error, reply, trace_id
-from httpservice.testing import get, run
+from httpservice.testing import get
 
 
 @contextmanager
@@ -56,7 +57,7 @@ def logged(level: str, *requests: tuple[str, ...]) -> list[dict[str, Any]]:
                 await get(port, path, *headers)
 
     with logging_to_pipe(level) as (log, lines):
-        run(ask(log))
+        uvloop.run(ask(log))
     return lines
 
 
@@ -129,7 +130,7 @@ def forget_a_future() -> None:
         asyncio.get_running_loop().create_future().set_exception(OSError("forgotten"))
         gc.collect()
 
-    run(forget())
+    uvloop.run(forget())
 
 
 def fail_in_a_thread() -> None:
