@@ -13,7 +13,7 @@ every request may be retried, so the timeouts are declared. From the outside in,
 - a service's client (`CLIENT_IDLE_SECONDS` there) sends to its own sidecar (`LISTENER`);
 - a sidecar's or the egress gateway's pool (`OUTSIDE_POOL`) sends to a host outside of the mesh.
 
-`tests/unit/test_idle.py` holds the declared objects to that order.
+`tests/unit/istio/test_idle.py` holds the declared objects to that order.
 """
 
 from typing import Final

@@ -2,7 +2,7 @@
 
 The proxies before a service and behind it have times of their own: `istio/idle.py`. Who sends the
 requests of a connection must give it up before who answers them does, or a request that is sent
-just then fails. `tests/unit/test_idle.py` holds all of them against each other.
+just then fails. `tests/unit/istio/test_idle.py` holds all of them against each other.
 """
 
 # Of a connection that a caller opened. Longer than every proxy's before it.

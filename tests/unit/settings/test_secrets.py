@@ -8,8 +8,8 @@ import pytest
 
 from demo.pets import CATALOG
 from settings import ConfigError, Settings, load
-from tests.unit.config.reading import GOOGLE_PROJECT, KEYS, UNDECLARED, refusal
 from tests.unit.declared import kept_config
+from tests.unit.settings.reading import GOOGLE_PROJECT, KEYS, UNDECLARED, refusal
 
 SECRET = "correct-horse"
 

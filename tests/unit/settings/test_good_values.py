@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.unit.config.reading import KEYS, read
 from tests.unit.declared import gke, local, spec
+from tests.unit.settings.reading import KEYS, read
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import yaml
 
 from demo.pets import CATALOG
 from settings import ROOT, ConfigError, Settings, load
-from tests.unit.config.reading import KEYS, UNDECLARED, read, refusal
 from tests.unit.declared import kept_config
+from tests.unit.settings.reading import KEYS, UNDECLARED, read, refusal
 
 
 @cache

@@ -9,8 +9,8 @@ import pytest
 from petmesh.program.declaration import STACK_TYPE, ProgramError
 from petmesh.program.program import declare
 from settings.forms import visible
-from tests.unit.config.bad_values import REFUSED, WEIGHT
-from tests.unit.config.reading import GOOGLE_PROJECT, refusal
+from tests.unit.settings.bad_values import REFUSED, WEIGHT
+from tests.unit.settings.reading import GOOGLE_PROJECT, refusal
 
 
 @pytest.mark.parametrize(("key", "value", "allowed"), REFUSED)

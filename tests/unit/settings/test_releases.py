@@ -6,7 +6,7 @@ import pytest
 
 from demo.pets import CATALOG
 from settings import versions_of
-from tests.unit.config.reading import read, refusal
+from tests.unit.settings.reading import read, refusal
 
 GIVEN = "registry.example.com/pets:v2"
 IMAGES = {"images": f'["petservice/v2={GIVEN}"]'}

@@ -8,8 +8,8 @@ import yaml
 from petmesh.program.stack_config import stacks
 from settings import ROOT
 from settings.gke import GkeFeatures
-from tests.unit.config.reading import KEYS
 from tests.unit.declared import kept
+from tests.unit.settings.reading import KEYS
 
 # What a production stack needn't have: others' attestors and images, a version of its own, and
 # nodes that may be taken away.

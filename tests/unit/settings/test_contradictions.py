@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.unit.config.bad_values import REFUSED
-from tests.unit.config.reading import GOOGLE_PROJECT, KEYS, read, refusal
+from tests.unit.settings.bad_values import REFUSED
+from tests.unit.settings.reading import GOOGLE_PROJECT, KEYS, read, refusal
 
 GIVEN = "registry.example.com/pets:v1"
 CONTRADICTORY = [
