@@ -162,8 +162,8 @@ def test_opening_the_egress_restarts_no_pod(local_stack: LocalStack) -> None:
     update.one(OpType.CREATE, "ServiceEntry", "dog-api-entry")
     update.one(OpType.CREATE, "DestinationRule", "dog-api-tls")
     # What petservice's proxy sees, and what its pods reach.
-    update.one(OpType.UPDATE, "Sidecar", "petservice-view")
-    update.one(OpType.UPDATE, "NetworkPolicy", "petservice-paths")
+    update.one(OpType.UPDATE, "Sidecar", "petservice-sidecar")
+    update.one(OpType.UPDATE, "NetworkPolicy", "petservice-traffic")
     assert [each.op for each in update.changes].count(OpType.UPDATE) == 2, update
     assert {each.op for each in update.changes} == {OpType.CREATE, OpType.UPDATE}
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Final
 
 from markdown_it import MarkdownIt
 
+from petmesh.program.declaration import Declaration
+from petmesh.program.program import declare
 from settings import ROOT
 
 PAGE: Final = ROOT / "docs" / "services.md"
 NAME: Final = "petinsuranceservice"
+_PROGRAM: Final = ("settings", "apps", "infra", "istio", "observability", "stack")
 _NOT_COPIED: Final = shutil.ignore_patterns(".*", "build", "__pycache__", "tests", "bench", "docs")
 
 
@@ -44,6 +48,29 @@ def add_service(copy: Path) -> None:
             file.write_text(f"{before}{found}{rest}\n{indented}{following}")
         elif file_name := re.search(r"`([\w.]+)` in the new folder:$", text):
             (copy / "apps" / NAME / file_name[1]).write_text(code)
+
+
+def declared_by(copy: Path, config: Mapping[str, str]) -> Declaration:
+    """What the copy's own program declares for the stack `local`, in this process."""
+    own = {name: each for name, each in sys.modules.items() if name.split(".")[0] in _PROGRAM}
+    for name in own:
+        del sys.modules[name]
+    sys.path.insert(0, str(copy))
+    try:
+        return declare("local", config, root=copy)
+    finally:
+        sys.path.remove(str(copy))
+        for name in [each for each in sys.modules if each.split(".")[0] in _PROGRAM]:
+            del sys.modules[name]
+        sys.modules.update(own)
+
+
+def made(copy: Path, *arguments: str) -> str:
+    """What make prints in the copy."""
+    command = ["make", *arguments]
+    ended = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
 
 
 def commands() -> list[str]:

@@ -1,18 +1,22 @@
 """A service that a user adds by docs/services.md: declared, guarded, called and released."""
 
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from petmesh.program.declaration import Declaration
-from petmesh.program.program import declare
 from tests.unit.declared import container, in_namespace, local, manifests, spec
-from tests.walkthrough.steps import NAME, add_service, commands, copy_checkout, release
+from tests.walkthrough.steps import (
+    NAME,
+    add_service,
+    commands,
+    copy_checkout,
+    declared_by,
+    made,
+    release,
+)
 
-PROGRAM = ("settings", "apps", "infra", "istio", "observability", "stack")
 OPERATION = {"methods": ["GET"], "paths": ["/pet/{*}/insurance"]}
 
 
@@ -24,26 +28,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def declare_copy(checkout: Path) -> Callable[[Mapping[str, str]], Declaration]:
-    def declared(config: Mapping[str, str]) -> Declaration:
-        own = {name: each for name, each in sys.modules.items() if name.split(".")[0] in PROGRAM}
-        for name in own:
-            del sys.modules[name]
-        sys.path.insert(0, str(checkout))
-        try:
-            return declare("local", config, root=checkout)
-        finally:
-            sys.path.remove(str(checkout))
-            for name in [each for each in sys.modules if each.split(".")[0] in PROGRAM]:
-                del sys.modules[name]
-            sys.modules.update(own)
-
-    return declared
-
-
-@pytest.fixture(scope="module")
-def added(declare_copy: Callable[[Mapping[str, str]], Declaration]) -> Declaration:
-    return declare_copy({})
+def added(checkout: Path) -> Declaration:
+    return declared_by(checkout, {})
 
 
 def test_every_object_of_a_service_follows_from_its_entry(added: Declaration) -> None:
@@ -85,16 +71,14 @@ def test_nothing_else_changes(added: Declaration) -> None:
     assert changed == {"petservice-sidecar", "petservice-traffic", "petservice-v1-deployment"}
 
 
-def test_its_second_version_is_released_as_a_canary(
-    declare_copy: Callable[[Mapping[str, str]], Declaration],
-) -> None:
-    released = declare_copy(release())
+def test_its_second_version_is_released_as_a_canary(checkout: Path) -> None:
+    released = declared_by(checkout, release())
     assert f"{NAME}-v2" in manifests(released, "Deployment")
     [testers, weighted] = spec(released, "VirtualService", NAME)["http"]
     assert testers["route"][0]["destination"]["subset"] == "v2"
     assert [each["weight"] for each in weighted["route"]] == [75, 25]
     assert released.outputs["weights"] == {"v1": 75, "v2": 25}
-    moved = declare_copy({**release(), "canaryWeight": "50"})
+    moved = declared_by(checkout, {**release(), "canaryWeight": "50"})
     before = {each.urn: each.inputs for each in released.resources}
     assert [each.name for each in moved.resources if before[each.urn] != each.inputs] == [
         f"{NAME}-route"
@@ -116,12 +100,3 @@ def test_a_preview_shows_it(checkout: Path) -> None:
 
 def test_an_sbom_is_made_of_it(checkout: Path) -> None:
     assert NAME in made(checkout, "--dry-run", "--silent", "sbom")
-
-
-def made(checkout: Path, *arguments: str) -> str:
-    """What make prints, in the copy."""
-    ended = subprocess.run(
-        ["make", *arguments], cwd=checkout, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
