@@ -46,8 +46,8 @@ def violations(declaration: Declaration, rules: Sequence[Rule] = RULES) -> tuple
 
 
 def _judged(resources: Sequence[Resource], rules: Sequence[Rule]) -> tuple[Finding, ...]:
-    each = [_subject(resource) for resource in resources if not resource.read_id]
-    whole = [*each, *(_subject(resource) for resource in resources if resource.read_id)]
+    each = [subject_of(resource) for resource in resources if not resource.read_id]
+    whole = [*each, *(subject_of(resource) for resource in resources if resource.read_id)]
     return tuple(
         Finding(rule.name, urn, message)
         for rule in rules
@@ -94,7 +94,8 @@ def _untold(violation: Finding, meant: str) -> Finding:
     return replace(violation, message=f"{kind} {name}: a [secret] of it breaks the rule: {meant}")
 
 
-def _subject(resource: Resource) -> Subject:
+def subject_of(resource: Resource) -> Subject:
+    """A declared resource as a rule gets it from the engine."""
     given, secret = resource.inputs, resource.secret_inputs
     if resource.read_id:
         given, secret = resource.outputs, resource.secret_outputs

@@ -302,13 +302,13 @@ BROKEN: list[Case] = [
                 ROUTE,
                 "spec.trafficPolicy.tls",
                 {"mode": "DISABLE"},
-                'spec.trafficPolicy.tls.mode is "DISABLE": remove it',
+                'spec.trafficPolicy.tls is {"mode": "DISABLE"}: remove it',
             ),
             (
                 ROUTE,
                 "spec.subsets[0].trafficPolicy",
                 {"tls": {"mode": "DISABLE"}},
-                "spec.subsets[0].trafficPolicy.tls.mode is",
+                "spec.subsets[0].trafficPolicy.tls is",
             ),
             (
                 ROUTE,

@@ -1,10 +1,11 @@
 """Declarations with one thing wrong, and what the guard-rails say of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final, cast
 
-from petmesh.guardrails.in_process import violations
+from petmesh.guardrails.in_process import subject_of, violations
+from petmesh.guardrails.pack import RULES
 from petmesh.program.declaration import Declaration, Resource
 from tests.unit.declared import local
 
@@ -18,6 +19,27 @@ def said(declaration: Declaration) -> dict[str, list[str]]:
     for violation in violations(declaration):
         found.setdefault(violation.rule, []).append(violation.message)
     return found
+
+
+class Known:
+    """A stack that breaks no rule, of which one resource at a time is another.
+
+    Its resources are read once, and only what is different is judged by the rules for one resource.
+    """
+
+    def __init__(self, declaration: Declaration) -> None:
+        self.resources = declaration.resources
+        self._subjects = {each.urn: subject_of(each) for each in declaration.resources}
+
+    def said_of(self, good: Resource, changed: Resource | None) -> dict[str, list[str]]:
+        """The messages of each rule once a resource is another, or isn't there."""
+        alone = [subject_of(changed)] if changed else []
+        kept = [subject for urn, subject in self._subjects.items() if urn != good.urn]
+        found: dict[str, list[str]] = {}
+        for rule in RULES:
+            for _, message in rule.judge([*kept, *alone] if rule.of_stack else alone):
+                found.setdefault(rule.name, []).append(message)
+        return found
 
 
 def resource(type_: str, name: str = "made", **properties: Any) -> Resource:  # noqa: ANN401 (data)
@@ -68,6 +90,13 @@ def alone(*resources: Resource) -> Declaration:
     return replace(local(), resources=resources)
 
 
+def one(resources: Iterable[Resource], kind: str, name: str) -> Resource:
+    """The resource of a kind and a name, in the cluster or the program."""
+    found = [each for each in resources if each.type.endswith(f":{kind}") and _is(each, name)]
+    assert len(found) == 1, f"{kind} {name}: {len(found)} declared"
+    return found[0]
+
+
 def broken(
     stack: Declaration,
     kind: str,
@@ -76,12 +105,10 @@ def broken(
     value: Any,  # noqa: ANN401 (data)
 ) -> Declaration:
     """A real declaration in which one field of one resource holds something else, or nothing."""
-    found = [each for each in stack.resources if each.type.endswith(f":{kind}") and _is(each, name)]
-    assert len(found) == 1, f"{kind} {name}: {len(found)} declared"
-    put = changed(found[0], path, value)
-    return replace(
-        stack, resources=tuple(put if each is found[0] else each for each in stack.resources)
-    )
+    found = one(stack.resources, kind, name)
+    put = changed(found, path, value)
+    resources = tuple(put if each is found else each for each in stack.resources)
+    return replace(stack, resources=resources)
 
 
 def changed(good: Resource, path: str, value: Any) -> Resource:  # noqa: ANN401 (data)

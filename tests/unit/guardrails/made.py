@@ -868,7 +868,7 @@ ALLOWED: dict[str, tuple[str, list[Resource]]] = {
     "a wildcard within the mesh, and a Gateway's host of any namespace": (
         "hosts-are-named",
         [
-            istio("VirtualService", "networking", hosts=["*"], gateways=["mesh"]),
+            istio("VirtualService", "networking", hosts=["*.pets.svc.cluster.local"]),
             istio(
                 "Gateway",
                 "networking",

@@ -1,6 +1,7 @@
 """Each rule: what it lets pass, and what it says of one thing wrong in a real stack."""
 
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 
@@ -11,9 +12,12 @@ from tests.unit.guardrails.broken import BROKEN, CONTAINER, Case
 from tests.unit.guardrails.judged import (
     BUDGET,
     DIGEST,
+    Known,
     alone,
     broken,
+    changed,
     container,
+    one,
     said,
     without,
     workload,
@@ -82,16 +86,23 @@ def test_no_stack_breaks_a_rule_in_a_preview(stack: str) -> None:
     assert said(previewed(STACKS[stack]())) == {}
 
 
-def whole(rule: str) -> Declaration:
+@cache
+def known(stack: str) -> Known:
+    return Known(STACKS[stack]())
+
+
+def whole(rule: str) -> Known:
     """The stack that holds what a rule looks at."""
     of_google = ("iam-adds-members", "nodes-have-their-own-account", "control-plane-is-not-public")
-    return gke() if rule in of_google else STACKS["local"]()
+    return known("gke" if rule in of_google else "local")
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=lambda case: f"{case[0]}, {case[3]}")
-def test_one_thing_wrong_in_a_stack_is_named_with_its_mend(case: Case) -> None:
+def test_one_thing_wrong_in_a_stack_is_named_with_its_fix(case: Case) -> None:
     rule, kind, name, field, value, text = case
-    found = said(broken(whole(rule), kind, name, field, value))
+    stack = whole(rule)
+    good = one(stack.resources, kind, name)
+    found = stack.said_of(good, changed(good, field, value))
     assert list(found) == [rule]
     assert any(text in message for message in found[rule]), found
     assert all(": " in message.partition(" is ")[2] for message in found[rule])
