@@ -116,7 +116,7 @@ class TrialResult:
         }
 
 
-Action = Callable[[], Awaitable[object]]
+FaultSwitch = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,9 @@ class Setting:
     requests: int
 
 
-async def run_trial(setting: Setting, trial: Trial, begin: Action, end: Action) -> TrialResult:
+async def run_trial(
+    setting: Setting, trial: Trial, begin: FaultSwitch, end: FaultSwitch
+) -> TrialResult:
     """Measure a trial under constant load.
 
     Args:

@@ -11,14 +11,14 @@ class ProgramError(Exception):
     """The program or its config is refused, as under the Pulumi CLI; one line per problem."""
 
 
-class Unknown:
+class UnknownValue:
     """The type of `UNKNOWN`: in a preview, a value that only an update can tell."""
 
     def __repr__(self) -> str:
         return "<unknown>"
 
 
-UNKNOWN: Final = Unknown()
+UNKNOWN: Final = UnknownValue()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from petmesh.program.declaration import Declaration, Resource, Unknown
+from petmesh.program.declaration import Declaration, Resource, UnknownValue
 
 Inputs = Mapping[str, Any]
 
@@ -73,7 +73,7 @@ def _route(route: Inputs) -> str:
 
 
 def _shown(value: object) -> str:
-    return "known after the update" if isinstance(value, Unknown) else str(value)
+    return "known after the update" if isinstance(value, UnknownValue) else str(value)
 
 
 def _destinations(_inputs: Inputs, spec: Inputs) -> str:
