@@ -1,10 +1,10 @@
-"""Posts previews on the pull request that a workflow run belongs to, or takes the last ones' place.
+"""Posts previews as a comment on the pull request of a workflow run, or replaces the last ones.
 
-Both, the report and the engine's, were written by what the pull request holds, so they are data of
-a stranger's: each is shown as plain text in a code block that it can't end, in nobody's name but
-its author's. Which pull request they go to, and whether the engine ran and how it did, is told by
-GitHub's event and asked of its API; what the run left decides between pull requests of one branch
-alone. A fork's run has no engine: what one leaves in the engine's name is not shown.
+Both previews, the report and the engine's, were written by the pull request's code, so they are a
+stranger's data: each is shown as plain text in a code block that it can't end, as its author's
+word. The pull request's number, and whether the engine ran and how it ended, come from GitHub's
+event and API; the run's own data only selects between pull requests of one branch. A fork's run has
+no engine: a file in the engine's name is not shown.
 
 Needs `gh`, GH_TOKEN, GITHUB_REPOSITORY, HEAD_OWNER, HEAD_REPOSITORY, HEAD_BRANCH, HEAD_SHA, RUN_ID
 and RUN_URL; the standard library alone, since nothing is installed beside a token that may write.
@@ -22,18 +22,18 @@ from typing import Any
 
 MARK = "<!-- petmesh: pull request preview -->"
 BOT = "github-actions[bot]"
-# GitHub takes 65,536 characters: the engine has what the report leaves, and no less than this.
+# A comment has at most 65,536 characters: the engine gets the rest of the report's, at least this.
 LIMIT, ENGINE_LIMIT = 60_000, 20_000
-# A fence, or what could be one; the report's own would only be in the way.
+# Fences of a code block, the report's own included.
 FENCES = re.compile(r"^`{3,}\w*\n|`{3,}", re.MULTILINE)
-# Control characters, and those that change the direction of what follows.
+# Control characters, and those that change the direction of the text after them.
 UNSHOWN = re.compile(
     "[^\\n\\x20-\\x7e\\u00a0-\\U0010ffff]|[\\u061c\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff]"
 )
 
 
 def main(report: str, engine: str) -> int:
-    """Post what a run left in two folders; returns 0, also where its pull request is gone."""
+    """Post a run's two folders as a comment; returns 0, even if its pull request is closed."""
     owner, branch, commit = (os.environ[f"HEAD_{each}"] for each in ("OWNER", "BRANCH", "SHA"))
     number = pull_request(owner, branch, commit, read(Path(report, "pull-request")))
     if number is None:
@@ -56,7 +56,7 @@ def main(report: str, engine: str) -> int:
 
 
 def read(path: Path, *, end: bool = False) -> str:
-    """A file's text or the end of it, empty where there is none; only a plain file is read."""
+    """Return a file's text or its end, empty if there is none; only a plain file is read."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         sys.exit(f"{path.name}: must be a plain file")
     if not path.exists():
@@ -67,14 +67,14 @@ def read(path: Path, *, end: bool = False) -> str:
 
 
 def comment(report: str, engine: str, did: str, commit: str, run: str) -> str:
-    """A comment that shows both as plain text in a diff's colours, whatever they hold.
+    """Return a comment that shows both previews as plain text in a diff's colours.
 
     Args:
-        report: The report, empty where there is none.
-        engine: What the engine said.
-        did: How its job ended, empty where there was none: what it said isn't shown then.
-        commit: The commit that they are of.
-        run: The address of their run.
+        report: The report, empty if there is none.
+        engine: The engine's output.
+        did: The conclusion of the engine's job, empty if there was none; then `engine` isn't shown.
+        commit: The previews' commit.
+        run: The URL of their run.
     """
     told = f"as [its run]({run}) tells"
     cut = f"\nCut: too long for a comment. [Its run]({run}) has the rest.\n"
@@ -90,21 +90,21 @@ def comment(report: str, engine: str, did: str, commit: str, run: str) -> str:
         ended = "" if did == "success" else f" failed, {told}"
         parts.append(f"\n**The engine's preview**{ended}, by the same code.\n")
     if said:
-        # Its end says what failed, and how much changes.
+        # The end has the failure, and the number of changes.
         end = said[-(LIMIT - len(shown)) :]
         parts.append(f"\n```diff\n{end}\n```\n{cut if end != said else ''}")
     return "".join(parts)
 
 
 def plain(text: str) -> str:
-    """A text of a stranger's without what could end a code block or hide a part of it."""
+    """Return a stranger's text without what could end a code block or hide a part of it."""
     return FENCES.sub("", UNSHOWN.sub("", text)).strip("\n")
 
 
 def pull_request(owner: str, branch: str, commit: str, said: str) -> int | None:
-    """The number of the open pull request of a branch that has a commit at its head.
+    """Return the number of the open pull request whose branch has a commit at its head.
 
-    Where several do, to different bases, it is the one that the run says it ran for.
+    If several do, to different bases, it is the one that the run names.
     """
     if not re.fullmatch(r"[0-9a-f]{40}", commit):
         sys.exit("HEAD_SHA: must be a commit")
@@ -116,7 +116,7 @@ def pull_request(owner: str, branch: str, commit: str, said: str) -> int | None:
 
 
 def engine_did() -> str:
-    """How the run's job `engine` ended; empty where there was none, as in a fork's run."""
+    """Return the conclusion of the run's job `engine`; empty if there was none, as for a fork."""
     if os.environ["HEAD_REPOSITORY"].lower() != os.environ["GITHUB_REPOSITORY"].lower():
         return ""
     jobs = gh("GET", f"actions/runs/{os.environ['RUN_ID']}/jobs")["jobs"]
@@ -125,7 +125,7 @@ def engine_did() -> str:
 
 
 def own_comment(number: int) -> int | None:
-    """The id of the comment that an earlier run posted."""
+    """Return the id of the comment that an earlier run posted."""
     path = f"issues/{number}/comments"
     for page in gh("GET", path, "-F", "per_page=100", "--paginate", "--slurp"):
         for each in page:
@@ -135,7 +135,7 @@ def own_comment(number: int) -> int | None:
 
 
 def gh(method: str, path: str, *options: str, body: str | None = None) -> Any:  # noqa: ANN401 (GitHub's data)
-    """What GitHub's API answers of the repository; a body goes by standard input."""
+    """Return the response of GitHub's API for the repository; a body is sent by standard input."""
     path = f"repos/{os.environ['GITHUB_REPOSITORY']}/{path}"
     given = [] if body is None else ["--input", "-"]
     done = subprocess.run(

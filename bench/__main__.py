@@ -97,6 +97,7 @@ def bench(
     _show(
         measured,
         f"{connections} connections, median of {rounds} rounds of {seconds} s on {cores} cores",
+        to_stderr=json_file == "-",
     )
     if json_file:
         document = {
@@ -226,7 +227,7 @@ def _rss_mib(pid: int) -> float:
     return int(subprocess.run(command, capture_output=True, check=True).stdout) / 1024
 
 
-def _show(measured: Mapping[str, ServiceFigures], title: str) -> None:
+def _show(measured: Mapping[str, ServiceFigures], title: str, *, to_stderr: bool) -> None:
     table = Table(title=title)
     for heading in (
         "",
@@ -250,7 +251,7 @@ def _show(measured: Mapping[str, ServiceFigures], title: str) -> None:
             f"{each.rss_mib:.1f}",
             f"{each.ready_seconds:.2f}",
         )
-    console = Console()
+    console = Console(stderr=to_stderr)
     console.print(table)
     first, *others = measured.items()
     for name, each in others:

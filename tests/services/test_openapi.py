@@ -1,4 +1,4 @@
-"""The descriptions say what the services do: each described answer is had, no other is given."""
+"""The OpenAPI descriptions: each described response occurs, and no other."""
 
 import importlib
 import re

@@ -1,4 +1,4 @@
-"""What the proxies log is what the mesh's Telemetry says."""
+"""The proxies' access logs, as the mesh's Telemetry configures them."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What the ingress bears of its clients: slow ones, many of them, and unusual requests."""
+"""The ingress with difficult clients: slow ones, many of them, and unusual requests."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator

@@ -1,6 +1,6 @@
-"""What callers see of each fault of a back end, of the dog API, of too much load, of pods that end.
+"""Callers' view of faulty back ends, of a faulty dog API, of overload, and of pods that end.
 
-Every row is one behaviour; which answers it must give stands beside the fault in its scene.
+Every row is one behaviour; the expected responses are beside the fault in its scene.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""What retries and outlier detection make of a canary that fails or stops."""
+"""Retries and outlier detection with a canary that fails or stops."""
 
 from typing import Any
 

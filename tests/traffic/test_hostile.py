@@ -1,4 +1,4 @@
-"""What a sidecar refuses for every pod, no service has to: none of it reaches one."""
+"""Hostile requests that every sidecar refuses, so that none reaches a service."""
 
 import asyncio
 import json

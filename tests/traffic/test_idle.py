@@ -1,6 +1,6 @@
-"""Who answers requests closes an idle connection just as it is asked: nobody gets to see it.
+"""A server that closes an idle connection as the next request arrives: no caller notices.
 
-The declared times, all of them a fiftieth of what they are, so that a pause takes a second.
+All declared times are divided by fifty, so that a pause takes a second.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What is public, and who may call whom in the mesh."""
+"""The public route, and the permitted callers of each service."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What isn't in the mesh is refused by name: a fault that hits nothing would measure nothing."""
+"""Unknown names are refused: a fault that hits nothing would measure nothing."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any

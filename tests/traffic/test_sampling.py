@@ -1,4 +1,4 @@
-"""Which requests are traced is the mesh's to say: no client of the ingress decides it."""
+"""Trace sampling is the mesh's decision, not that of an ingress's client."""
 
 from collections.abc import Iterator
 from dataclasses import replace

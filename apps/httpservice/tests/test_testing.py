@@ -1,4 +1,4 @@
-"""What a test leaves behind that hangs."""
+"""A service that hangs ends with the test that started it."""
 
 import asyncio
 import os

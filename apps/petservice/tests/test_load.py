@@ -1,4 +1,4 @@
-"""Petservice as a process under more load than it can take, and told to stop under load."""
+"""Petservice as a process: overload, and SIGTERM under load."""
 
 import asyncio
 import signal

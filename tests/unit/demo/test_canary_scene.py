@@ -1,4 +1,4 @@
-"""When a weight's share is measured again."""
+"""Repeated measurement of a weight's share."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""How tables look on a narrow page."""
+"""Tables on a narrow page."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What a kept mesh makes of typed lines."""
+"""Typed lines of a mesh that is kept running."""
 
 import os
 import sys

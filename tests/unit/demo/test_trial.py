@@ -1,4 +1,4 @@
-"""When a row of the fault table is as it must be."""
+"""The expected results of a row of the fault table."""
 
 from demo.display import markdown
 from demo.scenes.trial import Trial, TrialResult, scene

@@ -1,4 +1,4 @@
-"""The gateway to the outside: what its proxy and its caller's are told."""
+"""The egress gateway: its proxy's configuration, and its callers'."""
 
 from pathlib import Path
 from typing import Any

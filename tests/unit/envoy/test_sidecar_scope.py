@@ -1,4 +1,4 @@
-"""What a sidecar is told: what the Sidecar in force for it names."""
+"""A sidecar's configuration: the hosts that its Sidecar names."""
 
 from pathlib import Path
 from typing import Any

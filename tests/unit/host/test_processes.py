@@ -1,4 +1,4 @@
-"""How a process ends: by itself where it can, by force where it must."""
+"""The end of a process: by SIGTERM, or else by SIGKILL."""
 
 import asyncio
 import sys

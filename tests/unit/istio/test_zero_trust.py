@@ -1,4 +1,4 @@
-"""What may reach what: identities, methods and paths, each proxy's view, each pod's network."""
+"""Permitted calls: identities, methods and paths, each Sidecar's hosts, each NetworkPolicy."""
 
 from typing import Any
 

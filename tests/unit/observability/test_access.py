@@ -1,4 +1,4 @@
-"""Who reaches what watches the mesh, and what it may do."""
+"""Access to the monitoring's pods, and their own rights."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

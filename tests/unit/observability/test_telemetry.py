@@ -1,4 +1,4 @@
-"""What is scraped, and what proxies and services tell."""
+"""Scraped targets, and the telemetry of proxies and services."""
 
 from collections.abc import Mapping
 from typing import Any

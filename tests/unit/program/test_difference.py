@@ -1,4 +1,4 @@
-"""What differs between two declarations, in words."""
+"""The differences between two declarations, as text."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the CLI reads of a value in a stack's file. tests/engine holds the same table to the CLI."""
+"""Config values as the CLI reads them. tests/engine compares the same table with the CLI."""
 
 import pytest
 import yaml

@@ -1,4 +1,4 @@
-"""Declared names that lead nowhere are told before anyone runs into them."""
+"""Names of nothing are reported before a request meets them."""
 
 from typing import Any
 

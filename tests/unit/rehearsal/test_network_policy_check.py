@@ -1,4 +1,4 @@
-"""A NetworkPolicy that closes a path which the mesh uses is told on paper."""
+"""A NetworkPolicy that closes a used path is reported."""
 
 from collections.abc import Callable
 from typing import Any

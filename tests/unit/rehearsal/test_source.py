@@ -1,4 +1,4 @@
-"""How a pod's process starts: by which command, with which variables."""
+"""The command and the environment of a pod's process."""
 
 import sys
 from dataclasses import replace

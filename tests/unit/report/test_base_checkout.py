@@ -1,4 +1,4 @@
-"""What the base of a change declares, from a repository made for it."""
+"""The declaration of a base, from a repository created for it."""
 
 import subprocess
 from pathlib import Path

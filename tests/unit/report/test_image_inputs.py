@@ -1,4 +1,4 @@
-"""Which images a change of files builds anew."""
+"""The images that a change of files rebuilds."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What posts a stranger's report: where it goes, that it is plain text, what else is told."""
+"""The script that posts a pull request's report: its target, plain text, the engine's result."""
 
 import json
 import os

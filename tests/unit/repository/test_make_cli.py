@@ -1,4 +1,4 @@
-"""The Pulumi CLI as the make targets call it, with a CLI that writes down what it is asked."""
+"""The Pulumi CLI as the make targets call it, with a CLI that records its arguments."""
 
 from pathlib import Path
 

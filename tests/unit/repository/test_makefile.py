@@ -1,4 +1,4 @@
-"""What the make targets hand on, word by word."""
+"""The arguments that make targets pass on, word by word."""
 
 import shlex
 import subprocess

@@ -1,4 +1,4 @@
-"""How tests read config, and the keys that there are."""
+"""Reading config in tests, and the declared keys."""
 
 from contextvars import Context
 

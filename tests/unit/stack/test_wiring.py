@@ -1,4 +1,4 @@
-"""What holds for every resource of every stack: provider, name, place, determinism."""
+"""Invariants of every resource of every stack: provider, name, parent, determinism."""
 
 import ast
 from collections import Counter
