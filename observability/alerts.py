@@ -6,15 +6,15 @@ from petmesh.ramp import istio_queries as metrics
 
 _WINDOW_SECONDS = 300
 WINDOW = metrics.Window(f"{_WINDOW_SECONDS}s", stretch="15s")
-# Of the tries; what a ramp asks of a canary by default.
+# The share of failed tries that is allowed; a ramp's default for a canary.
 MOST_FAILURES = 0.01
-# Of a service's requests, which reached no pod.
+# The share of a service's requests that may reach no pod.
 MOST_UNREACHED = 0.01
 # A bound of Istio's histogram, so that no quantile near it is a guess between two others.
 MOST_P99_MILLISECONDS = 500
 # In a window, one in ten seconds: below that a single failure is already a large share.
 FEWEST_TRIES = _WINDOW_SECONDS // 10
-# The workload's name holds the version; who can't reach a pod doesn't know the latter alone.
+# The workload's name has the version; a caller that can't reach a pod has no label of it alone.
 _VERSION = "destination_workload_namespace, destination_workload"
 _SERVICE = "destination_service_name"
 _NAME = "{{ $labels.destination_workload }} in {{ $labels.destination_workload_namespace }}"
@@ -26,18 +26,18 @@ _RUNBOOK = (
 
 
 def rule_groups(namespace: str) -> list[Mapping[str, object]]:
-    """The alerts of the services of a namespace, in the form of Prometheus' operator and Google's.
+    """Return the alerts of a namespace's services, in the form of Prometheus' operator and Google.
 
-    Those of a version, which is a workload, look at tries, retried and mirrored ones too. What
-    reached no pod names no workload: that is looked at by service, as its callers count it.
+    Those of a version, which is a workload, are about tries, with retried and mirrored ones. A
+    request that reached no pod has no workload: those are counted by service, at the callers.
     """
     labels = f'destination_workload_namespace="{namespace}"'
     tries = f"sum by ({_VERSION}) ({metrics.requests(labels, WINDOW)})"
     failures = f"sum by ({_VERSION}) ({metrics.failures(labels, WINDOW)})"
     durations = f"sum by ({_VERSION}, le) ({metrics.durations(labels, WINDOW)})"
     busy = f"and ({tries}) > {FEWEST_TRIES}"
-    asked = _asked(namespace, metrics.CALLED)
-    unreached = _asked(namespace, metrics.NOWHERE)
+    requests = _by_service(namespace, metrics.CALLED)
+    unreached = _by_service(namespace, metrics.NOWHERE)
     return [
         {
             "name": "petmesh-versions",
@@ -69,8 +69,8 @@ def rule_groups(namespace: str) -> list[Mapping[str, object]]:
                 },
                 {
                     "alert": "ServiceUnreached",
-                    "expr": f"({unreached}) / ({asked}) > {MOST_UNREACHED} "
-                    f"and ({asked}) > {FEWEST_TRIES}",
+                    "expr": f"({unreached}) / ({requests}) > {MOST_UNREACHED} "
+                    f"and ({requests}) > {FEWEST_TRIES}",
                     "for": "2m",
                     "labels": {"severity": "critical"},
                     "annotations": {
@@ -85,11 +85,11 @@ def rule_groups(namespace: str) -> list[Mapping[str, object]]:
     ]
 
 
-def _asked(namespace: str, picked: str) -> str:
-    """A window's requests by service, as its callers count them.
+def _by_service(namespace: str, picked: str) -> str:
+    """Return the query of a window's requests by service, as its callers count them.
 
-    Where they reached no pod they know no namespace but the one in the service's host; where there
-    was no such subset either, the host is the request's own, maybe the bare name with a port.
+    A request that reached no pod has no label of a namespace but in the service's host; without a
+    subset the host is the request's own, maybe the bare name with a port.
     """
     host = rf"[a-z0-9-]+([.]{namespace}([.].*)?)?(:[0-9]+)?"
     labels = f'{picked},destination_service=~"{host}"'

@@ -1,4 +1,4 @@
-"""The canary's dashboard: a service's versions side by side, by the queries that a ramp asks.
+"""The canary's dashboard: a service's versions side by side, by the same queries as a ramp's.
 
 Source:
     https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from observability.prometheus import ASKED_WEIGHT
+from observability.prometheus import ROUTE_WEIGHT
 from petmesh.ramp import istio_queries as metrics
 
 TITLE = "Canary"
@@ -20,7 +20,7 @@ _HOST = 'destination_service="$service.$namespace.svc.cluster.local"'
 # Grafana's: at least four scrapes, so that an increase never lacks one.
 _WINDOW = metrics.Window("$__rate_interval")
 _SECONDS = "($__rate_interval_ms / 1000)"
-# The workload's name holds the version; who can't reach a pod doesn't know the latter alone.
+# The workload's name has the version; a caller that can't reach a pod has no label of it alone.
 _VERSION = "destination_workload"
 _LEGEND = f"{{{{{_VERSION}}}}}"
 _PANEL_WIDTH = 12
@@ -68,20 +68,20 @@ def _quantile(quantile: float) -> Query:
 
 _TRIES = _by_version(metrics.requests(_LABELS, _WINDOW))
 _FAILURES = _by_version(metrics.failures(_LABELS, _WINDOW))
-_ASKED = f"sum by (destination_version) ({ASKED_WEIGHT}{{{_HOST}}}) / 100"
+_ROUTED = f"sum by (destination_version) ({ROUTE_WEIGHT}{{{_HOST}}}) / 100"
 _CALLS = metrics.calls(_LABELS, _WINDOW)
 _SHARE = f"{_by_version(_CALLS)} / scalar(sum({_CALLS}))"
 
 PANELS = (
     Panel(
         "Share of the requests",
-        "What each version gets of the callers' requests, and what the route asks for.",
+        "The share of the callers' requests that each version gets, and its weight in the route.",
         "percentunit",
-        (Query(_SHARE, f"{_LEGEND} measured"), Query(_ASKED, "{{destination_version}} asked")),
+        (Query(_SHARE, f"{_LEGEND} measured"), Query(_ROUTED, "{{destination_version}} weight")),
     ),
     Panel(
         "Tries per second",
-        "What each version is asked, retried and mirrored requests too.",
+        "The tries that each version gets, with retried and mirrored requests.",
         "reqps",
         (Query(f"{_TRIES} / {_SECONDS}"),),
     ),

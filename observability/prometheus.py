@@ -26,7 +26,7 @@ STATE_PORT = 8080
 MERGED_PORT = 15020
 SCRAPE_INTERVAL = "15s"
 # The weight in a VirtualService, in percent, by the subset's name, which is the version's.
-ASKED_WEIGHT = "kube_customresource_virtualservice_weight"
+ROUTE_WEIGHT = "kube_customresource_virtualservice_weight"
 # The operator selects objects with its release's label.
 SELECTED = {"release": KUBE_PROMETHEUS_STACK.name}
 
@@ -224,7 +224,7 @@ def _weights() -> Mapping[str, object]:
                     },
                     "metrics": [
                         {
-                            "name": ASKED_WEIGHT.removeprefix("kube_customresource_"),
+                            "name": ROUTE_WEIGHT.removeprefix("kube_customresource_"),
                             "help": "Percent of the requests that a version is to get",
                             # A VirtualService without such a route is no error to log.
                             "errorLogV": 5,

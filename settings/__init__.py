@@ -1,7 +1,7 @@
 """Stack config as one frozen, validated object; nothing else reads config.
 
-Pulumi.yaml declares the keys, their types, defaults and descriptions. Checked here is what Pulumi's
-config schema can't say: ranges, forms, unknown keys and contradictions.
+Pulumi.yaml declares the keys, their types, defaults and descriptions. Here is what Pulumi's config
+schema can't check: ranges, formats, unknown keys and contradictions.
 """
 
 from settings.forms import ROOT

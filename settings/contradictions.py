@@ -1,4 +1,4 @@
-"""What no key's form can say: keys that contradict each other, or what this checkout builds."""
+"""Contradictions: of config keys with each other, and with what this checkout builds."""
 
 import json
 import re

@@ -1,6 +1,6 @@
-"""The forms of a key's value: each takes what Pulumi hands over and returns what is meant.
+"""The types of config values: each parses and validates the text that Pulumi passes.
 
-A refusal is a ValueError without words: the key's description says what is allowed.
+A ValueError has no text: the key's description says what is allowed.
 """
 
 import ipaddress
@@ -19,7 +19,7 @@ from petmesh.program.urls import without_credentials
 
 ROOT = Path(__file__).parent.parent
 CHARTS = ("base", "cni", "istiod", "gateway")
-# What a value has room for; what holds longer ones says so itself.
+# The maximum length of a value, unless its key says otherwise.
 LONGEST = 1024
 # The stack's own, and those that Kubernetes, Istio and Google Cloud keep for themselves:
 # https://cloud.google.com/kubernetes-engine/docs and what its add-ons install.
@@ -46,7 +46,7 @@ SPECIAL_USE = (
     # And those that networks use for themselves: https://www.rfc-editor.org/rfc/rfc6762#appendix-G
     *(".corp", ".home", ".intranet", ".lan", ".localdomain", ".private"),
 )
-# Answers what the machine is allowed to do, as metadata.google.internal does.
+# A metadata server with the machine's credentials, as metadata.google.internal is.
 METADATA_HOST = "metadata.goog"
 # Sixteen of the widest public range together: a long list of narrow ones is the internet as well.
 _MOST_PUBLIC = 2**20
@@ -69,7 +69,7 @@ ISTIO_VERSION = (
     rf"1\.(2[5-9]|[3-9][0-9])\.{_NUMBER}"
     rf"(-({_NUMBER}|[0-9]*[a-z-][a-z0-9-]*)(\.({_NUMBER}|[0-9]*[a-z-][a-z0-9-]*))*)?"
 )
-# Letters, marks and symbols that show nothing, beside what is no letter, mark or symbol at all.
+# Letters and symbols that are invisible, besides characters that aren't printable.
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 TAG_OR_DIGEST = r"(:[\w][\w.-]{0,127})?@sha256:[0-9a-f]{64}|:[\w][\w.-]{0,127}"
 
@@ -124,7 +124,7 @@ def _ipv4_range(value: str) -> str:
 
 
 def narrow(ranges: tuple[str, ...]) -> tuple[str, ...]:
-    """IPv4 ranges, narrow enough, each and together, to tell who is meant."""
+    """IPv4 ranges that are narrow enough, each and together."""
     public = [each for each in map(ipaddress.IPv4Network, ranges) if each.is_global]
     if any(map(names_nobody, ranges)) or sum(each.num_addresses for each in public) > _MOST_PUBLIC:
         raise ValueError
@@ -140,7 +140,7 @@ def of_a_server(ranges: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def free_namespace(value: str) -> str:
-    """A namespace that nobody else has: no part of the stack, Kubernetes, Istio, Google Cloud."""
+    """A namespace of no part of the stack, Kubernetes, Istio or Google Cloud."""
     if value in TAKEN_NAMESPACES or value.startswith(TAKEN_PREFIXES):
         raise ValueError
     return value

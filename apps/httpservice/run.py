@@ -37,7 +37,7 @@ class _Settings(NamedTuple):
 def run(name: str, default_port: int, build: Callable[[Environment], Service]) -> int:
     """Run a service until SIGTERM or SIGINT, and give the process's exit status.
 
-    0 after a stop that was asked for, 1 where the address can't be listened on, 2 for a variable
+    0 after a signal to stop, 1 where the address can't be listened on, 2 for a variable
     that can't be used; the last two with one line on standard error.
 
     Args:
@@ -89,7 +89,7 @@ def _read(environment: Environment, default_port: int) -> _Settings:
 
 
 def _traces(environment: Environment, name: str, version: str) -> "Traces | None":
-    """Set up tracing, where it is asked for.
+    """Set up tracing if the environment has it.
 
     An empty variable is as good as unset
     (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/), which not

@@ -1,4 +1,4 @@
-"""What the services answer alike: health, ids, errors in JSON, load that is shed, an access log."""
+"""What all services have: health checks, path variables, JSON errors, shedding, an access log."""
 
 import asyncio
 import re
@@ -49,12 +49,12 @@ class Service:
 
 
 def reply(body: bytes, status: int = 200) -> web.Response:
-    """Give a response of encoded JSON."""
+    """Return a response of encoded JSON."""
     return web.Response(body=body, status=status, content_type="application/json")
 
 
 def error(status: int, message: str, **details: object) -> web.Response:
-    """Say what went wrong, as `{"status": …, "error": …, "message": …}` and the given details."""
+    """Return an error as `{"status": …, "error": …, "message": …}` with the given details."""
     name = HTTPStatus(status).phrase
     return reply(
         orjson.dumps({"status": status, "error": name, "message": message, **details}), status
@@ -62,11 +62,11 @@ def error(status: int, message: str, **details: object) -> web.Response:
 
 
 class Front:
-    """Stands before a service: answers health checks, turns away, counts and logs.
+    """The application around a service: health checks, shedding, counts, access log.
 
     Args:
-        service: what answers the rest.
-        log: takes a line of each request.
+        service: the routes.
+        log: the access log.
         most_in_flight: requests at a time; one more is answered 503.
 
     Attributes:
@@ -84,7 +84,7 @@ class Front:
         self._most = most_in_flight
 
     def application(self, *outer: Callable[..., Awaitable[web.StreamResponse]]) -> web.Application:
-        """Give the application, within further middlewares."""
+        """Return the application, within further middlewares."""
         app = web.Application(middlewares=[*outer, self._middleware])
         for path, answer in zip(HEALTH, (self._live, self._ready), strict=True):
             app.router.add_get(path, answer)
@@ -187,7 +187,7 @@ def _refused(refusal: web.HTTPException) -> web.Response:
 
 
 def trace_id(request: web.Request) -> str | None:
-    """Give the trace a request belongs to, by its W3C or B3 headers.
+    """Return the ID of a request's trace, from its W3C or B3 headers.
 
     See https://www.w3.org/TR/trace-context/#traceparent-header and
     https://github.com/openzipkin/b3-propagation.

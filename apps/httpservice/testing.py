@@ -169,7 +169,7 @@ async def service(
 
 
 async def refusal(module: str, **variables: str) -> tuple[int | None, str]:
-    """Run a service that must not start, and give its exit status and what it says."""
+    """Run a service that must not start; return its exit status and its output."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

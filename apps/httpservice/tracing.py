@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry, joined with the mesh's: imported only where the environment asks for it.
+"""Traces by OpenTelemetry, joined with the mesh's: imported only if the environment has it.
 
 The SDK reads its own variables: sampler, resource, batches, limits, exporter, proxies. Spans are
 named and described as the semantic conventions for HTTP have it

@@ -53,7 +53,7 @@ class Failure(NamedTuple):
 
 
 Ended = Callable[[Answer | Failure | None], None]
-"""Is told of a request's outcome; of None where it was given up."""
+"""Called with a request's outcome, or None if it was canceled."""
 
 
 class Upstream:
@@ -108,7 +108,7 @@ class Upstream:
     async def get(
         self, path: str = "", headers: Mapping[str, str] | None = None
     ) -> Answer | Failure:
-        """Ask for a path below the address, or for the address itself.
+        """Request a path below the address, or the address itself.
 
         Args:
             path: starts with a slash, percent-encoded where needed.

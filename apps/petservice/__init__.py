@@ -1,1 +1,1 @@
-"""Answers for a pet with what its details, its medical history and a public dog API say."""
+"""Serves a pet's details, its medical history and a public dog API's data in one response."""

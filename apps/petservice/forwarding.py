@@ -1,4 +1,4 @@
-"""What petservice passes on of a request to the services that it asks."""
+"""The headers and cookies of a request that petservice passes on to the services that it calls."""
 
 from aiohttp import web
 

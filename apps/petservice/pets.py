@@ -1,4 +1,4 @@
-"""Answers for a pet from three upstreams, asked at the same time."""
+"""A pet's data from three upstreams, requested at the same time."""
 
 import asyncio
 from collections.abc import Mapping
@@ -48,31 +48,31 @@ class Pets:
         headers = forwarded(request)
         if size(headers) > MAX_BYTES:
             return error(431, f"headers to pass on over {MAX_BYTES} bytes")
-        asked = {
+        calls = {
             _DETAILS: asyncio.ensure_future(self._details.get(f"/pet/{pet_id}/details", headers)),
             _HISTORY: asyncio.ensure_future(
                 self._history.get(f"/pet/{pet_id}/medicalhistory", headers)
             ),
         }
         if self._dog_api is not None:
-            asked[_DOG_API] = asyncio.ensure_future(self._dog_api.get())
+            calls[_DOG_API] = asyncio.ensure_future(self._dog_api.get())
         try:
-            response = reply(await self._put_together(asked))
+            response = reply(await self._put_together(calls))
         except _BackEndError as failure:
             response = error(failure.status, str(failure), service=failure.service)
         finally:
-            ended = {name: each for name, each in asked.items() if each.done()}
-            for each in asked.values():
+            ended = {name: each for name, each in calls.items() if each.done()}
+            for each in calls.values():
                 each.cancel()
         response[UPSTREAM_MS] = {name: each.result().milliseconds for name, each in ended.items()}
         return response
 
-    async def _put_together(self, asked: Mapping[str, asyncio.Future[Answer | Failure]]) -> bytes:
-        details = _object(_DETAILS, await asked[_DETAILS])
-        history = _object(_HISTORY, await asked[_HISTORY])
+    async def _put_together(self, calls: Mapping[str, asyncio.Future[Answer | Failure]]) -> bytes:
+        details = _object(_DETAILS, await calls[_DETAILS])
+        history = _object(_HISTORY, await calls[_HISTORY])
         parts = b'"petDetails":%b,"petMedicalHistory":%b' % (details, history)
         if self._dog_api is not None:
-            dog = _dog_part(self._dog_api, await asked[_DOG_API])
+            dog = _dog_part(self._dog_api, await calls[_DOG_API])
             parts += b',"dogAPIResponse":%b' % dog
         return b"{%b}" % parts
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from observability import dashboard
-from observability.prometheus import ASKED_WEIGHT
+from observability.prometheus import ROUTE_WEIGHT
 from petmesh.ramp.prometheus import Queries
 from tests.unit.declared import local, manifest
 from tests.unit.promtool import check_rules, play
@@ -60,7 +60,7 @@ def series(
 def weight(version: str, percent: int) -> dict[str, str]:
     host = "details.pets.svc.cluster.local"
     labels = f'destination_service="{host}",destination_version="{version}"'
-    return {"series": f"{ASKED_WEIGHT}{{{labels}}}", "values": f"{percent}x20"}
+    return {"series": f"{ROUTE_WEIGHT}{{{labels}}}", "values": f"{percent}x20"}
 
 
 @pytest.mark.parametrize(
