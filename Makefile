@@ -24,7 +24,7 @@ SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo faults test unit engine fuzz lint format types bench bench-plan preview policy pr-report up destroy ramp promote rollback
-.PHONY: ramp-status approve pause resume ramp-report ramp-demo bench-rollback bench-ramps install-cli env charts e2e lock audit
+.PHONY: ramp-status approve pause resume ramp-report ramp-demo bench-rollback bench-ramps bench-verdicts install-cli env charts e2e lock audit
 .PHONY: base-image sbom docs clean
 
 help: ## list the targets
@@ -126,6 +126,9 @@ bench-rollback: setup ## seconds from the first bad request to weight 0 in force
 
 bench-ramps: setup ## 20 ramps in a row with random faults, and the requests lost to them
 	@$(BIN)/python -m bench.ramps.faults $(ARGS)
+
+bench-verdicts: setup ## simulated ramps: how often identical versions are taken back, how soon worse ones
+	@$(BIN)/python -m bench.verdicts $(ARGS)
 
 install-cli: setup ## install the official Pulumi CLI of the locked version
 	@$(BIN)/petmesh install-cli

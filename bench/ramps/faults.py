@@ -43,17 +43,9 @@ PLAN = Plan(
     hold=1.5,
     interval=0.5,
     window=10.0,
-    failures=2,
     patience=1.0,
     wait=20.0,
-    conditions=Conditions(
-        min_requests=60,
-        success_rate=98.0,
-        success_drop=1.0,
-        p50_ratio=2.0,
-        p99_ratio=None,
-        latency_margin_ms=80.0,
-    ),
+    conditions=Conditions(min_requests=60, warm_up=0.0, latency_margin_ms=80.0),
 )
 
 

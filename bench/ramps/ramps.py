@@ -6,6 +6,7 @@ from pathlib import Path
 
 from petmesh.ramp.driver import Driver, Listener, RampRun
 from petmesh.ramp.journal import Journal, RampHeader, now
+from petmesh.ramp.judge import Judge
 from petmesh.ramp.machine import begin
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.target import Release, Target
@@ -26,7 +27,8 @@ def new_ramp(
         at=now(), stack="local", target="rehearsal", stable=STABLE, canary=CANARY, plan=plan
     )
     journal = Journal.create(folder, header)
-    return Driver(RampRun(header, journal, begin(plan)), target, folder, listeners), journal
+    run = RampRun(header, journal, begin(plan), Judge(plan.conditions))
+    return Driver(run, target, folder, listeners), journal
 
 
 def session_of(place: OpenTarget) -> Session:

@@ -37,8 +37,7 @@ PLAN = Plan(
     hold=120.0,
     interval=INTERVAL,
     window=5.0,
-    failures=1,
-    conditions=Conditions(min_requests=50, p50_ratio=None, p99_ratio=None),
+    conditions=Conditions(min_requests=50, compare=("failures",)),
 )
 
 

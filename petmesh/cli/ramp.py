@@ -32,6 +32,7 @@ from petmesh.ramp.options import (
 )
 from petmesh.ramp.plain import plain
 from petmesh.ramp.plan import PROMOTION, OnInterrupt, Plan
+from petmesh.ramp.replay import replay_journal
 from petmesh.ramp.target import TargetError, UsageError
 
 app = typer.Typer()
@@ -47,12 +48,27 @@ class _Gates(tuple[int | str, ...]):
     __slots__ = ()
 
 
+class _Compared(tuple[str, ...]):
+    __slots__ = ()
+
+
 def _steps(text: str) -> _Steps:
     return _Steps(map(values.whole, text.split(",")))
 
 
 def _gates(text: str) -> _Gates:
     return _Gates(each if each == PROMOTION else values.whole(each) for each in text.split(","))
+
+
+def _compared(text: str) -> _Compared:
+    return _Compared(() if text == OFF else text.split(","))
+
+
+def _risk(text: str) -> float:
+    number = values.limit(text.removesuffix("%")).number
+    if number is None:
+        raise typer.BadParameter(f"{text}: must be a number of percent, as 1%")
+    return number
 
 
 def _fault(text: str) -> Pair:
@@ -80,13 +96,22 @@ def _planned(
     )
 
 
-def _condition(help_: str, field: str, parser: Callable[[str], Any] = values.limit) -> OptionInfo:
+def _condition(
+    help_: str,
+    field: str,
+    parser: Callable[[str], Any] = values.limit,
+    metavar: str = "NUMBER",
+) -> OptionInfo:
     default = getattr(_CONDITIONS, field)
+    if field == "compare":
+        default = ",".join(_CONDITIONS.compare)
+    elif field == "warm_up":
+        default = f"{default:g}s"
     return typer.Option(
         parser=parser,
-        metavar="NUMBER",
+        metavar=metavar,
         help=help_,
-        show_default=OFF if default is None else f"{default:g}",
+        show_default=OFF if default is None else str(default),
         rich_help_panel=f"Conditions of the canary; {OFF} switches one off",
     )
 
@@ -123,6 +148,13 @@ def ramp(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the ramp that a process left.")
     ] = False,
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="JOURNAL",
+            help="Judge a past ramp anew, by the conditions that are given; nothing is changed.",
+        ),
+    ] = None,
     webhook: Annotated[
         str | None,
         typer.Option(
@@ -158,16 +190,7 @@ def ramp(
     hold: Annotated[float | None, _time("How long a step lasts at least.", "hold")] = None,
     interval: Annotated[float | None, _time("From one evaluation to the next.", "interval")] = None,
     window: Annotated[
-        float | None, _time("How far an evaluation looks back, within its step.", "window")
-    ] = None,
-    failures: Annotated[
-        int | None,
-        _planned(
-            "Failed evaluations in a row that end the ramp.",
-            values.whole,
-            "N",
-            str(_PLAN.failures),
-        ),
+        float | None, _time("How long its source may know of no request.", "window")
     ] = None,
     patience: Annotated[
         float | None, _time("How long the metrics source may be in error.", "patience")
@@ -190,33 +213,37 @@ def ramp(
         OnInterrupt | None,
         typer.Option(help="What Ctrl-C does.", show_default="rollback", rich_help_panel="Plan"),
     ] = None,
-    min_requests: Annotated[
-        int | None,
-        _condition("Requests in the window before a verdict.", "min_requests", values.whole),
+    risk: Annotated[
+        float | None,
+        _condition("How many ramps of a good version may be taken back.", "risk", _risk, "PERCENT"),
     ] = None,
-    min_failures: Annotated[
+    compare: Annotated[
+        _Compared | None,
+        _condition(
+            "What may be no worse than the stable version's.", "compare", _compared, "NAME,..."
+        ),
+    ] = None,
+    min_requests: Annotated[
+        int | None, _condition("Requests in a step before it passes.", "min_requests", values.whole)
+    ] = None,
+    warm_up: Annotated[
+        float | None,
+        _condition(
+            "From its first request on, its latency isn't judged.",
+            "warm_up",
+            values.seconds,
+            "TIME",
+        ),
+    ] = None,
+    latency_margin_ms: Annotated[
         Limit | None,
-        _condition("Failed requests that count before that.", "min_failures", values.whole_limit),
+        _condition("Milliseconds by which it may be slower.", "latency_margin_ms"),
     ] = None,
     success_rate: Annotated[
         Limit | None, _condition("Lowest success rate, in percent.", "success_rate")
     ] = None,
-    success_drop: Annotated[
-        Limit | None,
-        _condition("Percentage points that it may be below the stable version's.", "success_drop"),
-    ] = None,
     p50_ms: Annotated[Limit | None, _condition("Longest p50, in milliseconds.", "p50_ms")] = None,
     p99_ms: Annotated[Limit | None, _condition("Longest p99, in milliseconds.", "p99_ms")] = None,
-    p50_ratio: Annotated[
-        Limit | None, _condition("p50 as a multiple of the stable version's.", "p50_ratio")
-    ] = None,
-    p99_ratio: Annotated[
-        Limit | None, _condition("p99 as a multiple of the stable version's.", "p99_ratio")
-    ] = None,
-    latency_margin_ms: Annotated[
-        Limit | None,
-        _condition("Milliseconds by which it is never too slow.", "latency_margin_ms"),
-    ] = None,
     config: Annotated[
         list[Pair] | None,
         typer.Option(
@@ -241,6 +268,7 @@ def ramp(
     """Raise the canary's weight step by step, and promote it or go back.
 
     Exit status: 0 promoted, 1 couldn't begin, 3 rolled back, 4 left paused, 5 weight 0 not set.
+    With --replay: 0 if the canary would have been kept, 3 if it would have been rolled back.
     """
     given = {name: value for name, value in locals().items() if value is not None}
     with _errors():
@@ -248,6 +276,8 @@ def ramp(
             if steps:
                 raise UsageError("--blue-green is --steps 100: give one of the two")
             given["steps"] = (100,)
+        if replay:
+            return replay_journal(replay, _fields(given, Conditions))
         options = RampOptions(
             stack=stack,
             journal=journal,

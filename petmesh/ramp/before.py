@@ -1,14 +1,14 @@
-"""What is asked before a ramp moves anything: whether its source answers, and how stable does."""
+"""What a ramp needs before it moves anything: a source that answers, and stable's figures."""
 
 import asyncio
 from collections.abc import Callable
 
 from petmesh.ramp.journal import RampHeader
-from petmesh.ramp.measurements import Observation
+from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.target import Target, TargetError
 
 _OBSERVE_SECONDS = 10.0
-_BASELINE_SECONDS = 60.0
+_INTERVALS, _AT_ONCE = 40, 8
 _UNKNOWN = "nothing was changed, for the figures can't be had"
 
 
@@ -30,13 +30,14 @@ async def ask_source(header: RampHeader, target: Target, seconds: float) -> Obse
         raise TargetError(f"{_UNKNOWN}: {type(error).__name__}: {error}") from error
 
 
-async def observe_baseline(
+async def observe_before(
     header: RampHeader, target: Target, tell: Callable[[str], None]
-) -> Observation | None:
-    """How the stable version does before the ramp; None where too little is known of it.
+) -> tuple[Observation, ...]:
+    """How the versions did before the ramp, interval by interval, the latest last.
 
-    A ramp whose first step is 100 sees no more of the stable version, so where that is compared
-    with, it is waited for, for as long as the ramp's window is.
+    How much the stable version's intervals vary tells how soon a difference is more than that. A
+    ramp whose first step is 100 sees no more of the stable version, so where that is compared with,
+    it is waited for, for as long as the ramp's window is.
 
     Args:
         header: the ramp.
@@ -47,34 +48,57 @@ async def observe_baseline(
         TargetError: the source doesn't answer, or too little is known for a first step of 100.
     """
     plan, conditions = header.plan, header.plan.conditions
-    needed = plan.steps[0] == plan.steps[-1] and conditions.is_relative
-    seconds = plan.window if needed else min(plan.window, _BASELINE_SECONDS)
+    needed = plan.steps[0] == plan.steps[-1] and conditions.compare
     until = _now() + plan.window
-    seen = await ask_source(header, target, seconds)
-    if needed and not _is_known(seen, header, conditions.comparable):
+    seen = await _history(header, target)
+    if needed and not _is_known(seen, header):
         tell(f"{header.stable} is measured before the switch, {plan.window:g} s at most")
-    while needed and not _is_known(seen, header, conditions.comparable) and _now() < until:
+    while needed and not _is_known(seen, header) and _now() < until:
         await asyncio.sleep(min(plan.interval, max(0.0, until - _now())))
-        seen = await ask_source(header, target, seconds)
-    if _is_known(seen, header, conditions.min_requests):
-        return seen
-    if needed:
+        seen = await _history(header, target)
+    if needed and not _is_known(seen, header):
+        known = _stable(seen)
         raise TargetError(
-            f"{header.stable} had {seen.stable.requests:.0f} requests in {seen.seconds:.0f} s: "
-            f"{conditions.min_requests} with their latencies are needed before a switch to 100%, "
+            f"{header.stable} had {known.requests:.0f} requests in "
+            f"{sum(each.seconds for each in seen):.0f} s: {conditions.min_requests} with their "
+            "latencies are needed before a switch to 100%, "
             f"to compare {header.canary} with; nothing was changed"
         )
-    return None
+    return tuple(each for each in seen if each.stable.requests)
 
 
-def _is_known(seen: Observation, header: RampHeader, requests: int) -> bool:
-    """Whether the stable version had so many requests, and the latencies to compare are known."""
-    stable, conditions = seen.stable, header.plan.conditions
-    return (
-        stable.requests >= requests
-        and not (conditions.p50_ratio and stable.p50 is None)
-        and not (conditions.p99_ratio and stable.p99 is None)
+async def _history(header: RampHeader, target: Target) -> list[Observation]:
+    """The last intervals, from looks that reach back ever further; fewer where that takes long."""
+    interval = header.plan.interval
+    looks = [await ask_source(header, target, interval)]
+    until = _now() + _OBSERVE_SECONDS
+    while len(looks) < _INTERVALS and _now() < until:
+        backs = range(len(looks) + 1, min(len(looks) + _AT_ONCE, _INTERVALS) + 1)
+        looks += await asyncio.gather(
+            *(ask_source(header, target, back * interval) for back in backs)
+        )
+        # It may know of no earlier time.
+        known = [
+            each for back, each in enumerate(looks, 1) if each.seconds > (back - 0.5) * interval
+        ]
+        if len(known) < len(looks):
+            looks = known or looks[:1]
+            break
+    pairs = zip([None, *looks], looks, strict=False)
+    return [longer.since(shorter) for shorter, longer in pairs][::-1]
+
+
+def _is_known(seen: list[Observation], header: RampHeader) -> bool:
+    """Whether the stable version had enough requests, and the latencies to compare are known."""
+    stable, conditions = _stable(seen), header.plan.conditions
+    latencies = "latency" in conditions.compare
+    return stable.requests >= conditions.min_requests and (
+        not latencies or stable.quantile(0.5) is not None
     )
+
+
+def _stable(seen: list[Observation]) -> Figures:
+    return sum((each.stable for each in seen), Figures())
 
 
 def _now() -> float:

@@ -89,7 +89,8 @@ def _health(live: Release, observation: Observation) -> list[str]:
         text = f"{figures.requests:.0f} requests in the last {observation.seconds:.0f} s"
         if rate is not None:
             text += f", {rate:.2f}% of them good"
-        for name, value in (("p50", figures.p50), ("p99", figures.p99)):
+        for name, part in (("p50", 0.5), ("p99", 0.99)):
+            value = figures.quantile(part)
             text += "" if value is None else f", {name} {value:.3g} ms"
         lines.append(f"  {version}: {text}")
     return lines

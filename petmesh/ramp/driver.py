@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from petmesh.ramp.conditions import Outcome, Verdict, judge
+from petmesh.ramp.conditions import Verdict
 from petmesh.ramp.control import take
 from petmesh.ramp.events import Done, Event, Failed, Judged, MetricsFailed, Pause, RollBack
 from petmesh.ramp.journal import Entry, Journal, JournalError, RampHeader, now
+from petmesh.ramp.judge import Judge
 from petmesh.ramp.machine import (
-    ACTING,
     FINAL,
     WATCHED,
     Action,
@@ -22,8 +22,9 @@ from petmesh.ramp.machine import (
     State,
     Transition,
     advance,
+    begins_a_hold,
 )
-from petmesh.ramp.measurements import Observation, baseline
+from petmesh.ramp.measurements import Observation
 from petmesh.ramp.target import Target, TargetError
 
 _POLL_SECONDS = 0.1
@@ -51,14 +52,14 @@ class RampRun:
         header: what it was asked to do.
         journal: where every event is written before what follows from it is done.
         transition: where to begin.
-        baseline: what the canary is compared with where the stable version gets too few requests.
+        judge: what is known of the canary.
         taken_up: what happened when it was taken up, which no listener was told yet.
     """
 
     header: RampHeader
     journal: Journal
     transition: Transition
-    baseline: Observation | None = None
+    judge: Judge
     taken_up: Sequence[Entry] = ()
 
 
@@ -86,7 +87,7 @@ class Driver:
         self._header = run.header
         self._plan = run.header.plan
         self._journal = run.journal
-        self._baseline = run.baseline
+        self._judge = run.judge
         self._state = run.transition.state
         self._action = run.transition.action
         self._target = target
@@ -97,7 +98,8 @@ class Driver:
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._since = 0.0
         self._answered = 0.0
-        self._failed_at = 0.0
+        self._counted_from = self._seen_at = 0.0
+        self._counted: Observation | None = None
         self._blind = False
         self._work: asyncio.Task[Event] | None = None
 
@@ -130,7 +132,7 @@ class Driver:
         return self._state
 
     async def _until_ended(self) -> None:
-        self._since = self._answered = _now()
+        self._begin_hold()
         requests = asyncio.create_task(self._take_requests())
         watch: asyncio.Task[Event] | None = None
         inbox = asyncio.create_task(self._inbox.get())
@@ -200,7 +202,8 @@ class Driver:
                 with suppress(Exception):
                     self._target.interrupt()
         if begins_a_hold(before.phase, transition.state.phase):
-            self._since = self._answered = _now()
+            self._judge.begin_stage()
+            self._begin_hold()
         self._tell(entry)
         if isinstance(event, Failed) and self._state.phase is Phase.PAUSED and not self._attended:
             self.post(Pause(left=True))
@@ -254,45 +257,40 @@ class Driver:
             return self._no_metrics(_unexpected(error))
         self._blind = False
         self._answered = _now()
-        if verdict.outcome is Outcome.FAIL:
-            self._failed_at = _now()
-        seen = (observation,) if self._baseline is None else (self._baseline, observation)
-        least = self._plan.conditions.comparable
-        self._baseline = baseline(self._header.before, seen, least)
         return Judged(
-            outcome=verdict.outcome, reason=verdict.reason, held=held, observation=observation
+            outcome=verdict.outcome,
+            reason=verdict.reason,
+            held=held,
+            clean=verdict.clean,
+            observation=observation,
         )
 
     async def _look(self, held: float) -> tuple[Observation, Verdict]:
-        """The figures, and the verdict on them.
+        """What came since the last look, and the verdict.
 
-        After a failure only what came since is looked at: no request counts in two failures. While
-        it waits for somebody a ramp has time: where a window holds too few requests, it looks back
-        to where the step began. A source that knows of no request at all then, or in a whole window
-        of a step, may be broken.
+        The source counts from the step's beginning on, so that what it learns late comes with a
+        later look; after a window it counts anew. One that knows of no request for so long may be
+        broken.
         """
-        back = held if not self._state.failures else min(held, _now() - self._failed_at)
-        window = min(back, self._plan.window)
-        observation, verdict = await self._judged(window, held)
-        waits = self._state.phase is not Phase.WATCHING
-        if verdict.outcome is not Outcome.NOT_ENOUGH_DATA:
-            return observation, verdict
-        nothing = not observation.stable.requests + observation.canary.requests
-        if nothing and (waits or window >= self._plan.window):
+        seconds = _now() - self._counted_from
+        split = self._header.release(self._state.weight, self._state.mirror)
+        counted = await self._target.observe(split, seconds)
+        seen = counted.since(self._counted)
+        self._counted = counted
+        if seconds > self._plan.window:
+            self._counted_from, self._counted = _now(), None
+        if seen.requests:
+            self._seen_at = _now()
+        elif (silent := _now() - self._seen_at) >= self._plan.window:
             raise TargetError(
-                f"no request to either version is known in {window:.0f} s: "
+                f"no request to either version is known in {silent:.0f} s: "
                 "nobody calls, or the source lacks them"
             )
-        return await self._judged(back, held) if waits and back > window else (observation, verdict)
+        return seen, self._judge.take(seen, self._header.due(self._state, seen, held))
 
-    async def _judged(self, seconds: float, held: float) -> tuple[Observation, Verdict]:
-        state = self._state
-        split = self._header.release(state.weight, state.mirror)
-        observation = await self._target.observe(split, seconds)
-        # At the beginning of a step a source has but part of its window.
-        due = split.due(observation) if held >= self._plan.window else 0.0
-        earlier = self._baseline.stable if self._baseline else None
-        return observation, judge(observation, self._plan.conditions, earlier, due)
+    def _begin_hold(self) -> None:
+        self._since = self._answered = self._counted_from = self._seen_at = _now()
+        self._counted = None
 
     def _no_metrics(self, reason: str) -> MetricsFailed:
         self._blind = True
@@ -319,12 +317,6 @@ class Driver:
                 for event in take(self._folder):
                     self.post(event)
             await asyncio.sleep(_POLL_SECONDS)
-
-
-def begins_a_hold(before: Phase, after: Phase) -> bool:
-    """Whether the time of a stage counts anew from here."""
-    resumed = after is Phase.WATCHING and before is not Phase.WATCHING
-    return resumed or (before in ACTING and after in WATCHED)
 
 
 def _unexpected(error: Exception) -> str:

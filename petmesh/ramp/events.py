@@ -33,12 +33,15 @@ class Judged(_Event):
 
     Attributes:
         held: seconds since the stage was in force, or since it was resumed.
+        clean: whether nothing was seen in it that speaks against the canary.
+        observation: what came since the evaluation before.
     """
 
     kind: Literal["judged"] = "judged"
     outcome: Outcome
     reason: Plain
     held: float
+    clean: bool = False
     observation: Observation
 
 

@@ -13,17 +13,19 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from petmesh.ramp.conditions import Verdict
 from petmesh.ramp.events import Event, Judged
 from petmesh.ramp.files import private_folder, read_regular
-from petmesh.ramp.machine import Action, State, Transition, advance, begin
-from petmesh.ramp.measurements import Observation, baseline
+from petmesh.ramp.judge import Judge
+from petmesh.ramp.machine import Action, State, Transition, advance, begin, begins_a_hold
+from petmesh.ramp.measurements import Observation
 from petmesh.ramp.plain import Plain
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.target import Release
 
 # The name that `Journal.create` gives.
 _NAME = re.compile(r"[0-9]{8}-[0-9]{6}\.[0-9]{3}-.+\.jsonl")
-_LONGEST_HEADER = 2**16
+_LONGEST_HEADER = 2**20
 # Two months of evaluations, one every ten seconds.
 _LONGEST = 2**28
 
@@ -51,7 +53,7 @@ class RampHeader(BaseModel):
         target: where it runs: `cluster` or `rehearsal`.
         stable, canary: the versions.
         plan: steps, times and conditions.
-        before: both versions before the ramp, where the stable one had enough requests.
+        before: both versions before the ramp, interval by interval.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,11 +65,16 @@ class RampHeader(BaseModel):
     stable: Plain
     canary: Plain
     plan: Plan
-    before: Observation | None = None
+    before: tuple[Observation, ...] = ()
 
     def release(self, weight: int = 0, mirror: int = 0) -> Release:
         """Its versions with a split."""
         return Release(self.stable, self.canary, weight, mirror)
+
+    def due(self, state: State, seen: Observation, held: float) -> float:
+        """How many of the requests should have reached the canary; 0 where that isn't known yet."""
+        settled = held >= self.plan.window
+        return self.release(state.weight, state.mirror).due(seen) if settled else 0.0
 
 
 class _Line(BaseModel):
@@ -111,11 +118,23 @@ class Record:
         """Where the ramp stood after the last line."""
         return self.entries[-1].state if self.entries else begin(self.header.plan).state
 
-    def baseline(self) -> Observation | None:
-        """What the canary is compared with where the stable version gets too few requests."""
-        events = (entry.event for entry in self.entries)
-        judged = [event.observation for event in events if isinstance(event, Judged)]
-        return baseline(self.header.before, judged, self.header.plan.conditions.comparable)
+    def judge(self) -> Judge:
+        """What was known of the canary after the last line."""
+        judge = Judge(self.header.plan.conditions, self.header.before)
+        for _ in self.judged(judge):
+            pass
+        return judge
+
+    def judged(self, judge: Judge) -> Iterator[tuple[Entry, Verdict]]:
+        """Each evaluation, and what another judge says to it."""
+        state = begin(self.header.plan).state
+        for entry in self.entries:
+            if isinstance(entry.event, Judged):
+                seen = entry.event.observation
+                yield entry, judge.take(seen, self.header.due(state, seen, entry.event.held))
+            if begins_a_hold(state.phase, entry.state.phase):
+                judge.begin_stage()
+            state = entry.state
 
 
 class Journal:

@@ -82,7 +82,6 @@ class State:
         weight, mirror: percent, the last ones known to be in force. While the phase is one of
             `ACTING` the change under way may be in force as well. On the way back and where it is
             stuck, the highest that may be.
-        failures: evaluations that failed in a row.
         attempts: how often the action under way has failed.
         reason: why it is in this phase, for people.
         pause_asked: it pauses once the change under way is in force.
@@ -94,7 +93,6 @@ class State:
     approvals: int = 0
     weight: int = 0
     mirror: int = 0
-    failures: int = 0
     attempts: int = 0
     reason: str = ""
     pause_asked: bool = False
@@ -161,7 +159,7 @@ def _acted(plan: Plan, state: State, event: Done | Failed) -> Transition:
     if state.phase is Phase.PROMOTING:
         return Transition(replace(state, phase=Phase.PROMOTED, weight=100, mirror=0, attempts=0))
     stage = plan.stages[state.stage]
-    reached = replace(state, weight=stage.weight, mirror=stage.mirror, failures=0, attempts=0)
+    reached = replace(state, weight=stage.weight, mirror=stage.mirror, attempts=0)
     if state.pause_asked:
         return Transition(
             replace(reached, phase=Phase.PAUSED, pause_asked=False, reason="asked for")
@@ -188,35 +186,18 @@ def _judged(plan: Plan, state: State, event: Judged) -> Transition:
     if state.phase not in WATCHED:
         return _still(state)
     if event.outcome is Outcome.FAIL:
-        failed = replace(state, failures=state.failures + 1)
-        ended = failed.failures >= plan.failures
-        return _back(plan, failed, event.reason) if ended else _still(failed)
-    passed = event.outcome is Outcome.PASS
-    if passed:
-        state = replace(state, failures=0)
-    return _go_on(plan, state, event, passed=passed)
-
-
-def _go_on(plan: Plan, state: State, event: Judged, *, passed: bool) -> Transition:
-    """Begin the next stage where this one has held long enough, or give up where it never will."""
+        return _back(plan, state, event.reason)
     if state.phase is not Phase.WATCHING:
         return _still(state)
+    # The next stage begins where this one has held long enough; where it never will, it goes back.
     stage = plan.stages[state.stage]
     # Testers may be few: what they see is their verdict, unless the figures look bad.
-    few = stage.kind is Kind.TESTERS and not state.failures and _looks_good(plan, event)
-    enough = passed or few
+    enough = event.outcome is Outcome.PASS or (stage.kind is Kind.TESTERS and event.clean)
     if enough and event.held >= stage.hold:
         return _enter(plan, state, state.stage + 1)
     if event.held >= stage.hold + plan.wait:
         return _back(plan, state, f"no pass within {event.held:.0f} s at {stage}: {event.reason}")
     return _still(state)
-
-
-def _looks_good(plan: Plan, event: Judged) -> bool:
-    """Whether few figures, too few for a verdict, aren't worse than what is asked for."""
-    rate = event.observation.canary.success_rate
-    wanted = plan.conditions.success_rate
-    return rate is None or rate >= (0 if wanted is None else wanted)
 
 
 def _blind(plan: Plan, state: State, event: MetricsFailed) -> Transition:
@@ -237,7 +218,7 @@ def _resumed(plan: Plan, state: State) -> Transition:
         return _still(replace(state, pause_asked=False, left=False))
     if state.phase is not Phase.PAUSED:
         return _still(state)
-    resumed = replace(state, phase=Phase.WATCHING, reason="", failures=0, left=False)
+    resumed = replace(state, phase=Phase.WATCHING, reason="", left=False)
     return _still(resumed) if state.stage >= 0 else _enter(plan, resumed, 0)
 
 
@@ -297,7 +278,7 @@ def _enter(plan: Plan, state: State, index: int) -> Transition:
         promoting = replace(state, phase=Phase.PROMOTING, attempts=0, reason="every step passed")
         return Transition(promoting, Action(ActionKind.PROMOTE))
     stage = plan.stages[index]
-    applying = replace(state, phase=Phase.APPLYING, stage=index, failures=0, attempts=0, reason="")
+    applying = replace(state, phase=Phase.APPLYING, stage=index, attempts=0, reason="")
     return Transition(applying, Action(ActionKind.SPLIT, stage.weight, stage.mirror))
 
 
@@ -318,3 +299,9 @@ def _back(plan: Plan, state: State, reason: str) -> Transition:
         left=False,
     )
     return Transition(back, Action(ActionKind.SPLIT))
+
+
+def begins_a_hold(before: Phase, after: Phase) -> bool:
+    """Whether the time of a stage counts anew from here."""
+    resumed = after is Phase.WATCHING and before is not Phase.WATCHING
+    return resumed or (before in ACTING and after in WATCHED)

@@ -1,6 +1,6 @@
 """How the two versions of a release do."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,8 +20,8 @@ class Figures(BaseModel):
             fractions.
         errors: of these, how many failed; never more than `requests`.
         lost: of these errors, how many reached no pod.
-        p50: median latency in milliseconds; None where nothing was answered.
-        p99: the latency in milliseconds that 99% stayed within; None where nothing was answered.
+        answers: how many have a known latency.
+        within: of these, how many took no longer than so many milliseconds, by that bound.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,27 +29,71 @@ class Figures(BaseModel):
     requests: Count = 0.0
     errors: Count = 0.0
     lost: Count = 0.0
-    p50: Milliseconds | None = None
-    p99: Milliseconds | None = None
+    answers: Count = 0.0
+    within: Mapping[Milliseconds, Count] = Field(default_factory=dict[float, float])
 
     @property
     def success_rate(self) -> float | None:
         """Percent of the requests that succeeded; None without requests."""
         return 100 * (1 - self.errors / self.requests) if self.requests else None
 
+    def quantile(self, part: float) -> float | None:
+        """The milliseconds that a part of the answers stayed within; None without answers.
+
+        Between two bounds the answers are taken as evenly spread; beyond the last bound it is that.
+        """
+        if not self.answers or not self.within:
+            return None
+        wanted, low, below = part * self.answers, 0.0, 0.0
+        for bound in sorted(self.within):
+            count = self.within[bound]
+            if count >= wanted and count > below:
+                return low + (bound - low) * (wanted - below) / (count - below)
+            low, below = bound, max(below, count)
+        return low
+
+    def slower_than(self, bound: float) -> float:
+        """How many answers took longer than one of the bounds."""
+        return max(0.0, self.answers - self.within[bound])
+
     def and_lost(self, requests: float) -> "Figures":
         """With further requests, none of which reached it."""
+        return self + Figures(requests=requests, errors=requests, lost=requests)
+
+    def since(self, before: "Figures") -> "Figures":
+        """What was added after an earlier look, at least 0: an estimate may be corrected."""
+        requests = max(0.0, self.requests - before.requests)
+        errors = min(requests, max(0.0, self.errors - before.errors))
         return Figures(
-            requests=self.requests + requests,
-            errors=self.errors + requests,
-            lost=self.lost + requests,
-            p50=self.p50,
-            p99=self.p99,
+            requests=requests,
+            errors=errors,
+            lost=min(errors, max(0.0, self.lost - before.lost)),
+            answers=max(0.0, self.answers - before.answers),
+            within={
+                bound: max(0.0, count - before.within.get(bound, 0.0))
+                for bound, count in self.within.items()
+            },
+        )
+
+    def __add__(self, other: "Figures") -> "Figures":
+        """Of both together; of the bounds those that both have, unless one has no answers."""
+        bounds = self.within.keys() & other.within.keys()
+        if not self.answers or not other.answers:
+            bounds = self.within.keys() | other.within.keys()
+        return Figures(
+            requests=self.requests + other.requests,
+            errors=self.errors + other.errors,
+            lost=self.lost + other.lost,
+            answers=self.answers + other.answers,
+            within={
+                bound: self.within.get(bound, 0.0) + other.within.get(bound, 0.0)
+                for bound in sorted(bounds)
+            },
         )
 
 
 class Observation(BaseModel):
-    """Both versions over the same window, which ends now and is `seconds` long."""
+    """Both versions over the same window, which is `seconds` long."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -58,40 +102,28 @@ class Observation(BaseModel):
     canary: Figures
 
     @property
-    def share(self) -> float | None:
-        """The percent of the requests that the canary got; None without requests."""
-        total = self.stable.requests + self.canary.requests
-        return 100 * self.canary.requests / total if total else None
+    def requests(self) -> float:
+        """Requests to either version."""
+        return self.stable.requests + self.canary.requests
 
     @property
-    def stable_rate(self) -> float:
-        """The stable version's answered requests per second."""
-        answered = self.stable.requests - self.stable.errors
-        return answered / self.seconds if self.seconds else 0.0
+    def share(self) -> float | None:
+        """The percent of the requests that the canary got; None without requests."""
+        return 100 * self.canary.requests / self.requests if self.requests else None
 
-
-def baseline(
-    before: Observation | None, seen: Iterable[Observation], least: int
-) -> Observation | None:
-    """What the canary is compared with where the stable version gets too few requests.
-
-    A version's latency rises with its load: at weight 100 the canary bears all of it, which the
-    stable version did before the first step, and never since. Only where too little is known from
-    then is it the busiest of what was seen since, which may be a retry storm's.
-
-    Args:
-        before: what was known before the first step.
-        seen: what was observed since.
-        least: so many requests to the stable version are enough.
-    """
-    if before is not None and before.stable.requests >= least:
-        return before
-    enough = [each for each in seen if each.stable.requests >= least]
-    return max(enough, key=lambda each: each.stable_rate, default=before)
+    def since(self, before: "Observation | None") -> "Observation":
+        """What was added after an earlier look whose window began at the same moment."""
+        if before is None:
+            return self
+        return Observation(
+            seconds=max(0.0, self.seconds - before.seconds),
+            stable=self.stable.since(before.stable),
+            canary=self.canary.since(before.canary),
+        )
 
 
 @dataclass(frozen=True)
-class Lost:
+class UnroutedRequests:
     """Requests that reached no pod and name no version.
 
     Attributes:
@@ -104,9 +136,9 @@ class Lost:
 
 
 def attribute_unrouted(
-    stable: Figures, canary: Figures, lost: Lost, weight: int
+    stable: Figures, canary: Figures, unrouted: UnroutedRequests, weight: int
 ) -> tuple[Figures, Figures]:
-    """Put requests that reached neither version down to the one whose share they are.
+    """Attribute unrouted requests to the version that fell short of its share.
 
     The canary is short of its share by what never reached it; the rest is the stable version's. At
     weight 0 testers alone are sent to the canary: while the stable version answers, what found no
@@ -115,15 +147,15 @@ def attribute_unrouted(
     Args:
         stable: what is known to be the stable version's.
         canary: what is known to be the canary's.
-        lost: what names no version.
+        unrouted: what names no version.
         weight: the canary's percent of the requests, 0 to 100.
 
     Returns:
         The stable version's figures, and the canary's.
     """
-    total = stable.requests + canary.requests + lost.requests
+    total = stable.requests + canary.requests + unrouted.requests
     due = total * weight / 100 - canary.requests
     if not weight:
-        due = lost.requests - lost.overflowed if stable.requests else 0.0
-    own = min(lost.requests, max(0.0, due))
-    return stable.and_lost(lost.requests - own), canary.and_lost(own)
+        due = unrouted.requests - unrouted.overflowed if stable.requests else 0.0
+    own = min(unrouted.requests, max(0.0, due))
+    return stable.and_lost(unrouted.requests - own), canary.and_lost(own)

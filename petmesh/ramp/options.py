@@ -67,7 +67,19 @@ def plan_of(plan: Mapping[str, object], conditions: Mapping[str, object]) -> Pla
     if not plan and not conditions:
         return None
     try:
-        return Plan.model_validate({**plan, "conditions": Conditions.model_validate(conditions)})
+        return Plan.model_validate({**plan, "conditions": conditions_of(conditions)})
+    except ValidationError as error:
+        raise UsageError(_mistake(error)) from error
+
+
+def conditions_of(conditions: Mapping[str, object]) -> Conditions:
+    """The conditions that values by the names of their fields make.
+
+    Raises:
+        UsageError: a value isn't allowed.
+    """
+    try:
+        return Conditions.model_validate(conditions)
     except ValidationError as error:
         raise UsageError(_mistake(error)) from error
 

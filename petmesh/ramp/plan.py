@@ -60,10 +60,8 @@ class Plan(BaseModel):
         steps: weights in percent, rising, the last one 100. One step is a blue/green release.
         hold: how long each step lasts at least, in seconds.
         interval: seconds from one evaluation to the next, from a millisecond on.
-        window: the longest stretch that an evaluation looks back, in seconds. It never reaches
-            back beyond the beginning of the step or the evaluation that failed last; where the
-            ramp waits or is paused and has too few requests, it reaches back to either of them.
-        failures: how many failed evaluations in a row end the ramp.
+        window: how long the metrics source may know of no request, in seconds, until that counts
+            as an error of it.
         patience: how long the metrics source may be in error, in seconds.
         wait: how much longer than its hold a step may wait for enough data and a pass, in seconds.
         gates: weights that need an approval before they are set, or `promotion`.
@@ -83,7 +81,6 @@ class Plan(BaseModel):
     hold: float = Field(default=60.0, ge=0)
     interval: float = Field(default=10.0, ge=0.001)
     window: float = Field(default=120.0, gt=0)
-    failures: int = Field(default=2, ge=1)
     patience: float = Field(default=60.0, ge=0)
     wait: float = Field(default=300.0, ge=0)
     gates: tuple[Gate, ...] = ()

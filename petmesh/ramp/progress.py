@@ -195,8 +195,8 @@ def _table(ramp: RampView, stable: Figures, canary: Figures) -> Table:
             f"{figures.requests:,.0f}",
             f"{figures.errors:,.0f}",
             "-" if rate is None else f"{rate:.2f}%",
-            _milliseconds(figures.p50),
-            _milliseconds(figures.p99),
+            _milliseconds(figures.quantile(0.5)),
+            _milliseconds(figures.quantile(0.99)),
         )
     return table
 

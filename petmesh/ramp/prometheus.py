@@ -4,9 +4,10 @@ import asyncio
 import base64
 import math
 import zlib
+from itertools import accumulate
 from pathlib import Path
 from string import Template
-from typing import Self
+from typing import Literal, Self
 
 import aiohttp
 import yaml
@@ -14,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from yarl import URL
 
 from petmesh.ramp import istio_queries as metrics
-from petmesh.ramp.measurements import MOST, Figures, Lost
-from petmesh.ramp.reply import ReplyError, numbers
+from petmesh.ramp.measurements import MOST, Figures, UnroutedRequests
+from petmesh.ramp.reply import ReplyError, Sample, samples
 from petmesh.ramp.target import TargetError, UsageError
 
 TOKEN_VARIABLE = "PROMETHEUS_TOKEN"  # noqa: S105 (a name)
@@ -25,9 +26,12 @@ _STRETCHES = 24
 _SHORTEST_STRETCH_SECONDS = 5
 _UNAUTHORIZED = (401, 403)
 _REDIRECTS = (301, 302, 303, 307, 308)
-# One number takes some hundred bytes, the text of an error some thousand.
+# One number takes some hundred bytes, the text of an error some thousand, a histogram some more.
 _LONGEST_ANSWER = 2**20
-_TOO_LONG = f"its answer is longer than {_LONGEST_ANSWER >> 20} MiB: a query is to give one number"
+_TOO_LONG = (
+    f"its answer is longer than {_LONGEST_ANSWER >> 20} MiB: "
+    "a query is to give one number, or a histogram"
+)
 
 # By the workload, whose name holds the version: who can't reach a pod doesn't know its version.
 _WORKLOAD = 'destination_workload="$workload",destination_workload_namespace="$namespace"'
@@ -38,14 +42,15 @@ _HOST = r"$service([.]$namespace([.].*)?)?(:[0-9]+)?"
 class Queries(BaseModel):
     """PromQL of one version's figures, and of what reached no version.
 
-    $workload, $namespace, $version, $window (as 60s), $stretch (a part of it, as 5s) and, for the
-    latency, $quantile (as 0.99) are replaced; in lost and overflowed it is $service, $namespace,
-    $window and $stretch. An empty result is 0 requests.
+    $workload, $namespace, $version, $window (as 60s) and $stretch (a part of it, as 5s) are
+    replaced; in lost and overflowed it is $service, $namespace, $window and $stretch. An empty
+    result is 0 requests.
 
     Attributes:
         requests: how many there were in the window.
         errors: how many of them failed.
-        latency: a quantile in milliseconds.
+        latency: a histogram: for each bound, in the label `le`, how many answers were within it.
+        latency_unit: of its bounds: ms, or s.
         lost: how many requests for the service reached no pod of any version.
         overflowed: how many of these found pods, but too many requests that waited for them.
     """
@@ -54,10 +59,8 @@ class Queries(BaseModel):
 
     requests: str = f"sum({metrics.requests(_WORKLOAD, _WINDOW)})"
     errors: str = f"sum({metrics.failures(_WORKLOAD, _WINDOW)})"
-    latency: str = (
-        f"histogram_quantile($quantile, sum by (le) ({metrics.durations(_WORKLOAD, _WINDOW)}))"
-    )
-
+    latency: str = f"sum by (le) ({metrics.durations(_WORKLOAD, _WINDOW)})"
+    latency_unit: Literal["ms", "s"] = "ms"
     lost: str = f"sum({metrics.nowhere(_HOST, _WINDOW)})"
     overflowed: str = f"sum({metrics.nowhere(_HOST, _WINDOW, more=metrics.OVERFLOWED)})"
 
@@ -69,7 +72,7 @@ class Queries(BaseModel):
         for name, known in (
             ("requests", version),
             ("errors", version),
-            ("latency", {*version, "quantile"}),
+            ("latency", version),
             ("lost", service),
             ("overflowed", service),
         ):
@@ -134,18 +137,20 @@ class Prometheus:
             **_times(seconds),
         }
 
-        def filled(query: str, **more: str) -> str:
-            return Template(query).substitute(names, **more)
+        def filled(query: str) -> str:
+            return Template(query).substitute(names)
 
-        requests, errors, p50, p99 = await asyncio.gather(
+        requests, errors, latency = await asyncio.gather(
             self._count("requests", filled(self._queries.requests)),
             self._count("errors", filled(self._queries.errors)),
-            self._latency(filled(self._queries.latency, quantile="0.5")),
-            self._latency(filled(self._queries.latency, quantile="0.99")),
+            self._latency(filled(self._queries.latency)),
         )
-        return Figures(requests=requests, errors=min(requests, errors), p50=p50, p99=p99)
+        answers = latency.pop(math.inf, 0.0)
+        return Figures(
+            requests=requests, errors=min(requests, errors), answers=answers, within=latency
+        )
 
-    async def lost(self, service: str, namespace: str, seconds: float) -> Lost:
+    async def lost(self, service: str, namespace: str, seconds: float) -> UnroutedRequests:
         """The requests for a service that reached no pod of any version.
 
         Raises:
@@ -156,7 +161,7 @@ class Prometheus:
             self._count("lost", Template(self._queries.lost).substitute(names)),
             self._count("overflowed", Template(self._queries.overflowed).substitute(names)),
         )
-        return Lost(requests, min(requests, overflowed))
+        return UnroutedRequests(requests, min(requests, overflowed))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -169,10 +174,24 @@ class Prometheus:
         value = await self._value(name, query)
         return 0.0 if value is None else self._finite(name, value)
 
-    async def _latency(self, query: str) -> float | None:
-        """Milliseconds; None for no series, or NaN, which is a quantile of nothing."""
-        value = await self._value("latency", query)
-        return None if value is None or math.isnan(value) else self._finite("latency", value)
+    async def _latency(self, query: str) -> dict[float, float]:
+        """How many answers there were within so many milliseconds, infinity too."""
+        unit = 1000.0 if self._queries.latency_unit == "s" else 1.0
+        counts: dict[float, float] = {}
+        for labels, value in await self._samples("latency", query):
+            try:
+                bound = float(labels["le"]) * unit
+            except (KeyError, ValueError) as error:
+                raise self._error('latency: a series has no bound in its label "le"') from error
+            if not bound >= 0 or bound in counts:
+                raise self._error(f"latency: {bound:g} ms is no bound, or there twice")
+            counts[bound] = self._finite("latency", value)
+        # An estimate of how many there were within a bound may be above that of a higher one.
+        bounds = sorted(counts)
+        least = dict(zip(bounds, accumulate((counts[each] for each in bounds), max), strict=True))
+        if least and math.inf not in least:
+            raise self._error('latency: it has no series whose label "le" is +Inf')
+        return least
 
     def _finite(self, name: str, value: float) -> float:
         if not 0 <= value <= MOST:
@@ -181,14 +200,17 @@ class Prometheus:
 
     async def _value(self, name: str, query: str) -> float | None:
         """The one number that a query gives, of whatever size; None for no series."""
-        status, kind, body = await self._ask(query)
-        try:
-            found = numbers(status, kind, body)
-        except ReplyError as error:
-            raise self._error(f"{name}: {error}") from error
+        found = await self._samples(name, query)
         if len(found) > 1:
             raise self._error(f"{name}: it gives {len(found)} series: must be one")
-        return found[0] if found else None
+        return found[0][1] if found else None
+
+    async def _samples(self, name: str, query: str) -> list[Sample]:
+        status, kind, body = await self._ask(query)
+        try:
+            return samples(status, kind, body)
+        except ReplyError as error:
+            raise self._error(f"{name}: {error}") from error
 
     async def _ask(self, query: str) -> tuple[int, str, bytes]:
         """An answer's status, its content's type and the content."""

@@ -3,10 +3,9 @@
 import time
 from dataclasses import dataclass, field
 
-from petmesh.ramp.driver import begins_a_hold
 from petmesh.ramp.events import Judged, MetricsFailed
 from petmesh.ramp.journal import Entry, RampHeader
-from petmesh.ramp.machine import Phase, State, begin
+from petmesh.ramp.machine import Phase, State, begin, begins_a_hold
 from petmesh.ramp.measurements import Observation
 
 

@@ -13,11 +13,12 @@ from typing import TextIO
 from pydantic import ValidationError
 from rich.console import Console
 
-from petmesh.ramp.before import ask_source, observe_baseline
+from petmesh.ramp.before import ask_source, observe_before
 from petmesh.ramp.driver import Driver, Listener, RampRun
 from petmesh.ramp.events import Event, Interrupt, Restarted, Resume, RollBack
 from petmesh.ramp.files import open_regular
 from petmesh.ramp.journal import Entry, Journal, JournalError, RampHeader, Record, latest, now, read
+from petmesh.ramp.judge import Judge
 from petmesh.ramp.locations import held_stack, journal_folder, lock_folder
 from petmesh.ramp.machine import FINAL, WATCHED, Phase, State, Transition, advance, begin
 from petmesh.ramp.options import WEBHOOK_VARIABLE, Options, RampOptions
@@ -69,10 +70,10 @@ async def ramp(options: RampOptions) -> int:
                     canary=live.canary,
                     plan=plan,
                 )
-                before = await observe_baseline(header, place.target, _tell_waiting)
+                before = await observe_before(header, place.target, _tell_waiting)
                 header = header.model_copy(update={"before": before})
                 journal = Journal.create(folder, header)
-                run = RampRun(header, journal, begin(plan), before)
+                run = RampRun(header, journal, begin(plan), Judge(plan.conditions, before))
             ended = await _drive(run, place, options, url)
     # Nobody waits for what follows: the stack is free.
     await follow_up(ended, options, options.report)
@@ -155,7 +156,7 @@ def taken_up(record: Record, live: Release, events: Sequence[Event]) -> RampRun:
             raise
         state = transition.state
         action = transition.action or action
-    return RampRun(header, journal, Transition(state, action), record.baseline(), entries)
+    return RampRun(header, journal, Transition(state, action), record.judge(), entries)
 
 
 def is_of(header: RampHeader, live: Release) -> bool:

@@ -1,7 +1,6 @@
 """A target on this machine: the rehearsal's mesh, and what its Envoys count."""
 
 import asyncio
-import math
 from dataclasses import dataclass
 
 from petmesh.host.processes import ProcessError
@@ -134,16 +133,10 @@ def _figures(first: _Reading, last: _Reading, version: str) -> Figures:
     counted = last.versions.get(version, nothing).since(first.versions.get(version, nothing))
     # A caller's Envoy that was replaced meanwhile counts from 0 again.
     requests = max(0, counted.requests + counted.retries)
+    within = {bound: max(0, count) for bound, count in counted.latency.items()}
     return Figures(
         requests=requests,
         errors=min(requests, max(0, counted.errors + counted.retries)),
-        p50=_milliseconds(counted, 50),
-        p99=_milliseconds(counted, 99),
+        answers=max(within.values(), default=0),
+        within=within,
     )
-
-
-def _milliseconds(counted: VersionMetrics, percent: float) -> float | None:
-    value = counted.percentile(percent)
-    if math.isinf(value):
-        raise TargetError("a latency is beyond the last bound of Envoy's histogram")
-    return None if math.isnan(value) else value

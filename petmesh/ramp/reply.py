@@ -5,6 +5,7 @@ Source:
 """
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -25,7 +26,9 @@ def _number(text: str) -> str:
     return text
 
 
-_Sample = tuple[float, Annotated[str, AfterValidator(_number)]]
+_Value = tuple[float, Annotated[str, AfterValidator(_number)]]
+# Labels, and a number.
+Sample = tuple[Mapping[str, str], float]
 
 
 class _Model(BaseModel):
@@ -33,7 +36,8 @@ class _Model(BaseModel):
 
 
 class _Series(_Model):
-    value: _Sample
+    metric: dict[str, str] = Field(default_factory=dict[str, str])
+    value: _Value
 
 
 class _Vector(_Model):
@@ -43,7 +47,7 @@ class _Vector(_Model):
 
 class _Scalar(_Model):
     resultType: Literal["scalar"]  # noqa: N815 (Prometheus' name)
-    result: _Sample
+    result: _Value
 
 
 class _Success(_Model):
@@ -70,8 +74,8 @@ _REPLY: TypeAdapter[_Success | _Refusal] = TypeAdapter(
 )
 
 
-def numbers(status: int, kind: str, body: bytes) -> list[float]:
-    """One number for each series of an answer, infinite or NaN too.
+def samples(status: int, kind: str, body: bytes) -> list[Sample]:
+    """Labels and one number for each series of an answer, infinite or NaN too.
 
     Args:
         status: of HTTP.
@@ -81,17 +85,7 @@ def numbers(status: int, kind: str, body: bytes) -> list[float]:
     Raises:
         ReplyError: it is no such answer, an error, or one with a warning.
     """
-    try:
-        reply = _REPLY.validate_json(body)
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        if status != _OK:
-            raise ReplyError(f"it answers with status {status} ({kind})") from error
-        if wrong["type"] == "json_invalid":
-            raise ReplyError(f"it answers no JSON ({kind})") from error
-        if wrong["loc"][:1] == ("success",):
-            raise ReplyError("it gives no number") from error
-        raise ReplyError(f"no answer of its API ({kind})") from error
+    reply = _parsed(status, kind, body)
     if isinstance(reply, _Refusal):
         raise ReplyError(reply.error)
     if status != _OK:
@@ -102,5 +96,20 @@ def numbers(status: int, kind: str, body: bytes) -> list[float]:
     if reply.partial:
         raise ReplyError("its answer is partial")
     data = reply.data
-    samples = [data.result] if isinstance(data, _Scalar) else [each.value for each in data.result]
-    return [float(text) for _, text in samples]
+    if isinstance(data, _Scalar):
+        return [({}, float(data.result[1]))]
+    return [(each.metric, float(each.value[1])) for each in data.result]
+
+
+def _parsed(status: int, kind: str, body: bytes) -> _Success | _Refusal:
+    try:
+        return _REPLY.validate_json(body)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        if status != _OK:
+            raise ReplyError(f"it answers with status {status} ({kind})") from error
+        if wrong["type"] == "json_invalid":
+            raise ReplyError(f"it answers no JSON ({kind})") from error
+        if wrong["loc"][:1] == ("success",):
+            raise ReplyError("it gives no number") from error
+        raise ReplyError(f"no answer of its API ({kind})") from error

@@ -60,8 +60,8 @@ def html(record: Record) -> str:
     plots = "\n".join(_plots(record))
     rows = "\n".join(_rows(record))
     conditions = ", ".join(
-        f"{name} {'off' if value is None else f'{value:g}'}"
-        for name, value in header.plan.conditions.model_dump().items()
+        f"{name} {'off' if value in (None, []) else value}"
+        for name, value in header.plan.conditions.model_dump(mode="json").items()
     )
     steps = " &rarr; ".join(escape(str(stage)) for stage in header.plan.stages)
     return f"""<!doctype html>
@@ -70,8 +70,7 @@ def html(record: Record) -> str:
 <h1>{escape(title)}</h1>
 <p class="end" style="border-color: {colour}">{escape(end)}</p>
 <p>Begun {escape(header.at)} on the {escape(header.target)}. Steps: {steps}.<br>
-Conditions: {escape(conditions)}. Evaluated every {header.plan.interval:g} s;
-{header.plan.failures} failures in a row end it.
+Conditions: {escape(conditions)}. Evaluated every {header.plan.interval:g} s.
 Dashed lines: changes of the phase.</p>
 {plots}
 <h2>Journal</h2>
@@ -165,8 +164,8 @@ def _error_rate(figures: Figures) -> float | None:
 
 
 def _p50(figures: Figures) -> float | None:
-    return figures.p50
+    return figures.quantile(0.5)
 
 
 def _p99(figures: Figures) -> float | None:
-    return figures.p99
+    return figures.quantile(0.99)

@@ -21,8 +21,9 @@ from petmesh.ramp.driver import Driver, RampRun
 from petmesh.ramp.engine import open_stack
 from petmesh.ramp.events import Event, Resume, RollBack
 from petmesh.ramp.journal import Journal, RampHeader, latest, now
+from petmesh.ramp.judge import Judge
 from petmesh.ramp.machine import Phase, begin
-from petmesh.ramp.measurements import Figures, Lost
+from petmesh.ramp.measurements import Figures, UnroutedRequests
 from petmesh.ramp.prometheus import Prometheus
 from petmesh.ramp.ramping import taken_up
 from petmesh.ramp.target import Release, TargetError
@@ -234,10 +235,10 @@ class Measured(Prometheus):
         assert seconds > 0
         return self._canary if version == "v2" else GOOD
 
-    async def lost(self, service: str, namespace: str, seconds: float) -> Lost:
+    async def lost(self, service: str, namespace: str, seconds: float) -> UnroutedRequests:
         assert (service, namespace) == ("petdetailsservice", "pets")
         assert seconds > 0
-        return Lost(0)
+        return UnroutedRequests(0)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +259,7 @@ def test_a_whole_ramp_by_the_engine(
             at=now(), stack="local", target="cluster", stable="v1", canary="v2", plan=plan
         )
         journal = Journal.create(tmp_path / "journal", header)
-        run = RampRun(header, journal, begin(plan))
+        run = RampRun(header, journal, begin(plan), Judge(plan.conditions))
         state = await Driver(run, target, tmp_path / "journal").run()
         assert (state.phase, await target.release()) == (phase, release), state.reason
 
@@ -281,7 +282,8 @@ async def ramp(project: Path, folder: Path) -> None:
     )
     target = ClusterTarget(open_stack("local", str(project)), Measured(GOOD))
     await target.release()
-    run = RampRun(header, Journal.create(folder, header), begin(plan))
+    journal = Journal.create(folder, header)
+    run = RampRun(header, journal, begin(plan), Judge(plan.conditions))
     await Driver(run, target, folder).run()
 
 

@@ -8,7 +8,7 @@ from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import Phase
 from tests.ramp.fakes import QUICK, FakeTarget, start
 
-PLAN = ["--hold", "40ms", "--interval", "20ms", "--failures", "2"]
+PLAN = ["--hold", "40ms", "--interval", "20ms", "--warm-up", "0s"]
 
 
 def left_at_10(folder: Path, target: FakeTarget) -> None:

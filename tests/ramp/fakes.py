@@ -5,16 +5,27 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from petmesh.ramp.conditions import Conditions
 from petmesh.ramp.driver import Driver, Listener, RampRun
 from petmesh.ramp.events import Restarted
 from petmesh.ramp.journal import Journal, RampHeader, Record, now
+from petmesh.ramp.judge import Judge
 from petmesh.ramp.machine import Transition, advance, begin
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.target import Release, TargetError
 
-GOOD = Figures(requests=1000, errors=0, p50=5, p99=20)
-BAD = Figures(requests=1000, errors=50, p50=5, p99=20)
+BOUNDS = (1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0)
+
+
+def figures(requests: float = 1000, errors: float = 0, *, ms: float = 5) -> Figures:
+    """Answers within so many milliseconds, one in a hundred within the fourfold."""
+    parts = {bound: (bound >= ms) * 0.99 + (bound >= 4 * ms) * 0.01 for bound in BOUNDS}
+    within = {bound: requests * part for bound, part in parts.items()}
+    return Figures(requests=requests, errors=errors, answers=requests, within=within)
+
+
+GOOD, BAD, SLOW = figures(), figures(errors=600), figures(ms=50)
 
 
 @dataclass
@@ -29,6 +40,7 @@ class FakeTarget:
     slowness: float = 0.0
     stable: Figures = GOOD
     windows: list[float] = field(default_factory=list[float])
+    seen: list[tuple[float, Observation]] = field(default_factory=list[tuple[float, Observation]])
     changes: list[Release] = field(default_factory=list[Release])
     interrupted: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -50,10 +62,18 @@ class FakeTarget:
         self.interrupted.set()
 
     async def observe(self, release: Release, seconds: float) -> Observation:  # noqa: ARG002
+        """Counts what `stable` and `canary` are once more at each look, since so many seconds."""
         self.windows.append(seconds)
         if self.broken_metrics:
             raise self.error("metrics refused")
-        return Observation(seconds=seconds, stable=self.stable, canary=self.canary)
+        now = asyncio.get_running_loop().time()
+        self.seen.append((now, Observation(seconds=0, stable=self.stable, canary=self.canary)))
+        since = [each for at, each in self.seen if at > now - seconds]
+        return Observation(
+            seconds=min(seconds, now - self.seen[0][0]),
+            stable=sum((each.stable for each in since), Figures()),
+            canary=sum((each.canary for each in since), Figures()),
+        )
 
     async def close(self) -> None:
         pass
@@ -71,7 +91,9 @@ class FakeTarget:
             self.changed.notify_all()
 
 
-QUICK = Plan(hold=0.04, interval=0.02, patience=0.3, failures=2)
+QUICK = Plan(
+    hold=0.04, interval=0.02, patience=0.3, conditions=Conditions(min_requests=100, warm_up=0)
+)
 
 
 def start(
@@ -79,14 +101,19 @@ def start(
     target: FakeTarget,
     plan: Plan = QUICK,
     listeners: tuple[Listener, ...] = (),
-    before: Observation | None = None,
+    before: tuple[Observation, ...] = (),
 ) -> Driver:
     """A new ramp."""
     header = RampHeader(
         at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=plan, before=before
     )
     journal = Journal.create(folder, header)
-    return Driver(RampRun(header, journal, begin(plan), before), target, folder, listeners)
+    return Driver(
+        RampRun(header, journal, begin(plan), Judge(plan.conditions, before)),
+        target,
+        folder,
+        listeners,
+    )
 
 
 def take_over(folder: Path, target: FakeTarget, record: Record) -> Driver:
@@ -96,7 +123,7 @@ def take_over(folder: Path, target: FakeTarget, record: Record) -> Driver:
     event = Restarted(weight=live.weight, mirror=live.mirror)
     transition: Transition = advance(record.header.plan, record.state, event)
     journal.write(event, transition)
-    return Driver(RampRun(record.header, journal, transition), target, folder)
+    return Driver(RampRun(record.header, journal, transition, record.judge()), target, folder)
 
 
 async def wait_for_weight(target: FakeTarget, weight: int) -> None:

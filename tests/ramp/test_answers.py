@@ -9,9 +9,10 @@ from collections.abc import Mapping
 import pytest
 from aiohttp import web
 
-from petmesh.ramp.measurements import Figures, Lost
+from petmesh.ramp.measurements import Figures, UnroutedRequests
 from petmesh.ramp.options import Options
 from petmesh.ramp.prometheus import Prometheus
+from petmesh.ramp.reply import Sample
 from petmesh.ramp.target import TargetError, UsageError
 from petmesh.ramp.targets import open_cluster
 
@@ -49,12 +50,15 @@ def reason(body: bytes, status: int = 200, headers: Mapping[str, str] = JSON) ->
     return text
 
 
-ONE = b'{"status": "success", "data": {"resultType": "scalar", "result": [0, "7"]}}'
+ONE = (
+    b'{"status": "success", "data": {"resultType": "vector", "result": '
+    b'[{"metric": {"le": "+Inf"}, "value": [0, "7"]}]}}'
+)
 
 
 def test_a_packed_answer_is_unpacked() -> None:
     packed = web.Response(body=gzip.compress(ONE), headers={**JSON, "Content-Encoding": "gzip"})
-    assert asyncio.run(asked(packed)) == Figures(requests=7, errors=7, p50=7, p99=7)
+    assert asyncio.run(asked(packed)) == Figures(requests=7, errors=7, answers=7)
 
 
 def test_an_answer_is_read_no_further_than_a_mebibyte_packed_or_not() -> None:
@@ -138,7 +142,7 @@ def answered(kind: str, result: object, **more: object) -> bytes:
     return json.dumps({"status": "success", "data": data, **more}).encode()
 
 
-SEVEN: list[object] = [{"metric": {}, "value": [0, "7"]}]
+SEVEN: list[object] = [{"metric": {"le": "+Inf"}, "value": [0, "7"]}]
 
 
 NO_NUMBER: list[tuple[str, object]] = [
@@ -173,7 +177,8 @@ def test_an_answer_with_a_warning_is_not_relied_on_but_for_mere_advice() -> None
     advice = ["PromQL info: metric might not be a counter"]
     seen = web.Response(body=answered("vector", SEVEN, warnings=advice, infos=advice))
     assert asyncio.run(asked(seen)).requests == 7
-    assert asyncio.run(asked(web.Response(body=answered("vector", SEVEN, warnings=None)))).p50 == 7
+    unwarned = web.Response(body=answered("vector", SEVEN, warnings=None))
+    assert asyncio.run(asked(unwarned)).answers == 7
     partly = answered("vector", SEVEN, warnings=[*advice, "store gateway 2 is gone"])
     assert reason(partly).endswith(": requests: it warns: store gateway 2 is gone")
     assert reason(answered("vector", SEVEN, isPartial=True)).endswith("its answer is partial")
@@ -194,11 +199,11 @@ def test_an_address_that_would_lose_its_end_is_refused_and_not_shown(
 
 
 def figures(**values: str) -> Figures:
-    """Figures of a source whose counts and latencies are given by their query's name."""
+    """Figures of a source whose counts are given by their query's name."""
 
     class Fixed(Prometheus):
-        async def _value(self, name: str, query: str) -> float | None:  # noqa: ARG002
-            return float(values.get(name, "7"))
+        async def _samples(self, name: str, query: str) -> list[Sample]:  # noqa: ARG002
+            return [({"le": "+Inf"}, float(values.get(name, "7")))]
 
     return asyncio.run(Fixed("http://127.0.0.1:1").figures("details-v2", "pets", "v2", 60))
 
@@ -206,10 +211,6 @@ def figures(**values: str) -> Figures:
 @pytest.mark.parametrize("name", ["requests", "errors", "latency"])
 @pytest.mark.parametrize("value", ["+Inf", "-Inf", "NaN", "-1", "1e300"])
 def test_a_figure_that_is_not_finite_is_an_error_of_the_source(name: str, value: str) -> None:
-    if (name, value) == ("latency", "NaN"):
-        # A quantile of nothing: it is not known.
-        assert figures(latency=value) == Figures(requests=7, errors=7)
-        return
     with pytest.raises(TargetError, match=f"{name} is .*: must be a finite number from 0 on"):
         figures(**{name: value})
 
@@ -226,8 +227,8 @@ def test_lost_requests_that_are_not_finite_are_an_error_too(value: str) -> None:
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), -1.0])
 def test_no_source_can_make_figures_that_are_not_finite(value: float) -> None:
-    for name in ("requests", "errors", "lost", "p50", "p99"):
+    for name in ("requests", "errors", "lost", "answers"):
         with pytest.raises(ValueError, match=name):
-            Figures(**{name: value})
+            Figures.model_validate({name: value})
     with pytest.raises(ValueError, match="requests"):
-        Lost(requests=value)
+        UnroutedRequests(requests=value)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from petmesh.ramp.before import observe_baseline
+from petmesh.ramp.before import observe_before
 from petmesh.ramp.journal import RampHeader, latest, now
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.target import Release, TargetError
 from tests.ramp.commanded import PLAN, left_at_10, run
-from tests.ramp.fakes import GOOD, FakeTarget
+from tests.ramp.fakes import FakeTarget, figures
 
 
 @pytest.mark.parametrize("error", [TargetError, KeyError])
@@ -42,41 +42,49 @@ def test_a_ramp_that_was_left_is_not_taken_up_without_its_source_but_goes_back_w
 
 
 class Growing(FakeTarget):
-    """A stable version of which more is known at each look."""
+    """A stable version that gets its first requests after two looks."""
 
     async def observe(self, release: Release, seconds: float) -> Observation:
-        looks = len(self.windows)
-        self.stable = Figures(requests=300 * looks, p50=5 if looks > 2 else None, p99=20)
+        self.stable = figures(300) if len(self.windows) > 1 else Figures()
         return await super().observe(release, seconds)
 
 
+class Old(FakeTarget):
+    """A source that knows of ten requests a second since long ago."""
+
+    async def observe(self, release: Release, seconds: float) -> Observation:  # noqa: ARG002
+        return Observation(seconds=seconds, stable=figures(10 * seconds), canary=Figures())
+
+
 def header(**plan: object) -> RampHeader:
-    given = Plan.model_validate({"interval": 0.01, "window": 0.2, **plan})
+    given = Plan.model_validate({"interval": 0.01, "window": 0.3, **plan})
     return RampHeader(at=now(), stack="s", target="fake", stable="v1", canary="v2", plan=given)
+
+
+async def test_a_ramp_looks_at_the_intervals_before_it() -> None:
+    seen = await observe_before(header(interval=30), Old(), print)
+    assert len(seen) == 40
+    for each in seen:
+        assert each.seconds == pytest.approx(30)
+        assert each.stable.requests == pytest.approx(300)
 
 
 async def test_a_switch_at_once_waits_until_the_stable_version_is_known() -> None:
     told: list[str] = []
-    target = Growing()
-    seen = await observe_baseline(header(steps=(100,)), target, told.append)
-    assert seen is not None
-    assert (seen.stable.requests, seen.stable.p50, len(target.windows)) == (900, 5, 4)
-    assert told == ["v1 is measured before the switch, 0.2 s at most"]
+    seen = await observe_before(header(steps=(100,)), Growing(), told.append)
+    assert sum(each.stable.requests for each in seen) >= 500
+    assert told == ["v1 is measured before the switch, 0.3 s at most"]
 
 
 async def test_a_switch_at_once_is_refused_where_the_stable_version_stays_unknown() -> None:
-    target = FakeTarget(stable=Figures(requests=20, p50=5, p99=20))
-    with pytest.raises(TargetError, match=r"^v1 had 20 requests in 0 s: 500 with their latencies"):
-        await observe_baseline(header(steps=(100,)), target, print)
+    target = FakeTarget(stable=figures(0))
+    with pytest.raises(TargetError, match=r"^v1 had 0 requests in \d s: 500 with their latencies"):
+        await observe_before(header(steps=(100,)), target, print)
     assert target.changes == []
 
 
 async def test_steps_wait_for_nothing_nor_does_a_switch_that_compares_nothing() -> None:
-    few = Figures(requests=20, p50=5, p99=20)
-    alone = {"success_drop": None, "p50_ratio": None, "p99_ratio": None}
-    for plan in (header(), header(steps=(100,), conditions=alone)):
-        target = FakeTarget(stable=few)
-        assert await observe_baseline(plan, target, print) is None
-        assert len(target.windows) == 1
-    known = await observe_baseline(header(), FakeTarget(stable=GOOD), print)
-    assert known is not None
+    for plan in (header(), header(steps=(100,), conditions={"compare": ()})):
+        told: list[str] = []
+        await observe_before(plan, FakeTarget(stable=figures(20)), told.append)
+        assert told == []

@@ -43,6 +43,8 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--gate", "33"], "gate = 33: must be one of the steps 10,25,50,100, or promotion"),
         (["--interval", "0s"], "--interval = 0.0: input should be greater than or equal to 0.001"),
         (["--interval", "0.0001ms"], "input should be greater than or equal to 0.001"),
+        (["--risk", "60%"], "--risk = 60.0: input should be less than 50"),
+        (["--compare", "p50"], "--compare = p50: input should be 'failures' or 'latency'"),
         (["--success-rate", "101"], "--success-rate = 101.0: input should be less than or equal"),
         (["--p99-ms", "fast"], "--p99-ms = fast: must be a number, or off"),
         (["--mirror-percent", "200"], "--mirror-percent = 200: input should be less than or equal"),
@@ -63,7 +65,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
             "--fault: a rehearsal alone takes it",
         ),
         (["--target", "cluster", "--config", "A=1"], "--config: a rehearsal alone takes it"),
-        (["--min-failures", "few"], "--min-failures = few: must be a whole number"),
+        (["--replay", "none.jsonl"], "none.jsonl: No such file or directory"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_is_allowed(
@@ -184,7 +186,7 @@ def test_a_report_needs_nothing_from_anywhere(
     assert main(["ramp-report", "--journal", str(tmp_path)]) == 0
     html = Path(capsys.readouterr().out.strip()).read_text()
     assert html.count("<svg") == 4
-    assert "rolled back: v2 is at weight 0, v1 gets every request: success 95.00%" in html
+    assert "rolled back: v2 is at weight 0, v1 gets every request: success 40.00%" in html
     for outside in ("http://", "https://", "<script", "<link", "<img", "src="):
         assert outside not in html
 

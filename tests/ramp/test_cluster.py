@@ -12,7 +12,7 @@ from pulumi.automation.events import OpType
 
 from petmesh.ramp.cluster import ClusterTarget
 from petmesh.ramp.engine import Detached
-from petmesh.ramp.measurements import Figures, Lost
+from petmesh.ramp.measurements import Figures, UnroutedRequests
 from petmesh.ramp.prometheus import Prometheus
 from petmesh.ramp.target import Release, TargetError
 
@@ -244,10 +244,10 @@ class Lossy(Prometheus):
         del workload, namespace, seconds
         return Figures(requests=500 if version == "v1" else 0)
 
-    async def lost(self, service: str, namespace: str, seconds: float) -> Lost:
+    async def lost(self, service: str, namespace: str, seconds: float) -> UnroutedRequests:
         del seconds
         assert (service, namespace) == ("petdetailsservice", "pets")
-        return Lost(500)
+        return UnroutedRequests(500)
 
 
 async def test_requests_that_found_no_pod_are_the_failures_of_the_version_that_is_gone() -> None:

@@ -2,8 +2,14 @@
 
 import pytest
 
-from petmesh.ramp.measurements import Figures, Lost, Observation, attribute_unrouted, baseline
+from petmesh.ramp.measurements import (
+    Figures,
+    Observation,
+    UnroutedRequests,
+    attribute_unrouted,
+)
 from petmesh.ramp.target import Release
+from tests.ramp.fakes import figures
 
 
 @pytest.mark.parametrize(
@@ -21,9 +27,12 @@ from petmesh.ramp.target import Release
 def test_what_a_version_is_short_of_its_share_never_reached_it(
     stable: int, canary: int, lost: int, weight: int, own: int
 ) -> None:
-    known = Figures(requests=stable, errors=1 if stable else 0), Figures(requests=canary, p50=5)
-    first, second = attribute_unrouted(*known, Lost(lost), weight)
-    assert (second.requests, second.errors, second.p50) == (canary + own, own, 5)
+    known = (
+        Figures(requests=stable, errors=1 if stable else 0),
+        Figures(requests=canary, answers=canary),
+    )
+    first, second = attribute_unrouted(*known, UnroutedRequests(lost), weight)
+    assert (second.requests, second.errors, second.answers) == (canary + own, own, canary)
     assert first.requests + second.requests == stable + canary + lost
     assert first.errors + second.errors == known[0].errors + lost
     assert (first.lost, second.lost) == (lost - own, own)
@@ -31,10 +40,10 @@ def test_what_a_version_is_short_of_its_share_never_reached_it(
 
 def test_what_overflows_the_stable_version_at_weight_0_is_no_failure_of_the_testers() -> None:
     known = Figures(requests=900), Figures(requests=5)
-    stable, canary = attribute_unrouted(*known, Lost(23, overflowed=20), 0)
+    stable, canary = attribute_unrouted(*known, UnroutedRequests(23, overflowed=20), 0)
     assert (stable.errors, canary.errors) == (20, 3)
     # With a weight it is the share that tells.
-    stable, canary = attribute_unrouted(*known, Lost(100, overflowed=100), 10)
+    stable, canary = attribute_unrouted(*known, UnroutedRequests(100, overflowed=100), 10)
     assert (stable.errors, canary.errors) == (4.5, 95.5)
 
 
@@ -45,13 +54,24 @@ def test_what_is_due_to_the_canary_is_its_weight_or_its_copies() -> None:
     assert Release("v1", "v2").due(seen) == 0
 
 
-def test_the_baseline_is_from_before_or_else_the_busiest_window_with_enough_requests() -> None:
-    def seen(requests: int, seconds: float) -> Observation:
-        return Observation(seconds=seconds, stable=Figures(requests=requests), canary=Figures())
+def test_what_came_since_an_earlier_look_is_never_less_than_nothing() -> None:
+    early, late = figures(100, 4), figures(160, 5)
+    assert late.since(early).requests == 60
+    assert late.since(early).errors == 1
+    assert early.since(late) == figures(0)
+    seen = Observation(seconds=60, stable=late, canary=early)
+    assert seen.since(None) == seen
 
-    before, at_50, few, storm = seen(6000, 60), seen(6000, 120), seen(400, 1), seen(9000, 30)
-    assert baseline(before, (at_50, storm), 500) == before
-    assert baseline(None, (at_50, few), 500) == at_50
-    assert baseline(few, (at_50,), 500) == at_50
-    assert baseline(few, (), 500) == few
-    assert baseline(None, (few,), 500) is None
+
+def test_figures_that_have_other_bounds_are_added_at_those_that_both_have() -> None:
+    one = Figures(requests=9, answers=9, within={10.0: 4, 50.0: 9})
+    other = Figures(requests=1, answers=1, within={50.0: 1, 100.0: 1})
+    assert one + other == Figures(requests=10, answers=10, within={50.0: 10})
+    assert one + Figures() == one
+
+
+def test_a_quantile_lies_between_two_bounds_or_is_the_last_one() -> None:
+    known = Figures(answers=100, within={10.0: 50, 20.0: 90, 40.0: 95})
+    assert (known.quantile(0.25), known.quantile(0.7), known.quantile(0.99)) == (5, 15, 40)
+    assert known.slower_than(20) == 10
+    assert Figures(requests=5).quantile(0.5) is None

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from petmesh.ramp.conditions import Conditions, Outcome, judge
+from petmesh.ramp.conditions import Conditions, Outcome
 from petmesh.ramp.istio_queries import Window, counted
-from petmesh.ramp.measurements import Figures, Lost, Observation
+from petmesh.ramp.judge import Judge
+from petmesh.ramp.measurements import Figures, Observation, UnroutedRequests
 from petmesh.ramp.prometheus import Prometheus
 from tests.ramp.fakes import GOOD
 from tests.ramp.scraping import SCRAPE_SECONDS, scraped
@@ -110,7 +111,7 @@ def test_what_new_pods_failed_before_their_first_scrape_is_seen_on_a_real_promet
         pods.count(arrived("v2", pod, 503), 20)
     pods.count(NOWHERE, 12)
 
-    async def run(address: str) -> tuple[Figures, Figures, Lost]:
+    async def run(address: str) -> tuple[Figures, Figures, UnroutedRequests]:
         prometheus = Prometheus(address)
         try:
             # A window of two hours has stretches of five minutes, which nothing is waited for.
@@ -131,7 +132,7 @@ def test_what_new_pods_failed_before_their_first_scrape_is_seen_on_a_real_promet
     assert again.requests == pytest.approx(again.errors, abs=7)
     assert lost.requests == 12
     seen = Observation(seconds=300, stable=GOOD, canary=new)
-    assert judge(seen, Conditions(), None).outcome is Outcome.FAIL
+    assert Judge(Conditions()).take(seen).outcome is Outcome.FAIL
 
 
 def test_what_was_counted_before_the_window_is_in_it_on_no_account(tmp_path: Path) -> None:

@@ -5,9 +5,8 @@ import pytest
 from petmesh.ramp.conditions import Outcome
 from petmesh.ramp.events import Approve, Event, Interrupt, MetricsFailed, Pause, Restarted, RollBack
 from petmesh.ramp.machine import Action, ActionKind, Phase
-from petmesh.ramp.measurements import Figures
 from petmesh.ramp.plan import PROMOTION, OnInterrupt, Plan
-from tests.ramp.world import SEEN, World, judged
+from tests.ramp.world import World, judged
 
 
 def straight(plan: Plan) -> tuple[list[str], World]:
@@ -38,17 +37,16 @@ def test_testers_come_before_the_mirror_and_the_mirror_before_any_weight() -> No
 def test_testers_need_not_be_many() -> None:
     world = World(Plan(testers_hold=10))
     world.carry_out(in_force=True, reported=True)
-    world.send(judged(Outcome.NOT_ENOUGH_DATA, 10))
+    world.send(judged(Outcome.NOT_ENOUGH_DATA, 10, clean=True))
     assert world.action == Action(ActionKind.SPLIT, 10, 0)
 
 
 def test_testers_who_see_failures_are_not_enough_though_they_are_few() -> None:
     world = World(Plan(testers_hold=10, wait=50))
     world.carry_out(in_force=True, reported=True)
-    bad = SEEN.model_copy(update={"canary": Figures(requests=8, errors=6)})
-    world.send(judged(Outcome.NOT_ENOUGH_DATA, 10, bad))
+    world.send(judged(Outcome.NOT_ENOUGH_DATA, 10))
     assert (world.state.phase, world.action) == (Phase.WATCHING, None)
-    world.send(judged(Outcome.NOT_ENOUGH_DATA, 60, bad))
+    world.send(judged(Outcome.NOT_ENOUGH_DATA, 60))
     assert world.state.phase is Phase.ROLLING_BACK
 
 
@@ -110,23 +108,12 @@ def test_a_promotion_that_is_under_way_is_finished(event: Event) -> None:
 
 def test_a_ramp_that_waits_or_is_paused_still_goes_back_when_its_canary_turns_bad() -> None:
     for hold in (Pause(), judged(Outcome.PASS, 10)):
-        world = World(Plan(steps=(10, 100), hold=10, gates=(100,), failures=2))
+        world = World(Plan(steps=(10, 100), hold=10, gates=(100,)))
         world.carry_out(in_force=True, reported=True)
         world.send(hold)
         assert world.state.phase in (Phase.PAUSED, Phase.WAITING)
         world.send(judged(Outcome.FAIL, 20))
-        world.send(judged(Outcome.FAIL, 30))
         assert world.action == Action(ActionKind.SPLIT, 0, 0)
-
-
-@pytest.mark.parametrize("between", [Outcome.NOT_ENOUGH_DATA, Outcome.PASS])
-def test_only_a_pass_breaks_a_row_of_failures(between: Outcome) -> None:
-    world = World(Plan(failures=2))
-    world.carry_out(in_force=True, reported=True)
-    for outcome in (Outcome.FAIL, between, Outcome.FAIL):
-        world.send(judged(outcome, 1))
-    back = world.state.phase is Phase.ROLLING_BACK
-    assert back == (between is Outcome.NOT_ENOUGH_DATA)
 
 
 def test_a_silent_metrics_source_is_borne_for_so_long_and_no_longer() -> None:

@@ -19,7 +19,6 @@ def plans(draw: st.DrawFn) -> Plan:
     return Plan(
         steps=steps,
         hold=10,
-        failures=draw(st.integers(1, 3)),
         patience=30,
         wait=50,
         gates=tuple(draw(st.sets(st.sampled_from(gates), max_size=3))),
@@ -145,13 +144,12 @@ def test_the_last_of_pause_and_resume_counts_whatever_is_under_way_and_though_it
 
 @settings(max_examples=300, deadline=None)
 @given(plans(), st.lists(MOVES, max_size=40))
-def test_so_many_failures_in_a_row_end_a_ramp_from_any_watched_phase(
+def test_a_failed_evaluation_ends_a_ramp_from_any_watched_phase(
     plan: Plan, moves: list[tuple[str, Any]]
 ) -> None:
     world = play(plan, moves)
     if world.state.phase in WATCHED:
-        for _ in range(plan.failures):
-            world.send(judged(Outcome.FAIL, 0))
+        world.send(judged(Outcome.FAIL, 0))
         assert world.state.phase is Phase.ROLLING_BACK
 
 

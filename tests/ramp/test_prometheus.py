@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 from aiohttp import web
 
-from petmesh.ramp.measurements import Figures, Lost
+from petmesh.ramp.measurements import Figures, UnroutedRequests
 from petmesh.ramp.prometheus import Prometheus, Queries, read_queries
 from petmesh.ramp.target import TargetError
 from tests.ramp.scraping import SCRAPE_SECONDS, scraped
@@ -47,6 +47,11 @@ def vector(*values: str) -> tuple[int, Any]:
     return 200, {"status": "success", "data": {"resultType": "vector", "result": result}}
 
 
+def histogram(counts: Mapping[str, str]) -> tuple[int, Any]:
+    series = [{"metric": {"le": le}, "value": [1.0, count]} for le, count in counts.items()]
+    return 200, {"status": "success", "data": {"resultType": "vector", "result": series}}
+
+
 def figures(answer: Answer, queries: Queries | None = None) -> tuple[Figures, list[str]]:
     async def run() -> tuple[Figures, list[str]]:
         async with fake(answer) as (url, asked):
@@ -60,16 +65,14 @@ def figures(answer: Answer, queries: Queries | None = None) -> tuple[Figures, li
 
 
 def istio(query: str) -> tuple[int, Any]:
-    if "0.99" in query:
-        return vector("42.5")
-    if "0.5," in query:
-        return vector("7")
+    if "(le)" in query:
+        return histogram({"10": "90", "+Inf": "150.4", "50": "150.4"})
     return vector("3") if "5..|0" in query else vector("150.4")
 
 
 def test_the_figures_are_of_the_version_and_the_window() -> None:
     found, asked = figures(istio)
-    assert found == Figures(requests=150.4, errors=3, p50=7, p99=42.5)
+    assert found == Figures(requests=150.4, errors=3, answers=150.4, within={10: 90, 50: 150.4})
     for query in asked:
         assert 'destination_workload="details-v2"' in query
         assert 'destination_workload_namespace="pets"' in query
@@ -79,12 +82,42 @@ def test_the_figures_are_of_the_version_and_the_window() -> None:
 def test_no_series_is_no_requests_and_no_latency() -> None:
     assert figures(lambda _: vector())[0] == Figures()
     quiet = vector("0")
-    nothing = figures(lambda query: vector("NaN") if "quantile" in query else quiet)[0]
-    assert nothing == Figures()
+    none = histogram({"10": "0", "+Inf": "0"})
+    assert figures(lambda query: none if "(le)" in query else quiet)[0] == Figures(within={10: 0})
+
+
+@pytest.mark.parametrize(
+    ("counts", "reason"),
+    [
+        ({"10": "5"}, 'it has no series whose label "le" is \\+Inf'),
+        ({"ten": "5"}, 'a series has no bound in its label "le"'),
+        ({"10": "5", "10.0": "6"}, "10 ms is no bound, or there twice"),
+        ({"NaN": "5"}, "nan ms is no bound"),
+        ({"-1": "5"}, "-1 ms is no bound"),
+    ],
+)
+def test_a_latency_that_is_no_histogram_is_an_error(counts: dict[str, str], reason: str) -> None:
+    with pytest.raises(TargetError, match=reason):
+        figures(lambda query: histogram(counts) if "(le)" in query else vector("7"))
+
+
+def test_a_histogram_in_seconds_is_taken_as_milliseconds_and_never_falls() -> None:
+    estimated = histogram({"0.01": "6", "0.05": "5.9", "+Inf": "7"})
+
+    def answer(query: str) -> tuple[int, Any]:
+        return estimated if "(le)" in query else vector("7")
+
+    found, _ = figures(answer, Queries(latency_unit="s"))
+    assert (found.answers, found.within) == (7, {10: 6, 50: 6})
 
 
 def test_more_errors_than_requests_by_extrapolation_are_all_of_them() -> None:
-    found, _ = figures(lambda query: vector("9") if "5..|0" in query else vector("8"))
+    def answer(query: str) -> tuple[int, Any]:
+        if "(le)" in query:
+            return vector()
+        return vector("9") if "5..|0" in query else vector("8")
+
+    found, _ = figures(answer)
     assert (found.requests, found.errors) == (8, 8)
 
 
@@ -191,7 +224,7 @@ def exported(ticks: float) -> list[str]:
     return [*lines, *lost_ones(ticks)]
 
 
-Seen = TypeVar("Seen", Figures, Lost)
+Seen = TypeVar("Seen", Figures, UnroutedRequests)
 
 
 async def settled(ask: Callable[[], Awaitable[Seen]], requests: float) -> Seen:
@@ -210,14 +243,14 @@ def test_istios_queries_on_a_real_prometheus(tmp_path: Path) -> None:
         begun.append(time.monotonic())
         return exported((begun[-1] - begun[0]) * 100)
 
-    async def run(real: str) -> tuple[list[Figures], list[Lost]]:
+    async def run(real: str) -> tuple[list[Figures], list[UnroutedRequests]]:
         prometheus = Prometheus(real)
 
         def figures_of(workload: str, version: str, requests: float = 1000) -> Awaitable[Figures]:
             ask = partial(prometheus.figures, f"{workload}-{version}", "pets", version, 10)
             return settled(ask, requests)
 
-        def lost_of(service: str, requests: float) -> Awaitable[Lost]:
+        def lost_of(service: str, requests: float) -> Awaitable[UnroutedRequests]:
             return settled(partial(prometheus.lost, service, "pets", 10), requests)
 
         try:
@@ -249,12 +282,10 @@ def test_istios_queries_on_a_real_prometheus(tmp_path: Path) -> None:
     assert copied.errors == 0
     assert full.overflowed == pytest.approx(1000, rel=0.25)
     assert gone.overflowed == 0
-    assert kept == [Lost(0), Lost(0)]
+    assert kept == [UnroutedRequests(0), UnroutedRequests(0)]
     assert stable.success_rate == 100
     assert canary.success_rate == pytest.approx(95, abs=1)
-    assert stable.p50 is not None
-    assert canary.p50 is not None
-    assert stable.p50 < 10 < canary.p50 < 100
+    assert (stable.quantile(0.5) or 99) < 10 < (canary.quantile(0.5) or 0) < 100
     assert other == Figures()
 
 

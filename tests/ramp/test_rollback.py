@@ -12,13 +12,10 @@ import pytest
 from petmesh.ramp import control, locations, ramping
 from petmesh.ramp.journal import Entry, latest, now
 from petmesh.ramp.machine import Phase
-from petmesh.ramp.measurements import Figures
 from petmesh.ramp.options import Options
 from petmesh.ramp.target import Release, TargetError
 from tests.ramp.commanded import left_at_10, phase, run
 from tests.ramp.fakes import QUICK, FakeTarget, start
-
-SLOW = Figures(requests=1000, p50=50, p99=200)
 
 
 def test_rollback_ends_a_ramp_that_was_left(

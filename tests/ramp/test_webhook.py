@@ -72,7 +72,7 @@ async def test_every_change_of_phase_is_told_in_order_and_again_until_it_arrives
         await roll_back_with(webhook, tmp_path)
         await webhook.close(5)
     assert [each["phase"] for each in received] == ["watching", "rolling back", "rolled back"]
-    assert received[-1]["text"].startswith("local: v2 is rolled back at 0%: success 95.00%")
+    assert received[-1]["text"].startswith("local: v2 is rolled back at 0%: success 40.00%")
     assert received[-1]["weight"] == 0
     assert webhook.dropped == 0
 

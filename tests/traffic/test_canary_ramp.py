@@ -24,15 +24,8 @@ PLAN = Plan(
     hold=2.0,
     interval=0.5,
     window=20.0,
-    failures=2,
     wait=60.0,
-    conditions=Conditions(
-        min_requests=100,
-        success_rate=98.0,
-        p50_ratio=2.0,
-        p99_ratio=None,
-        latency_margin_ms=100.0,
-    ),
+    conditions=Conditions(min_requests=100, warm_up=0.0, latency_margin_ms=100.0),
 )
 
 
@@ -53,7 +46,7 @@ def test_a_good_canary_is_promoted_and_no_request_fails(tmp_path: Path) -> None:
 
 
 def test_a_good_canary_is_promoted_by_a_switch_at_once(tmp_path: Path) -> None:
-    told = ["--hold", "3s", "--interval", "1s", "--window", "30s", "--latency-margin-ms", "100"]
+    told = ["--hold", "3s", "--interval", "1s", "--window", "30s", "--warm-up", "0s"]
     command = ["ramp", "--target", "rehearsal", "--blue-green", "--journal", str(tmp_path), *told]
     assert main(command) == 0
     record = latest(tmp_path)
@@ -74,12 +67,12 @@ def test_a_failing_canary_goes_back_though_retries_hide_its_errors_from_callers(
 def test_a_slow_canary_goes_back(tmp_path: Path) -> None:
     state, live, failed = asyncio.run(ramped(tmp_path, {"FAULT_DELAY_MILLISECONDS": "250"}))
     assert (state.phase, live, failed) == (Phase.ROLLED_BACK, Release("v1", "v2"), 0)
-    assert state.reason.startswith("p50 ")
+    assert state.reason.startswith("slower than stable: p50 ")
 
 
 def test_a_crashing_canary_goes_back_and_then_nothing_fails(tmp_path: Path) -> None:
     async def run() -> tuple[State, Release, int]:
-        plan = PLAN.model_copy(update={"hold": 60.0, "window": 3.0, "failures": 1})
+        plan = PLAN.model_copy(update={"hold": 60.0, "window": 3.0})
         async with rehearsed("local", {"canaryWeight": "0"}, {}) as place:
             driver, journal = new_ramp(plan, place.target, tmp_path)
             task = asyncio.create_task(driver.run())
@@ -113,4 +106,4 @@ def test_a_failing_canary_is_found_by_mirrored_requests_before_any_caller_meets_
     assert record is not None
     assert plan.stages[state.stage].kind is Kind.MIRROR
     judged = [entry.event for entry in record.entries if isinstance(entry.event, Judged)]
-    assert judged[-1].observation.canary.errors >= 10
+    assert sum(each.observation.canary.errors for each in judged) >= 10

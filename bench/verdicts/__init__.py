@@ -1,0 +1,1 @@
+"""Simulated ramps: how often identical versions are taken back, and how soon worse ones are."""

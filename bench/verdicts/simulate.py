@@ -1,0 +1,69 @@
+"""Simulates a ramp's intervals."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from bench.verdicts.shapes import Answers, Fault, Shape
+from petmesh.ramp.measurements import Figures, Observation
+
+
+@dataclass(frozen=True)
+class Course:
+    """Steps, each so many seconds long, after so many intervals before the ramp."""
+
+    steps: Sequence[int] = (10, 25, 50, 100)
+    hold: float = 300.0
+    interval: float = 30.0
+    before: int = 40
+
+    @property
+    def seconds(self) -> float:
+        """How long it is, with the intervals before."""
+        return self.before * self.interval + len(self.steps) * self.hold
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One interval at a weight; before the ramp at -1."""
+
+    weight: int
+    observation: Observation
+
+
+def simulate(shape: Shape, fault: Fault, course: Course, rng: Generator) -> Iterator[Seen]:
+    """The intervals of a ramp, one after the other; each request's version is drawn by itself."""
+    service_of = shape.world(rng, course.seconds)
+    stable, canary = service_of(False), service_of(True)  # noqa: FBT003 (versions)
+    weights = [-1] * course.before
+    for step in course.steps:
+        weights += [step] * round(course.hold / course.interval)
+    for number, weight in enumerate(weights):
+        begin = number * course.interval
+        rate = float(shape.rate(np.array([begin]), course.seconds)[0])
+        moments = begin + course.interval * np.sort(rng.random(rng.poisson(rate * course.interval)))
+        is_canary = rng.random(len(moments)) < max(weight, 0) / 100
+        own = fault.answers(rng, canary(rng, moments[is_canary]), canary=True)
+        others = fault.answers(rng, stable(rng, moments[~is_canary]), canary=False)
+        yield Seen(
+            weight,
+            Observation(
+                seconds=course.interval,
+                stable=figures(others, shape.bounds),
+                canary=figures(own, shape.bounds),
+            ),
+        )
+
+
+def figures(answers: Answers, bounds: Sequence[float]) -> Figures:
+    """What a metrics source tells of answers."""
+    latency, failed = answers
+    counts = np.cumsum(np.bincount(np.searchsorted(bounds, latency), minlength=len(bounds) + 1))
+    return Figures(
+        requests=len(latency),
+        errors=int(failed.sum()),
+        answers=len(latency),
+        within=dict(zip(bounds, counts[:-1].tolist(), strict=True)),
+    )

@@ -1,0 +1,316 @@
+"""Judges a canary, interval by interval."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from petmesh.ramp.conditions import Conditions, Outcome, Verdict
+from petmesh.ramp.evidence import Evidence, Interval
+from petmesh.ramp.measurements import Figures, Observation
+from petmesh.ramp.scores import more_failures, more_than, slower
+
+# Each condition's part of the risk is shared by the whole ramp, the step, and weight 100.
+_PARTS = 3
+# With so much of the evidence that a proof needs, a step doesn't pass but waits for more.
+_SUSPECTED = 0.5
+# The routing of single requests is random, but never halves the share of hundreds.
+_LEAST_OF_SHARE = 0.5
+# A canary fails at once that fails more than half, and the stable version no quarter.
+_OBVIOUS, _OBVIOUS_ERRORS, _STABLE_AT_MOST = 0.5, 10, 0.25
+# Beside so small a part of the canary's requests nothing can be compared.
+_ALONE = 0.01
+# With no stable version beside it, the canary may fail so much more than that did at its worst, and
+# may have half of its answers slower than the stable version's slowest hundredth.
+_MORE_THAN_EVER, _SLOW_ALONE, _SLOWEST = 0.05, 0.5, 0.99
+_BLOCK = 100
+# Intervals so far apart have little to do with each other.
+_APART = 3
+
+
+class Judge:
+    """What is known of a canary so far, and the verdict on it.
+
+    Args:
+        conditions: what the canary must hold to.
+        before: intervals before the ramp, of which the stable version's figures count.
+    """
+
+    def __init__(self, conditions: Conditions, before: Sequence[Observation] = ()) -> None:
+        self._conditions = conditions
+        # The stable version's intervals, before the ramp and in it, and all of them together.
+        self._references = [each.stable for each in before]
+        self._ever = sum(self._references, Figures())
+        self._known = self._ever
+        self._evidence: dict[str, Evidence] = {}
+        self._learn()
+        self._warm: float | None = None
+        self.begin_stage()
+
+    def begin_stage(self) -> None:
+        """Begin a step: its requests are counted anew; the evidence stays."""
+        self._canary = self._stable = self._judged = Figures()
+        self._due = self._arrived = 0.0
+        for each in self._evidence.values():
+            each.begin()
+
+    def take(self, seen: Observation, due: float = 0.0) -> Verdict:
+        """Take a further interval.
+
+        Args:
+            seen: both versions in the interval.
+            due: how many of its requests should have reached the canary; 0 where that isn't known.
+        """
+        warm = self._is_warm(seen)
+        alone = seen.stable.requests < _ALONE * seen.canary.requests
+        self._canary += seen.canary
+        self._stable += seen.stable
+        if warm:
+            self._judged += seen.canary
+        if not alone:
+            self._references.append(seen.stable)
+            self._ever += seen.stable
+        failed = [*self._obvious(seen), *self._missing(seen, due)]
+        if alone:
+            self._look_alone(seen.canary, warm=warm)
+        else:
+            self._compare(seen, warm=warm)
+        self._limit(seen.canary, warm=warm)
+        if not failed:
+            failed = list(self._proven())
+        return self._verdict(failed)
+
+    def _is_warm(self, seen: Observation) -> bool:
+        """Whether an interval counts for the latency."""
+        if self._warm is None and seen.canary.requests:
+            self._warm = 0.0
+        elif self._warm is not None and self._warm < self._conditions.warm_up:
+            self._warm += seen.seconds
+        return self._warm is not None and self._warm >= self._conditions.warm_up
+
+    def _learn(self) -> None:
+        """Learn from the stable version's past how much intervals vary that have the same cause."""
+        past = self._references
+        # Beside one as long before and after, so that what changes steadily is in both.
+        triples = zip(past, past[_APART:], past[2 * _APART :], strict=False)
+        pairs = [(each, early + late) for early, each, late in triples]
+        pasts = {
+            "failures": [more_failures(one, others) for one, others in pairs],
+            "latency": [slower(one, others, self._known) for one, others in pairs],
+        }
+        for name in self._conditions.compare:
+            self._evidence[name] = Evidence(each for each in pasts[name] if each)
+
+    def _compare(self, seen: Observation, *, warm: bool) -> None:
+        canary, stable, conditions = seen.canary, seen.stable, self._conditions
+        if "failures" in conditions.compare:
+            self._add("failures", more_failures(canary, stable))
+        self._known += stable
+        self._known += canary
+        if "latency" in conditions.compare and warm:
+            margin = conditions.latency_margin_ms
+            self._add("latency", slower(canary, stable, self._known, margin))
+
+    def _look_alone(self, canary: Figures, *, warm: bool) -> None:
+        """Where every request is the canary's, compare it with the stable version's worst."""
+        compare = self._conditions.compare
+        if not self._ever.requests:
+            return
+        if "failures" in compare:
+            worst = max(map(_failing, self._large_references()))
+            allowed = worst + _MORE_THAN_EVER
+            self._add("failures alone", more_than(canary.errors, canary.requests, allowed))
+        slowest = _bound(self._ever, _SLOWEST)
+        if "latency" in compare and warm and slowest in canary.within:
+            worst = max(
+                each.slower_than(slowest) / each.answers
+                for each in self._large_references()
+                if each.answers and slowest in each.within
+            )
+            slow, allowed = canary.slower_than(slowest), max(_SLOW_ALONE, worst)
+            self._add("latency alone", more_than(slow, canary.answers, allowed))
+
+    def _limit(self, canary: Figures, *, warm: bool) -> None:
+        """Hold an interval against the limits that are asked for."""
+        wanted = self._conditions.success_rate
+        if wanted is not None:
+            interval = more_than(canary.errors, canary.requests, 1 - wanted / 100)
+            self._add("success rate", interval)
+        for name, limit, part in self._latency_limits():
+            bound = min((each for each in canary.within if each >= limit), default=None)
+            if warm and bound is not None:
+                interval = more_than(canary.slower_than(bound), canary.answers, 1 - part)
+                self._add(name, interval)
+
+    def _latency_limits(self) -> Iterator[tuple[str, float, float]]:
+        for name, limit, part in (
+            ("p50", self._conditions.p50_ms, 0.5),
+            ("p99", self._conditions.p99_ms, 0.99),
+        ):
+            if limit is not None:
+                yield name, limit, part
+
+    def _add(self, name: str, interval: Interval | None) -> None:
+        if interval:
+            self._evidence.setdefault(name, Evidence()).add(interval)
+
+    def _obvious(self, seen: Observation) -> Iterator[str]:
+        """A canary that fails most of its requests, in an interval or in the step."""
+        if not self._conditions.compare and self._conditions.success_rate is None:
+            return
+        for canary, stable in ((seen.canary, seen.stable), (self._canary, self._stable)):
+            fails = canary.errors >= _OBVIOUS_ERRORS and _failing(canary) > _OBVIOUS
+            if fails and _failing(stable) <= _STABLE_AT_MOST:
+                yield f"success {_success(canary)}, stable {_success(stable)}"
+                return
+
+    def _missing(self, seen: Observation, due: float) -> Iterator[str]:
+        """Far fewer requests than should have reached it."""
+        self._due += due
+        self._arrived += seen.canary.requests if due else 0.0
+        if self._due >= self._conditions.min_requests:
+            if self._arrived < self._due * _LEAST_OF_SHARE:
+                yield (
+                    f"{self._arrived:.0f} requests reached it of about {self._due:.0f} that are "
+                    "its share"
+                )
+            self._due = self._arrived = 0.0
+
+    def _proven(self, part: float = 1.0) -> Iterator[str]:
+        """What can't be chance any more at the risk that is allowed, or what is on its way there.
+
+        Args:
+            part: of the evidence that this needs, as a logarithm.
+        """
+        conditions = self._conditions
+        limits = (conditions.success_rate, conditions.p50_ms, conditions.p99_ms)
+        shares = _PARTS * (len(conditions.compare) + sum(each is not None for each in limits))
+        needed = part * math.log(shares * 100 / conditions.risk) if shares else math.inf
+        for name, evidence in self._evidence.items():
+            if evidence.log > needed:
+                yield self._told(name)
+
+    def _told(self, name: str) -> str:
+        canary, stable = self._canary, self._stable
+        beside = self._ever if name.endswith("alone") else stable
+        earlier = " earlier" if name.endswith("alone") else ""
+        match name.partition(" ")[0]:
+            case "failures":
+                return f"success {_success(canary)}, stable{earlier} {_success(beside)}"
+            case "success":
+                wanted = self._conditions.success_rate
+                return f"success {_success(canary)}, at least {wanted:g}% is asked for"
+            case "latency":
+                own, others = _latencies(canary), _latencies(beside)
+                return f"slower than stable{earlier}: {own}; stable {others}"
+            case _:
+                limit = self._conditions.p50_ms if name == "p50" else self._conditions.p99_ms
+                return f"{_latencies(canary)}; a {name} of at most {limit:g} ms is asked for"
+
+    def _verdict(self, failed: Sequence[str]) -> Verdict:
+        canary, conditions = self._canary, self._conditions
+        if failed:
+            return Verdict(Outcome.FAIL, "; ".join(dict.fromkeys(failed)))
+        clean = _failing(canary) <= self._fails_at_most()
+        judged = self._judged if self._needs_latency else canary
+        if judged.requests < conditions.min_requests:
+            seen = f", {canary.errors:.0f} failed{_nowhere(canary)}" if canary.errors else ""
+            text = (
+                f"{judged.requests:.0f} of the {conditions.min_requests} requests that a verdict "
+                f"needs{self._warming}{seen}"
+            )
+            return Verdict(Outcome.NOT_ENOUGH_DATA, text, clean=clean)
+        suspected = [f"{each}: it may be chance" for each in self._proven(_SUSPECTED)]
+        if unknown := [*self._unknown(), *self._over(), *suspected]:
+            return Verdict(Outcome.NOT_ENOUGH_DATA, "; ".join(unknown), clean=clean)
+        alone = self._stable.requests < _ALONE * canary.requests
+        stable, earlier = (self._ever, " earlier") if alone else (self._stable, "")
+        beside = f", stable{earlier} {_summary(stable)}" if stable.requests else ""
+        text = f"{canary.requests:.0f} requests: {_summary(canary)}{beside}"
+        return Verdict(Outcome.PASS, text, clean=clean)
+
+    def _unknown(self) -> Iterator[str]:
+        """What is asked for and not known; nothing unknown is good."""
+        conditions = self._conditions
+        if conditions.compare and self._ever.requests < conditions.min_requests:
+            yield "no figures of the stable version are known yet"
+        elif "latency" in conditions.compare and not _has_latencies(self._ever):
+            yield "stable's latencies are not known"
+        if self._needs_latency and not _has_latencies(self._judged):
+            yield "its latencies are not known"
+        for name, limit, _ in self._latency_limits():
+            if not any(bound >= limit for bound in self._judged.within):
+                yield f"its {name} is not known: the histogram has no bound from {limit:g} ms on"
+
+    def _over(self) -> Iterator[str]:
+        """Limits that it is beyond, though that may be chance."""
+        wanted, rate = self._conditions.success_rate, self._canary.success_rate
+        if wanted is not None and rate is not None and rate < wanted:
+            text = f"success {_success(self._canary)}, at least {wanted:g}% is asked for"
+            yield f"{text}: it may be chance"
+        for name, limit, part in self._latency_limits():
+            bound = min((each for each in self._judged.within if each >= limit), default=None)
+            slow = self._judged.slower_than(bound) if bound is not None else 0.0
+            if slow > (1 - part) * self._judged.answers:
+                yield f"{name} beyond {limit:g} ms: it may be chance"
+
+    def _fails_at_most(self) -> float:
+        """What part of few requests may fail before that speaks against the canary."""
+        wanted = self._conditions.success_rate
+        if wanted is not None:
+            return 1 - wanted / 100
+        compared = "failures" in self._conditions.compare
+        return _failing(self._ever) + _MORE_THAN_EVER if compared else 1.0
+
+    @property
+    def _needs_latency(self) -> bool:
+        return "latency" in self._conditions.compare or any(self._latency_limits())
+
+    @property
+    def _warming(self) -> str:
+        warm = self._warm is not None and self._warm >= self._conditions.warm_up
+        return "" if warm or not self._needs_latency else " once it is warm"
+
+    def _large_references(self) -> list[Figures]:
+        """Intervals of the stable version that chance alone makes no worse than they are."""
+        return [each for each in self._references if each.requests >= _BLOCK] or [self._ever]
+
+
+def _bound(figures: Figures, part: float) -> float:
+    """The first bound that a part of the answers stayed within; infinity for none."""
+    bounds = sorted(figures.within)
+    return next((b for b in bounds if figures.within[b] >= part * figures.answers), math.inf)
+
+
+def _failing(figures: Figures) -> float:
+    return figures.errors / figures.requests if figures.requests else 0.0
+
+
+def _has_latencies(figures: Figures) -> bool:
+    """Whether most answers' latency is known; none is needed where nothing was answered."""
+    answered = figures.requests - figures.errors
+    return bool(figures.within) and figures.answers >= answered / 2
+
+
+def _nowhere(figures: Figures) -> str:
+    return f", {figures.lost:.0f} of them reached no pod" if figures.lost else ""
+
+
+def _success(figures: Figures) -> str:
+    rate = figures.success_rate
+    if rate is None:
+        return "not known"
+    failed = f"{figures.errors:.0f} of {figures.requests:.0f} failed{_nowhere(figures)}"
+    return f"{rate:.2f}% ({failed})"
+
+
+def _latencies(figures: Figures) -> str:
+    return ", ".join(
+        f"{name} {value:.3g} ms"
+        for name, part in (("p50", 0.5), ("p99", 0.99))
+        if (value := figures.quantile(part)) is not None
+    )
+
+
+def _summary(figures: Figures) -> str:
+    rate = figures.success_rate
+    success = "no requests" if rate is None else f"{rate:.2f}%"
+    return ", ".join(filter(None, (success, _latencies(figures))))

@@ -1,0 +1,109 @@
+"""What an interval tells of the failures and of the latencies of two versions."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from petmesh.ramp.evidence import Interval, beyond, compared
+from petmesh.ramp.measurements import Figures
+
+# So many of a hundred requests more that fail, or answers more that are slow.
+_MORE = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+# By how much the odds that an answer was the canary's grow as the log-rank score does by 1. A
+# version all of whose answers take 30% longer is at some 0.4; one whose answers take 5% longer is
+# at less than half of the first, and so never found to be slower.
+_SLOWER = (0.1, 0.2, 0.4, 0.8, 1.6)
+
+
+def more_failures(canary: Figures, stable: Figures) -> Interval | None:
+    """Whether more of the canary's requests fail than of the stable version's."""
+    requests, errors = canary.requests + stable.requests, canary.errors + stable.errors
+    if not errors:
+        return None
+    failing = errors / requests
+    groups = (
+        (errors, canary.errors, 1 - failing),
+        (requests - errors, canary.requests - canary.errors, -failing),
+    )
+    return compared(groups, canary.requests / requests, _tilts(failing))
+
+
+def slower(
+    canary: Figures, stable: Figures, known: Figures, margin: float = 0.0
+) -> Interval | None:
+    """Whether the canary's answers are slower than the stable version's: a log-rank test.
+
+    At each of the histogram's bounds the answers that took longer are divided between the versions;
+    the score of an answer is how many of these bounds it took longer than, each counted by the part
+    of the remaining answers that ended there.
+
+    Args:
+        canary: one version's figures of the interval.
+        stable: the other's, of the same interval.
+        known: of both versions until now; these give the scores.
+        margin: milliseconds that the canary may be slower.
+    """
+    if margin:
+        stable = _shifted(stable, margin)
+    bounds = sorted(canary.within.keys() & stable.within.keys() & known.within.keys())
+    total = canary.answers + stable.answers
+    if not bounds or not canary.answers or not stable.answers:
+        return None
+    own = _buckets(canary, bounds)
+    counts = [mine + others for mine, others in zip(own, _buckets(stable, bounds), strict=True)]
+    scores = _log_rank(_buckets(known, bounds))
+    mean = sum(count * score for count, score in zip(counts, scores, strict=True)) / total
+    groups = [
+        (count, mine, score - mean)
+        for count, mine, score in zip(counts, own, scores, strict=True)
+        if count
+    ]
+    return compared(groups, canary.answers / total, _SLOWER)
+
+
+def more_than(bad: float, total: float, allowed: float) -> Interval | None:
+    """Whether a larger part is bad than may be.
+
+    Args:
+        bad: at most `total`.
+        total: of requests or answers.
+        allowed: what may be; 0 and 1 are taken as a little more and less.
+    """
+    allowed = min(max(allowed, 1e-6), 1 - 1e-6)
+    return beyond(bad, total, allowed, _tilts(allowed))
+
+
+def _tilts(part: float) -> Sequence[float]:
+    return [math.log1p(more / part) for more in _MORE]
+
+
+def _buckets(figures: Figures, bounds: Sequence[float]) -> list[float]:
+    """How many answers there are up to each bound and beyond the last one."""
+    within = [0.0, *(figures.within[bound] for bound in bounds), figures.answers]
+    return [max(0.0, upper - lower) for lower, upper in pairwise(within)]
+
+
+def _log_rank(counts: Sequence[float]) -> list[float]:
+    """Each bucket's Nelson-Aalen estimate of the cumulative hazard."""
+    scores: list[float] = []
+    hazard, left = 0.0, sum(counts)
+    for count in counts:
+        hazard += count / left if left > 0 else 0.0
+        left -= count
+        scores.append(hazard)
+    return scores
+
+
+def _shifted(figures: Figures, margin: float) -> Figures:
+    """The figures if each answer had taken longer by so many milliseconds."""
+    bounds = [0.0, *sorted(figures.within)]
+    counts = [0.0, *(figures.within[bound] for bound in bounds[1:])]
+
+    def within(moment: float) -> float:
+        for (low, below), (high, above) in pairwise(zip(bounds, counts, strict=True)):
+            if low <= moment <= high:
+                return below + max(0.0, above - below) * (moment - low) / (high - low)
+        return 0.0
+
+    shifted = {bound: within(max(0.0, bound - margin)) for bound in bounds[1:]}
+    return figures.model_copy(update={"within": shifted})

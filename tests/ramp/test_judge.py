@@ -1,0 +1,181 @@
+"""The verdict on a canary, interval by interval."""
+
+import pytest
+
+from petmesh.ramp.conditions import Conditions, Outcome, Verdict
+from petmesh.ramp.judge import Judge
+from petmesh.ramp.measurements import Figures, Observation
+from tests.ramp.fakes import BOUNDS, figures
+
+STABLE = figures(9000, 9)
+WARM = Conditions(min_requests=100, warm_up=0)
+ALONE = WARM.model_copy(update={"compare": ()})
+
+
+def seen(canary: Figures, stable: Figures = STABLE, seconds: float = 30) -> Observation:
+    return Observation(seconds=seconds, stable=stable, canary=canary)
+
+
+def verdicts(
+    *canaries: Figures,
+    stable: Figures = STABLE,
+    conditions: Conditions = WARM,
+    before: tuple[Figures, ...] = (),
+) -> list[Verdict]:
+    judge = Judge(conditions, [seen(Figures(), each) for each in before])
+    return [judge.take(seen(each, stable)) for each in canaries]
+
+
+def found_after(*canaries: Figures, **more: object) -> int | None:
+    """How many intervals it takes until the canary fails."""
+    outcomes = [each.outcome for each in verdicts(*canaries, **more)]  # pyright: ignore[reportArgumentType]
+    return outcomes.index(Outcome.FAIL) + 1 if Outcome.FAIL in outcomes else None
+
+
+def test_a_canary_like_the_stable_version_passes_with_both_versions_figures() -> None:
+    [passed] = verdicts(figures(1000, 1))
+    assert passed.outcome is Outcome.PASS
+    assert passed.reason == (
+        "1000 requests: 99.90%, p50 3.02 ms, p99 5 ms, stable 99.90%, p50 3.02 ms, p99 5 ms"
+    )
+
+
+def test_too_few_requests_are_no_verdict_though_some_fail() -> None:
+    [few] = verdicts(figures(99, 9))
+    assert few == Verdict(
+        Outcome.NOT_ENOUGH_DATA, "99 of the 100 requests that a verdict needs, 9 failed"
+    )
+    assert verdicts(figures(99))[0].clean
+
+
+def test_the_requests_of_a_step_are_counted_together_and_those_of_another_are_not() -> None:
+    judge = Judge(WARM)
+    assert judge.take(seen(figures(60))).outcome is Outcome.NOT_ENOUGH_DATA
+    assert judge.take(seen(figures(60))).outcome is Outcome.PASS
+    judge.begin_stage()
+    assert judge.take(seen(figures(60))).outcome is Outcome.NOT_ENOUGH_DATA
+
+
+def test_a_canary_that_fails_most_requests_fails_in_one_interval_however_few_they_are() -> None:
+    assert verdicts(figures(12, 10)) == [
+        Verdict(
+            Outcome.FAIL,
+            "success 16.67% (10 of 12 failed), stable 99.90% (9 of 9000 failed)",
+        )
+    ]
+    assert found_after(figures(4, 4), figures(4, 4), figures(4, 4)) == 3
+    lost = Figures(requests=1000, errors=1000, lost=1000)
+    assert "1000 of them reached no pod" in verdicts(lost)[0].reason
+
+
+def test_what_fails_in_both_versions_is_no_fault_of_the_canary() -> None:
+    broken = figures(9000, 8000)
+    assert found_after(*[figures(1000, 890)] * 20, stable=broken) is None
+
+
+def test_a_few_more_failures_fail_within_a_few_intervals_and_not_in_one() -> None:
+    assert 1 < (found_after(*[figures(1000, 20)] * 20, stable=figures(9000, 90)) or 0) <= 8
+    assert found_after(*[figures(1000, 10)] * 200, stable=figures(9000, 90)) is None
+    [*_, last] = verdicts(*[figures(1000, 50)] * 9)
+    assert last.reason.startswith("success 95.00% (450 of 9000 failed), stable 99.90% ")
+
+
+def test_slower_answers_fail_after_the_warm_up_alone() -> None:
+    slow = [figures(1000, ms=10)] * 9
+    assert (found_after(*slow) or 0) <= 6
+    cold = WARM.model_copy(update={"warm_up": 120.0})
+    assert found_after(*slow[:4], conditions=cold) is None
+    assert "once it is warm" in verdicts(*slow[:4], conditions=cold)[-1].reason
+    assert found_after(*slow, *slow, conditions=cold) == 4 + (found_after(*slow) or 0)
+    [*_, last] = verdicts(*slow)
+    assert last.reason.startswith("slower than stable: p50 7.53 ms, p99 10 ms; stable p50 3.02 ms")
+
+
+def test_a_canary_that_most_of_its_share_does_not_reach_fails() -> None:
+    judge = Judge(WARM)
+    assert judge.take(seen(figures(4)), due=60).outcome is Outcome.NOT_ENOUGH_DATA
+    lost = judge.take(seen(figures(4)), due=60)
+    assert lost == Verdict(Outcome.FAIL, "8 requests reached it of about 120 that are its share")
+    assert Judge(WARM).take(seen(figures(51)), due=100).outcome is Outcome.NOT_ENOUGH_DATA
+
+
+def test_without_any_figures_of_the_stable_version_there_is_nothing_to_compare_with() -> None:
+    [none] = verdicts(figures(1000), stable=Figures())
+    assert none.reason == "no figures of the stable version are known yet"
+    assert none.outcome is Outcome.NOT_ENOUGH_DATA
+    assert verdicts(figures(1000), stable=Figures(), conditions=ALONE)[0].outcome is Outcome.PASS
+
+
+def test_at_100_it_is_compared_with_the_stable_versions_worst_from_before() -> None:
+    before = (figures(9000, 9), figures(9000, 90, ms=10))
+
+    def after(*canaries: Figures) -> int | None:
+        return found_after(*canaries, stable=Figures(), before=before)
+
+    [passed] = verdicts(figures(1000, 40, ms=10), stable=Figures(), before=before)
+    assert "stable earlier 99.45%" in passed.reason
+    assert passed.outcome is Outcome.PASS
+    assert after(*[figures(1000, 40, ms=10)] * 50) is None
+    assert 1 < (after(*[figures(1000, 150)] * 20) or 0) <= 8
+    assert 1 < (after(*[figures(1000, ms=50)] * 20) or 0) <= 8
+    assert after(figures(1000, 600)) == 1
+
+
+def test_limits_are_held_without_a_comparison() -> None:
+    rate = ALONE.model_copy(update={"success_rate": 99.0})
+    assert found_after(*[figures(1000, 10)] * 100, conditions=rate) is None
+    assert (found_after(*[figures(1000, 30)] * 20, conditions=rate) or 0) <= 8
+    unlucky = verdicts(figures(100, 2), conditions=rate)[0]
+    assert unlucky == Verdict(
+        Outcome.NOT_ENOUGH_DATA,
+        "success 98.00% (2 of 100 failed), at least 99% is asked for: it may be chance",
+    )
+    for name, limit, ms in (("p50_ms", 10.0, 25), ("p99_ms", 50.0, 100)):
+        latency = ALONE.model_copy(update={name: limit})
+        assert found_after(*[figures(1000)] * 100, conditions=latency) is None
+        assert (found_after(*[figures(1000, ms=ms)] * 20, conditions=latency) or 0) <= 8
+
+
+def test_a_limit_beyond_the_histograms_last_bound_is_not_known_to_be_held() -> None:
+    far = ALONE.model_copy(update={"p99_ms": 2 * BOUNDS[-1]})
+    [unknown] = verdicts(figures(1000), conditions=far)
+    assert unknown.outcome is Outcome.NOT_ENOUGH_DATA
+    assert unknown.reason == "its p99 is not known: the histogram has no bound from 1000 ms on"
+
+
+def test_a_lower_risk_takes_longer() -> None:
+    bad = [figures(1000, 20)] * 20
+    careful = WARM.model_copy(update={"risk": 0.001})
+    quick = WARM.model_copy(update={"risk": 10.0})
+    stable = figures(9000, 90)
+    soon, late = (found_after(*bad, stable=stable, conditions=each) for each in (quick, careful))
+    assert soon is not None
+    assert late is None or soon < late
+
+
+ASKED = {
+    "compare": ("failures",),
+    "success_rate": 99.0,
+    "p50_ms": 10.0,
+    "p99_ms": 50.0,
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize("canary", [Figures(requests=1000), Figures(requests=1000, errors=1000)])
+def test_no_condition_that_is_asked_for_passes_without_the_figures_it_needs(
+    name: str, canary: Figures
+) -> None:
+    """A canary with counts alone, beside a stable version of which nothing is known."""
+    alone = Conditions.model_validate({**ALONE.model_dump(), name: ASKED[name]})
+    [verdict] = verdicts(canary, stable=Figures(), conditions=alone)
+    answered = name == "success_rate" and not canary.errors
+    assert (verdict.outcome is Outcome.PASS) == answered
+
+
+def test_answers_whose_latency_is_not_known_are_no_pass() -> None:
+    compared = WARM.model_copy(update={"compare": ("latency",)})
+    [unknown] = verdicts(Figures(requests=1000), conditions=compared)
+    assert unknown == Verdict(Outcome.NOT_ENOUGH_DATA, "its latencies are not known", clean=True)
+    [others] = verdicts(figures(1000), stable=Figures(requests=9000), conditions=compared)
+    assert others.reason == "stable's latencies are not known"
