@@ -143,7 +143,7 @@ def _held(name: str, value: Any) -> bool:  # noqa: ANN401 (data)
     pairs = [] if _LIKE["harmless"].fullmatch(text) else _LIKE["pair"].findall(text)
     return (
         _LIKE["looks"].search(text) is not None
-        or not all(_kept(each, text) for each in ("url", "driver", "element", "sql"))
+        or not all(_kept(each, text) for each in ("url", "driver", "element", "sql", "header"))
         or any(_is_credential(key, each) for key, each in [(name, text), *pairs])
     )
 
