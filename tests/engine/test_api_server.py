@@ -92,13 +92,14 @@ def repair(checkout: Checkout) -> list[str]:
     return answered
 
 
-@pytest.mark.parametrize("kill", [kill, kill_all])
+@pytest.mark.parametrize("kill", [kill, kill_all], ids=["alone", "with its plugins"])
 @pytest.mark.parametrize(
     ("created", "answer"),
     [
         (f"secrets {ISTIOD}", "cannot re-use a name that is still in use"),
         ("services --namespace pets", "already exists"),
     ],
+    ids=["while a chart is installed", "while objects are created"],
 )
 def test_an_engine_killed_in_a_first_up_is_repaired_as_the_runbook_says(
     empty: Checkout, kill: Kill, created: str, answer: str

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 from pulumi.automation import CommandError
 
-from tests.engine.checkout import Checkout, Clouds, kill
+from tests.engine import runbook
+from tests.engine.checkout import GOOGLE_PROJECT, STACK, Checkout, Clouds, kill
 from tests.engine.conftest import Installed
 from tests.engine.standins.google import CLUSTER
 from tests.engine.standins.kubernetes import RELEASE
@@ -43,6 +44,22 @@ def delete_the_cluster(checkout: Checkout, clouds: Clouds) -> None:
     del clouds.google.made[CLUSTER, id_]
 
 
+def import_the_cluster(checkout: Checkout, clouds: Clouds) -> None:
+    """Have the state take it, as the runbook says."""
+    del clouds
+    commands = runbook.by_answer()["Error 409"]
+    ours = {
+        "PROJECT": GOOGLE_PROJECT,
+        "LOCATION": "us-central1-a",
+        "NAME": "petmesh",
+        "STACK": STACK,
+    }
+    for placeholder, value in ours.items():
+        commands = commands.replace(placeholder, value)
+    checkout.run(commands).check_returncode()
+    checkout.run(runbook.last()).check_returncode()
+
+
 def delete_the_release(checkout: Checkout, clouds: Clouds) -> None:
     """`kubectl delete secret` of the release; what it holds is taken over."""
     del clouds.kubernetes.made[RELEASE, "istio-system/istiod"]
@@ -69,10 +86,11 @@ def wait_for_the_rest(checkout: Checkout, clouds: Clouds) -> None:
     "killed",
     [
         Killed("gke-cluster", lambda it: it.google, "Error 409", delete_the_cluster),
+        Killed("gke-cluster", lambda it: it.google, "Error 409", import_the_cluster),
         Killed("istiod", lambda it: it.kubernetes, "cannot re-use a name", delete_the_release),
         Killed("petservice-service", lambda it: it.kubernetes, "already exists", take_over),
     ],
-    ids=lambda killed: killed.at,
+    ids=lambda killed: f"{killed.at}-{killed.repair.__name__}",
 )
 def test_what_was_created_and_not_recorded_is_repaired(
     empty: Checkout, standins: Clouds, killed: Killed
