@@ -1,4 +1,4 @@
-"""Disruption budgets: what serves stays up while a node is upgraded, and lets it be upgraded."""
+"""PodDisruptionBudgets: each Deployment and StatefulSet has one, which lets a node be upgraded."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence

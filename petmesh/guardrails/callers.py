@@ -1,4 +1,4 @@
-"""Callers by name: who may ask for what.
+"""AuthorizationPolicies: each names its callers; at the ingress gateway, what anybody may request.
 
 Source:
     https://istio.io/latest/docs/reference/config/security/conditions/

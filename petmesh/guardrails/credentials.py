@@ -1,4 +1,4 @@
-"""Credentials: none in clear where whoever reads an object can read it."""
+"""Credentials in clear text, in whatever field a resource holds them."""
 
 import re
 from base64 import b64decode
@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import Any, Final
 
-from petmesh.guardrails.base_images import UnreadableError, settings
+from petmesh.guardrails.dockerfiles import UnreadableError, settings
 from petmesh.guardrails.podspec import containers
 from petmesh.guardrails.rules import check, read
 from petmesh.guardrails.subject import Subject, Violation

@@ -1,4 +1,4 @@
-"""Holds a declaration against the guard-rails: the engine's part in process.
+"""Runs the guard-rails on a declared stack in process, without the Pulumi engine.
 
 The rules are the very ones that `pulumi preview --policy-pack petmesh/guardrails` runs, and they
 are given the same: inputs, and the outputs of what the program only reads.
@@ -18,7 +18,7 @@ from petmesh.program.declaration import UNKNOWN, Declaration, Resource
 
 @dataclass(frozen=True)
 class Finding:
-    """What a rule says of a declaration.
+    """A rule that a resource breaks, as it is reported.
 
     Attributes:
         rule: Its name.
@@ -35,7 +35,7 @@ class Finding:
 
 
 def violations(declaration: Declaration, rules: Sequence[Rule] = RULES) -> tuple[Finding, ...]:
-    """All that the rules have to say of a declaration; a message tells no secret of it."""
+    """Every violation of the rules in a declared stack; no message shows a secret of it."""
     found = _judged(declaration.resources, rules)
     if not found or not any(_has_secrets(each) for each in declaration.resources):
         return found

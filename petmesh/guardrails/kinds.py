@@ -1,4 +1,4 @@
-"""Which kinds of resource are known; any other is refused by name until it is listed."""
+"""Resource kinds that are known; any other is refused by name until it is listed."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""The mesh: certificates, TLS within it, istiod's own settings, and filters of its proxies."""
+"""Istio: certificate checks, TLS within the mesh, istiod's Helm values, and EnvoyFilters."""
 
 import re
 from collections.abc import Iterator

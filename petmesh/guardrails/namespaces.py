@@ -1,4 +1,4 @@
-"""Namespaces: in the mesh, restricted, closed, and nobody let in who isn't named.
+"""Namespaces: default-deny NetworkPolicies and AuthorizationPolicies, and strict mutual TLS.
 
 Source:
     https://istio.io/latest/docs/concepts/security/#peer-authentication

@@ -1,4 +1,4 @@
-"""Network paths: whom pods reach, and who reaches them."""
+"""NetworkPolicies: each names the peers of the pods that it selects."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A pod's containers, and which pods a selector means."""
+"""A pod's containers, and which pods a label selector matches."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,13 +9,13 @@ _SORTS = ("initContainers[]", "containers[]", "ephemeralContainers[]")
 
 
 def containers(path: str, spec: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (data)
-    """A pod's containers of every sort, each with its path."""
+    """A pod's init, regular and ephemeral containers, each with its path."""
     for sort in _SORTS:
         yield from found(spec, sort, path)
 
 
 def selects(selector: Any, labels: Any) -> bool:  # noqa: ANN401 (data)
-    """Whether a label selector means pods with these labels: an empty one does, none doesn't.
+    """Whether a label selector matches pods with these labels: an empty one does, None doesn't.
 
     What isn't known yet may well match.
 

@@ -1,4 +1,4 @@
-"""The ways in: what has a public address."""
+"""Services, Ingresses and Gateway API routes that have a public address."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final

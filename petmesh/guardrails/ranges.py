@@ -27,7 +27,7 @@ def names_nobody(cidr: Any) -> bool:  # noqa: ANN401 (data)
 
 
 def of_node(address: Any) -> bool:  # noqa: ANN401 (data)
-    """Whether an address or range is this machine's or its link's, in whatever spelling."""
+    """Whether an address or range is loopback, link-local or a metadata server, however spelt."""
     try:
         network = ipaddress.ip_network(str(address), strict=False)
     except ValueError:

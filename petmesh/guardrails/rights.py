@@ -1,4 +1,4 @@
-"""Which rights on the cluster's API make their holder anything else.
+"""Roles and ClusterRoles: permissions by which a holder escalates its privileges.
 
 Source:
     https://kubernetes.io/docs/concepts/security/rbac-good-practices/

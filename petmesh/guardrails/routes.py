@@ -1,4 +1,4 @@
-"""Routes: weights that add up, and subsets that exist."""
+"""VirtualServices: weights add up to 100, and destination hosts and subsets exist."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase

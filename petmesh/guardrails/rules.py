@@ -43,7 +43,7 @@ _OF_STACK: Final[dict[str, StackCheck]] = {}
 
 
 def check(rule: str, *kinds: str) -> Callable[[ResourceCheck], ResourceCheck]:
-    """Have a rule ask a function of kinds such as `apps/Deployment`, `gcp:*`; of all without."""
+    """Register a check of a rule for kinds such as `apps/Deployment` or `gcp:*`; all by default."""
 
     def registered(function: ResourceCheck) -> ResourceCheck:
         _CHECKS.extend((rule, kind, function) for kind in kinds or ("*",))
@@ -54,7 +54,7 @@ def check(rule: str, *kinds: str) -> Callable[[ResourceCheck], ResourceCheck]:
 
 
 def check_stack(rule: str) -> Callable[[StackCheck], StackCheck]:
-    """Have a rule ask a function of the resources together."""
+    """Register the check of a rule that needs all resources of the stack."""
 
     def registered(function: StackCheck) -> StackCheck:
         _OF_STACK[rule] = function
@@ -65,7 +65,7 @@ def check_stack(rule: str) -> Callable[[StackCheck], StackCheck]:
 
 @dataclass(frozen=True)
 class Rule:
-    """What no stack may declare.
+    """A guard-rail: one policy of the pack.
 
     Attributes:
         name: Such as `pods-restricted`.
@@ -131,23 +131,23 @@ def _judged(kind: str, judge: Judge, subject: Subject) -> Iterable[Violation]:
 
 
 def is_judged(subject: Subject) -> bool:
-    """Whether a rule names its kind."""
+    """Whether a rule has checks for the kind of a resource."""
     known = _JUDGED.difference(_EVERYTHING, _PARTS)
     return any(_is(subject.of, subject.type, kind) for kind in known)
 
 
 def table(file: str, name: str) -> Judge:
-    """A table that no rule has by itself."""
+    """A named table of a file, for a check that applies it itself."""
     return shape(read(file)[name])
 
 
 def read(file: str) -> dict[str, Any]:
-    """A file of tables."""
+    """The content of a file in `tables/`."""
     return yaml.safe_load((TABLES / file).read_text(encoding="utf-8"))
 
 
 def rules(file: str) -> Iterator[Rule]:
-    """The rules of a file of tables, each with what the modules of the pack check besides."""
+    """The rules of a file in `tables/`, with the checks that the modules of the pack registered."""
     for name, told in read(file).items():
         if not name.startswith("$"):
             checks = [(kind, function) for rule, kind, function in _CHECKS if rule == name]
@@ -159,7 +159,7 @@ def rules(file: str) -> Iterator[Rule]:
 
 
 def policies(rules: Iterable[Rule]) -> list[Policy]:
-    """Rules as the engine asks them in one preview or update.
+    """Rules as policies of the SDK, for one preview or update.
 
     The engine gives a rule of the stack outputs alone, and in a preview those of a provider that
     isn't configured yet are empty. So what each resource was judged by is kept for them; what the

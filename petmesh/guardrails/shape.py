@@ -35,7 +35,7 @@ _Tests = Callable[[Any], bool]
 
 
 def shape(node: Any) -> Judge:  # noqa: ANN401 (data)
-    """What judges a path and a value, as a table is written, which may hold such a judge."""
+    """A check of a value at a path by a table, as YAML has it; ValueError for an unknown word."""
     if callable(node):
         return cast("Judge", node)
     if isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""What a rule looks at, a resource, and what it finds there."""
+"""A resource as rules see it, and a violation found in it."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ PODS: Final = {
 
 @dataclass(frozen=True)
 class Subject:
-    """A resource that a rule looks at.
+    """A resource as rules see it.
 
     Attributes:
         type: Its type token, such as `kubernetes:apps/v1:Deployment`.
@@ -104,12 +104,12 @@ class Subject:
 
 @dataclass(frozen=True)
 class Violation:
-    """What a rule found.
+    """A field that breaks a rule.
 
     Attributes:
         field: The path of the field.
         value: What it holds; None for nothing.
-        fix: What to do about it, as an order.
+        fix: How to fix it, in the imperative.
         whole: Whether the field belongs to what a patch replaces as a whole, such as a list of
             rules: what isn't set there isn't set anywhere.
     """

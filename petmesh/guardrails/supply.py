@@ -1,11 +1,11 @@
-"""What runs: images by digest, built from images by digest, and charts by exact version."""
+"""Images and Helm charts: pinned by digest or exact version, and built from what was reviewed."""
 
 import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
-from petmesh.guardrails.base_images import UnreadableError, images, unconfined
+from petmesh.guardrails.dockerfiles import UnreadableError, images, unconfined
 from petmesh.guardrails.rules import check
 from petmesh.guardrails.subject import Subject, Violation
 from petmesh.guardrails.values import UNKNOWN, at, entries

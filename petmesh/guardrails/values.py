@@ -14,7 +14,7 @@ _STEP: Final = re.compile(r"\*\*\.?|\[\]\.?|\[([^\]]+)\]\.?|([^.\[]+)\.?")
 
 
 class Unknown:
-    """Stands for a value that only the update will tell; a rule judges it then."""
+    """A value that only the update will know."""
 
     def __repr__(self) -> str:
         return "<unknown>"
@@ -24,13 +24,13 @@ UNKNOWN: Final = Unknown()
 
 
 class Confidential(str):
-    """A text that the program declares as a Pulumi secret: the stack's state has it encrypted."""
+    """A string that is a Pulumi secret: encrypted in the stack's state."""
 
     __slots__ = ()
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 (data)
-    """Plain data of what the engine hands over; unknown values become `UNKNOWN`.
+    """A resource's properties as plain data; unknown values become `UNKNOWN`.
 
     The SDK gives up the whole rule where it reads one unknown value, so that an image that is not
     pushed yet would hide a privileged container beside it.
@@ -57,7 +57,7 @@ def _item(container: Any, key: Any) -> Any:  # noqa: ANN401 (data)
 
 
 def at(data: Any, path: str) -> Any:  # noqa: ANN401 (data)
-    """What lies at a path such as `spec.template.spec`: None where absent, or `UNKNOWN`."""
+    """The value at a path such as `spec.template.spec`: None where absent, or `UNKNOWN`."""
     for key in path.split("."):
         if data is UNKNOWN:
             return UNKNOWN
@@ -71,7 +71,7 @@ def may_be(value: Any, *wanted: Any) -> bool:  # noqa: ANN401 (data)
 
 
 def found(data: Any, key: str, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (data)
-    """What lies at a key such as `spec.rules[].from[].source`, each with its own path.
+    """The values at a key such as `spec.rules[].from[].source`, each with its own path.
 
     `[]` stands for every member of a list that is set, `*` for every entry of a map, `**` for what
     is set at any depth; `[a.b/c]` is an entry whose name has dots. Without stars it is one value:
@@ -114,7 +114,7 @@ def last(path: str) -> str:
 
 
 def _below(data: Any, key: str, path: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (data)
-    """What lies at a key within data or whatever it holds, where something does."""
+    """The values at a key, at any depth, that are set."""
     inner = [(joined(path, name), value) for name, value in entries(data).items()]
     inner += [(f"{path}[{index}]", member) for index, member in enumerate(members(data))]
     if key or not (inner or data is None):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from petmesh.guardrails.base_images import UnreadableError, images, settings
+from petmesh.guardrails.dockerfiles import UnreadableError, images, settings
 
 BASE = "python@sha256:1"
 

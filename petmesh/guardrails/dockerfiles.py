@@ -1,4 +1,4 @@
-"""Which images a Dockerfile's build draws on, read by BuildKit's own parser.
+"""Dockerfiles, read by BuildKit's own parser: the images they fetch, how they build, what they set.
 
 Source:
     https://docs.docker.com/reference/dockerfile/
@@ -27,18 +27,18 @@ _VARIABLE: Final = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})")
 
 
 class UnreadableError(Exception):
-    """BuildKit couldn't read a Dockerfile; one line says why."""
+    """A Dockerfile that BuildKit's parser refuses; the message is one line."""
 
 
 def images(text: str, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each image or file that a build fetches and doesn't make itself, with what fetches it.
+    """The images and files that a build fetches: the instruction and the reference of each.
 
     Args:
         text: The Dockerfile.
         given: The build's arguments; those that the Dockerfile doesn't ask for change nothing.
 
     Raises:
-        UnreadableError: It isn't one.
+        UnreadableError: The text is no Dockerfile.
     """
     syntax = _SYNTAX.match(text) or _SYNTAX_OF_JSON.match(text)
     if named := given.get("BUILDKIT_SYNTAX", syntax and syntax[1]):
@@ -70,7 +70,7 @@ def images(text: str, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def unconfined(text: str) -> Iterator[tuple[str, str, str]]:
-    """What a build runs with more than it needs: an instruction, its text and what to do each.
+    """Instructions that run as root, on the host's network or a fetched script: name, text and fix.
 
     Raises:
         UnreadableError: It isn't a Dockerfile.
@@ -88,10 +88,10 @@ def unconfined(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def settings(text: str) -> Iterator[tuple[str, str]]:
-    """What a Dockerfile's image keeps: variables, labels, arguments' defaults, and commands.
+    """The names and values that an image keeps: variables, labels, arguments' defaults, commands.
 
     Raises:
-        UnreadableError: It isn't one.
+        UnreadableError: The text is no Dockerfile.
     """
     for command in _commands(text):
         name, words = command.cmd.upper(), command.value
