@@ -34,7 +34,7 @@ PLAN = Plan(
     steps=(10, 25, 50, 100),
     hold=5.0,
     interval=1.0,
-    window=30.0,
+    silence=30.0,
     patience=5.0,
     wait=60.0,
     conditions=Conditions(min_requests=200, warm_up=2.0, latency_margin_ms=60.0),

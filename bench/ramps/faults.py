@@ -42,7 +42,7 @@ PLAN = Plan(
     steps=(25, 100),
     hold=1.5,
     interval=0.5,
-    window=10.0,
+    silence=10.0,
     patience=1.0,
     wait=20.0,
     conditions=Conditions(min_requests=60, warm_up=0.0, latency_margin_ms=80.0),

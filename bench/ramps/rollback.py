@@ -36,7 +36,7 @@ PLAN = Plan(
     steps=(50, 100),
     hold=120.0,
     interval=INTERVAL,
-    window=5.0,
+    silence=5.0,
     conditions=Conditions(min_requests=50, compare=("failures",)),
 )
 

@@ -21,6 +21,7 @@ from petmesh.project import project
 from petmesh.ramp import commands, ramping
 from petmesh.ramp.conditions import Conditions
 from petmesh.ramp.control import BusyError, LockError
+from petmesh.ramp.hooks import When
 from petmesh.ramp.journal import JournalError
 from petmesh.ramp.options import (
     PROMETHEUS,
@@ -69,6 +70,13 @@ def _risk(text: str) -> float:
     if number is None:
         raise typer.BadParameter(f"{text}: must be a number of percent, as 1%")
     return number
+
+
+def _hook(text: str) -> Pair:
+    hook = values.pair(text)
+    if hook.key not in set(When):
+        raise typer.BadParameter(f"{hook.key}: must be {', '.join(When)}")
+    return hook
 
 
 def _fault(text: str) -> Pair:
@@ -190,7 +198,29 @@ def ramp(
     hold: Annotated[float | None, _time("How long a step lasts at least.", "hold")] = None,
     interval: Annotated[float | None, _time("From one evaluation to the next.", "interval")] = None,
     window: Annotated[
-        float | None, _time("How long its source may know of no request.", "window")
+        list[str] | None,
+        typer.Option(
+            metavar='"DAYS HOURS ZONE"',
+            show_default=False,
+            help="When a step may begin, as Mon-Fri 09:00-16:00 Europe/Berlin; repeatable.",
+            rich_help_panel="Plan",
+        ),
+    ] = None,
+    hook: Annotated[
+        list[Pair] | None,
+        typer.Option(
+            parser=_hook,
+            metavar="WHEN=CALL",
+            show_default=False,
+            help=f"A command or an HTTP address, and when: {', '.join(When)}; repeatable.",
+            rich_help_panel="Plan",
+        ),
+    ] = None,
+    hook_timeout: Annotated[
+        float | None, _time("How long a hook may take.", "hook_timeout")
+    ] = None,
+    silence: Annotated[
+        float | None, _time("How long its source may know of no request.", "silence")
     ] = None,
     patience: Annotated[
         float | None, _time("How long the metrics source may be in error.", "patience")
@@ -276,6 +306,10 @@ def ramp(
             if steps:
                 raise UsageError("--blue-green is --steps 100: give one of the two")
             given["steps"] = (100,)
+        if window:
+            given["windows"] = window
+        if hook:
+            given["hooks"] = [{"when": when, "call": call} for when, call in hook]
         if replay:
             return replay_journal(replay, _fields(given, Conditions))
         options = RampOptions(

@@ -5,10 +5,12 @@ from collections.abc import Callable
 
 from petmesh.ramp.journal import RampHeader
 from petmesh.ramp.measurements import Figures, Observation
+from petmesh.ramp.schedule import Clock, is_open, utc_now
 from petmesh.ramp.target import Target, TargetError
 
 _OBSERVE_SECONDS = 10.0
 _INTERVALS, _AT_ONCE = 40, 8
+_LOOK_SECONDS = 1.0
 _UNKNOWN = "nothing was changed, for the figures can't be had"
 
 
@@ -30,6 +32,25 @@ async def ask_source(header: RampHeader, target: Target, seconds: float) -> Obse
         raise TargetError(f"{_UNKNOWN}: {type(error).__name__}: {error}") from error
 
 
+async def until_open(
+    header: RampHeader,
+    tell: Callable[[str], None],
+    clock: Clock = utc_now,
+) -> None:
+    """Wait for a time in which the ramp may move.
+
+    Args:
+        header: the ramp.
+        tell: is told what is waited for.
+        clock: the time with its zone.
+    """
+    windows = header.plan.windows
+    if not is_open(windows, clock()):
+        tell(f"waits for {' or '.join(windows)}")
+    while not is_open(windows, clock()):  # noqa: ASYNC110 (it is the time that is waited for)
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
 async def observe_before(
     header: RampHeader, target: Target, tell: Callable[[str], None]
 ) -> tuple[Observation, ...]:
@@ -37,7 +58,7 @@ async def observe_before(
 
     How much the stable version's intervals vary tells how soon a difference is more than that. A
     ramp whose first step is 100 sees no more of the stable version, so where that is compared with,
-    it is waited for, for as long as the ramp's window is.
+    it is waited for, for as long as its source may be silent.
 
     Args:
         header: the ramp.
@@ -49,10 +70,10 @@ async def observe_before(
     """
     plan, conditions = header.plan, header.plan.conditions
     needed = plan.steps[0] == plan.steps[-1] and conditions.compare
-    until = _now() + plan.window
+    until = _now() + plan.silence
     seen = await _history(header, target)
     if needed and not _is_known(seen, header):
-        tell(f"{header.stable} is measured before the switch, {plan.window:g} s at most")
+        tell(f"{header.stable} is measured before the switch, {plan.silence:g} s at most")
     while needed and not _is_known(seen, header) and _now() < until:
         await asyncio.sleep(min(plan.interval, max(0.0, until - _now())))
         seen = await _history(header, target)

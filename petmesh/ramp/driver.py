@@ -10,7 +10,8 @@ from typing import Protocol
 
 from petmesh.ramp.conditions import Verdict
 from petmesh.ramp.control import take
-from petmesh.ramp.events import Done, Event, Failed, Judged, MetricsFailed, Pause, RollBack
+from petmesh.ramp.events import Done, Event, Failed, Hooked, Judged, MetricsFailed, Pause, RollBack
+from petmesh.ramp.hooks import HookedTarget
 from petmesh.ramp.journal import Entry, Journal, JournalError, RampHeader, now
 from petmesh.ramp.judge import Judge
 from petmesh.ramp.machine import (
@@ -25,6 +26,7 @@ from petmesh.ramp.machine import (
     begins_a_hold,
 )
 from petmesh.ramp.measurements import Observation
+from petmesh.ramp.schedule import Clock, is_open, utc_now
 from petmesh.ramp.target import Target, TargetError
 
 _POLL_SECONDS = 0.1
@@ -54,6 +56,7 @@ class RampRun:
         transition: where to begin.
         judge: what is known of the canary.
         taken_up: what happened when it was taken up, which no listener was told yet.
+        clock: the time, for the plan's windows.
     """
 
     header: RampHeader
@@ -61,6 +64,7 @@ class RampRun:
     transition: Transition
     judge: Judge
     taken_up: Sequence[Entry] = ()
+    clock: Clock = utc_now
 
 
 class Driver:
@@ -90,10 +94,15 @@ class Driver:
         self._judge = run.judge
         self._state = run.transition.state
         self._action = run.transition.action
-        self._target = target
+        self._target: Target = target
+        if self._plan.hooks:
+            self._target = HookedTarget(
+                target, self._plan.hooks, self._plan.hook_timeout, self._header.stack, self.post
+            )
         self._folder = folder
         self._listeners = list(listeners)
         self._attended = attended
+        self._clock = run.clock
         self._taken_up = run.taken_up
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._since = 0.0
@@ -159,11 +168,21 @@ class Driver:
                 if watch is not None and self._state.phase not in WATCHED:
                     watch.cancel()
                     watch = None
+            self._tell_late(inbox)
         finally:
             started = [task for task in (watch, inbox, requests) if task is not None]
             for task in started:
                 task.cancel()
             await asyncio.wait(started)
+
+    def _tell_late(self, inbox: "asyncio.Task[Event]") -> None:
+        """Write down which hooks were called at the end; nothing else happens any more."""
+        late = [inbox.result()] if inbox.done() else []
+        while not self._inbox.empty():
+            late.append(self._inbox.get_nowait())
+        for event in late:
+            if isinstance(event, Hooked):
+                self._happen(event)
 
     async def _abandon(self) -> None:
         """Set weight 0 without the state machine, unless the canary may be the stable version."""
@@ -262,6 +281,7 @@ class Driver:
             reason=verdict.reason,
             held=held,
             clean=verdict.clean,
+            shut=not is_open(self._plan.windows, self._clock()),
             observation=observation,
         )
 
@@ -269,19 +289,19 @@ class Driver:
         """What came since the last look, and the verdict.
 
         The source counts from the step's beginning on, so that what it learns late comes with a
-        later look; after a window it counts anew. One that knows of no request for so long may be
-        broken.
+        later look; now and then it counts anew. One that knows of no request for so long as it may
+        be silent may be broken.
         """
         seconds = _now() - self._counted_from
         split = self._header.release(self._state.weight, self._state.mirror)
         counted = await self._target.observe(split, seconds)
         seen = counted.since(self._counted)
         self._counted = counted
-        if seconds > self._plan.window:
+        if seconds > self._plan.silence:
             self._counted_from, self._counted = _now(), None
         if seen.requests:
             self._seen_at = _now()
-        elif (silent := _now() - self._seen_at) >= self._plan.window:
+        elif (silent := _now() - self._seen_at) >= self._plan.silence:
             raise TargetError(
                 f"no request to either version is known in {silent:.0f} s: "
                 "nobody calls, or the source lacks them"

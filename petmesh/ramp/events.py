@@ -34,6 +34,7 @@ class Judged(_Event):
     Attributes:
         held: seconds since the stage was in force, or since it was resumed.
         clean: whether nothing was seen in it that speaks against the canary.
+        shut: whether it is a time when nothing moves.
         observation: what came since the evaluation before.
     """
 
@@ -42,6 +43,7 @@ class Judged(_Event):
     reason: Plain
     held: float
     clean: bool = False
+    shut: bool = False
     observation: Observation
 
 
@@ -97,6 +99,21 @@ class RollBack(_Event):
     half_promoted: bool = False
 
 
+class Hooked(_Event):
+    """A hook was called.
+
+    Attributes:
+        when: as the hook names it.
+        good: whether the ramp may go on.
+        output: what it printed or answered.
+    """
+
+    kind: Literal["hook"] = "hook"
+    when: str
+    good: bool
+    output: Plain
+
+
 class Interrupt(_Event):
     """Ctrl-C, or the system wants the process to end."""
 
@@ -124,6 +141,7 @@ Event = (
     | Resume
     | Approve
     | RollBack
+    | Hooked
     | Interrupt
     | Restarted
 )

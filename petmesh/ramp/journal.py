@@ -73,7 +73,7 @@ class RampHeader(BaseModel):
 
     def due(self, state: State, seen: Observation, held: float) -> float:
         """How many of the requests should have reached the canary; 0 where that isn't known yet."""
-        settled = held >= self.plan.window
+        settled = held >= self.plan.silence
         return self.release(state.weight, state.mirror).due(seen) if settled else 0.0
 
 

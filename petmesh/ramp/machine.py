@@ -18,6 +18,7 @@ from petmesh.ramp.events import (
     Done,
     Event,
     Failed,
+    Hooked,
     Interrupt,
     Judged,
     MetricsFailed,
@@ -125,6 +126,8 @@ def advance(plan: Plan, state: State, event: Event) -> Transition:
             following = _blind(plan, state, event)
         case Restarted():
             following = _restarted(plan, state, event)
+        case Hooked():
+            following = _still(state)
         case _:
             following = _asked(plan, state, event)
     return following
@@ -194,7 +197,8 @@ def _judged(plan: Plan, state: State, event: Judged) -> Transition:
     # Testers may be few: what they see is their verdict, unless the figures look bad.
     enough = event.outcome is Outcome.PASS or (stage.kind is Kind.TESTERS and event.clean)
     if enough and event.held >= stage.hold:
-        return _enter(plan, state, state.stage + 1)
+        waits = _still(replace(state, reason="waits for a window"))
+        return waits if event.shut else _enter(plan, state, state.stage + 1)
     if event.held >= stage.hold + plan.wait:
         return _back(plan, state, f"no pass within {event.held:.0f} s at {stage}: {event.reason}")
     return _still(state)

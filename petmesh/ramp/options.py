@@ -89,5 +89,7 @@ def _mistake(error: ValidationError) -> str:
     text = first["msg"].removeprefix("Value error, ")
     if not first["loc"]:
         return text
-    option = str(first["loc"][0]).replace("_", "-")
+    option = {"windows": "window", "hooks": "hook"}.get(
+        str(first["loc"][0]), str(first["loc"][0]).replace("_", "-")
+    )
     return f"--{option} = {first['input']}: {text[0].lower()}{text[1:]}"

@@ -9,6 +9,8 @@ from typing import Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from petmesh.ramp.conditions import Conditions
+from petmesh.ramp.hooks import Hook
+from petmesh.ramp.schedule import Window
 
 PROMOTION: Final = "promotion"
 Gate = int | Literal["promotion"]
@@ -60,8 +62,12 @@ class Plan(BaseModel):
         steps: weights in percent, rising, the last one 100. One step is a blue/green release.
         hold: how long each step lasts at least, in seconds.
         interval: seconds from one evaluation to the next, from a millisecond on.
-        window: how long the metrics source may know of no request, in seconds, until that counts
+        silence: how long the metrics source may know of no request, in seconds, until that counts
             as an error of it.
+        windows: times in which a step or the promotion may begin, such as "Mon-Fri 09:00-16:00
+            Europe/Berlin"; none for always. An approval is given at any time.
+        hooks: what is called between the steps.
+        hook_timeout: how long each hook may take, in seconds.
         patience: how long the metrics source may be in error, in seconds.
         wait: how much longer than its hold a step may wait for enough data and a pass, in seconds.
         gates: weights that need an approval before they are set, or `promotion`.
@@ -80,7 +86,10 @@ class Plan(BaseModel):
     steps: tuple[int, ...] = (10, 25, 50, 100)
     hold: float = Field(default=60.0, ge=0)
     interval: float = Field(default=10.0, ge=0.001)
-    window: float = Field(default=120.0, gt=0)
+    silence: float = Field(default=120.0, gt=0)
+    windows: tuple[Window, ...] = ()
+    hooks: tuple[Hook, ...] = ()
+    hook_timeout: float = Field(default=60.0, gt=0)
     patience: float = Field(default=60.0, ge=0)
     wait: float = Field(default=300.0, ge=0)
     gates: tuple[Gate, ...] = ()

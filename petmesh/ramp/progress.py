@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from petmesh.ramp.driver import Listener
-from petmesh.ramp.events import Judged, MetricsFailed
+from petmesh.ramp.events import Hooked, Judged, MetricsFailed
 from petmesh.ramp.journal import Entry, RampHeader, entry_json
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.measurements import Figures
@@ -43,6 +43,8 @@ def plain_line(header: RampHeader, entry: Entry) -> str:
         return f"{line}: {event.outcome.value}: {event.reason}"
     if isinstance(event, MetricsFailed):
         return f"{line}: no metrics for {event.lasting:.0f} s: {event.reason}"
+    if isinstance(event, Hooked):
+        return f"{line}: hook {event.when}: {event.output}"
     return f"{line}: {state.reason}" if state.reason else line
 
 

@@ -13,7 +13,7 @@ from typing import TextIO
 from pydantic import ValidationError
 from rich.console import Console
 
-from petmesh.ramp.before import ask_source, observe_before
+from petmesh.ramp.before import ask_source, observe_before, until_open
 from petmesh.ramp.driver import Driver, Listener, RampRun
 from petmesh.ramp.events import Event, Interrupt, Restarted, Resume, RollBack
 from petmesh.ramp.files import open_regular
@@ -56,7 +56,7 @@ async def ramp(options: RampOptions) -> int:
             live = await place.target.release()
             if options.resume and record is not None:
                 if record.state.phase in _ASKING:
-                    await ask_source(record.header, place.target, record.header.plan.window)
+                    await ask_source(record.header, place.target, record.header.plan.silence)
                 run = taken_up(record, live, [Resume()])
             else:
                 refuse_unfinished(record, live, options)
@@ -70,6 +70,7 @@ async def ramp(options: RampOptions) -> int:
                     canary=live.canary,
                     plan=plan,
                 )
+                await until_open(header, _tell_waiting)
                 before = await observe_before(header, place.target, _tell_waiting)
                 header = header.model_copy(update={"before": before})
                 journal = Journal.create(folder, header)

@@ -8,7 +8,7 @@ from datetime import datetime
 from html import escape
 from pathlib import Path
 
-from petmesh.ramp.events import Judged
+from petmesh.ramp.events import Hooked, Judged
 from petmesh.ramp.files import open_regular
 from petmesh.ramp.journal import Entry, JournalError, Record
 from petmesh.ramp.machine import FINAL, Phase
@@ -144,6 +144,8 @@ def _rows(record: Record) -> Iterator[str]:
         text = event.kind
         if isinstance(event, Judged):
             text = f"{event.outcome.value}: {event.reason}"
+        elif isinstance(event, Hooked):
+            text = f"hook {event.when}: {event.output}"
         elif reason := getattr(event, "reason", "") or entry.state.reason:
             text = f"{event.kind}: {reason}"
         cells = (entry.at[11:23], f"{entry.state.weight}%", entry.state.phase.value, text)

@@ -57,7 +57,7 @@ class Old(FakeTarget):
 
 
 def header(**plan: object) -> RampHeader:
-    given = Plan.model_validate({"interval": 0.01, "window": 0.3, **plan})
+    given = Plan.model_validate({"interval": 0.01, "silence": 0.3, **plan})
     return RampHeader(at=now(), stack="s", target="fake", stable="v1", canary="v2", plan=given)
 
 

@@ -20,7 +20,7 @@ async def test_each_request_is_judged_once(tmp_path: Path) -> None:
     assert {each.observation.canary.requests for each in judged} == {1000}
 
 
-WAITS = QUICK.model_copy(update={"gates": (25,), "window": 0.05, "patience": 0.3})
+WAITS = QUICK.model_copy(update={"gates": (25,), "silence": 0.05, "patience": 0.3})
 
 
 async def until_waiting(driver: Driver) -> None:
@@ -58,7 +58,7 @@ async def test_a_step_bears_a_source_that_knows_of_no_request_for_a_window_and_t
     tmp_path: Path,
 ) -> None:
     target = FakeTarget(stable=Figures(), canary=Figures())
-    plan = QUICK.model_copy(update={"window": 0.2, "patience": 0.1, "wait": 60.0})
+    plan = QUICK.model_copy(update={"silence": 0.2, "patience": 0.1, "wait": 60.0})
 
     async def run() -> None:
         async with asyncio.timeout(5):
@@ -95,7 +95,7 @@ async def test_at_100_the_canary_is_compared_with_the_stable_version_under_all_o
 
 async def test_a_canary_that_its_share_does_not_reach_goes_back(tmp_path: Path) -> None:
     target = FakeTarget(canary=Figures(), stable=figures(9000))
-    plan = QUICK.model_copy(update={"window": 0.1})
+    plan = QUICK.model_copy(update={"silence": 0.1})
     state = await start(tmp_path, target, plan).run()
     assert state.phase is Phase.ROLLED_BACK
     assert state.reason.startswith("0 requests reached it of about ")

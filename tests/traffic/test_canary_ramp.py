@@ -23,7 +23,7 @@ PLAN = Plan(
     steps=(25, 100),
     hold=2.0,
     interval=0.5,
-    window=20.0,
+    silence=20.0,
     wait=60.0,
     conditions=Conditions(min_requests=100, warm_up=0.0, latency_margin_ms=100.0),
 )
@@ -46,7 +46,7 @@ def test_a_good_canary_is_promoted_and_no_request_fails(tmp_path: Path) -> None:
 
 
 def test_a_good_canary_is_promoted_by_a_switch_at_once(tmp_path: Path) -> None:
-    told = ["--hold", "3s", "--interval", "1s", "--window", "30s", "--warm-up", "0s"]
+    told = ["--hold", "3s", "--interval", "1s", "--silence", "30s", "--warm-up", "0s"]
     command = ["ramp", "--target", "rehearsal", "--blue-green", "--journal", str(tmp_path), *told]
     assert main(command) == 0
     record = latest(tmp_path)
@@ -72,7 +72,7 @@ def test_a_slow_canary_goes_back(tmp_path: Path) -> None:
 
 def test_a_crashing_canary_goes_back_and_then_nothing_fails(tmp_path: Path) -> None:
     async def run() -> tuple[State, Release, int]:
-        plan = PLAN.model_copy(update={"hold": 60.0, "window": 3.0})
+        plan = PLAN.model_copy(update={"hold": 60.0, "silence": 3.0})
         async with rehearsed("local", {"canaryWeight": "0"}, {}) as place:
             driver, journal = new_ramp(plan, place.target, tmp_path)
             task = asyncio.create_task(driver.run())
