@@ -83,7 +83,8 @@ def _filters(subject: Subject) -> Iterator[Violation]:
 
 
 def _filter(path: str, value: Any) -> Iterator[Violation]:  # noqa: ANN401 (data)
-    for name in {at(value, "name"), at(value, "typed_config.name") or at(value, "name")}:
+    names = [at(value, each) for each in ("name", "typed_config.name")]
+    for name in names if names[1] else names[:1]:
         if name not in (UNKNOWN, *ENVOY_FILTERS):
             fix = f"remove it, or list the filter in {LIST} with the reason"
             yield Violation(path, name, fix)

@@ -68,7 +68,7 @@ def _closes(direction: str, policy: Subject, spec: Any) -> bool:  # noqa: ANN401
     return (
         policy.of == "networking.k8s.io/NetworkPolicy"
         and every_pod(spec)
-        and (types is UNKNOWN or any(may_be(each, direction) for each in types or ()))
+        and (types is UNKNOWN or any(may_be(each, direction) for each in members(types)))
     )
 
 

@@ -24,7 +24,7 @@ def selects(selector: Any, labels: Any) -> bool:  # noqa: ANN401 (data)
     """
     if selector is None:
         return False
-    if UNKNOWN in (selector, labels, *labels.values()):
+    if UNKNOWN in (selector, labels, *(labels := entries(labels)).values()):
         return True
     wanted = entries(selector, "matchLabels")
     return all(may_be(value, labels.get(key)) for key, value in wanted.items()) and all(

@@ -7,7 +7,7 @@ from typing import Any
 from petmesh.guardrails.mesh import IN_CLUSTER, full
 from petmesh.guardrails.rules import check_stack
 from petmesh.guardrails.subject import Subject, Violation
-from petmesh.guardrails.values import UNKNOWN, at, found
+from petmesh.guardrails.values import UNKNOWN, at, found, members
 
 _ANY = "*"
 # Each host's subsets; None where they aren't known yet, for any host where it isn't either.
@@ -17,8 +17,9 @@ _Subsets = Mapping[str, set[str] | None]
 @check_stack("routes-add-up")
 def _routes(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Violation]]:
     subsets = _subsets(subjects)
-    entries = [each for each in subjects if each.of == "networking.istio.io/ServiceEntry"]
-    outside = [host for each in entries for host in at(each.properties, "spec.hosts") or [UNKNOWN]]
+    registered = [each for each in subjects if each.of == "networking.istio.io/ServiceEntry"]
+    hosts = (at(each.properties, "spec.hosts") for each in registered)
+    outside = [host for each in hosts for host in members(each) or [each]]
     for subject in subjects:
         for protocol in ("http", "tcp", "tls"):
             if subject.of == "networking.istio.io/VirtualService":
@@ -49,7 +50,7 @@ def _target(path: str, target: Any, namespace: str, subsets: _Subsets) -> Iterat
     if subset in (None, UNKNOWN) or host is UNKNOWN:
         return
     known = _subsets_of(full(str(host), namespace), subsets)
-    if known is not None and subset not in known:
+    if known is not None and str(subset) not in known:
         there = ", ".join(sorted(known)) or "none"
         fix = f"name a subset that a DestinationRule gives {host} ({there}), or add it there"
         yield Violation(f"{path}.subset", subset, fix)
@@ -78,8 +79,8 @@ def _subsets(subjects: Sequence[Subject]) -> _Subsets:
             continue
         given = at(rule.properties, "spec.host")
         host = _ANY if given is UNKNOWN else full(str(given), rule.namespace)
-        names = {name for _, name in found(rule.properties, "spec.subsets[].name")}
+        names = [name for _, name in found(rule.properties, "spec.subsets[].name")]
         unknown = UNKNOWN in (given, at(rule.properties, "spec.subsets"), *names)
         known = all_of.setdefault(host, set())
-        all_of[host] = None if unknown or known is None else known | names
+        all_of[host] = None if unknown or known is None else known | {*map(str, names)}
     return all_of

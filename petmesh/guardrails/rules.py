@@ -95,7 +95,8 @@ class Rule:
         """
         for subject, violation in self._found([*with_manifests(subjects)]):
             if not any(allowed.covers(subject, violation) for allowed in ALLOWED):
-                yield subject.urn, _message(subject, violation)
+                found = f"{subject}: {violation.field} is {shown(violation.value)}"
+                yield subject.urn, without_credentials(f"{found}: {violation.fix}")
 
     def _found(self, subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Violation]]:
         if self.stack is not None:
@@ -193,9 +194,3 @@ def _of_stack(rule: Rule, seen: dict[str, Subject]) -> StackValidationPolicy:
             report(message, urn)
 
     return StackValidationPolicy(rule.name, rule.description, validate)
-
-
-def _message(subject: Subject, violation: Violation) -> str:
-    return without_credentials(
-        f"{subject}: {violation.field} is {shown(violation.value)}: {violation.fix}"
-    )

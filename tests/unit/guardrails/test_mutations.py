@@ -148,5 +148,15 @@ def test_nothing_is_listed_for_no_mutation(listed: str) -> None:
     assert any(_is(listed, name) for name in _tried()[1])
 
 
+@pytest.mark.parametrize("odd", [7, [["x"]]], ids=str)
+def test_no_rule_fails_on_a_value_of_another_type(odd: Any) -> None:  # noqa: ANN401 (data)
+    stack = Known(STACKS["local"]())
+    one_of_each = {each.type: each for each in stack.resources if not each.read_id}
+    for good in one_of_each.values():
+        for keys, _ in _fields(good.inputs):
+            inputs = _with(good.inputs, keys, odd)
+            stack.said_of(good, replace(good, inputs=inputs, outputs=inputs))
+
+
 def _is(listed: str, name: str) -> bool:
     return re.fullmatch(listed, name) is not None
