@@ -1,8 +1,10 @@
 """A real API server in the place of the stand-in cluster's, and the way in that GKE's clients take.
 
 `ENGINE_KUBECONFIG` names a kubeconfig whose current context is a cluster to be filled and emptied:
-with a certificate for its user, and nodes that take pods for ready without running them, since the
-images are a stand-in's. `ENGINE_CHARTS` is where Istio's charts are, if not in their repository.
+with a certificate for its user, nodes that take pods for ready without running them (kwok), since
+the images are a stand-in's, and an API server that calls no admission webhook (the flag
+`--disable-admission-plugins=MutatingAdmissionWebhook,ValidatingAdmissionWebhook`), since no istiod
+runs that would answer. `ENGINE_CHARTS` is where Istio's charts are, if not in their repository.
 """
 
 import base64
