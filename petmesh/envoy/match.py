@@ -3,7 +3,8 @@
 import re
 
 from petmesh.envoy.names import Json
-from petmesh.mesh.istio.networking import HttpMatchRequest, StringMatch
+from petmesh.mesh.istio.common import PathPrefix, StringMatch
+from petmesh.mesh.istio.virtual_service import HttpMatchRequest
 
 
 def string_match(match: StringMatch) -> Json:
@@ -16,8 +17,8 @@ def string_match(match: StringMatch) -> Json:
 
 
 def header_match(name: str, match: StringMatch) -> Json:
-    """Return a header's condition; the regular expression `*` only requires the header."""
-    if match.regex == "*":
+    """Return the condition of a header, or of a parameter of the query."""
+    if match.is_presence:
         return {"name": name, "present_match": True}
     return {"name": name, "string_match": string_match(match)}
 
@@ -37,9 +38,14 @@ def route_match(match: HttpMatchRequest | None) -> Json:
         headers.append(header_match(":method", match.method))
     if match.authority:
         headers.append(header_match(":authority", match.authority))
+    if match.scheme:
+        headers.append(header_match(":scheme", match.scheme))
     condition: Json = {**_path(match.uri), "case_sensitive": not match.ignore_uri_case}
     if headers:
         condition["headers"] = headers
+    if match.query_params:
+        parameters = sorted(match.query_params.items())
+        condition["query_parameters"] = [header_match(*each) for each in parameters]
     return condition
 
 
@@ -48,7 +54,7 @@ def is_catch_all(condition: Json) -> bool:
     everything = condition.get("prefix") == "/" or (
         condition.get("safe_regex", {}).get("regex") == ".*"
     )
-    return everything and not condition.get("headers")
+    return everything and not (condition.get("headers") or condition.get("query_parameters"))
 
 
 def _path(uri: StringMatch | None) -> Json:
@@ -56,6 +62,8 @@ def _path(uri: StringMatch | None) -> Json:
         return {"prefix": "/"}
     if uri.exact is not None:
         return {"path": uri.exact}
+    if isinstance(uri, PathPrefix) and (uri.prefix or "").rstrip("/"):
+        return {"path_separated_prefix": (uri.prefix or "").rstrip("/")}
     if uri.prefix is not None:
         return {"prefix": uri.prefix}
     return {"safe_regex": {"regex": uri.regex or ""}}

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from petmesh.envoy.access_log import with_access_log
-from petmesh.envoy.clusters import inbound_cluster, outbound_clusters
+from petmesh.envoy.callers import gateway, sidecar
+from petmesh.envoy.clusters import Served, inbound_cluster, outbound_clusters
 from petmesh.envoy.decisions import decisions_file, with_decisions
-from petmesh.envoy.listeners import gateway_listener, inbound_listener, outbound_listener
-from petmesh.envoy.names import Json, file_source, typed
-from petmesh.envoy.routes import gateway_routes, outbound_routes
+from petmesh.envoy.gateway_listeners import gateway_port
+from petmesh.envoy.listeners import inbound_listener, outbound_listener
+from petmesh.envoy.names import Json, file_source, selects, typed
+from petmesh.envoy.routes import outbound_routes
 from petmesh.envoy.sidecar_scope import exported_to, network_alone, visible_to
 from petmesh.envoy.topology import GatewayPod, Pod, Topology
-from petmesh.mesh.kubernetes import Service, ServicePort
 from petmesh.mesh.mesh import Mesh
 from petmesh.mesh.protocols import spoken
 
@@ -79,12 +80,13 @@ def sidecar_files(
     if not pod.in_mesh:
         mesh = network_alone(mesh)
     view = visible_to(mesh, pod.namespace, pod.labels)
-    clusters = outbound_clusters(view, topology, pod.identity)
+    caller = sidecar(pod)
+    clusters = outbound_clusters(view, topology, caller, pod.identity)
     listeners: list[Json] = []
-    for target, (service, port) in served_ports(mesh, pod).items():
-        clusters.append(inbound_cluster(view, pod, service, port, target))
-        listeners.append(inbound_listener(mesh, topology, pod, target))
-    routes = outbound_routes(view, pod.namespace)
+    for target, served in served_ports(mesh, pod).items():
+        clusters.append(inbound_cluster(view, pod, served, target))
+        listeners.append(inbound_listener(mesh, topology, pod, target, served.speaks))
+    routes = outbound_routes(view, caller)
     listeners.append(outbound_listener(mesh, pod, routes_file(folder, routes["name"])))
     return ProxyFiles(
         pod.name,
@@ -100,15 +102,17 @@ def gateway_files(
 ) -> ProxyFiles:
     """Return the configuration of a gateway's proxy; the arguments are those of a sidecar."""
     view = exported_to(mesh, proxy.namespace)
-    routes = [gateway_routes(view, proxy, port) for port in proxy.ports]
-    listeners = [
-        gateway_listener(view, topology, proxy, port, routes_file(folder, f"http.{port}"))
+    opened = [
+        gateway_port(view, topology, proxy, port, lambda name: routes_file(folder, name))
         for port in proxy.ports
     ]
+    # A port of connections that no route names isn't opened.
+    listeners = [made for made, _ in opened if made["filter_chains"]]
+    routes = [each for _, several in opened for each in several]
     return ProxyFiles(
         proxy.name,
         _bootstrap(proxy.name, proxy.name, folder, socket) | _most_connections(proxy),
-        tuple(outbound_clusters(view, topology, proxy.identity)),
+        tuple(outbound_clusters(view, topology, gateway(mesh, proxy), proxy.identity)),
         _logging(listeners, mesh, topology, folder),
         {each["name"]: each for each in routes},
     )
@@ -123,14 +127,23 @@ def _logging(
     return tuple(logging)
 
 
-def served_ports(mesh: Mesh, pod: Pod) -> dict[int, tuple[Service, ServicePort]]:
-    """Return the ports of a pod's container that Services name, with the first that does."""
-    served: dict[int, tuple[Service, ServicePort]] = {}
+def served_ports(mesh: Mesh, pod: Pod) -> dict[int, Served]:
+    """Return the ports of a pod's container that hosts lead to, with the first that does."""
+    served: dict[int, Served] = {}
     for service in mesh.services:
         if service.metadata.namespace == pod.namespace and service.spec.selects(pod.labels):
             for port in service.spec.ports:
-                if spoken(port) != "UDP":
-                    served.setdefault(pod.target(port), (service, port))
+                speaks = spoken(port)
+                if speaks != "UDP":
+                    host = mesh.service_host(service)
+                    served.setdefault(pod.target(port), Served(host, port.port, speaks))
+    for entry in mesh.service_entries:
+        selector = entry.spec.workload_selector
+        own = entry.metadata.namespace == pod.namespace
+        if selector and own and selects(selector.labels, pod.labels):
+            for port in entry.spec.ports:
+                target = port.target_port or port.number
+                served.setdefault(target, Served(entry.spec.hosts[0], port.number, port.spoken))
     return served
 
 

@@ -1,11 +1,24 @@
 """AuthorizationPolicies as Envoy's RBAC filters."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from petmesh.envoy.conditions import (
+    account_is,
+    condition_permissions,
+    condition_principals,
+    identity_is,
+    namespace_is,
+    port_is,
+    remote_ip_is,
+    source_ip_is,
+    token_is,
+    trust_domain_is,
+    without_http,
+)
 from petmesh.envoy.match import pattern_match
 from petmesh.envoy.mtls_mode import ROOT_NAMESPACE
 from petmesh.envoy.names import Json, selects, typed
+from petmesh.mesh.gateway_names import targets_gateway
 from petmesh.mesh.istio.security import AuthorizationPolicy, Operation, Rule, Source
 from petmesh.mesh.mesh import Mesh
 
@@ -19,24 +32,46 @@ def authorization_filters(
 
     Conditions on ports are decided here, since a pod's port on this machine is another one.
     """
-    policies = policies_of(mesh, namespace, labels)
-    filters: list[Json] = []
+    return [
+        {
+            "name": f"envoy.filters.http.rbac.{action.lower()}",
+            "typed_config": typed("envoy.extensions.filters.http.rbac.v3.RBAC", rules=rules),
+        }
+        for action, rules in _by_action(policies_of(mesh, namespace, labels), port)
+    ]
+
+
+def connection_filters(
+    mesh: Mesh, namespace: str, labels: Mapping[str, str], port: int
+) -> list[Json]:
+    """Return the RBAC filters of a port whose connections aren't HTTP.
+
+    A rule with fields of HTTP alone can't be met there: an ALLOW rule with any never matches, and a
+    DENY rule is held to its others.
+
+    Source:
+        https://istio.io/latest/docs/ops/configuration/security/security-policy-examples/
+    """
+    policies = [without_http(each) for each in policies_of(mesh, namespace, labels)]
+    return [
+        {
+            "name": f"envoy.filters.network.rbac.{action.lower()}",
+            "typed_config": typed(
+                "envoy.extensions.filters.network.rbac.v3.RBAC", rules=rules, stat_prefix="tcp"
+            ),
+        }
+        for action, rules in _by_action(policies, port)
+    ]
+
+
+def _by_action(policies: Sequence[AuthorizationPolicy], port: int) -> Iterable[tuple[str, Json]]:
     for action in ("DENY", "ALLOW"):
         chosen = [policy for policy in policies if policy.spec.action == action]
         if chosen:
             rules: dict[str, Json] = {}
             for policy in chosen:
                 rules.update(_policies(policy, port))
-            filters.append(
-                {
-                    "name": f"envoy.filters.http.rbac.{action.lower()}",
-                    "typed_config": typed(
-                        "envoy.extensions.filters.http.rbac.v3.RBAC",
-                        rules={"action": action, "policies": rules},
-                    ),
-                }
-            )
-    return filters
+            yield action, {"action": action, "policies": rules}
 
 
 def policies_of(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> list[AuthorizationPolicy]:
@@ -45,6 +80,8 @@ def policies_of(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> list[A
 
 
 def _applies(policy: AuthorizationPolicy, namespace: str, labels: Mapping[str, str]) -> bool:
+    if policy.spec.targets:
+        return targets_gateway(policy.spec.targets, policy.metadata.namespace, namespace, labels)
     selector = policy.spec.selector.match_labels if policy.spec.selector else {}
     return policy.metadata.namespace in (namespace, ROOT_NAMESPACE) and selects(selector, labels)
 
@@ -67,7 +104,19 @@ def _policies(policy: AuthorizationPolicy, port: int) -> Iterable[tuple[str, Jso
 def _policy(rule: Rule, namespace: str, port: int) -> Json:
     operations = [_permission(to.operation, port) for to in rule.to] or [_ANYTHING]
     sources = [_principal(source.source, namespace) for source in rule.from_] or [_ANYTHING]
-    return {"permissions": operations, "principals": sources}
+    permissions = [each for c in rule.when for each in condition_permissions(c, port)]
+    principals = [each for c in rule.when for each in condition_principals(c, namespace)]
+    # Each operation and each source must meet every condition.
+    return {
+        "permissions": [_all("rules", [each, *permissions]) for each in operations],
+        "principals": [_all("ids", [each, *principals]) for each in sources],
+    }
+
+
+def _all(what: str, conditions: list[Json]) -> Json:
+    if len(conditions) == 1:
+        return conditions[0]
+    return {f"and_{what}": {what: conditions}}
 
 
 def _permission(operation: Operation, port: int) -> Json:
@@ -75,7 +124,7 @@ def _permission(operation: Operation, port: int) -> Json:
         *_either(operation.hosts, operation.not_hosts, _host),
         *_either(operation.methods, operation.not_methods, _method),
         *_either(operation.paths, operation.not_paths, _path),
-        *_either(operation.ports, operation.not_ports, lambda value: _port(value, port)),
+        *_either(operation.ports, operation.not_ports, lambda value: port_is(value, port)),
     ]
     rules: list[Json] = []
     for values, inverted in conditions:
@@ -86,9 +135,17 @@ def _permission(operation: Operation, port: int) -> Json:
 
 def _principal(source: Source, namespace: str) -> Json:
     conditions = [
-        *_either(source.principals, source.not_principals, _identity),
-        *_either(source.namespaces, source.not_namespaces, _namespace),
-        *_either(source.service_accounts, (), lambda value: _account(value, namespace)),
+        *_either(source.principals, source.not_principals, identity_is),
+        *_either(source.request_principals, source.not_request_principals, token_is),
+        *_either(source.namespaces, source.not_namespaces, namespace_is),
+        *_either(
+            source.service_accounts,
+            source.not_service_accounts,
+            lambda value: account_is(value, namespace),
+        ),
+        *_either(source.trust_domains, source.not_trust_domains, trust_domain_is),
+        *_either(source.ip_blocks, source.not_ip_blocks, source_ip_is),
+        *_either(source.remote_ip_blocks, source.not_remote_ip_blocks, remote_ip_is),
     ]
     ids: list[Json] = []
     for values, inverted in conditions:
@@ -125,27 +182,3 @@ def _path(value: str) -> Json:
         )
         return {"uri_template": {"name": "uri-template", "typed_config": config}}
     return {"url_path": {"path": pattern_match(value)}}
-
-
-def _port(value: str, port: int) -> Json:
-    return _ANYTHING if int(value) == port else {"not_rule": _ANYTHING}
-
-
-def _identity(value: str) -> Json:
-    return {"authenticated": {"principal_name": pattern_match(value, "spiffe://")}}
-
-
-def _namespace(value: str) -> Json:
-    pattern = ".*".join(re.escape(part) for part in value.split("*"))
-    return _matching(f".*/ns/{pattern}/.*")
-
-
-def _account(value: str, namespace: str) -> Json:
-    own, _, name = value.rpartition("/")
-    return _matching(
-        f"spiffe://.+/ns/{re.escape(own or namespace)}/(.+/|)sa/{re.escape(name)}(/.+)?"
-    )
-
-
-def _matching(regex: str) -> Json:
-    return {"authenticated": {"principal_name": {"safe_regex": {"regex": regex}}}}

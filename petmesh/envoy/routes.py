@@ -1,61 +1,43 @@
 """Routes: the virtual hosts of a sidecar's outbound proxy and of gateways."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 
-from petmesh.envoy.decisions import decided_by
+from petmesh.envoy.callers import Caller, gateway, holds_for
+from petmesh.envoy.delegates import routes_of
 from petmesh.envoy.match import is_catch_all, route_match
-from petmesh.envoy.names import (
-    MESH_GATEWAY,
-    Json,
-    cluster_name,
-    duration,
-    full_host,
-    selects,
-    typed,
-)
+from petmesh.envoy.names import MESH_GATEWAY, Json, cluster_name, full_host, selects
+from petmesh.envoy.route_action import retry_policy, translate
+from petmesh.envoy.rules import hash_policies
 from petmesh.envoy.topology import GatewayPod
-from petmesh.mesh.istio.networking import (
-    Destination,
-    Gateway,
-    GatewayServer,
-    HttpMatchRequest,
-    HttpRetry,
-    HttpRoute,
-    VirtualService,
-)
+from petmesh.envoy.tunnels import tunnel_hosts
+from petmesh.mesh.istio.networking import Gateway, GatewayServer
+from petmesh.mesh.istio.virtual_service import VirtualService
 from petmesh.mesh.mesh import Mesh
+from petmesh.mesh.protocols import spoken
 
 OUTBOUND = "http_proxy"
 HTTP_PORT = 80
-# istiod's default retry policy.
-_DEFAULT_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes"
-_DEFAULT_RETRIES = 2
-_PREVIOUS_HOSTS = {
-    "name": "envoy.retry_host_predicates.previous_hosts",
-    "typed_config": typed("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
-}
+_REQUESTS = ("HTTP", "HTTP2")
 
 
-def outbound_routes(mesh: Mesh, namespace: str) -> Json:
+def outbound_routes(mesh: Mesh, caller: Caller) -> Json:
     """Return a sidecar's routes as an HTTP proxy: every known host, and 502 for any other.
 
+    Connections to ports that don't speak HTTP are asked for by CONNECT.
+
     Args:
-        mesh: the declared objects.
-        namespace: the pod's namespace; its services have short names.
+        mesh: the objects that are visible to the pod.
+        caller: its sidecar; services of its namespace have short names.
     """
     hosts: list[Json] = []
-    for service in mesh.services:
-        host = mesh.service_host(service)
-        domains = _service_names(host, namespace)
-        for port in service.spec.ports:
-            routes = _routes_of_host(mesh, host, port.port)
-            hosts.append(_virtual_host(host, port.port, domains, routes))
-    for entry in mesh.service_entries:
-        for host in entry.spec.hosts:
-            for port in entry.spec.ports:
-                routes = _routes_of_host(mesh, host, port.number)
-                hosts.append(_virtual_host(host, port.number, [host, f"{host}."], routes))
+    known: set[str] = set()
+    for host, number, names in _http_hosts(mesh, caller.namespace):
+        known.add(host)
+        routes = _routes_of_host(mesh, caller, host, number)
+        hosts.append(_virtual_host(host, number, _domains(names, number), routes))
+    hosts.extend(_routed_alone(mesh, caller, known))
+    hosts.extend(tunnel_hosts(mesh, caller))
     hosts.append(
         {
             "name": "block_all",
@@ -70,59 +52,86 @@ def outbound_routes(mesh: Mesh, namespace: str) -> Json:
             "include_request_attempt_count": True,
         }
     )
-    return _route_configuration(OUTBOUND, hosts)
+    return _route_configuration(OUTBOUND, _without_duplicates(hosts))
 
 
-def gateway_routes(mesh: Mesh, proxy: GatewayPod, port: int) -> Json:
-    """Return the routes of one port of a gateway: the exposed hosts, and 404 for any other."""
+def gateway_routes(
+    mesh: Mesh, proxy: GatewayPod, port: int, server: GatewayServer | None = None
+) -> Json:
+    """Return the routes of one port of a gateway: the exposed hosts, and 404 for any other.
+
+    Args:
+        mesh: the objects that are visible to the gateway.
+        proxy: the gateway pod.
+        port: the declared port.
+        server: the one server that ends TLS there; None for all that speak plain HTTP.
+    """
+    caller = gateway(mesh, proxy)
     by_host: dict[str, list[Json]] = {}
     redirected: set[str] = set()
-    for gateway in mesh.gateways:
-        if not selects(gateway.spec.selector, proxy.labels):
+    for declared, each in _servers(mesh, proxy.labels, port):
+        if not each.port.speaks_http or (each != server if server else each.tls.mode):
             continue
-        for server in gateway.spec.servers:
-            if server.port.number != port:
+        for virtual_service in mesh.virtual_services:
+            if not _bound(virtual_service, declared):
                 continue
-            for virtual_service in mesh.virtual_services:
-                if not _bound(virtual_service, gateway):
-                    continue
-                routes = _routes(mesh, virtual_service, port)
-                for host in _shared_hosts(server.hosts, virtual_service):
-                    by_host.setdefault(host, []).extend(routes)
-                    if server.tls.https_redirect:
-                        redirected.add(host)
+            routes = _routes(mesh, caller, virtual_service, port, secure=bool(each.tls.mode))
+            for host in _shared_hosts(each.hosts, virtual_service, declared):
+                by_host.setdefault(host, []).extend(routes)
+                if each.tls.https_redirect:
+                    redirected.add(host)
+        if each.tls.https_redirect:
+            # A server that only redirects needs no route.
+            for host in each.hosts:
+                by_host.setdefault(host.rpartition("/")[2], [])
+                redirected.add(host.rpartition("/")[2])
     hosts = [
-        _virtual_host(
-            host,
-            port,
-            [host],
-            [
-                route
-                for catch_all in (False, True)
-                for route in routes
-                if is_catch_all(route["match"]) == catch_all
-            ],
-            plain=True,
-        )
+        _virtual_host(host, port, [host], _catch_all_last(routes or _NOT_FOUND))
         | ({"require_tls": "ALL"} if host in redirected else {})
         for host, routes in by_host.items()
     ]
     if not hosts:
         hosts = [{"name": f"blackhole:{port}", "domains": ["*"]}]
-    return _route_configuration(f"http.{port}", hosts) | {"ignore_port_in_host_matching": True}
+    name = routes_name(port, server)
+    return _route_configuration(name, hosts) | {"ignore_port_in_host_matching": True}
+
+
+def routes_name(port: int, server: GatewayServer | None = None) -> str:
+    """Return the name of the routes of a gateway's port, or of one of its servers with TLS."""
+    if server is None:
+        return f"http.{port}"
+    hosts = "_".join(host.replace("/", "_").replace("*", "any") for host in server.hosts)
+    return f"https.{port}.{server.name or hosts}"[:100]
 
 
 def gateway_servers(
     mesh: Mesh, labels: Mapping[str, str], port: int | None = None
 ) -> list[GatewayServer]:
     """Return the servers of a gateway pod with these labels, at one port or at all."""
-    return [
-        server
-        for gateway in mesh.gateways
-        if selects(gateway.spec.selector, labels)
-        for server in gateway.spec.servers
-        if port in (None, server.port.number)
-    ]
+    return [server for _, server in _servers(mesh, labels, port)]
+
+
+_NOT_FOUND: list[Json] = [
+    {
+        "name": "not_found",
+        "match": {"prefix": "/"},
+        "direct_response": {"status": HTTPStatus.NOT_FOUND.value},
+    }
+]
+
+
+def _catch_all_last(routes: list[Json]) -> list[Json]:
+    return sorted(routes, key=lambda route: is_catch_all(route["match"]))
+
+
+def _servers(
+    mesh: Mesh, labels: Mapping[str, str], port: int | None
+) -> Iterator[tuple[Gateway, GatewayServer]]:
+    for declared in mesh.gateways:
+        if selects(declared.spec.selector, labels):
+            for server in declared.spec.servers:
+                if port in (None, server.port.number):
+                    yield declared, server
 
 
 def _route_configuration(name: str, hosts: list[Json]) -> Json:
@@ -134,18 +143,46 @@ def _route_configuration(name: str, hosts: list[Json]) -> Json:
     }
 
 
-def _virtual_host(
-    host: str, port: int, names: Sequence[str], routes: list[Json], *, plain: bool = False
-) -> Json:
-    """Return the virtual host of a host by name and port; port 80 may be omitted."""
-    with_port = [] if plain else [f"{name}:{port}" for name in names]
-    without = list(names) if plain or port == HTTP_PORT else []
+def _virtual_host(host: str, port: int, domains: list[str], routes: list[Json]) -> Json:
     return {
         "name": f"{host}:{port}",
-        "domains": [*without, *with_port],
+        "domains": domains,
         "routes": routes,
         "include_request_attempt_count": True,
     }
+
+
+def _domains(names: list[str], port: int) -> list[str]:
+    """Return the domains of names at a port; port 80 may be omitted."""
+    without = names if port == HTTP_PORT else []
+    # Envoy knows no pattern with a wildcard and a port.
+    return [*without, *(f"{name}:{port}" for name in names if not name.startswith("*"))]
+
+
+def _without_duplicates(hosts: list[Json]) -> list[Json]:
+    """Return virtual hosts whose domains the earlier ones don't have, as istiod drops them."""
+    taken: set[str] = set()
+    kept: list[Json] = []
+    for host in hosts:
+        domains = [each for each in host["domains"] if each not in taken]
+        taken |= set(domains)
+        if domains:
+            kept.append({**host, "domains": domains})
+    return kept
+
+
+def _http_hosts(mesh: Mesh, namespace: str) -> Iterator[tuple[str, int, list[str]]]:
+    """Yield each host that speaks HTTP at a port, and every name that it has for a pod."""
+    for service in mesh.services:
+        host = mesh.service_host(service)
+        for port in service.spec.ports:
+            if spoken(port) in _REQUESTS:
+                yield host, port.port, _service_names(host, namespace)
+    for entry in mesh.service_entries:
+        for host in entry.spec.hosts:
+            for port in entry.spec.ports:
+                if port.spoken in _REQUESTS:
+                    yield host, port.number, [host, f"{host}."]
 
 
 def _service_names(host: str, namespace: str) -> list[str]:
@@ -155,147 +192,99 @@ def _service_names(host: str, namespace: str) -> list[str]:
     return [*names, service] if own_namespace == namespace else names
 
 
-def _routes_of_host(mesh: Mesh, host: str, port: int) -> list[Json]:
-    for virtual_service in mesh.virtual_services:
-        namespace = virtual_service.metadata.namespace
-        hosts = {full_host(name, namespace) for name in virtual_service.spec.hosts}
-        if host in hosts and MESH_GATEWAY in virtual_service.spec.gateways:
-            return _routes(mesh, virtual_service, port)
+def _routes_of_host(mesh: Mesh, caller: Caller, host: str, port: int) -> list[Json]:
+    virtual_service = _of_host(mesh, host)
+    routes = _routes(mesh, caller, virtual_service, port) if virtual_service else []
+    if routes or (virtual_service and virtual_service.spec.http):
+        return routes
     action: Json = {"cluster": cluster_name(host, port), "timeout": "0s"}
+    hashed = hash_policies(mesh, host, caller.namespace, port)
+    if hashed:
+        action["hash_policy"] = hashed
     policy = retry_policy(mesh.config.default_http_retry_policy)
     if policy:
         action["retry_policy"] = policy
     return [{"name": "default", "match": route_match(None), "route": action}]
 
 
-def _bound(virtual_service: VirtualService, gateway: Gateway) -> bool:
+def _of_host(mesh: Mesh, host: str) -> VirtualService | None:
+    """Return the VirtualService of a host: its own, else that of the longest wildcard."""
+    best: tuple[int, VirtualService] | None = None
+    for each in _of_the_mesh(mesh):
+        for name in each.spec.hosts:
+            pattern = full_host(name, each.metadata.namespace)
+            rank = 1000 if pattern == host else len(pattern) if covers(pattern, host) else 0
+            if rank and (best is None or rank > best[0]):
+                best = (rank, each)
+    return best[1] if best else None
+
+
+def _of_the_mesh(mesh: Mesh) -> Iterator[VirtualService]:
+    for each in mesh.virtual_services:
+        gateways = set(each.spec.gateways)
+        gateways |= {name for route in each.spec.http for m in route.match for name in m.gateways}
+        if MESH_GATEWAY in gateways:
+            yield each
+
+
+def _routed_alone(mesh: Mesh, caller: Caller, known: set[str]) -> Iterator[Json]:
+    """Yield the hosts that a VirtualService has and no Service or ServiceEntry: at any port."""
+    for each in _of_the_mesh(mesh):
+        for name in each.spec.hosts:
+            host = full_host(name, each.metadata.namespace)
+            if host in known or host == "*" or not each.spec.http:
+                continue
+            routes = _routes(mesh, caller, each, HTTP_PORT)
+            if routes:
+                domains = [host] if host.startswith("*") else [host, f"{host}:*"]
+                yield _virtual_host(host, HTTP_PORT, domains, routes)
+
+
+def _bound(virtual_service: VirtualService, gateway_: Gateway) -> bool:
     own = virtual_service.metadata.namespace
-    names = {name if "/" in name else f"{own}/{name}" for name in virtual_service.spec.gateways}
-    return f"{gateway.metadata.namespace}/{gateway.metadata.name}" in names
+    named = {*virtual_service.spec.gateways}
+    for route in virtual_service.spec.http:
+        named |= {name for match in route.match for name in match.gateways}
+    names = {name if "/" in name else f"{own}/{name}" for name in named}
+    return f"{gateway_.metadata.namespace}/{gateway_.metadata.name}" in names
 
 
-def _shared_hosts(served: Iterable[str], virtual_service: VirtualService) -> Iterator[str]:
+def _shared_hosts(
+    served: Iterable[str], virtual_service: VirtualService, gateway_: Gateway
+) -> Iterator[str]:
     """Yield the hosts that both name; of a wildcard and a name that it covers, the name."""
+    own = virtual_service.metadata.namespace
     for server_host in served:
         scope, _, pattern = server_host.rpartition("/")
-        own = virtual_service.metadata.namespace
-        if scope not in ("", "*", ".", own):
+        if (gateway_.metadata.namespace if scope == "." else scope) not in ("", "*", own):
             continue
-        for host in virtual_service.spec.hosts:
-            if _covers(pattern, host):
+        for name in virtual_service.spec.hosts:
+            host = full_host(name, own)
+            if covers(pattern, host):
                 yield host
-            elif _covers(host, pattern):
+            elif covers(host, pattern):
                 yield pattern
 
 
-def _covers(pattern: str, host: str) -> bool:
+def covers(pattern: str, host: str) -> bool:
+    """Return whether a host, or a name in place of its wildcard, is that of a pattern."""
     return pattern == host or (pattern.startswith("*") and host.endswith(pattern[1:]))
 
 
-def _routes(mesh: Mesh, virtual_service: VirtualService, port: int) -> list[Json]:
-    routes: list[Json] = []
-    for index, route in enumerate(virtual_service.spec.http):
-        for number, match in enumerate(route.match or (None,)):
-            translated = _route(mesh, virtual_service, route, match, port)
-            part = f"http[{index}]" + (f".match[{number}]" if match else "")
-            decided = decided_by("VirtualService", virtual_service.metadata, part)
-            routes.append(translated | {"metadata": decided})
-            if is_catch_all(routes[-1]["match"]):
-                return routes
-    return routes
-
-
-def _route(
+def _routes(
     mesh: Mesh,
+    caller: Caller,
     virtual_service: VirtualService,
-    route: HttpRoute,
-    match: HttpMatchRequest | None,
     port: int,
-) -> Json:
-    namespace = virtual_service.metadata.namespace
-    name = route.name + (f".{match.name}" if match and match.name else "")
-    action: Json = {"timeout": duration(route.timeout or 0.0)}
-    if len(route.route) == 1:
-        action["cluster"] = _cluster(mesh, route.route[0].destination, namespace, port)
-    else:
-        # istiod drops destinations of weight 0; the total is the sum of the others.
-        action["weighted_clusters"] = {
-            "clusters": [
-                {
-                    "name": _cluster(mesh, weighted.destination, namespace, port),
-                    "weight": weighted.weight,
-                }
-                for weighted in route.route
-                if weighted.weight
-            ]
-        }
-    if route.mirror:
-        percent = route.mirror_percentage.value if route.mirror_percentage else 100.0
-        fraction = {"numerator": round(percent * 10_000), "denominator": "MILLION"}
-        action["request_mirror_policies"] = [
-            {
-                "cluster": _cluster(mesh, route.mirror, namespace, port),
-                "runtime_fraction": {"default_value": fraction},
-                "disable_shadow_host_suffix_append": True,
-            }
-        ]
-    policy = retry_policy(route.retries or mesh.config.default_http_retry_policy)
-    if policy:
-        action["retry_policy"] = policy
-    translated: Json = {"name": name, "match": route_match(match), "route": action}
-    if route.headers and route.headers.request:
-        translated["request_headers_to_remove"] = list(route.headers.request.remove)
-    if route.headers and route.headers.response:
-        translated["response_headers_to_add"] = [
-            {
-                "header": {"key": key, "value": value},
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            }
-            for key, value in route.headers.response.set.items()
-        ]
-    return translated
-
-
-def _cluster(mesh: Mesh, destination: Destination, namespace: str, listened: int) -> str:
-    """Return a destination's cluster; its port is declared, the Service's only, or the called."""
-    host = full_host(destination.host, namespace)
-    if destination.port:
-        return cluster_name(host, destination.port.number, destination.subset)
-    ports = [
-        [port.port for port in service.spec.ports]
-        for service in mesh.services
-        if mesh.service_host(service) == host
-    ]
-    port = ports[0][0] if ports and len(ports[0]) == 1 else listened
-    return cluster_name(host, port, destination.subset)
-
-
-def retry_policy(retries: HttpRetry | None) -> Json | None:
-    """Return Envoy's form of a retry policy or of istiod's default; None if retries are off."""
-    policy: Json = {
-        "num_retries": _DEFAULT_RETRIES,
-        "retry_on": _DEFAULT_RETRY_ON,
-        "host_selection_retry_max_attempts": "5",
-        "retry_host_predicate": [_PREVIOUS_HOSTS],
-    }
-    if retries is None:
-        return policy
-    if retries.attempts <= 0:
-        return None
-    policy["num_retries"] = retries.attempts
-    if retries.retry_on:
-        conditions = [part.strip() for part in retries.retry_on.split(",") if part.strip()]
-        codes = [int(part) for part in conditions if part.isdigit()]
-        names = [part for part in conditions if not part.isdigit()]
-        if codes and "retriable-status-codes" not in names:
-            names.append("retriable-status-codes")
-        policy["retry_on"] = ",".join(names)
-        if codes:
-            policy["retriable_status_codes"] = codes
-    if retries.per_try_timeout is not None:
-        policy["per_try_timeout"] = duration(retries.per_try_timeout)
-    if retries.retry_ignore_previous_hosts is False:
-        del policy["retry_host_predicate"]
-    if retries.backoff is not None:
-        policy["retry_back_off"] = {"base_interval": duration(retries.backoff)}
-    return policy
+    *,
+    secure: bool = False,
+) -> list[Json]:
+    routes: list[Json] = []
+    for routed in routes_of(mesh, virtual_service):
+        namespace = routed.owner.metadata.namespace
+        if not holds_for(routed.match, caller, namespace, port):
+            continue
+        routes.append(translate(mesh, routed, port, caller.namespace, secure=secure))
+        if is_catch_all(routes[-1]["match"]):
+            break
+    return routes

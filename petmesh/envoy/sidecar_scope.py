@@ -7,14 +7,10 @@ from typing import TypeVar
 from petmesh.envoy.mtls_mode import ROOT_NAMESPACE
 from petmesh.envoy.names import full_host, selects
 from petmesh.mesh.fields import Metadata
-from petmesh.mesh.istio.networking import (
-    DestinationRule,
-    HttpRetry,
-    ServiceEntry,
-    Sidecar,
-    VirtualService,
-)
+from petmesh.mesh.istio.destination_rule import DestinationRule
+from petmesh.mesh.istio.networking import ServiceEntry, Sidecar
 from petmesh.mesh.istio.security import MutualTls, PeerAuthentication, PeerAuthenticationSpec
+from petmesh.mesh.istio.virtual_service import HttpRetry, VirtualService
 from petmesh.mesh.mesh import Mesh
 
 _NO_MTLS = PeerAuthentication(
@@ -63,7 +59,7 @@ def visible_to(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Mesh:
     sidecar = _in_force(mesh, namespace, labels)
     if sidecar is None:
         return mesh
-    seen = [host for listener in sidecar.spec.egress for host in listener.hosts]
+    seen = [host for listener in sidecar.spec.egress for host in listener.hosts] or ["*/*"]
     own = sidecar.metadata.namespace if sidecar.metadata.namespace != ROOT_NAMESPACE else namespace
     routes = tuple(
         route
@@ -73,11 +69,12 @@ def visible_to(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Mesh:
             for host in route.spec.hosts
         )
     )
+    # Without hosts it is a delegate of another.
+    delegates = [each for each in mesh.virtual_services if not each.spec.hosts]
     led_to = {
-        full_host(weighted.destination.host, route.metadata.namespace)
-        for route in routes
-        for http in route.spec.http
-        for weighted in http.route
+        full_host(destination.host, route.metadata.namespace)
+        for route in (*routes, *delegates)
+        for destination in route.spec.destinations
     }
     services = tuple(
         service
@@ -99,11 +96,15 @@ def visible_to(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Mesh:
         mesh,
         services=services,
         service_entries=entries,
-        virtual_services=routes,
+        # Those without hosts are delegates of others.
+        virtual_services=(
+            *routes,
+            *(each for each in mesh.virtual_services if not each.spec.hosts),
+        ),
         destination_rules=tuple(
             rule
             for rule in mesh.destination_rules
-            if full_host(rule.spec.host, rule.metadata.namespace) in known
+            if _covers_one(full_host(rule.spec.host, rule.metadata.namespace), known)
         ),
     )
 
@@ -115,6 +116,12 @@ def _exported(declared: tuple[Exported, ...], namespace: str) -> tuple[Exported,
         if not each.spec.export_to
         or {"*", namespace} & set(each.spec.export_to)
         or ("." in each.spec.export_to and each.metadata.namespace == namespace)
+    )
+
+
+def _covers_one(pattern: str, hosts: set[str]) -> bool:
+    return pattern in hosts or (
+        pattern.startswith("*") and any(host.endswith(pattern[1:]) for host in hosts)
     )
 
 

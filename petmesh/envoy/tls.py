@@ -1,13 +1,22 @@
 """TLS between workloads, at gateways, and to outside hosts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from petmesh.envoy.names import Json, typed
 from petmesh.envoy.topology import Identity
 from petmesh.host.pki import Leaf
-from petmesh.mesh.istio.networking import ClientTlsSettings
+from petmesh.mesh.istio.destination_rule import ClientTlsSettings
+from petmesh.mesh.istio.networking import ServerTlsSettings
 
+# The lowest version of TLS that istiod selects for each that a Gateway or the MeshConfig names.
+MINIMUM: Mapping[str, str] = {
+    "TLS_AUTO": "TLSv1_2",
+    "TLSV1_0": "TLSv1_0",
+    "TLSV1_1": "TLSv1_1",
+    "TLSV1_2": "TLSv1_2",
+    "TLSV1_3": "TLSv1_3",
+}
 _TLS = "envoy.extensions.transport_sockets.tls.v3"
 
 
@@ -49,15 +58,32 @@ def mutual_tls_server(
     )
 
 
-def gateway_tls(certificate: Leaf, minimum: str) -> Json:
-    """Return the TLS termination of a gateway, with the protocols that istiod selects."""
+def gateway_tls(certificate: Leaf, tls: ServerTlsSettings, clients: Path | None) -> Json:
+    """Return the TLS termination of a gateway, with the protocols that istiod selects.
+
+    Args:
+        certificate: the gateway's.
+        tls: as declared.
+        clients: the certificate of the authority that issued the clients'; None for no client's.
+    """
+    validation: Json = {"trusted_ca": {"filename": str(clients)}}
+    if tls.subject_alt_names:
+        validation["match_typed_subject_alt_names"] = [
+            {"san_type": "DNS", "matcher": {"exact": name}} for name in tls.subject_alt_names
+        ]
+    versions = _versions(MINIMUM[tls.min_protocol_version])
+    if tls.max_protocol_version != "TLS_AUTO":
+        versions["tls_maximum_protocol_version"] = MINIMUM[tls.max_protocol_version]
+    if tls.cipher_suites:
+        versions["cipher_suites"] = list(tls.cipher_suites)
     return _socket(
         "DownstreamTlsContext",
-        require_client_certificate=False,
+        require_client_certificate=clients is not None and tls.mode != "OPTIONAL_MUTUAL",
         common_tls_context={
             "alpn_protocols": ["h2", "http/1.1"],
-            "tls_params": _versions(minimum),
+            "tls_params": versions,
             "tls_certificates": [_certificate(certificate)],
+            **({"validation_context": validation} if clients else {}),
         },
     )
 
@@ -74,7 +100,7 @@ def originated_tls(tls: ClientTlsSettings, trust: Path) -> Json:
         sni=tls.sni,
         common_tls_context={
             "tls_params": _versions("TLSv1_2"),
-            "validation_context": validation,
+            **({} if tls.insecure_skip_verify else {"validation_context": validation}),
         },
     )
 

@@ -1,12 +1,14 @@
 """The addresses of proxies, pods and outside hosts on this machine."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from petmesh.host.pki import Leaf
 from petmesh.host.ports import LOOPBACK
+from petmesh.mesh.istio.networking import ServiceEntry
 from petmesh.mesh.kubernetes import ServicePort
+from petmesh.mesh.mesh import Mesh
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Pod:
             are reached by `inbound_port`.
         named_ports: the container's ports by name.
         in_mesh: whether it has a sidecar; else its proxy stands for the cluster's network alone.
+        is_stand_in: whether its process is a stand-in, which speaks HTTP/1.1 alone.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Pod:
     container_ports: Mapping[int, int] = field(default_factory=dict[int, int])
     named_ports: Mapping[str, int] = field(default_factory=dict[str, int])
     in_mesh: bool = True
+    is_stand_in: bool = False
 
     @property
     def forward_proxy(self) -> str:
@@ -61,6 +65,30 @@ class Pod:
     def inbound(self, target: int) -> int:
         """Return the sidecar's port on this machine for a port of the container."""
         return self.container_ports.get(target, self.inbound_port)
+
+
+def stub_names(
+    mesh: Mesh, entry: ServiceEntry, host: str
+) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield the names of the stubs of a ServiceEntry's host, and their labels.
+
+    There is one for each of its addresses, named `host@address`; without any, one for the host.
+    """
+    selector = entry.spec.workload_selector
+    endpoints = [
+        *entry.spec.endpoints,
+        *(
+            each.spec
+            for each in mesh.workload_entries
+            if selector
+            and each.metadata.namespace == entry.metadata.namespace
+            and selector.labels.items() <= each.spec.labels.items()
+        ),
+    ]
+    for endpoint in endpoints:
+        yield f"{host}@{endpoint.address}", endpoint.labels
+    if not endpoints and not selector:
+        yield host, {}
 
 
 @dataclass(frozen=True)
@@ -89,10 +117,12 @@ class Topology:
     Attributes:
         trust: the certificate of the authority that workloads trust.
         gateways: those that only callers inside the mesh connect to.
-        outside: the port of each outside host's stub, by host.
+        outside: the port of each outside host's stub that speaks TLS, by the stub's name.
+        outside_plain: of each that speaks without.
         outside_trust: the certificate of the authority that sidecars trust for outside hosts.
         certificates: a gateway's certificates, by the name of the Secret that holds it.
         logs_decisions: whether proxies log which route and rule decided each request.
+        jwks: the JSON Web Key Set in place of those that a RequestAuthentication names by URI.
     """
 
     pods: tuple[Pod, ...]
@@ -100,5 +130,7 @@ class Topology:
     outside_trust: Path
     gateways: tuple[GatewayPod, ...] = ()
     outside: Mapping[str, int] = field(default_factory=dict[str, int])
+    outside_plain: Mapping[str, int] = field(default_factory=dict[str, int])
     certificates: Mapping[str, Leaf] = field(default_factory=dict[str, Leaf])
     logs_decisions: bool = False
+    jwks: str = ""

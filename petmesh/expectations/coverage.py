@@ -80,12 +80,13 @@ def _subsets(mesh: Mesh) -> dict[tuple[str, str], Item]:
 
 def _routes(mesh: Mesh) -> Iterator[Item]:
     for service in mesh.virtual_services:
-        name = f"VirtualService {service.metadata.namespace}/{service.metadata.name}"
-        for kind in _ROUTES:
-            for index, route in enumerate(getattr(service.spec, kind, ())):
-                matches = [f".match[{number}]" for number in range(len(route.match))]
-                for match in matches or [""]:
-                    yield Item(name, f"{kind}[{index}]{match}")
+        name = f"{service.kind} {service.metadata.namespace}/{service.metadata.name}"
+        for protocol in _ROUTES:
+            for index, route in enumerate(getattr(service.spec, protocol)):
+                for match in range(len(route.match)) or [None]:
+                    # A delegate's routes are its own.
+                    if not getattr(route, "delegate", None):
+                        yield Item(name, service.part(index, match, protocol))
 
 
 def _reached(mesh: Mesh, hops: list[Hop], workloads: Mapping[str, str]) -> Iterator[Item]:

@@ -188,6 +188,18 @@ def not_empty() -> AfterValidator:
     return AfterValidator(check)
 
 
+def unique() -> AfterValidator:
+    """Accept a list without duplicates."""
+
+    def check(value: tuple[object, ...]) -> tuple[object, ...]:
+        twice = next((each for each in value if value.count(each) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice}: is there twice")
+        return value
+
+    return AfterValidator(check)
+
+
 class Metadata(Fields):
     """The ObjectMeta of an object, or of a pod template."""
 

@@ -6,23 +6,27 @@ from typing import Any, TypeVar
 
 from petmesh.mesh import assumed, cert_manager, envoy_filter, helm, kubernetes, network_policy
 from petmesh.mesh.fields import Fields, Metadata, RefusedError, group, read_marks
-from petmesh.mesh.istio.networking import (
-    DestinationRule,
-    Gateway,
-    ServiceEntry,
-    Sidecar,
-    VirtualService,
+from petmesh.mesh.gateway_api import convert
+from petmesh.mesh.gateway_api import models as api
+from petmesh.mesh.istio.destination_rule import DestinationRule
+from petmesh.mesh.istio.networking import Gateway, ServiceEntry, Sidecar, WorkloadEntry
+from petmesh.mesh.istio.security import (
+    AuthorizationPolicy,
+    PeerAuthentication,
+    RequestAuthentication,
 )
-from petmesh.mesh.istio.security import AuthorizationPolicy, PeerAuthentication
 from petmesh.mesh.istio.telemetry import AccessLogging, Telemetry
+from petmesh.mesh.istio.virtual_service import VirtualService
 from petmesh.mesh.known_kinds import (
     CHECKED,
+    GATEWAY_API,
     LEFT_OUT_CHARTS,
     LEFT_OUT_KINDS,
     LEFT_OUT_PACKAGES,
     LEFT_OUT_VARIABLES,
     MODELS,
     NO_TRACES,
+    OTHER_CONTROLLER,
     STEERING_GROUPS,
 )
 from petmesh.mesh.mesh import ROOT_NAMESPACE, GatewayProxy, Mesh, Workload, public_gateways
@@ -62,20 +66,25 @@ class _Gatherer:
         self._problems: list[str] = []
         self._istiod: list[helm.IstiodValues] = []
         self._proxies: list[GatewayProxy] = []
+        self._others_gateways: set[str] = set()
 
     def gather(self, declaration: Declaration) -> Mesh:
-        for resource in declaration.resources:
+        # Gateways come before the routes that are attached to them.
+        ordered = sorted(declaration.resources, key=lambda each: not each.type.endswith(":Gateway"))
+        for resource in ordered:
             if resource.custom and not resource.read_id:
                 try:
                     self._take(resource)
                 except RefusedError as error:
                     self._refuse(str(error))
+        self._convert_gateway_api()
         if self._assume:
             self._assume_mesh(declaration)
         if not self._istiod and not self._problems:
             self._problems.append("no istiod is declared: there is no mesh to rehearse")
         self._check_injection()
         self._check_telemetry()
+        self._check_sidecars()
         services = self._services_in_mesh()
         if self._problems:
             raise RefusedError("\n".join(self._problems))
@@ -87,10 +96,12 @@ class _Gatherer:
             virtual_services=self._all(VirtualService),
             destination_rules=self._all(DestinationRule),
             service_entries=self._all(ServiceEntry),
+            workload_entries=self._all(WorkloadEntry),
             gateways=self._all(Gateway),
             envoy_filters=self._all(envoy_filter.EnvoyFilter),
             certificates=self._all(cert_manager.Certificate),
             peer_authentications=self._all(PeerAuthentication),
+            request_authentications=self._all(RequestAuthentication),
             authorization_policies=self._all(AuthorizationPolicy),
             access_logging=self._access_logging(),
             tracing=tuple(
@@ -115,6 +126,8 @@ class _Gatherer:
             self._take_release(resource)
         elif type_ in LEFT_OUT_KINDS:
             self._leave_out(type_.rpartition(":")[2], LEFT_OUT_KINDS[type_], _label(resource))
+        elif type_ in GATEWAY_API:
+            self._take_gateway_api(resource, GATEWAY_API[type_], type_.rpartition(":")[2])
         elif self._assume and assumed.is_control_plane(resource):
             self._leave_out(type_.rpartition(":")[2], _NO_CONTROL_PLANE, _label(resource))
         elif type_ in MODELS:
@@ -123,6 +136,41 @@ class _Gatherer:
             self._leave_out(type_, "it steers no request that the rehearsal knows", resource.name)
         else:
             raise RefusedError(f"{type_} {resource.name}: this kind is not known to the rehearsal")
+
+    def _take_gateway_api(self, resource: Resource, model: type[Fields], kind: str) -> None:
+        """Take an object of the Gateway API, unless other controllers are to serve it."""
+        spec: Mapping[str, Any] = resource.inputs.get("spec") or {}
+        if model is api.Gateway and spec.get("gatewayClassName") != convert.CLASS:
+            self._others_gateways.add(
+                f"{_namespace(resource)}/{resource.outputs['metadata']['name']}"
+            )
+            self._leave_out(kind, OTHER_CONTROLLER, _label(resource))
+            return
+        parents = [
+            f"{each.get('namespace') or _namespace(resource)}/{each.get('name')}"
+            for each in spec.get("parentRefs") or ()
+        ]
+        if parents and set(parents) <= self._others_gateways:
+            self._leave_out(kind, OTHER_CONTROLLER, _label(resource))
+            return
+        self._take_object(resource, model, kind)
+
+    def _convert_gateway_api(self) -> None:
+        declared = convert.Declared(
+            gateways=self._all(api.Gateway),
+            http=self._all(api.HttpRoute),
+            grpc=self._all(api.GrpcRoute),
+            tls=self._all(api.TlsRoute),
+            tcp=self._all(api.TcpRoute),
+            grants=self._all(api.ReferenceGrant),
+            namespaces=self._all(kubernetes.Namespace),
+        )
+        try:
+            self._objects[Gateway] += convert.gateways(declared)
+        except RefusedError as error:
+            self._refuse(str(error))
+        self._proxies += convert.gateway_proxies(declared)
+        self._objects[VirtualService] += convert.routes(declared)
 
     def _refuse(self, problem: str) -> None:
         if not self._lenient:
@@ -280,6 +328,20 @@ class _Gatherer:
                 self._problems.append(
                     f"Telemetry {namespace}/{name}: metadata.namespace = {namespace}: only "
                     f"{ROOT_NAMESPACE} can be rehearsed, whose Telemetry holds for every proxy"
+                )
+
+    def _check_sidecars(self) -> None:
+        for each in self._all(Sidecar):
+            policy = each.spec.outbound_traffic_policy
+            if policy is None or policy.mode == "REGISTRY_ONLY":
+                continue
+            label = f"{each.metadata.namespace}/{each.metadata.name}"
+            if self._assume:
+                self._leave_out("Sidecar: spec.outboundTrafficPolicy.mode", _CLOSED, label)
+            else:
+                self._problems.append(
+                    f"Sidecar {label}: spec.outboundTrafficPolicy.mode = {policy.mode}: only "
+                    "REGISTRY_ONLY can be rehearsed: nothing here may reach the outside"
                 )
 
     def _without_telemetry(

@@ -6,7 +6,7 @@ import yaml
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from petmesh.mesh.fields import Fields, LeftOut, Seconds, only
-from petmesh.mesh.istio.networking import HttpRetry
+from petmesh.mesh.istio.virtual_service import HttpRetry
 
 CONTROL_PLANE = LeftOut("there is no control plane here: the rehearsal translates instead")
 GATEWAY_POD = LeftOut("a gateway is one process of this machine")
@@ -61,7 +61,7 @@ class MeshConfig(Fields):
     proxy_http_port: Annotated[int, Field(ge=0, le=65535)] = 0
     trust_domain: str = "cluster.local"
     enable_auto_mtls: Annotated[bool, only(True, because="workloads here speak mutual TLS")] = True  # noqa: FBT003
-    mesh_mtls: MeshTls = MeshTls()
+    mesh_mtls: Annotated[MeshTls, Field(alias="meshMTLS")] = MeshTls()
     default_config: ProxyConfig = ProxyConfig()
     access_log_file: Annotated[Any, LOGS] = None
     access_log_encoding: Annotated[Any, LOGS] = None

@@ -4,7 +4,14 @@ from collections.abc import Mapping
 
 from petmesh.mesh import cert_manager, envoy_filter, kubernetes, network_policy
 from petmesh.mesh.fields import Fields
-from petmesh.mesh.istio import networking, security, telemetry
+from petmesh.mesh.gateway_api import models as api
+from petmesh.mesh.istio import (
+    destination_rule,
+    networking,
+    security,
+    telemetry,
+    virtual_service,
+)
 
 MODELS: Mapping[str, type[Fields]] = {
     "core/v1:Namespace": kubernetes.Namespace,
@@ -15,20 +22,26 @@ MODELS: Mapping[str, type[Fields]] = {
     "apps/v1:DaemonSet": kubernetes.Deployment,
     "core/v1:Pod": kubernetes.BarePod,
     "autoscaling/v2:HorizontalPodAutoscaler": kubernetes.HorizontalPodAutoscaler,
-    "networking.istio.io/v1:VirtualService": networking.VirtualService,
-    "networking.istio.io/v1:DestinationRule": networking.DestinationRule,
+    "networking.istio.io/v1:VirtualService": virtual_service.VirtualService,
+    "networking.istio.io/v1:DestinationRule": destination_rule.DestinationRule,
     "networking.istio.io/v1:ServiceEntry": networking.ServiceEntry,
     "networking.istio.io/v1:Gateway": networking.Gateway,
     "networking.istio.io/v1:Sidecar": networking.Sidecar,
     "networking.istio.io/v1alpha3:EnvoyFilter": envoy_filter.EnvoyFilter,
     "cert-manager.io/v1:Certificate": cert_manager.Certificate,
     "security.istio.io/v1:PeerAuthentication": security.PeerAuthentication,
+    "networking.istio.io/v1:WorkloadEntry": networking.WorkloadEntry,
+    "security.istio.io/v1:RequestAuthentication": security.RequestAuthentication,
     "security.istio.io/v1:AuthorizationPolicy": security.AuthorizationPolicy,
     "networking.k8s.io/v1:NetworkPolicy": network_policy.NetworkPolicy,
     "telemetry.istio.io/v1:Telemetry": telemetry.Telemetry,
 }
 _NO_METRICS = "no metrics back end is started: Envoy's own statistics are read"
 NO_TRACES = "no tracing back end is started"
+OTHER_CONTROLLER = (
+    "its class isn't istio: another controller serves it, such as Google's load balancer, and "
+    "requests reach Istio's gateways directly here"
+)
 _BALANCED = "Google's load balancer is not here: requests reach the ingress directly, in plain HTTP"
 _NO_API_SERVER = "there is no API server here whose rights could be had"
 _NO_FILES = "no file is mounted here"
@@ -63,10 +76,21 @@ LEFT_OUT_KINDS = {
     "rbac.authorization.k8s.io/v1:Role": _NO_API_SERVER,
     "rbac.authorization.k8s.io/v1:RoleBinding": _NO_API_SERVER,
     "policy/v1:PodDisruptionBudget": _NO_NODES,
-    "gateway.networking.k8s.io/v1:Gateway": _BALANCED,
-    "gateway.networking.k8s.io/v1:HTTPRoute": _BALANCED,
+    "gateway.networking.k8s.io/v1:GatewayClass": "istiod's own classes are known",
+    "gateway.networking.k8s.io/v1:BackendTLSPolicy": "a stand-in has no certificate of its own",
     "networking.gke.io/v1:GCPGatewayPolicy": _BALANCED,
     "networking.gke.io/v1:HealthCheckPolicy": _BALANCED,
+}
+GATEWAY_API: Mapping[str, type[Fields]] = {
+    f"gateway.networking.k8s.io/v1:{kind}": model
+    for kind, model in (
+        ("Gateway", api.Gateway),
+        ("HTTPRoute", api.HttpRoute),
+        ("GRPCRoute", api.GrpcRoute),
+        ("TLSRoute", api.TlsRoute),
+        ("TCPRoute", api.TcpRoute),
+        ("ReferenceGrant", api.ReferenceGrant),
+    )
 }
 CHECKED: Mapping[type[Fields], str] = {
     network_policy.NetworkPolicy: "processes of one machine share its loopback network; "

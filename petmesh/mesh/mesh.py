@@ -5,7 +5,13 @@ from dataclasses import dataclass
 
 from petmesh.mesh import cert_manager, envoy_filter, helm, kubernetes, network_policy
 from petmesh.mesh.fields import Omission, RefusedError
-from petmesh.mesh.istio import networking, security, telemetry
+from petmesh.mesh.istio import (
+    destination_rule,
+    networking,
+    security,
+    telemetry,
+    virtual_service,
+)
 
 CLUSTER_DOMAIN = "cluster.local"
 ROOT_NAMESPACE = "istio-system"
@@ -58,13 +64,15 @@ class Mesh:
     services: tuple[kubernetes.Service, ...]
     workloads: tuple[Workload, ...]
     gateway_proxies: tuple[GatewayProxy, ...]
-    virtual_services: tuple[networking.VirtualService, ...]
-    destination_rules: tuple[networking.DestinationRule, ...]
+    virtual_services: tuple[virtual_service.VirtualService, ...]
+    destination_rules: tuple[destination_rule.DestinationRule, ...]
     service_entries: tuple[networking.ServiceEntry, ...]
+    workload_entries: tuple[networking.WorkloadEntry, ...]
     gateways: tuple[networking.Gateway, ...]
     envoy_filters: tuple[envoy_filter.EnvoyFilter, ...]
     certificates: tuple[cert_manager.Certificate, ...]
     peer_authentications: tuple[security.PeerAuthentication, ...]
+    request_authentications: tuple[security.RequestAuthentication, ...]
     authorization_policies: tuple[security.AuthorizationPolicy, ...]
     access_logging: tuple[telemetry.AccessLogging, ...]
     tracing: tuple[telemetry.Tracing, ...]

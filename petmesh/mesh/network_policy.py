@@ -1,5 +1,6 @@
 """The NetworkPolicy of networking.k8s.io, read to check the paths that the mesh uses."""
 
+from collections.abc import Mapping
 from ipaddress import IPv4Network
 from typing import Annotated, Literal
 
@@ -21,6 +22,12 @@ class LabelSelector(Fields):
 
     match_labels: dict[str, str] = Field(default_factory=dict[str, str])
     match_expressions: tuple[LabelSelectorRequirement, ...] = ()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Return whether labels fulfil every condition."""
+        return self.match_labels.items() <= labels.items() and all(
+            labels.get(each.key) in each.values for each in self.match_expressions
+        )
 
 
 class IpBlock(Fields):

@@ -50,7 +50,7 @@ class Certificates:
                 if each.metadata.namespace == proxy.namespace
             }
             for server in gateway_servers(mesh, proxy.labels):
-                secret = server.tls.credential_name
+                secret = server.tls.certificate
                 hosts = tuple(host.rpartition("/")[2] for host in server.hosts)
                 names = issued.get(secret, hosts)
                 if secret and names not in self._hosts:

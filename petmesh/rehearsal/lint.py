@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from petmesh.envoy.names import MESH_GATEWAY, full_host, selects
-from petmesh.mesh.istio.networking import HttpRouteDestination, VirtualService
+from petmesh.mesh.istio.virtual_service import VirtualService
 from petmesh.mesh.mesh import Mesh
 from petmesh.rehearsal.network_policy_check import closed_paths
 
@@ -75,17 +75,12 @@ def _gateways(mesh: Mesh) -> Iterator[str]:
 
 def _targets(virtual_service: VirtualService) -> Iterator[tuple[str, str]]:
     namespace = virtual_service.metadata.namespace
-    used: set[tuple[str, str]] = set()
-    for route in virtual_service.spec.http:
-        for weighted in route.route:
-            if _is_used(weighted, len(route.route)):
-                host = full_host(weighted.destination.host, namespace)
-                used.add((host, weighted.destination.subset))
-    yield from sorted(used)
-
-
-def _is_used(weighted: HttpRouteDestination, destinations: int) -> bool:
-    return weighted.weight > 0 or destinations == 1
+    yield from sorted(
+        {
+            (full_host(each.host, namespace), each.subset)
+            for each in virtual_service.spec.destinations
+        }
+    )
 
 
 def _subset_labels(mesh: Mesh, host: str, subset: str) -> dict[str, str] | None:

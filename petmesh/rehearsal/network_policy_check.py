@@ -85,11 +85,7 @@ def _led_elsewhere(view: Mesh) -> Iterator[str]:
     for route in view.virtual_services:
         if MESH_GATEWAY in route.spec.gateways:
             own = route.metadata.namespace
-            destinations = {
-                full_host(weighted.destination.host, own)
-                for http in route.spec.http
-                for weighted in http.route
-            }
+            destinations = {full_host(each.host, own) for each in route.spec.destinations}
             yield from {full_host(host, own) for host in route.spec.hosts} - destinations
 
 
@@ -114,9 +110,7 @@ def _routed(mesh: Mesh, proxy: GatewayProxy) -> Iterator[str]:
     for route in mesh.virtual_services:
         own = route.metadata.namespace
         if gateways & {name if "/" in name else f"{own}/{name}" for name in route.spec.gateways}:
-            for http in route.spec.http:
-                for weighted in http.route:
-                    yield full_host(weighted.destination.host, own)
+            yield from (full_host(each.host, own) for each in route.spec.destinations)
 
 
 def _calls(

@@ -84,7 +84,7 @@ class Pods:
         adjusted: adjustments of workloads, by name.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         envoys: Envoys,
         processes: Processes,
@@ -92,8 +92,10 @@ class Pods:
         certificates: Certificates,
         *,
         launch: Launch,
+        stand_ins: frozenset[str] = frozenset(),
     ) -> None:
         self._launch = launch
+        self._stand_ins = stand_ins
         self.live: dict[str, LivePod] = {}
         self.adjusted: dict[str, Adjustment] = {}
         self._envoys = envoys
@@ -146,6 +148,7 @@ class Pods:
             outbound_port=self._ports.take(),
             named_ports={p.name: p.container_port for p in workload.container.ports if p.name},
             in_mesh=workload.in_mesh,
+            is_stand_in=f"{workload.namespace}/{workload.name}" in self._stand_ins,
         )
         return self._with_ports(mesh, planned)
 

@@ -21,7 +21,18 @@ async def running(read: Input, port: int | None = None) -> AsyncGenerator[Runtim
         PortInUseError: the port is taken.
         ProcessError: a process failed.
     """
-    runtime = Runtime(new_folder(), port, launch=Launcher(read.settings), logs_decisions=True)
+    stand_ins = frozenset(
+        f"{workload.namespace}/{workload.name}"
+        for workload in read.mesh.workloads
+        if read.settings.of(workload).command is None
+    )
+    runtime = Runtime(
+        new_folder(),
+        port,
+        launch=Launcher(read.settings),
+        stand_ins=stand_ins,
+        logs_decisions=True,
+    )
     try:
         await runtime.start(read.mesh)
         yield runtime

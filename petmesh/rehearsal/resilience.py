@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from petmesh.mesh.istio.networking import DestinationRule, HttpRetry, TrafficPolicy, VirtualService
+from petmesh.mesh.istio.destination_rule import DestinationRule, TrafficPolicy
+from petmesh.mesh.istio.virtual_service import HttpRetry, VirtualService
 from petmesh.mesh.mesh import Mesh
 
 _NO_RETRIES = HttpRetry(attempts=0)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from petmesh.envoy.admin import Stats
 from petmesh.envoy.process import EnvoyProcess, envoy_path
-from petmesh.envoy.topology import GatewayPod, Pod, Topology
+from petmesh.envoy.topology import GatewayPod, Pod, Topology, stub_names
 from petmesh.host.concurrency import together
 from petmesh.host.ports import Ports, is_free
 from petmesh.host.processes import Processes
+from petmesh.host.tokens import TokenIssuer
 from petmesh.mesh.mesh import Mesh
 from petmesh.rehearsal.certificates import Certificates
 from petmesh.rehearsal.entrances import Entrance, entrances
@@ -53,11 +54,13 @@ class Runtime:
         folder: for logs and Envoy's files.
         port: the ingress's port; None for any free port.
         launch: returns the commands of pods' processes.
+        stand_ins: workloads whose process is a stand-in, as namespace/name.
         logs_decisions: whether proxies log which route and rule decided each request.
 
     Attributes:
         stub_hosts: in place of the outside hosts.
         faults: injects faults into pods.
+        tokens: issues tokens in place of the issuers whose keys are named by URI.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Runtime:
         port: int | None = None,
         *,
         launch: Launch = source_command,
+        stand_ins: frozenset[str] = frozenset(),
         logs_decisions: bool = False,
     ) -> None:
         self.folder = folder
@@ -75,10 +79,18 @@ class Runtime:
         self._certificates = Certificates(folder / "pki")
         self._envoys = Envoys(folder, self._processes)
         ports = Ports()
-        self._pods = Pods(self._envoys, self._processes, ports, self._certificates, launch=launch)
+        self._pods = Pods(
+            self._envoys,
+            self._processes,
+            ports,
+            self._certificates,
+            launch=launch,
+            stand_ins=stand_ins,
+        )
         self._gateways = Gateways(self._envoys, ports, self._certificates, port)
         self.stub_hosts = StubHosts(self._certificates.outside, ports)
         self.faults = Faults(self._pods)
+        self.tokens = TokenIssuer()
         self._terminating = Terminating(self._envoys, self._processes, self.faults)
         self._mesh: Mesh | None = None
 
@@ -105,7 +117,10 @@ class Runtime:
         """
         begun = time.monotonic()
         await self.stub_hosts.start(
-            [host for entry in mesh.service_entries for host in entry.spec.hosts]
+            name
+            for entry in mesh.service_entries
+            for host in entry.spec.hosts
+            for name, _ in stub_names(mesh, entry, host)
         )
         kept, missing = self._pods.compare(mesh)
         old = [name for name in self._pods.live if name not in kept]
@@ -117,8 +132,10 @@ class Runtime:
             outside_trust=self._certificates.outside.certificate,
             gateways=tuple(gateways[each.name] for each in mesh.inner_gateways),
             outside=dict(self.stub_hosts.addresses),
+            outside_plain=dict(self.stub_hosts.plain_addresses),
             certificates=self._certificates.of_gateways(mesh),
             logs_decisions=self._logs_decisions,
+            jwks=self.tokens.jwks,
         )
         started = await together(*(self._pods.start(mesh, topology, *each) for each in new))
         fresh = [

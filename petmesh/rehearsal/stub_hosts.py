@@ -21,7 +21,8 @@ class StubHosts:
     """One server for each outside host; it responds to any path with `ANSWER`.
 
     Attributes:
-        addresses: the port of each host's server.
+        addresses: the port of each host's server that speaks TLS.
+        plain_addresses: of the one that speaks plain HTTP.
         requests: method and URL of every request.
         headers: the headers of every request.
     """
@@ -29,8 +30,9 @@ class StubHosts:
     def __init__(self, authority: Authority, ports: Ports) -> None:
         self.authority = authority
         self._ports = ports
-        self._servers: dict[str, web.AppRunner | FaultyServer] = {}
+        self._servers: dict[str, list[web.AppRunner | FaultyServer]] = {}
         self.addresses: dict[str, int] = {}
+        self.plain_addresses: dict[str, int] = {}
         self.requests: list[str] = []
         self.headers: list[Mapping[str, str]] = []
 
@@ -39,14 +41,18 @@ class StubHosts:
         for host in hosts:
             if host not in self.addresses:
                 self.addresses[host] = self._ports.take()
+                self.plain_addresses[host] = self._ports.take()
                 await self.restore(host)
 
     async def impair(self, host: str, converse: Conversation) -> None:
         """Replace a host's server by a faulty one."""
         await self.silence(host)
         body = json.dumps(ANSWER).encode()
-        self._servers[host] = server = FaultyServer(converse, body, self._context(host))
-        await server.start(self.addresses[host])
+        secure = FaultyServer(converse, body, self._context(host))
+        plain = FaultyServer(converse, body)
+        self._servers[host] = [secure, plain]
+        await secure.start(self.addresses[host])
+        await plain.start(self.plain_addresses[host])
 
     async def silence(self, host: str) -> None:
         """Stop a host's server, so that nothing listens at its address.
@@ -57,44 +63,52 @@ class StubHosts:
         if host not in self.addresses:
             names = ", ".join(sorted(self.addresses)) or "none"
             raise ProcessError(f"host {host}: has no stub; there are stubs of {names}")
-        server = self._servers.pop(host, None)
-        if isinstance(server, FaultyServer):
-            await server.stop()
-        elif server is not None:
-            await server.cleanup()
+        for server in self._servers.pop(host, ()):
+            await (server.stop() if isinstance(server, FaultyServer) else server.cleanup())
 
     async def restore(self, host: str) -> None:
         """Replace a host's server by a sound one."""
         await self.silence(host)
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._answer)
-        self._servers[host] = runner = web.AppRunner(application, access_log=None)
+        runner = web.AppRunner(application, access_log=None)
+        self._servers[host] = [runner]
         await runner.setup()
         context = self._context(host)
         await web.TCPSite(runner, LOOPBACK, self.addresses[host], ssl_context=context).start()
+        await web.TCPSite(runner, LOOPBACK, self.plain_addresses[host]).start()
 
     async def stop(self) -> None:
         """Stop every server."""
         for host in tuple(self._servers):
             await self.silence(host)
         self.addresses.clear()
+        self.plain_addresses.clear()
 
     def _context(self, host: str) -> ssl.SSLContext:
-        leaf = self.authority.issue_host(host)
+        # A stub may stand for one of a host's addresses.
+        name = host.partition("@")[0]
+        leaf = self.authority.issue_host(name)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(leaf.certificate, leaf.key)
         # Another server name is rejected, as by a host that shares its address with others.
-        context.sni_callback = _require_name(host)
+        context.sni_callback = _require_name(name)
         return context
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.headers.append(request.headers)
-        self.requests.append(f"{request.method} https://{request.host}{request.path_qs}")
+        self.requests.append(f"{request.method} {request.scheme}://{request.host}{request.path_qs}")
         return web.json_response(ANSWER)
 
 
 def _require_name(host: str) -> Callable[[ssl.SSLObject, str | None, ssl.SSLContext], int | None]:
     def check(_socket: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> int | None:
-        return None if name == host else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        return (
+            None if name == host or _covers(host, name) else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        )
 
     return check
+
+
+def _covers(pattern: str, name: str | None) -> bool:
+    return pattern.startswith("*") and (name or "").endswith(pattern[1:])

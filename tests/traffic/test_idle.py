@@ -15,7 +15,7 @@ import pytest
 from apps.httpservice.timeouts import IDLE_SECONDS
 from demo.pets import PETSERVICE
 from demo.scenes.http_client import request_ingress, send_request
-from petmesh.mesh.istio.networking import DestinationRule
+from petmesh.mesh.istio.destination_rule import DestinationRule
 from petmesh.mesh.mesh import Mesh
 from petmesh.rehearsal.faulty import forgetful
 from petmesh.rehearsal.resilience import without_resilience

@@ -11,7 +11,7 @@ import pytest
 
 from demo.scenes import public_route, rate_limit
 from demo.scenes.http_client import Response, request_ingress, send_request
-from petmesh.envoy import listeners
+from petmesh.envoy import gateway_listeners
 from petmesh.host.ports import LOOPBACK
 from petmesh.rehearsal.origin import Origin
 from tests.traffic.conftest import Live
@@ -108,7 +108,7 @@ async def _handshake(origin: Origin, context: ssl.SSLContext) -> str:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gateways that wait for a handshake no longer than a moment."""
-    monkeypatch.setattr(listeners, "HANDSHAKE_TIMEOUT", "0.2s")
+    monkeypatch.setattr(gateway_listeners, "HANDSHAKE_TIMEOUT", "0.2s")
 
 
 @pytest.mark.usefixtures("impatient")

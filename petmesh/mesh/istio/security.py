@@ -1,11 +1,21 @@
-"""Objects of security.istio.io: authorization, and mutual TLS."""
+"""Objects of security.istio.io: authorization, mutual TLS, and tokens."""
 
-from typing import Annotated, Literal
+from ipaddress import ip_network
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from petmesh.mesh.fields import Fields, Metadata
+from petmesh.mesh.fields import Fields, LeftOut, Metadata, Seconds, only
 from petmesh.mesh.kubernetes import Selector
+
+
+class TargetRef(Fields):
+    """A PolicyTargetReference: the Gateway, Service or ServiceEntry that a policy is for."""
+
+    group: str = ""
+    kind: str
+    name: str
+    namespace: str = ""
 
 
 class MutualTls(Fields):
@@ -32,7 +42,18 @@ class PeerAuthentication(Fields):
     """A PeerAuthentication."""
 
     metadata: Metadata
-    spec: PeerAuthenticationSpec
+    spec: PeerAuthenticationSpec = PeerAuthenticationSpec()
+
+
+def _network(value: str) -> str:
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("must be an address or a range such as 10.0.0.0/8") from None
+    return value
+
+
+Networks = tuple[Annotated[str, AfterValidator(_network)], ...]
 
 
 class Source(Fields):
@@ -40,9 +61,28 @@ class Source(Fields):
 
     principals: tuple[str, ...] = ()
     not_principals: tuple[str, ...] = ()
+    request_principals: tuple[str, ...] = ()
+    not_request_principals: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
     not_namespaces: tuple[str, ...] = ()
     service_accounts: tuple[str, ...] = ()
+    not_service_accounts: tuple[str, ...] = ()
+    trust_domains: tuple[str, ...] = ()
+    not_trust_domains: tuple[str, ...] = ()
+    ip_blocks: Networks = ()
+    not_ip_blocks: Networks = ()
+    remote_ip_blocks: Networks = ()
+    not_remote_ip_blocks: Networks = ()
+
+    @model_validator(mode="after")
+    def _some(self) -> "Source":
+        if not self.model_fields_set:
+            raise ValueError("must not be empty")
+        accounts = self.service_accounts or self.not_service_accounts
+        others = self.principals or self.namespaces or self.not_principals or self.not_namespaces
+        if accounts and others:
+            raise ValueError("serviceAccounts can't stand beside principals or namespaces")
+        return self
 
 
 class From(Fields):
@@ -60,8 +100,32 @@ class Operation(Fields):
     not_methods: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     not_paths: tuple[str, ...] = ()
-    ports: tuple[str, ...] = ()
-    not_ports: tuple[str, ...] = ()
+    ports: tuple[Annotated[str, Field(pattern=r"^[0-9]{1,5}$")], ...] = ()
+    not_ports: tuple[Annotated[str, Field(pattern=r"^[0-9]{1,5}$")], ...] = ()
+
+    @model_validator(mode="after")
+    def _some(self) -> "Operation":
+        if not any(getattr(self, name) for name in self.model_fields_set):
+            raise ValueError("must not be empty")
+        for path in (*self.paths, *self.not_paths):
+            _check_template(path)
+        return self
+
+
+def _check_template(path: str) -> None:
+    """Check a path of the operators {*} and {**}, which stand for whole segments.
+
+    https://istio.io/latest/docs/reference/config/security/authorization-policy/#Operation-paths
+    """
+    if "{" not in path and "}" not in path:
+        return
+    segments = path.strip("/").split("/")
+    if any(("{" in each or "}" in each) and each not in ("{*}", "{**}") for each in segments):
+        raise ValueError(f"{path}: {{*}} and {{**}} must be whole segments")
+    if segments.count("{**}") > 1 or "*" in path.replace("{*}", "").replace("{**}", ""):
+        raise ValueError(f"{path}: {{**}} must be there once at most, and * not beside it")
+    if "{**}" in segments[:-1] and "{*}" in segments[segments.index("{**}") :]:
+        raise ValueError(f"{path}: {{*}} must not come after {{**}}")
 
 
 class To(Fields):
@@ -70,23 +134,144 @@ class To(Fields):
     operation: Operation
 
 
+# https://istio.io/latest/docs/reference/config/security/conditions/
+_KEYS = (
+    "request.headers",
+    "source.ip",
+    "remote.ip",
+    "source.namespace",
+    "source.principal",
+    "source.serviceAccount",
+    "request.auth.principal",
+    "request.auth.audiences",
+    "request.auth.presenter",
+    "request.auth.claims",
+    "destination.ip",
+    "destination.port",
+    "connection.sni",
+)
+
+
+class Condition(Fields):
+    """A Condition on an attribute of the request."""
+
+    key: str
+    values: tuple[str, ...] = ()
+    not_values: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _known(self) -> "Condition":
+        name = self.key.partition("[")[0]
+        if name not in _KEYS and not self.key.startswith("experimental.envoy.filters."):
+            raise ValueError(f"key = {self.key}: must be one of {', '.join(_KEYS)}")
+        if name in ("request.headers", "request.auth.claims") and not self.key.endswith("]"):
+            raise ValueError(f"key = {self.key}: must have a name in brackets")
+        if not self.values and not self.not_values:
+            raise ValueError("must have values or notValues")
+        return self
+
+
 class Rule(Fields):
-    """A Rule: sources and operations; with neither it matches every request."""
+    """A Rule: sources, operations and conditions; with none it matches every request."""
 
     from_: Annotated[tuple[From, ...], Field(alias="from")] = ()
     to: tuple[To, ...] = ()
+    when: tuple[Condition, ...] = ()
+
+
+class Provider(Fields):
+    """An ExtensionProvider of a CUSTOM policy, by its name in the MeshConfig."""
+
+    name: str
 
 
 class AuthorizationPolicySpec(Fields):
     """An AuthorizationPolicySpec; without a rule an ALLOW policy allows nothing."""
 
     selector: Selector | None = None
-    action: Literal["ALLOW", "DENY"] = "ALLOW"
+    target_ref: TargetRef | None = None
+    target_refs: tuple[TargetRef, ...] = ()
+    action: Annotated[
+        Literal["ALLOW", "DENY", "AUDIT"],
+        only(*("ALLOW", "DENY", "AUDIT"), because="no external authorization service runs here"),
+    ] = "ALLOW"
+    provider: Annotated[Any, only(None, because="no external authorization service runs here")] = (
+        None
+    )
     rules: tuple[Rule, ...] = ()
+
+    @model_validator(mode="after")
+    def _means_something(self) -> "AuthorizationPolicySpec":
+        if self.action == "DENY" and not self.rules:
+            raise ValueError("DENY needs rules: without one it denies nothing")
+        return self
+
+    @property
+    def targets(self) -> tuple[TargetRef, ...]:
+        """What the policy is for, instead of selected workloads."""
+        return (*([self.target_ref] if self.target_ref else []), *self.target_refs)
 
 
 class AuthorizationPolicy(Fields):
     """An AuthorizationPolicy."""
 
     metadata: Metadata
-    spec: AuthorizationPolicySpec
+    spec: AuthorizationPolicySpec = AuthorizationPolicySpec()
+
+
+class JwtHeader(Fields):
+    """A JWTHeader that a token is in, after a prefix."""
+
+    name: str
+    prefix: str = ""
+
+
+class ClaimToHeader(Fields):
+    """A ClaimToHeader: a claim that the called process gets as a header."""
+
+    header: str
+    claim: str
+
+
+class JwtRule(Fields):
+    """A JWTRule: an issuer's tokens, where they are in a request, and the keys that sign them."""
+
+    issuer: Annotated[str, Field(min_length=1)]
+    audiences: tuple[str, ...] = ()
+    jwks_uri: str = ""
+    jwks: str = ""
+    from_headers: tuple[JwtHeader, ...] = ()
+    from_params: tuple[str, ...] = ()
+    from_cookies: tuple[str, ...] = ()
+    output_payload_to_header: str = ""
+    output_claim_to_headers: tuple[ClaimToHeader, ...] = ()
+    forward_original_token: bool = False
+    timeout: Annotated[Seconds | None, LeftOut("keys are local: none is fetched")] = None
+    space_delimited_claims: Annotated[Any, LeftOut("scope and permission are split alone")] = None
+
+    @model_validator(mode="after")
+    def _keys(self) -> "JwtRule":
+        if self.jwks and self.jwks_uri:
+            raise ValueError("must have jwks or jwksUri, not both")
+        return self
+
+
+class RequestAuthenticationSpec(Fields):
+    """A RequestAuthenticationSpec: the tokens that the selected workloads take."""
+
+    selector: Selector | None = None
+    target_ref: TargetRef | None = None
+    target_refs: tuple[TargetRef, ...] = ()
+    jwt_rules: tuple[JwtRule, ...] = ()
+
+    @property
+    def targets(self) -> tuple[TargetRef, ...]:
+        """What the object is for, instead of selected workloads."""
+        return (*([self.target_ref] if self.target_ref else []), *self.target_refs)
+
+
+class RequestAuthentication(Fields):
+    """A RequestAuthentication: a token that isn't valid is refused, none is let pass."""
+
+    metadata: Metadata
+    spec: RequestAuthenticationSpec = RequestAuthenticationSpec()

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from petmesh.envoy.clusters import inbound_cluster, outbound_clusters
+from petmesh.envoy.callers import sidecar
+from petmesh.envoy.clusters import Served, inbound_cluster, outbound_clusters
 from petmesh.envoy.listeners import inbound_listener
 from petmesh.mesh.mesh import Mesh
 from tests.unit.mesh.meshes import (
@@ -21,7 +22,7 @@ OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 def cluster(of: Mesh, name: str) -> Any:  # noqa: ANN401 (data)
-    clusters = outbound_clusters(of, TOPOLOGY, identity("petservice"))
+    clusters = outbound_clusters(of, TOPOLOGY, sidecar(PODS[0]), identity("petservice"))
     (found,) = (c for c in clusters if c["name"] == name)
     return found
 
@@ -179,8 +180,7 @@ def test_tls_to_the_outside_checks_the_hosts_name() -> None:
 
 def test_a_destination_rules_limits_hold_at_the_called_pod_too_but_not_its_ejection() -> None:
     of = mesh()
-    service = next(s for s in of.services if s.metadata.name == "petdetailsservice")
-    inbound = inbound_cluster(of, PODS[1], service, service.spec.ports[0], 9081)
+    inbound = inbound_cluster(of, PODS[1], Served(DETAILS, 9081, "HTTP"), 9081)
     (limits,) = inbound["circuit_breakers"]["thresholds"]
     outbound = cluster(of, f"outbound|9081||{DETAILS}")["circuit_breakers"]["thresholds"]
     assert [limits] == outbound

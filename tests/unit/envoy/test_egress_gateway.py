@@ -75,7 +75,9 @@ def test_the_gateway_takes_identities_of_the_mesh_alone() -> None:
 
 def test_the_gateway_originates_tls_and_says_nothing_of_the_caller() -> None:
     files = gateway(mesh(**OPEN))
-    [host] = files.routes["http.443"]["virtual_hosts"]
+    [name] = files.routes
+    assert name.startswith("https.443.")
+    [host] = files.routes[name]["virtual_hosts"]
     assert host["domains"] == [DOG_API]
     for route in host["routes"]:
         assert route["route"]["cluster"] == TO_HOST

@@ -48,9 +48,9 @@ def static(files: ProxyFiles) -> Any:  # noqa: ANN401 (data)
     listeners = json.loads(json.dumps(files.listeners))
     for listener in listeners:
         for chain in listener["filter_chains"]:
-            manager = chain["filters"][0]["typed_config"]
-            assert manager["@type"].endswith(HCM)
+            manager = chain["filters"][-1]["typed_config"]
             if "rds" in manager:
+                assert manager["@type"].endswith(HCM)
                 manager["route_config"] = files.routes[manager.pop("rds")["route_config_name"]]
     return {
         "node": files.bootstrap["node"],

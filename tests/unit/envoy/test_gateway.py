@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from petmesh.envoy.listeners import gateway_listener
+from petmesh.envoy.gateway_listeners import gateway_port
 from petmesh.envoy.proxy import gateway_files
 from petmesh.envoy.routes import gateway_routes
 from petmesh.envoy.topology import GatewayPod
@@ -30,7 +30,7 @@ PATCH = "spec.configPatches[0]"
 
 
 def listener(of: Mesh, port: int) -> Any:  # noqa: ANN401 (data)
-    return gateway_listener(of, TOPOLOGY, INGRESS, port, Path("/routes.json"))
+    return gateway_port(of, TOPOLOGY, INGRESS, port, Path)[0]
 
 
 def filters(of: Mesh) -> list[str]:
@@ -51,7 +51,7 @@ def test_a_certificate_is_shown_to_who_asks_for_its_hosts() -> None:
 @pytest.mark.parametrize("gateway", [INGRESS, EGRESS])
 def test_a_gateway_waits_for_a_handshake_as_long_as_istios_does(gateway: GatewayPod) -> None:
     of = mesh(ingressTls="secret", dogApiEnabled="true", egressGateway="true")
-    secure = gateway_listener(of, TOPOLOGY, gateway, max(gateway.ports), Path("/routes.json"))
+    secure = gateway_port(of, TOPOLOGY, gateway, max(gateway.ports), Path)[0]
     [chain] = secure["filter_chains"]
     assert chain["transport_socket_connect_timeout"] == "15s"
 
@@ -66,10 +66,14 @@ def test_a_port_that_redirects_is_plain() -> None:
     assert "require_tls" not in host
 
 
+# Authorization, and what routes alone configure.
+BEFORE = ("envoy.filters.http.rbac.allow", "envoy.filters.http.fault", "envoy.filters.http.cors")
+
+
 def test_the_limit_stands_right_before_the_router() -> None:
-    assert filters(mesh()) == ["envoy.filters.http.rbac.allow", "envoy.filters.http.router"]
+    assert filters(mesh()) == [*BEFORE, "envoy.filters.http.router"]
     assert filters(mesh(ingressRequestsPerSecond="5")) == [
-        "envoy.filters.http.rbac.allow",
+        *BEFORE,
         "envoy.filters.http.local_ratelimit",
         "envoy.filters.http.router",
     ]
@@ -77,7 +81,7 @@ def test_the_limit_stands_right_before_the_router() -> None:
 
 def test_the_limit_is_in_envoys_form_as_it_is_declared() -> None:
     [chain] = listener(mesh(ingressRequestsPerSecond="5"), 80)["filter_chains"]
-    limit = chain["filters"][0]["typed_config"]["http_filters"][1]["typed_config"]
+    limit = chain["filters"][0]["typed_config"]["http_filters"][3]["typed_config"]
     assert limit["@type"].endswith(".LocalRateLimit")
     bucket = {"max_tokens": 5, "tokens_per_fill": 5, "fill_interval": "1s"}
     assert limit["token_bucket"] == bucket
@@ -94,7 +98,7 @@ def others(inputs: Any) -> None:  # noqa: ANN401 (data)
 @pytest.mark.parametrize("change", [elsewhere, others])
 def test_a_filter_for_other_pods_is_not_the_ingresss(change: Change) -> None:
     assert filters(changed(*LIMIT, change, ingressRequestsPerSecond="5")) == [
-        "envoy.filters.http.rbac.allow",
+        *BEFORE,
         "envoy.filters.http.router",
     ]
 
@@ -187,7 +191,7 @@ def test_any_other_setting_of_the_edge_is_refused_by_name(change: Change, refusa
 
 
 def manager(of: Mesh, of_gateway: GatewayPod = INGRESS) -> Any:  # noqa: ANN401 (data)
-    [chain] = gateway_listener(of, TOPOLOGY, of_gateway, 80, Path("/routes.json"))["filter_chains"]
+    [chain] = gateway_port(of, TOPOLOGY, of_gateway, 80, Path)[0]["filter_chains"]
     return chain["filters"][0]["typed_config"]
 
 
@@ -258,22 +262,22 @@ def test_any_other_configuration_of_a_gateways_pods_is_refused_by_name(
             "spec.servers[1]: for HTTPS, tls must have mode and credentialName",
         ),
         (
-            put("spec", "servers", 1, "tls", "mode", value="MUTUAL"),
-            "tls.mode = MUTUAL: only SIMPLE or ISTIO_MUTUAL can be rehearsed",
+            put("spec", "servers", 1, "tls", "mode", value="TLS"),
+            "tls.mode = TLS: input should be",
         ),
         (
             put("spec", "servers", 1, "tls", "mode", value="ISTIO_MUTUAL"),
             "spec.servers[1]: for ISTIO_MUTUAL, tls must have no credentialName",
         ),
         (
-            put("spec", "servers", 1, "tls", "cipherSuites", value=[]),
-            "tls.cipherSuites: not known to the rehearsal",
+            put("spec", "servers", 1, "tls", "colour", value=[]),
+            "tls.colour: not known to the rehearsal",
         ),
         (
             put("spec", "servers", 0, "tls", "credentialName", value="other"),
             "spec.servers[0]: for HTTP, tls can have httpsRedirect alone",
         ),
-        (put("spec", "servers", 0, "port", "protocol", value="TCP"), "port.protocol = TCP"),
+        (put("spec", "servers", 0, "port", "protocol", value="IPX"), "port.protocol = IPX"),
     ],
 )
 def test_any_other_server_is_refused_by_name(change: Change, refusal: str) -> None:
@@ -282,9 +286,12 @@ def test_any_other_server_is_refused_by_name(change: Change, refusal: str) -> No
     assert refusal in str(refused.value)
 
 
-def test_a_second_server_with_tls_at_a_port_is_refused() -> None:
+def test_each_server_with_tls_at_a_port_has_a_chain_for_its_own_hosts() -> None:
     def add(inputs: Any) -> None:  # noqa: ANN401 (data)
-        inputs["spec"]["servers"].append(inputs["spec"]["servers"][1])
+        second = {**inputs["spec"]["servers"][1], "hosts": ["more.example.com"], "name": "more"}
+        inputs["spec"]["servers"].append(second)
 
-    with pytest.raises(RefusedError, match="2 servers end TLS at port 443"):
-        listener(changed(*GATEWAY, add, ingressTls="secret"), 443)
+    chains = listener(changed(*GATEWAY, add, ingressTls="secret"), 443)["filter_chains"]
+    names = [chain["filter_chain_match"]["server_names"] for chain in chains]
+    assert names[1] == ["more.example.com"]
+    assert names[0] != names[1]

@@ -15,7 +15,10 @@ def rule(*sources: Any, to: list[Any] | None = None, action: str = "ALLOW") -> A
     def replace(inputs: Any) -> None:  # noqa: ANN401 (data)
         inputs["spec"]["action"] = action
         inputs["spec"]["rules"] = [
-            {"from": [{"source": s} for s in sources], "to": [{"operation": o} for o in to or []]}
+            {
+                "from": [{"source": source} for source in sources if source],
+                "to": [{"operation": operation} for operation in to or []],
+            }
         ]
 
     of = changed("AuthorizationPolicy", "petdetailsservice", replace)

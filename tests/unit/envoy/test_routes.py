@@ -4,14 +4,18 @@ from typing import Any
 
 import pytest
 
-from petmesh.envoy.routes import gateway_routes, outbound_routes, retry_policy
-from petmesh.mesh.istio.networking import HttpRetry
+from petmesh.envoy.callers import Caller
+from petmesh.envoy.route_action import retry_policy
+from petmesh.envoy.routes import gateway_routes, outbound_routes
+from petmesh.mesh.istio.virtual_service import HttpRetry
 from petmesh.mesh.mesh import Mesh
 from tests.unit.mesh.meshes import DETAILS, DOG_API, INGRESS, PETS, changed, mesh
 
 
 def host(of: Mesh, name: str, namespace: str = "pets") -> Any:  # noqa: ANN401 (data)
-    (found,) = (h for h in outbound_routes(of, namespace)["virtual_hosts"] if h["name"] == name)
+    (found,) = (
+        h for h in outbound_routes(of, Caller(namespace, {}))["virtual_hosts"] if h["name"] == name
+    )
     return found
 
 
@@ -101,13 +105,13 @@ def test_from_another_namespace_a_short_name_means_nothing() -> None:
 
 
 def test_an_unknown_host_gets_502() -> None:
-    block = outbound_routes(mesh(), "pets")["virtual_hosts"][-1]
+    block = outbound_routes(mesh(), Caller("pets", {}))["virtual_hosts"][-1]
     assert block["domains"] == ["*"]
     assert block["routes"][0]["direct_response"] == {"status": 502}
 
 
 def test_an_outside_host_is_there_only_when_it_is_declared() -> None:
-    names = [h["name"] for h in outbound_routes(mesh(), "pets")["virtual_hosts"]]
+    names = [h["name"] for h in outbound_routes(mesh(), Caller("pets", {}))["virtual_hosts"]]
     assert f"{DOG_API}:80" not in names
     opened = host(mesh(dogApiEnabled="true"), f"{DOG_API}:80")
     assert DOG_API in opened["domains"]

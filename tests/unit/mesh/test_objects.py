@@ -65,13 +65,14 @@ def mark(kind: str, **marks: str) -> Change:
 
 DETAILS_ROUTE = ("VirtualService", "petdetailsservice")
 UNKNOWN = "not known to the rehearsal"
+NO_AUTHORIZER = ": no external authorization service runs here"
 
 
 @pytest.mark.parametrize(
     ("kind", "name", "change", "refusal"),
     [
-        (*DETAILS_ROUTE, add_to_route(mirrors=[]), f"spec.http[0].mirrors: {UNKNOWN}"),
-        (*DETAILS_ROUTE, add(tcp=[]), f"spec.tcp: {UNKNOWN}"),
+        (*DETAILS_ROUTE, add_to_route(copies=[]), f"spec.http[0].copies: {UNKNOWN}"),
+        (*DETAILS_ROUTE, add(udp=[]), f"spec.udp: {UNKNOWN}"),
         (
             *DETAILS_ROUTE,
             add_to_route(timeout="soon"),
@@ -85,14 +86,14 @@ UNKNOWN = "not known to the rehearsal"
         (
             "DestinationRule",
             "petdetailsservice",
-            add(workloadSelector={}),
-            f"spec.workloadSelector: {UNKNOWN}",
+            add(podSelector={}),
+            f"spec.podSelector: {UNKNOWN}",
         ),
         (
             "AuthorizationPolicy",
             "petservice",
             add(action="CUSTOM"),
-            "spec.action = CUSTOM: input should be 'ALLOW' or 'DENY'",
+            "spec.action = CUSTOM: only ALLOW or DENY or AUDIT can be rehearsed" + NO_AUTHORIZER,
         ),
         (
             "Deployment",

@@ -1,0 +1,80 @@
+"""RequestAuthentications as Envoy's filter that verifies tokens."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from petmesh.envoy.mtls_mode import ROOT_NAMESPACE
+from petmesh.envoy.names import Json, selects, typed
+from petmesh.mesh.gateway_names import targets_gateway
+from petmesh.mesh.istio.security import JwtRule, RequestAuthentication
+from petmesh.mesh.mesh import Mesh
+
+TOKENS: Final = "envoy.filters.http.jwt_authn"
+# Where the filter keeps the claims of a verified token.
+PAYLOAD: Final = "payload"
+
+
+def token_filters(mesh: Mesh, namespace: str, labels: Mapping[str, str], keys: str) -> list[Json]:
+    """Return the filter that verifies the tokens of a workload's requests; none if there are none.
+
+    A request may have no token; one that isn't valid is answered 401.
+
+    Args:
+        mesh: the declared objects.
+        namespace: the workload's.
+        labels: of its pods.
+        keys: a JSON Web Key Set in place of those that rules name by URI.
+    """
+    rules = [
+        rule
+        for each in mesh.request_authentications
+        if _applies(each, namespace, labels)
+        for rule in each.spec.jwt_rules
+    ]
+    if not rules:
+        return []
+    providers = {f"origins-{index}": _provider(rule, keys) for index, rule in enumerate(rules)}
+    missing: Json = {"allow_missing": {}}
+    requirements: list[Json] = [*({"provider_name": name} for name in providers), missing]
+    required: Json = {"requires_any": {"requirements": requirements}}
+    config = typed(
+        "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+        providers=providers,
+        rules=[{"match": {"prefix": "/"}, "requires": required}],
+        bypass_cors_preflight=True,
+    )
+    return [{"name": TOKENS, "typed_config": config}]
+
+
+def _applies(declared: RequestAuthentication, namespace: str, labels: Mapping[str, str]) -> bool:
+    own = declared.metadata.namespace
+    if declared.spec.targets:
+        return targets_gateway(declared.spec.targets, own, namespace, labels)
+    selector = declared.spec.selector.match_labels if declared.spec.selector else {}
+    return own in (namespace, ROOT_NAMESPACE) and selects(selector, labels)
+
+
+def _provider(rule: JwtRule, keys: str) -> Json:
+    provider: Json = {
+        "issuer": rule.issuer,
+        "audiences": list(rule.audiences),
+        "local_jwks": {"inline_string": rule.jwks or keys},
+        "payload_in_metadata": PAYLOAD,
+        "forward": rule.forward_original_token,
+    }
+    if rule.from_headers:
+        provider["from_headers"] = [
+            {"name": each.name, "value_prefix": each.prefix} for each in rule.from_headers
+        ]
+    if rule.from_params:
+        provider["from_params"] = list(rule.from_params)
+    if rule.from_cookies:
+        provider["from_cookies"] = list(rule.from_cookies)
+    if rule.output_payload_to_header:
+        provider["forward_payload_header"] = rule.output_payload_to_header
+    if rule.output_claim_to_headers:
+        provider["claim_to_headers"] = [
+            {"header_name": each.header, "claim_name": each.claim}
+            for each in rule.output_claim_to_headers
+        ]
+    return provider

@@ -1,0 +1,1 @@
+"""Objects of gateway.networking.k8s.io, converted to those of Istio as istiod does it."""
