@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from petmesh.program.declaration import Resource
 from tests.unit.guardrails.judged import changed, container, istio, resource, workload
-from tests.unit.guardrails.legitimate import DATABASE
+from tests.unit.guardrails.legitimate.common import DATABASE
 
 FILTER = "envoy.filters.network.http_connection_manager"
 VERSION: Final[dict[str, Any]] = {"version": "1.2.3", "repositoryOpts": {"repo": "https://a.com"}}

@@ -8,7 +8,8 @@ import pytest
 from petmesh.guardrails.pack import RULES
 from petmesh.program.declaration import Declaration
 from tests.unit.declared import gke, gke_otherwise, kept, local, local_otherwise, previewed, with_v3
-from tests.unit.guardrails.broken import BROKEN, CONTAINER, Case
+from tests.unit.guardrails.broken import BROKEN, CONTAINER
+from tests.unit.guardrails.broken_mesh import Case
 from tests.unit.guardrails.judged import (
     BUDGET,
     DIGEST,

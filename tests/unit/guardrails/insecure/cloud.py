@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.unit.guardrails.insecure.variants import Data, Variants, each, variants_of
 from tests.unit.guardrails.judged import ABSENT, changed, resource
-from tests.unit.guardrails.legitimate import (
+from tests.unit.guardrails.legitimate.common import (
     CLUSTER,
     DATABASE,
     LIMIT,

@@ -6,7 +6,7 @@ from typing import Any
 from petmesh.program.declaration import Resource
 from tests.unit.guardrails.insecure.variants import RBAC, Data, Variants, each
 from tests.unit.guardrails.judged import resource, workload
-from tests.unit.guardrails.legitimate import CLUSTER, kubernetes
+from tests.unit.guardrails.legitimate.common import CLUSTER, kubernetes
 
 
 def kinds() -> Variants:

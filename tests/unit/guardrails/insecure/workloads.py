@@ -15,7 +15,7 @@ from tests.unit.guardrails.judged import (
     resource,
     workload,
 )
-from tests.unit.guardrails.legitimate import kubernetes
+from tests.unit.guardrails.legitimate.common import kubernetes
 
 _FOR_YEARS = {"path": "token", "expirationSeconds": 86_400_000}
 
