@@ -1,11 +1,10 @@
-"""Commands for a canary: a ramp of it, and what is asked of the process that runs one.
+"""The command that ramps a canary.
 
-What a rollback or an approval needs is imported at once; the rest with what needs it.
+What it needs is imported with what needs it: a rollback waits for none of it.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,30 +13,35 @@ from pydantic import BaseModel
 from typer.models import OptionInfo
 
 from petmesh.cli import values
-from petmesh.cli.errors import FAILED, INTERRUPTED, MISTAKEN, CommandError
+from petmesh.cli.canary import (
+    GoogleProject,
+    Journal,
+    Json,
+    Metrics,
+    Prometheus,
+    Queries,
+    Target,
+    app,
+    command,
+    errors,
+)
 from petmesh.cli.values import OFF, Limit, Pair, Stack
-from petmesh.program.pulumi_cli import CliError
 from petmesh.project import project
-from petmesh.ramp import commands, ramping
+from petmesh.ramp import ramping
 from petmesh.ramp.conditions import Conditions
-from petmesh.ramp.control import BusyError, LockError
 from petmesh.ramp.hooks import When
-from petmesh.ramp.journal import JournalError
 from petmesh.ramp.options import (
+    NOTIFY_VARIABLE,
     PROMETHEUS,
     WEBHOOK_VARIABLE,
-    Options,
     RampOptions,
-    TargetName,
     plan_of,
 )
-from petmesh.ramp.plain import plain
 from petmesh.ramp.plan import PROMOTION, OnInterrupt, Plan
 from petmesh.ramp.replay import replay_journal
-from petmesh.ramp.target import TargetError, UsageError
+from petmesh.ramp.target import UsageError
 
-app = typer.Typer()
-_command = app.command(rich_help_panel="Canary")
+__all__ = ["app", "ramp"]
 _PLAN, _CONDITIONS = Plan(), Conditions()
 
 
@@ -124,27 +128,7 @@ def _condition(
     )
 
 
-Journal = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FOLDER", help="Where its journals are.", show_default=".state/canary/STACK"
-    ),
-]
-Target = Annotated[
-    TargetName, typer.Option(help="The stack's cluster, or a rehearsal on this machine.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Prometheus = Annotated[
-    str,
-    typer.Option(metavar="URL", help="Prometheus' address; PROMETHEUS_TOKEN is its token."),
-]
-Queries = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="YAML with queries that replace Istio's."),
-]
-
-
-@_command
+@command
 def ramp(
     *,
     stack: Stack = "local",
@@ -153,6 +137,8 @@ def ramp(
     json: Json = False,
     prometheus: Prometheus = PROMETHEUS,
     queries: Queries = None,
+    metrics: Metrics = "prometheus",
+    google_project: GoogleProject = "",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the ramp that a process left.")
     ] = False,
@@ -169,6 +155,14 @@ def ramp(
             metavar="URL",
             help="Is told of every change of phase, as JSON.",
             show_default=WEBHOOK_VARIABLE,
+        ),
+    ] = None,
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="Is told as people are, by Apprise: Slack, Teams, mail, ...; repeatable.",
+            show_default=NOTIFY_VARIABLE,
         ),
     ] = None,
     report: Annotated[
@@ -301,7 +295,7 @@ def ramp(
     With --replay: 0 if the canary would have been kept, 3 if it would have been rolled back.
     """
     given = {name: value for name, value in locals().items() if value is not None}
-    with _errors():
+    with errors():
         if blue_green:
             if steps:
                 raise UsageError("--blue-green is --steps 100: give one of the two")
@@ -319,6 +313,9 @@ def ramp(
             json=json,
             prometheus=prometheus,
             queries=queries,
+            metrics=metrics,
+            google_project=google_project,
+            notify=tuple(notify or ()),
             plan=plan_of(_fields(given, Plan), _fields(given, Conditions)),
             resume=resume,
             webhook=webhook,
@@ -329,98 +326,6 @@ def ramp(
         return asyncio.run(ramping.ramp(options))
 
 
-@_command
-def promote(
-    *,
-    stack: Stack = "local",
-    journal: Journal = None,
-    target: Target = "cluster",
-    json: Json = False,
-    prometheus: Prometheus = PROMETHEUS,
-    queries: Queries = None,
-    now: Annotated[bool, typer.Option("--now", help="From any weight, with no ramp.")] = False,
-) -> int:
-    """Make the canary the stable version."""
-    options = Options(stack, journal, target, json, prometheus, queries)
-    return _run(commands.promote(options, now=now))
-
-
-@_command
-def rollback(
-    *,
-    stack: Stack = "local",
-    journal: Journal = None,
-    target: Target = "cluster",
-    json: Json = False,
-    prometheus: Prometheus = PROMETHEUS,
-    queries: Queries = None,
-) -> int:
-    """Set the canary's weight to 0."""
-    return _run(commands.rollback(Options(stack, journal, target, json, prometheus, queries)))
-
-
-@_command
-def status(
-    *,
-    stack: Stack = "local",
-    journal: Journal = None,
-    target: Target = "cluster",
-    json: Json = False,
-    prometheus: Prometheus = PROMETHEUS,
-    queries: Queries = None,
-) -> int:
-    """Show who gets which requests, how both versions do, and where a ramp stands."""
-    return _run(commands.status(Options(stack, journal, target, json, prometheus, queries)))
-
-
-@_command
-def pause(
-    *,
-    stack: Stack = "local",
-    journal: Journal = None,
-    target: Target = "cluster",
-    json: Json = False,
-) -> int:
-    """Keep the weight of the ramp that runs where it is; it is watched on."""
-    return _run(commands.pause(Options(stack, journal, target, json)))
-
-
-@_command
-def resume(
-    *,
-    stack: Stack = "local",
-    journal: Journal = None,
-    target: Target = "cluster",
-    json: Json = False,
-) -> int:
-    """Let a paused ramp go on; one that was left goes on with ramp --resume."""
-    return _run(commands.resume(Options(stack, journal, target, json)))
-
-
-@_command
-def approve(
-    *,
-    stack: Stack = "local",
-    journal: Journal = None,
-    target: Target = "cluster",
-    json: Json = False,
-) -> int:
-    """Open the gate that the ramp waits at."""
-    return _run(commands.approve(Options(stack, journal, target, json)))
-
-
-@_command
-def ramp_report(
-    *,
-    stack: Stack = "local",
-    journal: Journal = None,
-    target: Target = "cluster",
-    json: Json = False,
-) -> int:
-    """Write the HTML report of the latest ramp's journal."""
-    return _run(commands.report(Options(stack, journal, target, json)))
-
-
 def _fields(given: Mapping[str, object], model: type[BaseModel]) -> dict[str, object]:
     """The values that are a model's fields."""
     return {
@@ -428,20 +333,3 @@ def _fields(given: Mapping[str, object], model: type[BaseModel]) -> dict[str, ob
         for name, value in given.items()
         if name in model.model_fields
     }
-
-
-def _run(command: Coroutine[Any, Any, int]) -> int:
-    with _errors():
-        return asyncio.run(command)
-
-
-@contextmanager
-def _errors() -> Generator[None]:
-    try:
-        yield
-    except (TargetError, JournalError, BusyError, LockError, CliError) as error:
-        mistaken = isinstance(error, UsageError)
-        raise CommandError(plain(str(error)), MISTAKEN if mistaken else FAILED) from error
-    except (KeyboardInterrupt, asyncio.CancelledError) as error:
-        told = "stopped; petmesh status tells what is in force"
-        raise CommandError(told, INTERRUPTED) from error

@@ -1,4 +1,4 @@
-"""A target in a cluster: a Pulumi stack, and what Prometheus knows of it."""
+"""A target in a cluster: a Pulumi stack, and what a source of metrics knows of it."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from petmesh.project import project
 from petmesh.ramp.engine import Detached, is_left_behind, reason_of
 from petmesh.ramp.measurements import Figures, Observation, attribute_unrouted
 from petmesh.ramp.plain import plain
-from petmesh.ramp.prometheus import Prometheus
+from petmesh.ramp.source import MetricsSource
 from petmesh.ramp.target import Release, TargetError
 
 _SERVICE = project().service
@@ -82,15 +82,15 @@ class ClusterTarget:
 
     Args:
         stack: selected already.
-        prometheus: where the figures come from.
+        source: where the figures come from.
 
     Attributes:
         lock_seconds: how long another update of the stack is waited for.
     """
 
-    def __init__(self, stack: automation.Stack, prometheus: Prometheus) -> None:
+    def __init__(self, stack: automation.Stack, source: MetricsSource) -> None:
         self._stack = stack
-        self._prometheus = prometheus
+        self._source = source
         self.lock_seconds = _LOCK_SECONDS
         self._known_namespace = ""
         self._last: Release | None = None
@@ -168,17 +168,17 @@ class ClusterTarget:
             command.interrupt()
 
     async def observe(self, release: Release, seconds: float) -> Observation:
-        """What Prometheus knows of the last so many seconds."""
+        """What the source knows of the last so many seconds."""
         namespace = await self._namespace()
 
         def figures(version: str) -> Awaitable[Figures]:
             workload = project().workload(version)
-            return self._prometheus.figures(workload, namespace, version, seconds)
+            return self._source.figures(workload, namespace, version, seconds)
 
         stable, canary, lost = await asyncio.gather(
             figures(release.stable),
             figures(release.canary),
-            self._prometheus.lost(_SERVICE, namespace, seconds),
+            self._source.lost(_SERVICE, namespace, seconds),
         )
         try:
             stable, canary = attribute_unrouted(stable, canary, lost, release.weight)
@@ -187,8 +187,8 @@ class ClusterTarget:
         return Observation(seconds=seconds, stable=stable, canary=canary)
 
     async def close(self) -> None:
-        """Close the connections to Prometheus."""
-        await self._prometheus.close()
+        """Close the connections to the source."""
+        await self._source.close()
 
     def _refuse_foreign(self, live: Release, wanted: Release) -> None:
         """Raise nothing further that isn't as it was seen or set last; going back asks nothing.

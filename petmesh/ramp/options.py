@@ -12,8 +12,10 @@ from petmesh.ramp.plan import Plan
 from petmesh.ramp.target import UsageError
 
 WEBHOOK_VARIABLE = "CANARY_WEBHOOK"
+NOTIFY_VARIABLE = "CANARY_NOTIFY"
 PROMETHEUS = "http://localhost:9090"
 TargetName = Literal["cluster", "rehearsal"]
+MetricsName = Literal["prometheus", "google", "datadog"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Options:
         json: whether JSON is printed.
         prometheus: Prometheus' address.
         queries: a YAML file of queries that replace Istio's.
+        metrics: the source of the metrics.
+        google_project: the project whose managed Prometheus it is; empty for the credential's.
     """
 
     stack: str = "local"
@@ -35,6 +39,8 @@ class Options:
     json: bool = False
     prometheus: str = PROMETHEUS
     queries: Path | None = None
+    metrics: MetricsName = "prometheus"
+    google_project: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class RampOptions(Options):
         plan: the plan; None where no part of it was given.
         resume: whether the ramp that a process left goes on.
         webhook: an address that may hold a secret; None for the environment's.
+        notify: Apprise's addresses, which hold secrets.
         report: where the HTML report is written; None for beside the journal.
         config: config values of a rehearsal that win over the stack's.
         faults: environment variables of a rehearsal's canary.
@@ -53,6 +60,7 @@ class RampOptions(Options):
     plan: Plan | None = None
     resume: bool = False
     webhook: str | None = field(default=None, repr=False)
+    notify: tuple[str, ...] = field(default=(), repr=False)
     report: Path | None = None
     config: Mapping[str, str] = field(default_factory=dict[str, str])
     faults: Mapping[str, str] = field(default_factory=dict[str, str])

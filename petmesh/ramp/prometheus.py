@@ -3,13 +3,12 @@
 import asyncio
 import base64
 import math
-import zlib
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import accumulate
 from pathlib import Path
 from string import Template
 from typing import Literal, Self
 
-import aiohttp
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from yarl import URL
@@ -17,22 +16,13 @@ from yarl import URL
 from petmesh.ramp import istio_queries as metrics
 from petmesh.ramp.measurements import MOST, Figures, UnroutedRequests
 from petmesh.ramp.reply import ReplyError, Sample, samples
+from petmesh.ramp.source_http import SourceHttp
 from petmesh.ramp.target import TargetError, UsageError
 
 TOKEN_VARIABLE = "PROMETHEUS_TOKEN"  # noqa: S105 (a name)
-_TIMEOUT_SECONDS = 5.0
 _STRETCHES = 24
 # No shorter than it takes Prometheus to scrape what is new.
 _SHORTEST_STRETCH_SECONDS = 5
-_UNAUTHORIZED = (401, 403)
-_REDIRECTS = (301, 302, 303, 307, 308)
-# One number takes some hundred bytes, the text of an error some thousand, a histogram some more.
-_LONGEST_ANSWER = 2**20
-_TOO_LONG = (
-    f"its answer is longer than {_LONGEST_ANSWER >> 20} MiB: "
-    "a query is to give one number, or a histogram"
-)
-
 # By the workload, whose name holds the version: who can't reach a pod doesn't know its version.
 _WORKLOAD = 'destination_workload="$workload",destination_workload_namespace="$namespace"'
 _WINDOW = metrics.Window("$window", stretch="$stretch")
@@ -112,17 +102,25 @@ class Prometheus:
             and password in it are sent as such, and are part of no message.
         token: sent as a bearer token; empty for none.
         queries: what is asked.
+        authorization: gives the headers of each request, for a token that doesn't last.
     """
 
-    def __init__(self, address: str, token: str = "", queries: Queries | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        token: str = "",
+        queries: Queries | None = None,
+        authorization: Callable[[], Awaitable[Mapping[str, str]]] | None = None,
+    ) -> None:
         url = URL(address)
-        self._address = str(url.with_user(None)).rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         if url.user is not None and not token:
             pair = base64.b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
-            self._headers = {"Authorization": f"Basic {pair}"}
+            headers = {"Authorization": f"Basic {pair}"}
+        place = str(url.with_user(None)).rstrip("/")
+        self._http = SourceHttp("Prometheus", place, headers, TOKEN_VARIABLE)
         self._queries = queries or Queries()
-        self._session: aiohttp.ClientSession | None = None
+        self._authorization = authorization
 
     async def figures(self, workload: str, namespace: str, version: str, seconds: float) -> Figures:
         """A version's figures of the last so many seconds.
@@ -165,9 +163,7 @@ class Prometheus:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._http.close()
 
     async def _count(self, name: str, query: str) -> float:
         """How many a query counts; no series is 0."""
@@ -206,72 +202,19 @@ class Prometheus:
         return found[0][1] if found else None
 
     async def _samples(self, name: str, query: str) -> list[Sample]:
-        status, kind, body = await self._ask(query)
+        headers: Mapping[str, str] = {}
+        if self._authorization:
+            headers = await self._authorization()
+        status, kind, body = await self._http.ask(
+            "POST", "/api/v1/query", headers, data={"query": query}
+        )
         try:
             return samples(status, kind, body)
         except ReplyError as error:
             raise self._error(f"{name}: {error}") from error
 
-    async def _ask(self, query: str) -> tuple[int, str, bytes]:
-        """An answer's status, its content's type and the content."""
-        if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
-            headers = {"Accept-Encoding": "identity", **self._headers}
-            self._session = aiohttp.ClientSession(
-                timeout=timeout, headers=headers, auto_decompress=False
-            )
-        url = f"{self._address}/api/v1/query"
-        try:
-            async with self._session.post(
-                url, data={"query": query}, allow_redirects=False
-            ) as response:
-                if response.status in _UNAUTHORIZED:
-                    raise self._error(f"it wants another {TOKEN_VARIABLE}")
-                if response.status in _REDIRECTS:
-                    raise self._error(f"it answers {response.status}, {_leads_to(response)}")
-                return response.status, response.content_type, await self._body(response)
-        except TimeoutError as error:
-            raise self._error(f"no answer within {_TIMEOUT_SECONDS:g} s") from error
-        except aiohttp.ServerDisconnectedError as error:
-            # Its text may hold the headers that came, with what is secret in them.
-            raise self._error("it ended the connection") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise self._error(str(error) or type(error).__name__) from error
-
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
-        """A whole answer, unpacked; neither form may be longer than is allowed."""
-        body = bytearray()
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > _LONGEST_ANSWER:
-                raise self._error(_TOO_LONG)
-        encoding = response.headers.get("Content-Encoding", "identity")
-        if encoding == "identity":
-            return bytes(body)
-        if encoding != "gzip":
-            raise self._error(f"its answer is packed by {encoding}, though it was asked for none")
-        inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        try:
-            unpacked = inflate.decompress(bytes(body), _LONGEST_ANSWER)
-        except zlib.error as error:
-            raise self._error(f"its answer can't be unpacked: {error}") from error
-        if not inflate.eof:
-            raise self._error(f"{_TOO_LONG}, or it is cut")
-        return unpacked
-
     def _error(self, text: str) -> TargetError:
-        return TargetError(f"Prometheus at {self._address}: {text}")
-
-
-def _leads_to(response: aiohttp.ClientResponse) -> str:
-    """Where a redirect leads, without what may be secret in it."""
-    try:
-        url = URL(response.headers.get("Location", ""))
-        place = url.with_user(None) if url.is_absolute() else url
-        where = str(place.with_query(None).with_fragment(None)) or "nowhere"
-    except ValueError:
-        where = "nowhere"
-    return f"a redirect to {where}, as to a login: give the address and token that answer at once"
+        return self._http.error(text)
 
 
 def _times(seconds: float) -> dict[str, str]:

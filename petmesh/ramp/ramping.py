@@ -21,7 +21,7 @@ from petmesh.ramp.journal import Entry, Journal, JournalError, RampHeader, Recor
 from petmesh.ramp.judge import Judge
 from petmesh.ramp.locations import held_stack, journal_folder, lock_folder
 from petmesh.ramp.machine import FINAL, WATCHED, Phase, State, Transition, advance, begin
-from petmesh.ramp.options import WEBHOOK_VARIABLE, Options, RampOptions
+from petmesh.ramp.options import NOTIFY_VARIABLE, WEBHOOK_VARIABLE, Options, RampOptions
 from petmesh.ramp.outcome import exit_status, last_line, standing
 from petmesh.ramp.plain import plain
 from petmesh.ramp.plan import Plan
@@ -29,7 +29,7 @@ from petmesh.ramp.progress import InBackground, JsonLines, LiveView, PlainLines,
 from petmesh.ramp.report import write_report
 from petmesh.ramp.target import Release, Target, TargetError, UsageError
 from petmesh.ramp.targets import OpenTarget, opened
-from petmesh.ramp.webhook import Webhook
+from petmesh.ramp.webhook import Notifier, Webhook
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WEBHOOK_SECONDS = 5.0
@@ -45,6 +45,8 @@ async def ramp(options: RampOptions) -> int:
     if options.resume and options.plan:
         raise UsageError("--resume goes on with the ramp's own plan: give no steps or conditions")
     url = _webhook_url(options.webhook)
+    notify = options.notify or _environments_addresses()
+    _check_addresses(notify)
     _check_report(options.report)
     plan = options.plan or Plan()
     folder = journal_folder(options)
@@ -75,7 +77,7 @@ async def ramp(options: RampOptions) -> int:
                 header = header.model_copy(update={"before": before})
                 journal = Journal.create(folder, header)
                 run = RampRun(header, journal, begin(plan), Judge(plan.conditions, before))
-            ended = await _drive(run, place, options, url)
+            ended = await _drive(run, place, options, (url, notify))
     # Nobody waits for what follows: the stack is free.
     await follow_up(ended, options, options.report)
     say(last_line(ended.run.header, ended.state), _out(options))
@@ -92,7 +94,7 @@ class Ended:
 
     run: RampRun
     state: State
-    webhook: Webhook | None
+    notifiers: Sequence[Notifier]
     load: str
 
 
@@ -103,26 +105,33 @@ async def end(options: Options, target: Target, record: Record) -> Ended:
     except UsageError as error:
         say(f"petmesh: no webhook is told: {error}", sys.stderr)
         url = ""
+    notify = _environments_addresses()
+    try:
+        _check_addresses(notify)
+    except (UsageError, ImportError) as error:
+        say(f"petmesh: nobody is told: {error}", sys.stderr)
+        notify = ()
     live = await target.release()
     run = taken_up(record, live, [RollBack(half_promoted=True)])
-    return await _drive(run, OpenTarget(target), options, url)
+    return await _drive(run, OpenTarget(target), options, (url, notify))
 
 
 async def follow_up(ended: Ended, options: Options, report: Path | None = None) -> None:
     """Write the report, and let the webhook be told the rest; trouble in here is told alone."""
-    path, webhook = ended.run.journal.path, ended.webhook
+    path = ended.run.journal.path
     report = report or path.with_suffix(".html")
     try:
         write_report(read(path), report)
     except Exception as error:  # noqa: BLE001 (how the ramp ended is told all the same)
         say(plain(f"petmesh: no report was written: {error}"), sys.stderr)
-    if webhook:
+    for notifier in ended.notifiers:
+        name = notifier.name
         try:
-            await webhook.close(_WEBHOOK_SECONDS)
+            await notifier.close(_WEBHOOK_SECONDS)
         except Exception as error:  # noqa: BLE001 (the same)
-            say(plain(f"petmesh: the webhook failed: {error}"), sys.stderr)
-        if webhook.dropped:
-            say(f"petmesh: {webhook.dropped} messages to the webhook were lost", sys.stderr)
+            say(plain(f"petmesh: {name} failed: {error}"), sys.stderr)
+        if notifier.dropped:
+            say(f"petmesh: {notifier.dropped} messages to {name} were lost", sys.stderr)
     if ended.load:
         say(ended.load, _out(options))
     say(f"journal: {path}\nreport: {report}", _out(options))
@@ -196,12 +205,15 @@ def check_start(live: Release, stack: str) -> None:
         )
 
 
-async def _drive(run: RampRun, place: OpenTarget, options: Options, url: str) -> Ended:
-    webhook = Webhook(url, run.header) if url else None
+async def _drive(
+    run: RampRun, place: OpenTarget, options: Options, told: tuple[str, Sequence[str]]
+) -> Ended:
+    """Drive a ramp; `told` are the webhook's address and Apprise's, each empty for none."""
+    notifiers = _notifiers(run.header, *told)
     try:
         with ExitStack() as stack:
             shown = stack.enter_context(InBackground(_shown(options, run.header, stack)))
-            listeners: list[Listener] = [shown, webhook] if webhook else [shown]
+            listeners: list[Listener] = [shown, *notifiers]
             attended = any(map(os.isatty, _TERMINAL))
             driver = Driver(run, place.target, lock_folder(options), listeners, attended=attended)
             stack.enter_context(_interrupting(driver))
@@ -213,7 +225,29 @@ async def _drive(run: RampRun, place: OpenTarget, options: Options, url: str) ->
         sent = sum(phase.requests for phase in place.load.phases)
         failed = sum(phase.failed for phase in place.load.phases)
         load = f"load: {sent:,} requests, {failed} failed"
-    return Ended(run, state, webhook, load)
+    return Ended(run, state, notifiers, load)
+
+
+def _notifiers(header: RampHeader, url: str, addresses: Sequence[str]) -> list[Notifier]:
+    notifiers: list[Notifier] = [Webhook(url, header)] if url else []
+    if addresses:
+        # It takes a while to import, and a rollback has none.
+        from petmesh.ramp.notifications import Notifications  # noqa: PLC0415
+
+        notifiers.append(Notifications(addresses, header))
+    return notifiers
+
+
+def _environments_addresses() -> tuple[str, ...]:
+    return tuple(os.environ.get(NOTIFY_VARIABLE, "").split())
+
+
+def _check_addresses(addresses: Sequence[str]) -> None:
+    """See that people can be told by them, before anything is done."""
+    if addresses:
+        from petmesh.ramp.notifications import check_addresses  # noqa: PLC0415
+
+        check_addresses(addresses)
 
 
 def _webhook_url(option: str | None = None) -> str:

@@ -19,6 +19,7 @@ from petmesh.ramp.target import Target, TargetError, UsageError
 
 if TYPE_CHECKING:
     from petmesh.ramp.cluster import ClusterTarget
+    from petmesh.ramp.source import MetricsSource
     from petmesh.rehearsal.load import Load
     from petmesh.rehearsal.session import Session
 
@@ -40,7 +41,7 @@ class OpenTarget:
 
 
 def open_cluster(options: Options) -> ClusterTarget:
-    """The stack by the Pulumi engine, and Prometheus.
+    """The stack by the Pulumi engine, and a source of metrics.
 
     Raises:
         TargetError: there is no such stack, no Pulumi CLI, or the file of queries can't be used.
@@ -49,9 +50,35 @@ def open_cluster(options: Options) -> ClusterTarget:
         raise TargetError("a rehearsal's mesh lives no longer than the process of its ramp")
     from petmesh.ramp.cluster import ClusterTarget  # noqa: PLC0415
     from petmesh.ramp.engine import open_stack  # noqa: PLC0415
+
+    source = _source(options)
+    return ClusterTarget(open_stack(options.stack), source)
+
+
+def _source(options: Options) -> MetricsSource:
+    """The source of metrics that the options name.
+
+    Raises:
+        UsageError: it can't be one: an address, a credential or the queries are wrong.
+    """
     from petmesh.ramp.prometheus import TOKEN_VARIABLE, Prometheus, Queries, read_queries  # noqa: PLC0415
 
+    if options.metrics == "datadog":
+        from petmesh.ramp.datadog import KEYS, Datadog  # noqa: PLC0415
+
+        if options.queries:
+            raise UsageError("--queries: Prometheus' queries, which Datadog has not")
+        keys = tuple(os.environ.get(each, "") for each in KEYS)
+        if not all(keys):
+            raise UsageError(f"--metrics = datadog: {' and '.join(KEYS)} must hold its keys")
+        site = os.environ.get("DD_SITE", "datadoghq.com")
+        address = site if "://" in site else f"https://api.{site}"
+        return Datadog(address, (keys[0], keys[1]))
     queries = read_queries(options.queries) if options.queries else Queries()
+    if options.metrics == "google":
+        from petmesh.ramp.google import managed_prometheus  # noqa: PLC0415
+
+        return managed_prometheus(options.google_project, queries)
     if re.search("[?#]", options.prometheus):
         raise UsageError(
             f"--prometheus: must be an address without ? and #; a token goes into {TOKEN_VARIABLE}"
@@ -60,10 +87,9 @@ def open_cluster(options: Options) -> ClusterTarget:
         shown = options.prometheus.rpartition("@")[2]
         raise UsageError(f"--prometheus = {shown}: must be an http:// or https:// address")
     try:
-        prometheus = Prometheus(options.prometheus, os.environ.get(TOKEN_VARIABLE, ""), queries)
+        return Prometheus(options.prometheus, os.environ.get(TOKEN_VARIABLE, ""), queries)
     except ValueError as error:
         raise UsageError("--prometheus: it is no address") from error
-    return ClusterTarget(open_stack(options.stack), prometheus)
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
-"""Tells a webhook of every change of phase and that nothing watches, in the background."""
+"""Tells of every change of phase and that nothing watches, in the background."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import Any
 
 import aiohttp
@@ -14,13 +15,12 @@ _BACKOFF_SECONDS = 0.5
 _ACCEPTED = 300
 
 
-class Webhook:
-    """Posts JSON to one address, in the order in which things happened; how it ended comes first.
+class Notifier(ABC):
+    """Sends messages one after another; how a ramp ended comes first.
 
     A ramp never waits for it: what can't be told within its attempts is dropped and counted.
 
     Args:
-        url: where to post.
         header: what the ramp was asked to do.
         timeout: seconds for each attempt.
 
@@ -28,9 +28,10 @@ class Webhook:
         dropped: how many messages didn't arrive.
     """
 
-    def __init__(self, url: str, header: RampHeader, timeout: float = _TIMEOUT_SECONDS) -> None:
+    name = "it"
+
+    def __init__(self, header: RampHeader, timeout: float = _TIMEOUT_SECONDS) -> None:
         self.dropped = 0
-        self._url = url
         self._header = header
         self._timeout = timeout
         self._told: tuple[Phase, bool] | None = None
@@ -40,8 +41,12 @@ class Webhook:
         )
         self._worker: asyncio.Task[None] | None = None
 
+    @abstractmethod
+    async def send(self, message: dict[str, Any]) -> bool:
+        """Send a message once; returns whether it arrived."""
+
     def entry(self, entry: Entry) -> None:
-        """Post the line where it changes the phase, or the ramp is left paused."""
+        """Tell of the line where it changes the phase, or the ramp is left paused."""
         phase, left = entry.state.phase, _is_left(entry.state)
         if (phase, left) == self._told:
             return
@@ -59,7 +64,7 @@ class Webhook:
         later = phase not in FINAL and phase is not Phase.STUCK and not left
         self._messages.put_nowait((later, self._number, message))
         if self._worker is None:
-            self._worker = asyncio.create_task(self._post_all())
+            self._worker = asyncio.create_task(self._send_all())
 
     async def close(self, seconds: float) -> None:
         """Wait so long at most for what is still to be posted."""
@@ -81,26 +86,42 @@ class Webhook:
             f"at {state.weight}%{left}{reason}"
         )
 
-    async def _post_all(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=self._timeout)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            while True:
-                _, _, message = await self._messages.get()
-                if not await self._posted(session, message):
-                    self.dropped += 1
-                self._messages.task_done()
+    async def _send_all(self) -> None:
+        while True:
+            _, _, message = await self._messages.get()
+            if not await self._sent(message):
+                self.dropped += 1
+            self._messages.task_done()
 
-    async def _posted(self, session: aiohttp.ClientSession, message: dict[str, Any]) -> bool:
+    async def _sent(self, message: dict[str, Any]) -> bool:
         for attempt in range(_ATTEMPTS):
             if attempt:
                 await asyncio.sleep(_BACKOFF_SECONDS * 2 ** (attempt - 1))
             try:
-                async with session.post(self._url, json=message, allow_redirects=False) as response:
-                    if response.status < _ACCEPTED:
+                async with asyncio.timeout(self._timeout):
+                    if await self.send(message):
                         return True
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
                 continue
         return False
+
+
+class Webhook(Notifier):
+    """Posts JSON to one address; a redirect isn't followed."""
+
+    name = "the webhook"
+
+    def __init__(self, url: str, header: RampHeader, timeout: float = _TIMEOUT_SECONDS) -> None:
+        super().__init__(header, timeout)
+        self._url = url
+
+    async def send(self, message: dict[str, Any]) -> bool:
+        """Post it."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self._url, json=message, allow_redirects=False) as response,
+        ):
+            return response.status < _ACCEPTED
 
 
 def _is_left(state: State) -> bool:

@@ -78,7 +78,7 @@ class LocalStack:
         workspace = self._stack.workspace
         own_locks = {"XDG_STATE_HOME": f"{workspace.work_dir}/.xdg"}
         given = ["--stack=local", f"--prometheus={prometheus}", *options]
-        quick = ["--hold=1s", "--interval=1s", "--window=10s"]
+        quick = ["--hold=1s", "--interval=1s", "--silence=10s", "--warm-up=0s"]
         return subprocess.run(
             [sys.executable, "-m", "petmesh", "ramp", *given, *quick],
             cwd=workspace.work_dir,

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from petmesh.ramp import istio_queries as metrics
 
-_REQUESTS, _ERRORS, _MILLISECONDS = 1000, 50, 5
+_REQUESTS, _ERRORS, _MILLISECONDS = 1000, 600, 5
 
 
 @contextmanager
@@ -19,14 +19,12 @@ def prometheus(failing: str = "") -> Generator[str]:
     Each version had 1,000 requests in any window, and every request found a pod.
 
     Args:
-        failing: the workload of which 50 requests failed; empty for none.
+        failing: the workload of which 600 requests failed; empty for none.
     """
 
     def value(query: str) -> int:
         if metrics.NOWHERE in query:
             return 0
-        if "histogram_quantile" in query:
-            return _MILLISECONDS
         if metrics.FAILED in query:
             return _ERRORS if failing and f'"{failing}"' in query else 0
         return _REQUESTS
@@ -34,7 +32,13 @@ def prometheus(failing: str = "") -> Generator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             form = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
-            data = {"resultType": "scalar", "result": [0, str(value(form["query"][0]))]}
+            query = form["query"][0]
+            sample = [0, str(value(query))]
+            data: dict[str, object] = {"resultType": "scalar", "result": sample}
+            if "(le)" in query:
+                bounds = (str(_MILLISECONDS), "+Inf")
+                series = [{"metric": {"le": bound}, "value": sample} for bound in bounds]
+                data = {"resultType": "vector", "result": series}
             body = json.dumps({"status": "success", "data": data}).encode()
             self.send_response(200)
             self.send_header("content-type", "application/json")

@@ -129,7 +129,7 @@ def test_a_ramp_takes_a_bad_canary_back_by_the_route_alone(local_stack: LocalSta
     applied, before = local_stack.applied(), len(local_stack.updates())
 
     with prometheus(failing="petdetailsservice-v2") as address:
-        ramp = local_stack.ramp(address, "--steps=25,100", "--warm-up=0s")
+        ramp = local_stack.ramp(address, "--steps=25,100")
 
     assert ramp.returncode == ROLLED_BACK, ramp.stdout + ramp.stderr
     assert local_stack.updates()[before:] == [{"update": 1}, {"update": 1}]
