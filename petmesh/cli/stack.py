@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -102,6 +103,19 @@ def env() -> int:
         variables = state_environment()
     for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+@app.command(rich_help_panel="Stack")
+def import_file(*, stack: Stack = "local", config: Config = None) -> int:
+    """Print what pulumi import --file takes over in Google Cloud when a stack's state is lost."""
+    with program_errors():
+        from petmesh.program.import_file import import_file as file_of
+        from petmesh.program.program import declare
+        from petmesh.program.stack_config import stack_config
+
+        declaration = declare(stack, stack_config(stack, dict(config or ()))[0])
+    print(json.dumps(file_of(declaration), indent=2))
     return 0
 
 

@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from petmesh.program.google_ids import google_id
+
 Properties = dict[str, Any]
 ACCOUNT = "you@example.com"
 _CA_CERTIFICATE = base64.b64encode(b"in-process run: no certificate").decode()
@@ -33,7 +35,8 @@ def computed_outputs(
     outputs = known(name, inputs, project) if known else {}
     if type_.startswith("gcp:"):
         called = str(inputs.get("name") or outputs.get("name") or name)
-        path = f"projects/{project}/{called}"
+        named = {**inputs, "name": called}
+        path = google_id(type_, named, project) or f"projects/{project}/{called}"
         outputs = {
             "name": called,
             "project": project,

@@ -1,10 +1,13 @@
 """The stack files that the repository keeps."""
 
+import json
 from typing import Any
 
 import pytest
 import yaml
 
+from petmesh.guardrails.in_process import violations
+from petmesh.program.program import declare
 from petmesh.program.stack_config import stacks
 from settings import ROOT
 from settings.gke import GkeFeatures
@@ -39,6 +42,17 @@ def test_a_value_is_written_as_the_cli_writes_it_so_that_no_command_changes_the_
 @pytest.mark.parametrize("stack", stacks())
 def test_each_stack_is_declared_from_config_alone(stack: str) -> None:
     assert kept(stack).outputs["url"]
+
+
+def test_production_comes_up_in_another_region_and_names_the_old_one_nowhere() -> None:
+    moved = declare(
+        "prod",
+        {**kept("prod").config, "petmesh:location": "us-west1"},
+    )
+    text = json.dumps([each.inputs for each in moved.resources], default=str)
+    assert "us-west1" in text
+    assert "us-central1" not in text
+    assert not violations(moved)
 
 
 def test_production_has_every_feature_of_gke() -> None:
