@@ -85,48 +85,7 @@ class Monitor(MockMonitor):
         secret_inputs: set[str] = set()
         inputs = plain_struct(request.object, secret_inputs)
         id_, state = self._create(request, inputs)
-        secret_outputs: set[str] = set()
-        timeouts = request.customTimeouts
-        self._record(
-            Resource(
-                type=request.type,
-                name=request.name,
-                urn=urn,
-                parent=request.parent,
-                custom=request.custom,
-                inputs=inputs,
-                outputs=plain_struct(state, secret_outputs),
-                secret_inputs=frozenset(secret_inputs),
-                secret_outputs=frozenset(secret_outputs),
-                dependencies=tuple(sorted(request.dependencies)),
-                property_dependencies={
-                    key: tuple(sorted(value.urns))
-                    for key, value in sorted(request.propertyDependencies.items())
-                },
-                provider=_urn_of_reference(request.provider),
-                providers={
-                    key: _urn_of_reference(value) for key, value in request.providers.items()
-                },
-                protect=request.protect,
-                retain_on_delete=request.retainOnDelete,
-                delete_before_replace=(
-                    request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None
-                ),
-                deleted_with=request.deletedWith,
-                import_id=request.importId,
-                aliases=_aliases(request),
-                ignore_changes=tuple(request.ignoreChanges),
-                replace_on_changes=tuple(request.replaceOnChanges),
-                additional_secret_outputs=tuple(request.additionalSecretOutputs),
-                custom_timeouts={
-                    key: value
-                    for key in ("create", "update", "delete")
-                    if (value := str(getattr(timeouts, key)))
-                },
-                version=request.version,
-                plugin_download_url=request.pluginDownloadURL,
-            )
-        )
+        self._record(_declared(request, urn, inputs, secret_inputs, state))
         return resource_pb2.RegisterResourceResponse(urn=urn, id=id_, object=state)
 
     def ReadResource(  # noqa: N802 (gRPC's name)
@@ -207,6 +166,54 @@ class Monitor(MockMonitor):
             secret = key in request.additionalSecretOutputs or is_secret(state.fields.get(key))
             state.update({key: as_secret(value) if secret else value})
         return request.importId or id_, state
+
+
+def _declared(
+    request: resource_pb2.RegisterResourceRequest,
+    urn: str,
+    inputs: Mapping[str, Any],
+    secret_inputs: Iterable[str],
+    state: struct_pb2.Struct,
+) -> Resource:
+    """Return the resource that a request registers, with its state as outputs."""
+    secret_outputs: set[str] = set()
+    timeouts = request.customTimeouts
+    return Resource(
+        type=request.type,
+        name=request.name,
+        urn=urn,
+        parent=request.parent,
+        custom=request.custom,
+        inputs=inputs,
+        outputs=plain_struct(state, secret_outputs),
+        secret_inputs=frozenset(secret_inputs),
+        secret_outputs=frozenset(secret_outputs),
+        dependencies=tuple(sorted(request.dependencies)),
+        property_dependencies={
+            key: tuple(sorted(value.urns))
+            for key, value in sorted(request.propertyDependencies.items())
+        },
+        provider=_urn_of_reference(request.provider),
+        providers={key: _urn_of_reference(value) for key, value in request.providers.items()},
+        protect=request.protect,
+        retain_on_delete=request.retainOnDelete,
+        delete_before_replace=(
+            request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None
+        ),
+        deleted_with=request.deletedWith,
+        import_id=request.importId,
+        aliases=_aliases(request),
+        ignore_changes=tuple(request.ignoreChanges),
+        replace_on_changes=tuple(request.replaceOnChanges),
+        additional_secret_outputs=tuple(request.additionalSecretOutputs),
+        custom_timeouts={
+            key: value
+            for key in ("create", "update", "delete")
+            if (value := str(getattr(timeouts, key)))
+        },
+        version=request.version,
+        plugin_download_url=request.pluginDownloadURL,
+    )
 
 
 def _aliases(request: resource_pb2.RegisterResourceRequest) -> tuple[Mapping[str, Any], ...]:
