@@ -1,8 +1,9 @@
 """What a canary must hold to, and what the verdict on it may be."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -41,6 +42,8 @@ class Conditions(BaseModel):
         warm_up: so many seconds from the canary's first request on its latency isn't judged.
         latency_margin_ms: so many milliseconds slower than the stable version it may be.
         success_rate: lowest success rate of the canary, in percent.
+        own: what queries of the user's count, by their name: how many percent of it may be bad, or
+            None for no larger a part than the stable version's.
         p50_ms, p99_ms: longest latency of half of, and of 99% of the canary's answers, in
             milliseconds; counted at the next bound of the source's histogram.
     """
@@ -52,6 +55,9 @@ class Conditions(BaseModel):
     min_requests: int = Field(default=500, ge=1)
     warm_up: float = Field(default=60.0, ge=0)
     latency_margin_ms: float = Field(default=0.0, ge=0)
+    own: Mapping[str, Annotated[float, Field(ge=0, lt=100)] | None] = Field(
+        default_factory=dict[str, float | None]
+    )
     success_rate: float | None = Field(default=None, ge=0, le=100)
     p50_ms: float | None = Field(default=None, gt=0)
     p99_ms: float | None = Field(default=None, gt=0)

@@ -33,7 +33,7 @@ _DISPERSIONS = tuple(2.0**power for power in range(13))
 # Before anything is known, a dispersion of 4 is half as likely as 1.
 _PRIOR_POWER = 0.5
 # How likely it is that the stable version's past doesn't show how much the versions differ.
-_UNSEEN = 0.02
+_UNSEEN = 0.005
 _FEWEST_FOR_RESEMBLANCE = 6
 # What lasts longer, as a step, is no resemblance of neighbours.
 _APART = 4

@@ -22,6 +22,7 @@ _ALONE = 0.01
 # may have half of its answers slower than the stable version's slowest hundredth.
 _MORE_THAN_EVER, _SLOW_ALONE, _SLOWEST = 0.05, 0.5, 0.99
 _BLOCK = 100
+_OWN = "own "
 # Intervals so far apart have little to do with each other.
 _APART = 3
 
@@ -74,6 +75,7 @@ class Judge:
         else:
             self._compare(seen, warm=warm)
         self._limit(seen.canary, warm=warm)
+        self._own(seen)
         if not failed:
             failed = list(self._proven())
         return self._verdict(failed)
@@ -127,6 +129,19 @@ class Judge:
             )
             slow, allowed = canary.slower_than(slowest), max(_SLOW_ALONE, worst)
             self._add("latency alone", more_than(slow, canary.answers, allowed))
+
+    def _own(self, seen: Observation) -> None:
+        """Judge what the user's own queries count."""
+        for name, allowed in self._conditions.own.items():
+            bad, total = seen.canary.own.get(name, (0.0, 0.0))
+            interval = more_than(bad, total, (allowed or 0.0) / 100)
+            if allowed is None:
+                few, every = seen.stable.own.get(name, (0.0, 0.0))
+                own, others = (
+                    Figures(requests=of, errors=part) for part, of in ((bad, total), (few, every))
+                )
+                interval = more_failures(own, others)
+            self._add(f"{_OWN}{name}", interval)
 
     def _limit(self, canary: Figures, *, warm: bool) -> None:
         """Hold an interval against the limits that are asked for."""
@@ -182,7 +197,8 @@ class Judge:
         """
         conditions = self._conditions
         limits = (conditions.success_rate, conditions.p50_ms, conditions.p99_ms)
-        shares = _PARTS * (len(conditions.compare) + sum(each is not None for each in limits))
+        asked = len(conditions.compare) + sum(each is not None for each in limits)
+        shares = _PARTS * (asked + len(conditions.own))
         needed = part * math.log(shares * 100 / conditions.risk) if shares else math.inf
         for name, evidence in self._evidence.items():
             if evidence.log > needed:
@@ -190,6 +206,9 @@ class Judge:
 
     def _told(self, name: str) -> str:
         canary, stable = self._canary, self._stable
+        if name.startswith(_OWN):
+            own = name.removeprefix(_OWN)
+            return f"{own}: {_bad(canary, own)}, stable {_bad(stable, own)}"
         beside = self._ever if name.endswith("alone") else stable
         earlier = " earlier" if name.endswith("alone") else ""
         match name.partition(" ")[0]:
@@ -236,6 +255,9 @@ class Judge:
             yield "stable's latencies are not known"
         if self._needs_latency and not _has_latencies(self._judged):
             yield "its latencies are not known"
+        for name in conditions.own:
+            if not self._canary.own.get(name, (0.0, 0.0))[1]:
+                yield f"its {name} is not known"
         for name, limit, _ in self._latency_limits():
             if not any(bound >= limit for bound in self._judged.within):
                 yield f"its {name} is not known: the histogram has no bound from {limit:g} ms on"
@@ -272,6 +294,11 @@ class Judge:
     def _large_references(self) -> list[Figures]:
         """Intervals of the stable version that chance alone makes no worse than they are."""
         return [each for each in self._references if each.requests >= _BLOCK] or [self._ever]
+
+
+def _bad(figures: Figures, name: str) -> str:
+    bad, total = figures.own.get(name, (0.0, 0.0))
+    return f"{100 * bad / total:.2f}% ({bad:.0f} of {total:.0f})" if total else "not known"
 
 
 def _bound(figures: Figures, part: float) -> float:

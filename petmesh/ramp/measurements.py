@@ -22,6 +22,7 @@ class Figures(BaseModel):
         lost: of these errors, how many reached no pod.
         answers: how many have a known latency.
         within: of these, how many took no longer than so many milliseconds, by that bound.
+        own: what queries of the user's count, by their name: how many were bad, and of how many.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,6 +32,7 @@ class Figures(BaseModel):
     lost: Count = 0.0
     answers: Count = 0.0
     within: Mapping[Milliseconds, Count] = Field(default_factory=dict[float, float])
+    own: Mapping[str, tuple[Count, Count]] = Field(default_factory=dict[str, tuple[float, float]])
 
     @property
     def success_rate(self) -> float | None:
@@ -73,6 +75,10 @@ class Figures(BaseModel):
                 bound: max(0.0, count - before.within.get(bound, 0.0))
                 for bound, count in self.within.items()
             },
+            own={
+                name: _difference(counts, before.own.get(name, (0.0, 0.0)))
+                for name, counts in self.own.items()
+            },
         )
 
     def __add__(self, other: "Figures") -> "Figures":
@@ -89,7 +95,20 @@ class Figures(BaseModel):
                 bound: self.within.get(bound, 0.0) + other.within.get(bound, 0.0)
                 for bound in sorted(bounds)
             },
+            own={
+                name: _sum(self.own.get(name, (0.0, 0.0)), other.own.get(name, (0.0, 0.0)))
+                for name in sorted(self.own.keys() | other.own.keys())
+            },
         )
+
+
+def _difference(late: tuple[float, float], early: tuple[float, float]) -> tuple[float, float]:
+    total = max(0.0, late[1] - early[1])
+    return min(total, max(0.0, late[0] - early[0])), total
+
+
+def _sum(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return one[0] + other[0], one[1] + other[1]
 
 
 class Observation(BaseModel):

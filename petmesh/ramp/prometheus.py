@@ -3,14 +3,14 @@
 import asyncio
 import base64
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from itertools import accumulate
 from pathlib import Path
 from string import Template
 from typing import Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from yarl import URL
 
 from petmesh.ramp import istio_queries as metrics
@@ -29,6 +29,22 @@ _WINDOW = metrics.Window("$window", stretch="$stretch")
 _HOST = r"$service([.]$namespace([.].*)?)?(:[0-9]+)?"
 
 
+class OwnQuery(BaseModel):
+    """Two counts of a version, and what part of them may be bad.
+
+    Attributes:
+        bad: PromQL of how many were bad in the window; as of `Queries`.
+        total: PromQL of how many there were.
+        allowed: how many percent may be bad; None for no larger a part than the stable version's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bad: str
+    total: str
+    allowed: float | None = Field(default=None, ge=0, lt=100)
+
+
 class Queries(BaseModel):
     """PromQL of one version's figures, and of what reached no version.
 
@@ -43,6 +59,7 @@ class Queries(BaseModel):
         latency_unit: of its bounds: ms, or s.
         lost: how many requests for the service reached no pod of any version.
         overflowed: how many of these found pods, but too many requests that waited for them.
+        own: counts that a condition of the user's is about, by their name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +70,8 @@ class Queries(BaseModel):
     latency_unit: Literal["ms", "s"] = "ms"
     lost: str = f"sum({metrics.nowhere(_HOST, _WINDOW)})"
     overflowed: str = f"sum({metrics.nowhere(_HOST, _WINDOW, more=metrics.OVERFLOWED)})"
+
+    own: dict[str, OwnQuery] = {}
 
     @model_validator(mode="after")
     def _known_names(self) -> Self:
@@ -66,12 +85,18 @@ class Queries(BaseModel):
             ("lost", service),
             ("overflowed", service),
         ):
-            template = Template(getattr(self, name))
-            unknown = set(template.get_identifiers()) - known
-            if unknown or not template.is_valid():
-                names = ", ".join(f"${each}" for each in sorted(known))
-                raise ValueError(f"{name}: may hold no $ but in {names}; write $$ for a $")
+            _check_names(name, getattr(self, name), known)
+        for name, own in self.own.items():
+            _check_names(name, own.bad, version)
+            _check_names(name, own.total, version)
         return self
+
+
+def _check_names(name: str, query: str, known: Collection[str]) -> None:
+    template = Template(query)
+    if set(template.get_identifiers()) - set(known) or not template.is_valid():
+        names = ", ".join(f"${each}" for each in sorted(known))
+        raise ValueError(f"{name}: may hold no $ but in {names}; write $$ for a $")
 
 
 def read_queries(path: Path) -> Queries:
@@ -143,9 +168,19 @@ class Prometheus:
             self._count("errors", filled(self._queries.errors)),
             self._latency(filled(self._queries.latency)),
         )
+        own = await asyncio.gather(
+            *(
+                self._own(name, filled(each.bad), filled(each.total))
+                for name, each in self._queries.own.items()
+            )
+        )
         answers = latency.pop(math.inf, 0.0)
         return Figures(
-            requests=requests, errors=min(requests, errors), answers=answers, within=latency
+            requests=requests,
+            errors=min(requests, errors),
+            answers=answers,
+            within=latency,
+            own=dict(zip(self._queries.own, own, strict=True)),
         )
 
     async def lost(self, service: str, namespace: str, seconds: float) -> UnroutedRequests:
@@ -169,6 +204,10 @@ class Prometheus:
         """How many a query counts; no series is 0."""
         value = await self._value(name, query)
         return 0.0 if value is None else self._finite(name, value)
+
+    async def _own(self, name: str, bad: str, total: str) -> tuple[float, float]:
+        few, every = await asyncio.gather(self._count(name, bad), self._count(name, total))
+        return min(few, every), every
 
     async def _latency(self, query: str) -> dict[float, float]:
         """How many answers there were within so many milliseconds, infinity too."""

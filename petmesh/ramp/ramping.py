@@ -48,7 +48,7 @@ async def ramp(options: RampOptions) -> int:
     notify = options.notify or _environments_addresses()
     _check_addresses(notify)
     _check_report(options.report)
-    plan = options.plan or Plan()
+    plan = _with_own(options.plan or Plan(), options)
     folder = journal_folder(options)
     with held_stack(folder, options):
         record = latest(folder)
@@ -82,6 +82,17 @@ async def ramp(options: RampOptions) -> int:
     await follow_up(ended, options, options.report)
     say(last_line(ended.run.header, ended.state), _out(options))
     return exit_status(ended.state)
+
+
+def _with_own(plan: Plan, options: RampOptions) -> Plan:
+    """The plan with the conditions of the user's own queries."""
+    if options.queries is None:
+        return plan
+    from petmesh.ramp.prometheus import read_queries  # noqa: PLC0415
+
+    own = {name: each.allowed for name, each in read_queries(options.queries).own.items()}
+    conditions = plan.conditions.model_copy(update={"own": own})
+    return plan.model_copy(update={"conditions": conditions})
 
 
 def _tell_waiting(text: str) -> None:

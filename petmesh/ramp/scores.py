@@ -8,11 +8,11 @@ from petmesh.ramp.evidence import Interval, beyond, compared
 from petmesh.ramp.measurements import Figures
 
 # So many of a hundred requests more that fail, or answers more that are slow.
-_MORE = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+_MORE = (0.002, 0.01, 0.05, 0.3)
 # By how much the odds that an answer was the canary's grow as the log-rank score does by 1. A
-# version all of whose answers take 30% longer is at some 0.4; one whose answers take 5% longer is
+# version all of whose answers take 30% longer is at some 0.4; one whose answers take 3% longer is
 # at less than half of the first, and so never found to be slower.
-_SLOWER = (0.1, 0.2, 0.4, 0.8, 1.6)
+_SLOWER = (0.15, 0.4, 1.2)
 
 
 def more_failures(canary: Figures, stable: Figures) -> Interval | None:

@@ -188,3 +188,17 @@ def test_a_blue_green_ramp_that_was_killed_is_driven_to_its_end(
     target.live, target.canary = Release("v1", "v2", 100), SLOW
     assert run(tmp_path, "ramp", "--resume") == 3
     assert target.live == Release("v1", "v2")
+
+
+def test_the_conditions_of_own_queries_are_the_ramps(tmp_path: Path, target: FakeTarget) -> None:
+    file = tmp_path / "queries.yaml"
+    file.write_text("own: {orders: {bad: late, total: orders, allowed: 2}}")
+    counted = GOOD.model_copy(update={"own": {"orders": (1.0, 100.0)}})
+    target.canary = target.stable = counted
+    assert run(tmp_path / "good", "ramp", *PLAN, "--queries", str(file)) == 0
+    record = latest(tmp_path / "good")
+    assert record is not None
+    assert record.header.plan.conditions.own == {"orders": 2}
+    target.live = Release("v1", "v2")
+    target.canary = GOOD.model_copy(update={"own": {"orders": (900.0, 1000.0)}})
+    assert run(tmp_path / "bad", "ramp", *PLAN, "--queries", str(file)) == 3

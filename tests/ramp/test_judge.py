@@ -153,6 +153,25 @@ def test_a_lower_risk_takes_longer() -> None:
     assert late is None or soon < late
 
 
+def own(bad: float, total: float = 1000) -> Figures:
+    return figures(1000).model_copy(update={"own": {"checkouts": (bad, total)}})
+
+
+def test_what_the_users_own_query_counts_is_judged_alone_or_beside_stable() -> None:
+    beside = ALONE.model_copy(update={"own": {"checkouts": None}})
+    stable = figures(9000).model_copy(update={"own": {"checkouts": (90.0, 9000.0)}})
+    assert found_after(*[own(10)] * 100, conditions=beside, stable=stable) is None
+    assert (found_after(*[own(40)] * 20, conditions=beside, stable=stable) or 0) <= 8
+    [*_, last] = verdicts(*[own(40)] * 8, conditions=beside, stable=stable)
+    assert last.reason == "checkouts: 4.00% (320 of 8000), stable 1.00% (720 of 72000)"
+    alone = ALONE.model_copy(update={"own": {"checkouts": 5.0}})
+    assert found_after(*[own(40)] * 100, conditions=alone) is None
+    assert (found_after(*[own(90)] * 20, conditions=alone) or 0) <= 8
+    [unknown] = verdicts(figures(1000), conditions=alone)
+    assert unknown.reason == "its checkouts is not known"
+    assert unknown.outcome is Outcome.NOT_ENOUGH_DATA
+
+
 ASKED = {
     "compare": ("failures",),
     "success_rate": 99.0,

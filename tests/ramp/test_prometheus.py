@@ -137,6 +137,42 @@ def test_what_is_no_figure_is_an_error_in_one_line(answer: tuple[int, Any], reas
     assert "\n" not in str(caught.value)
 
 
+OWN = """
+own:
+  checkouts:
+    bad: sum(increase(checkouts_failed_total{deployment="$workload"}[$window]))
+    total: sum(increase(checkouts_total{deployment="$workload"}[$window]))
+  orders: {bad: "sum(late)", total: "sum(orders)", allowed: 2}
+"""
+
+
+def test_queries_of_the_users_own_are_counted_beside_istios(tmp_path: Path) -> None:
+    file = tmp_path / "queries.yaml"
+    file.write_text(OWN)
+    queries = read_queries(file)
+    assert {name: each.allowed for name, each in queries.own.items()} == {
+        "checkouts": None,
+        "orders": 2,
+    }
+
+    def answer(query: str) -> tuple[int, Any]:
+        if "(le)" in query:
+            return vector()
+        return vector("3" if "failed" in query or "late" in query else "200")
+
+    found, asked = figures(answer, queries)
+    assert found.own == {"checkouts": (3, 200), "orders": (3, 200)}
+    assert 'sum(increase(checkouts_total{deployment="details-v2"}[30s]))' in asked
+    for text, reason in (
+        ("own: {a: {bad: x}}", "own.a.total: Field required"),
+        ("own: {a: {bad: $y, total: x}}", "a: may hold no \\$ but in"),
+        ("own: {a: {bad: x, total: x, allowed: 100}}", "less than 100"),
+    ):
+        file.write_text(text)
+        with pytest.raises(TargetError, match=reason):
+            read_queries(file)
+
+
 def test_an_address_where_nothing_listens_is_an_error() -> None:
     async def run() -> None:
         prometheus = Prometheus("http://127.0.0.1:1")
