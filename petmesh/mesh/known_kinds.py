@@ -78,6 +78,7 @@ LEFT_OUT_KINDS = {
     "policy/v1:PodDisruptionBudget": _NO_NODES,
     "gateway.networking.k8s.io/v1:GatewayClass": "istiod's own classes are known",
     "gateway.networking.k8s.io/v1:BackendTLSPolicy": "a stand-in has no certificate of its own",
+    "networking.gke.io/v1:GCPBackendPolicy": _BALANCED,
     "networking.gke.io/v1:GCPGatewayPolicy": _BALANCED,
     "networking.gke.io/v1:HealthCheckPolicy": _BALANCED,
 }

@@ -1,6 +1,7 @@
 """Every declared object is one that Kubernetes, or Istio's CRDs, would take as it is."""
 
 import copy
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from infra.kubernetes_version import OLDEST_KUBERNETES
 from petmesh.program.declaration import Declaration
 from settings import ROOT
-from tests.unit.declared import gke_otherwise, in_cluster, local, local_otherwise, manifest
+from tests.unit.declared import gke_otherwise, in_cluster, kept, local, local_otherwise, manifest
 from tests.unit.schemas import SchemaError, check, strict
 
 STACKS = {
@@ -25,7 +26,13 @@ STACKS = {
         dogApiEnabled="true", egressGateway="true", ingressRequestsPerSecond="5"
     ),
     "gke": gke_otherwise,
+    "staging": lambda: kept("staging"),
+    "production": lambda: kept("prod"),
 }
+# GKE brings the CRDs of these, and their schemas aren't to be had.
+OF_GOOGLE = re.compile(
+    r"kubernetes:(monitoring\.googleapis\.com|(networking\.gke|gateway\.networking\.k8s)\.io)/"
+)
 KUBERNETES_KINDS = {
     "Deployment",
     "HorizontalPodAutoscaler",
@@ -52,7 +59,9 @@ def of_istio(stack: Declaration, *, istio: bool) -> list[Any]:
     return [
         each.inputs
         for each in in_cluster(stack)
-        if not each.type.endswith(":Release") and ("istio.io/" in each.type) == istio
+        if not each.type.endswith(":Release")
+        and ("istio.io/" in each.type) == istio
+        and not OF_GOOGLE.match(each.type)
     ]
 
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from petmesh.guardrails.in_process import violations
+from petmesh.mesh.gather import gather
 from petmesh.program.program import declare
 from petmesh.program.stack_config import stacks
 from settings import ROOT
@@ -42,6 +43,11 @@ def test_a_value_is_written_as_the_cli_writes_it_so_that_no_command_changes_the_
 @pytest.mark.parametrize("stack", stacks())
 def test_each_stack_is_declared_from_config_alone(stack: str) -> None:
     assert kept(stack).outputs["url"]
+
+
+@pytest.mark.parametrize("stack", stacks())
+def test_each_stack_can_be_rehearsed(stack: str) -> None:
+    assert gather(kept(stack)).workloads
 
 
 def test_production_comes_up_in_another_region_and_names_the_old_one_nowhere() -> None:
