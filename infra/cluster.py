@@ -77,14 +77,20 @@ class GkeCluster(pulumi.ComponentResource):
         self.register_outputs({"cluster_name": self.cluster_name, "kubeconfig": self.kubeconfig})
 
 
-def _upgrades_topic(args: GkeArgs, opts: pulumi.ResourceOptions) -> gcp.pubsub.Topic:
-    return gcp.pubsub.Topic(
+def _notifications(
+    args: GkeArgs, opts: pulumi.ResourceOptions
+) -> gcp.container.ClusterNotificationConfigPubsubArgsDict:
+    # What isn't declared stays as it was: off has to be said.
+    if not args.upgrade_notifications:
+        return {"enabled": False}
+    topic = gcp.pubsub.Topic(
         "gke-upgrades",
         name=f"{args.cluster_name}-upgrades",
         labels=args.labels,
         message_storage_policy={"allowed_persistence_regions": [args.region]},
         opts=opts,
     )
+    return {"enabled": True, "topic": topic.id}
 
 
 def _cluster(
@@ -94,7 +100,6 @@ def _cluster(
     encryption: Encryption,
     opts: pulumi.ResourceOptions,
 ) -> gcp.container.Cluster:
-    topic = _upgrades_topic(args, opts) if args.upgrade_notifications else None
     return gcp.container.Cluster(
         "gke-cluster",
         name=args.cluster_name,
@@ -134,9 +139,7 @@ def _cluster(
         min_master_version=args.kubernetes_version or None,
         rollback_safe_upgrade={"control_plane_soak_duration": settings.SOAK},
         maintenance_policy=settings.maintenance(args),
-        notification_config=(
-            {"pubsub": {"enabled": True, "topic": topic.id}} if topic is not None else None
-        ),
+        notification_config={"pubsub": _notifications(args, opts)},
         logging_config={"enable_components": ["SYSTEM_COMPONENTS", "WORKLOADS"]},
         monitoring_config=settings.MONITORING,
         cost_management_config={"enabled": True},

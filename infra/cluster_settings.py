@@ -56,8 +56,13 @@ def private_cluster(args: GkeArgs) -> gcp.container.ClusterPrivateClusterConfigA
 
 def authorized_networks(
     args: GkeArgs,
-) -> gcp.container.ClusterMasterAuthorizedNetworksConfigArgsDict:
-    """Who reaches the control plane by its IP endpoints, the private one included."""
+) -> gcp.container.ClusterMasterAuthorizedNetworksConfigArgsDict | None:
+    """Who reaches the control plane by its IP endpoints, the private one included.
+
+    Without IP endpoints the provider sends none, and would find a difference in each preview.
+    """
+    if not args.authorized_networks:
+        return None
     return {
         "cidr_blocks": [{"cidr_block": cidr} for cidr in args.authorized_networks],
         "gcp_public_cidrs_access_enabled": False,

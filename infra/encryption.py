@@ -45,9 +45,9 @@ def encryption(args: GkeArgs, opts: pulumi.ResourceOptions) -> Encryption:
 class EncryptionKey(pulumi.ComponentResource):
     """A key that is rotated each 90 days, with the grants of Google's service agents that use it.
 
-    Neither a key ring nor a key can be deleted from Cloud KMS, nor its name be had again: so the
-    ring's name gets a suffix. A destroy schedules the destruction of the key's versions, 30 days
-    later.
+    A destroy, or config without it, leaves the key and its grants: what it encrypted, a backup or a
+    cluster that keeps it, is lost without. Nor can a ring or a key be deleted from Cloud KMS, and
+    its name be had again: so the ring's name gets a suffix.
 
     Attributes:
         key: The key's full name.
@@ -65,8 +65,10 @@ class EncryptionKey(pulumi.ComponentResource):
             opts: The component's options.
         """
         super().__init__("petmesh:infra:EncryptionKey", "encryption", None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        protected = pulumi.ResourceOptions(parent=self, protect=args.deletion_protection)
+        child = pulumi.ResourceOptions(parent=self, retain_on_delete=True)
+        protected = pulumi.ResourceOptions.merge(
+            child, pulumi.ResourceOptions(protect=args.deletion_protection)
+        )
         ring = gcp.kms.KeyRing(f"{args.cluster_name}-keys", location=args.region, opts=child)
         key = gcp.kms.CryptoKey(
             "encryption-key",
@@ -88,7 +90,9 @@ class EncryptionKey(pulumi.ComponentResource):
                 member=pulumi.Output.concat(
                     "serviceAccount:service-", number, f"@{agent}.iam.gserviceaccount.com"
                 ),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=_created(agent, child)),
+                opts=pulumi.ResourceOptions.merge(
+                    child, pulumi.ResourceOptions(depends_on=_created(agent, child))
+                ),
             )
             for agent in agents
         ]

@@ -38,6 +38,7 @@ HARMLESS: Final[dict[str, str]] = {
     r"Cluster .*(?:ipEndpointsConfig\.enabled|EnforcementEnabled) (?:True|False)": (
         "the IP endpoint is private without authorized networks"
     ),
+    r"Cluster notificationConfig\..* True": "it tells of upgrades",
     r"Cluster (?:addonsConfig|secretManagerConfig|verticalPodAutoscaling)\..* (?:True|False)": (
         "what pods find in the cluster opens nothing"
     ),

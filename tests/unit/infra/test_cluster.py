@@ -19,7 +19,6 @@ HARDENED = {
     "securityPostureConfig.mode": "BASIC",
     "removeDefaultNodePool": True,
     "nodeConfig.shieldedInstanceConfig.enableSecureBoot": True,
-    "masterAuthorizedNetworksConfig.gcpPublicCidrsAccessEnabled": False,
     "anonymousAuthenticationConfig.mode": "LIMITED",
 }
 
@@ -35,7 +34,7 @@ def test_the_cluster_is_hardened(path: str, value: object) -> None:
 def test_without_authorized_networks_the_control_plane_has_no_public_address() -> None:
     declared = cluster(gke())
     assert declared["privateClusterConfig"]["enablePrivateEndpoint"] is True
-    assert declared["masterAuthorizedNetworksConfig"]["cidrBlocks"] == []
+    assert "masterAuthorizedNetworksConfig" not in declared
     assert declared["controlPlaneEndpointsConfig"] == {
         "dnsEndpointConfig": {"allowExternalTraffic": True},
         "ipEndpointsConfig": {"enabled": False},
@@ -49,6 +48,8 @@ def test_with_authorized_networks_they_alone_reach_the_control_plane() -> None:
         {"cidrBlock": "203.0.113.0/24"},
         {"cidrBlock": "198.51.100.7/32"},
     ]
+    assert declared["masterAuthorizedNetworksConfig"]["gcpPublicCidrsAccessEnabled"] is False
+    assert declared["masterAuthorizedNetworksConfig"]["privateEndpointEnforcementEnabled"] is True
     assert declared["controlPlaneEndpointsConfig"] == {
         "dnsEndpointConfig": {"allowExternalTraffic": False},
         "ipEndpointsConfig": {"enabled": True},

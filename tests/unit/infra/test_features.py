@@ -94,6 +94,7 @@ def test_upgrades_are_told_to_a_topic_of_the_region() -> None:
     assert topic.inputs["messageStoragePolicy"] == {"allowedPersistenceRegions": ["us-central1"]}
     assert topic.urn in only(stack, "gcp:container/cluster:Cluster").dependencies
     assert cluster(stack)["notificationConfig"]["pubsub"]["enabled"] is True
+    assert cluster(gke())["notificationConfig"] == {"pubsub": {"enabled": False}}
 
 
 # Nodes
@@ -169,6 +170,13 @@ def test_a_new_key_is_rotated_protected_and_usable_before_it_is_used() -> None:
             assert is_after(stack, only(stack, f"gcp:{type_}"), grant)
     declared = only(stack, "gcp:container/cluster:Cluster")
     assert declared.property_dependencies["databaseEncryption"] == (key.urn,)
+
+
+def test_nothing_that_decrypts_goes_with_the_stack() -> None:
+    stack = gke(encryptionKey="create", deletionProtection="false")
+    kms = [each for each in stack.resources if each.type.startswith("gcp:kms/")]
+    assert len(kms) == 5
+    assert all(each.retain_on_delete for each in kms)
 
 
 def test_a_key_rings_name_is_never_asked_for_twice() -> None:
