@@ -4,6 +4,7 @@ What it needs is imported with what needs it: a rollback waits for none of it.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -74,6 +75,13 @@ def _risk(text: str) -> float:
     if number is None:
         raise typer.BadParameter(f"{text}: must be a number of percent, as 1%")
     return number
+
+
+def _rate(text: str | float) -> float:
+    match = re.fullmatch(r"([0-9]{1,5}(?:\.[0-9]+)?)/s", str(text), re.ASCII)
+    if isinstance(text, float) or (match and float(match[1])):
+        return text if isinstance(text, float) else float(str(text).removesuffix("/s"))
+    raise typer.BadParameter(f"{text}: must be requests a second, as 50/s")
 
 
 def _hook(text: str) -> Pair:
@@ -268,6 +276,34 @@ def ramp(
     ] = None,
     p50_ms: Annotated[Limit | None, _condition("Longest p50, in milliseconds.", "p50_ms")] = None,
     p99_ms: Annotated[Limit | None, _condition("Longest p99, in milliseconds.", "p99_ms")] = None,
+    load: Annotated[
+        float,
+        typer.Option(
+            parser=_rate,
+            metavar="N/s",
+            help="Requests a second of its own, where users bring too few.",
+            show_default="none",
+            rich_help_panel="Load",
+        ),
+    ] = 0.0,
+    load_path: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH",
+            help="What they ask for.",
+            show_default="petmesh.yaml's path",
+            rich_help_panel="Load",
+        ),
+    ] = "",
+    load_url: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Whom they ask.",
+            show_default="the stack's output url",
+            rich_help_panel="Load",
+        ),
+    ] = "",
     config: Annotated[
         list[Pair] | None,
         typer.Option(
@@ -322,6 +358,9 @@ def ramp(
             report=report,
             config=dict(config or ()),
             faults=dict(fault or ()),
+            load=load,
+            load_path=load_path,
+            load_url=load_url,
         )
         return asyncio.run(ramping.ramp(options))
 

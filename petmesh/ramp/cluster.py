@@ -102,6 +102,11 @@ class ClusterTarget:
         self._last = _release(route)
         return self._last
 
+    async def url(self) -> str:
+        """The stack's output `url`; empty where it has none."""
+        outputs = await self._run(self._stack.outputs)
+        return str(outputs["url"].value) if "url" in outputs else ""
+
     async def prepare(self) -> None:
         """See that the stack is as its program says, so that a promotion applies nothing else."""
         others = await self._run(self._pending)

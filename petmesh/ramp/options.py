@@ -55,6 +55,9 @@ class RampOptions(Options):
         report: where the HTML report is written; None for beside the journal.
         config: config values of a rehearsal that win over the stack's.
         faults: environment variables of a rehearsal's canary.
+        load: requests a second that the ramp sends itself; 0 for none.
+        load_path: what they ask for; empty for the project's path.
+        load_url: whom they ask; empty for the stack's output `url`.
     """
 
     plan: Plan | None = None
@@ -64,6 +67,9 @@ class RampOptions(Options):
     report: Path | None = None
     config: Mapping[str, str] = field(default_factory=dict[str, str])
     faults: Mapping[str, str] = field(default_factory=dict[str, str])
+    load: float = 0.0
+    load_path: str = ""
+    load_url: str = ""
 
 
 def plan_of(plan: Mapping[str, object], conditions: Mapping[str, object]) -> Plan | None:

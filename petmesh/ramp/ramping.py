@@ -236,6 +236,8 @@ async def _drive(
         sent = sum(phase.requests for phase in place.load.phases)
         failed = sum(phase.failed for phase in place.load.phases)
         load = f"load: {sent:,} requests, {failed} failed"
+    if place.traffic:
+        load = str(place.traffic)
     return Ended(run, state, notifiers, load)
 
 

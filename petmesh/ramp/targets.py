@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from yarl import URL
 
 from petmesh.project import project
 from petmesh.ramp.options import Options, RampOptions
 from petmesh.ramp.target import Target, TargetError, UsageError
+from petmesh.ramp.traffic import Traffic
 
 if TYPE_CHECKING:
     from petmesh.ramp.cluster import ClusterTarget
@@ -33,10 +36,12 @@ class OpenTarget:
 
     Attributes:
         load: the phases of the rehearsal's load.
+        traffic: the ramp's own requests to a cluster.
     """
 
     target: Target
     load: Load | None = None
+    traffic: Traffic | None = None
     session: Session | None = field(default=None, repr=False)
 
 
@@ -104,14 +109,39 @@ async def opened(options: RampOptions) -> AsyncGenerator[OpenTarget]:
             if given:
                 raise UsageError(f"--{option}: a rehearsal alone takes it: give --target rehearsal")
         target = open_cluster(options)
-        try:
-            yield OpenTarget(target)
-        finally:
-            await target.close()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(target.close)
+            traffic = None
+            if options.load:
+                url = await _load_url(options, target)
+                traffic = await stack.enter_async_context(Traffic(url, options.load))
+            yield OpenTarget(target, traffic=traffic)
         return
+    if options.load:
+        raise UsageError("--load: a rehearsal has a load of its own")
     overrides = {"canaryWeight": "0", **options.config}
     async with rehearsed(options.stack, overrides, options.faults) as place:
         yield place
+
+
+async def _load_url(options: RampOptions, target: ClusterTarget) -> URL:
+    """What a load asks for.
+
+    Raises:
+        UsageError: it is no address, or the stack has none.
+    """
+    given = options.load_url or await target.url()
+    path = options.load_path or project().path
+    try:
+        url = URL(given)
+    except ValueError as error:
+        raise UsageError("--load-url: it is no address") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        shown = "the stack has no output url" if not given else "it is no http:// or https:// one"
+        raise UsageError(f"--load-url: must be given: {shown}")
+    if not path.startswith("/"):
+        raise UsageError(f"--load-path = {path}: must begin with /")
+    return url.join(URL(path))
 
 
 @asynccontextmanager
@@ -150,6 +180,6 @@ async def rehearsed(
         origin, path = runtime.origin, project().path
         async with Load(origin, path, by_success, rest_seconds=_REST_SECONDS) as load:
             await load.measure("warm-up", 200)
-            yield OpenTarget(target, load, session)
+            yield OpenTarget(target, load, session=session)
     finally:
         await runtime.stop()
