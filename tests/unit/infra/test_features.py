@@ -6,9 +6,12 @@ from typing import Any
 import pulumi_gcp as gcp
 import pytest
 
+from petmesh.guardrails.in_process import violations
 from petmesh.program.declaration import Declaration, Resource
+from settings.gke import GkeFeatures
 from tests.unit.declared import PROJECT, gke, google_managed, is_after
 from tests.unit.infra.parts import cluster, node_pool
+from tests.unit.settings.reading import KEYS
 
 KEY = f"projects/{PROJECT}/locations/us-central1/keyRings/pets/cryptoKeys/pets"
 AGENT = "serviceAccount:service-123456789012@{}.iam.gserviceaccount.com"
@@ -28,6 +31,48 @@ def everything() -> Declaration:
 def only(stack: Declaration, type_: str) -> Resource:
     [found] = stack.of_type(type_)
     return found
+
+
+# By itself, beside what it needs: all of them together are the stack prod.
+ALONE: dict[str, dict[str, str]] = {
+    "labels": {"labels": '["owner=pets"]'},
+    "kubernetesVersion": {"kubernetesVersion": "1.34"},
+    "maintenanceExclusions": {"maintenanceExclusions": '["2026-11-20/2027-01-05"]'},
+    "rbacGroup": {"rbacGroup": "gke-security-groups@example.com"},
+    "binaryAuthorization": {"binaryAuthorization": "true"},
+    "attestors": {
+        "binaryAuthorization": "true",
+        "attestors": f'["projects/{PROJECT}/attestors/ci"]',
+    },
+    "admittedImages": {"binaryAuthorization": "true", "admittedImages": '["ghcr.io/team/*"]'},
+    "encryptionKey": {"encryptionKey": KEY},
+    "confidentialNodes": {"machineType": "n2d-standard-4", "confidentialNodes": "SEV"},
+    "spotNodes": {"spotNodes": "true"},
+    "nodeUpgrades": {"nodeUpgrades": "blueGreen"},
+    "upgradeNotifications": {"upgradeNotifications": "true"},
+    "backupSchedule": {"backupSchedule": "0 3 * * *"},
+    "backupRetentionDays": {"backupSchedule": "0 3 * * *", "backupRetentionDays": "7"},
+    "cloudArmor": {
+        "cloudArmor": "true",
+        "ingressTls": "googleManaged",
+        "ingressServiceType": "ClusterIP",
+        "ingressHosts": '["pets.example.com"]',
+    },
+    "secretManager": {"secretManager": "true"},
+    "verticalPodAutoscaling": {"verticalPodAutoscaling": "true"},
+}
+
+
+def test_each_feature_changes_what_is_declared() -> None:
+    assert set(ALONE) == {name for name, key in KEYS.items() if key in GkeFeatures.model_fields}
+    for feature, config in ALONE.items():
+        without = {key: value for key, value in config.items() if key != feature}
+        assert gke(**config).resources != gke(**without).resources, feature
+
+
+@pytest.mark.parametrize("feature", ALONE)
+def test_no_feature_by_itself_breaks_a_guard_rail(feature: str) -> None:
+    assert not violations(gke(**ALONE[feature]))
 
 
 # Labels
