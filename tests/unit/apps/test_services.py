@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from demo.pets import CATALOG, PETDETAILS
 from settings import ROOT
 from tests.unit.declared import (
     GIVEN,
@@ -22,11 +23,10 @@ from tests.unit.declared import (
 
 IMAGE = "docker:index/image:Image"
 PORTS = {"petservice": 9080, "petdetailsservice": 9081, "petmedicalhistoryservice": 9082}
-DEPLOYMENTS = (
-    "petservice-v1",
-    "petdetailsservice-v1",
-    "petdetailsservice-v2",
-    "petmedicalhistoryservice-v1",
+DEPLOYMENTS = tuple(
+    f"{service.name}-{version}"
+    for service in CATALOG
+    for version in service.versions[: 2 if service is PETDETAILS else 1]
 )
 
 
@@ -104,9 +104,7 @@ def test_the_outputs_tell_every_image() -> None:
 def test_a_given_image_is_deployed_and_neither_built_nor_pushed() -> None:
     stack = local_otherwise()
     assert {each.name for each in stack.of_type(IMAGE)} == {
-        "petdetailsservice-v1-image",
-        "petdetailsservice-v2-image",
-        "petmedicalhistoryservice-v1-image",
+        f"{each}-image" for each in DEPLOYMENTS if each != "petservice-v1"
     }
     assert container(stack, "petservice-v1")["image"] == GIVEN
     assert stack.outputs["images"]["petservice"] == {"v1": GIVEN}

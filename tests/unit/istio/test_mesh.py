@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.pets import CATALOG
 from petmesh.program.declaration import Declaration
 from tests.unit.declared import (
     container,
@@ -22,7 +23,7 @@ from tests.unit.declared import (
 RELEASE = "kubernetes:helm.sh/v3:Release"
 INGRESS = "istio-ingressgateway"
 CHARTS = {"istio-base": "base", "istio-cni": "cni", "istiod": "istiod", INGRESS: "gateway"}
-SERVICES = ("petservice", "petdetailsservice", "petmedicalhistoryservice")
+SERVICES = tuple(each.name for each in CATALOG)
 
 
 # Installation
