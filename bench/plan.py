@@ -9,16 +9,13 @@ that it uses. It can take less than that, since a run of the program is without 
 import argparse
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,9 +75,9 @@ def checkout(folder: Path, size: int) -> Path:
 
 
 def measure(copy: Path, what: str, modules: Path) -> Cost:
-    """Run this file in a process of its own."""
+    """Plan, or import the SDK's modules alone, in a process of its own."""
     ended = subprocess.run(
-        [sys.executable, "-P", __file__, "--run", what, str(modules)],
+        [sys.executable, "-P", str(ROOT / "bench" / "one_plan.py"), what, str(modules)],
         cwd=copy,
         env={**os.environ, "PYTHONPATH": str(copy)},
         capture_output=True,
@@ -88,23 +85,6 @@ def measure(copy: Path, what: str, modules: Path) -> Cost:
         check=True,
     )
     return Cost(*json.loads(ended.stdout))
-
-
-def _run(what: str, modules: Path) -> None:
-    begun = time.process_time()
-    if what == "plan":
-        from petmesh.program.program import declare  # noqa: PLC0415 (what is measured)
-
-        declare("local", {})
-        seconds = time.process_time() - begun
-        sdk = [name for name in sys.modules if name.startswith("pulumi")]
-        modules.write_text(json.dumps(sdk))
-    else:
-        for name in json.loads(modules.read_text()):
-            import_module(name)
-        seconds = time.process_time() - begun
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps([seconds, peak]))
 
 
 def _median(costs: Sequence[Cost]) -> Cost:
@@ -203,7 +183,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--run"]:
-        _run(sys.argv[2], Path(sys.argv[3]))
-    else:
-        sys.exit(main())
+    sys.exit(main())

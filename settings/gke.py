@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from infra.encryption import CREATE
 from infra.machines import CONFIDENTIAL
@@ -51,6 +51,9 @@ Attestor = Annotated[str, matches(r"projects/[a-z0-9.:-]{6,64}/attestors/[\w-]{1
 
 class GkeFeatures(BaseModel):
     """The keys of what a GKE cluster may have besides. A description says what a key allows."""
+
+    # Only `Settings` is validated: a validator of these keys alone would be built for nothing.
+    model_config = ConfigDict(defer_build=True)
 
     labels: Annotated[tuple[Label, ...], Array, AfterValidator(_each_key_once)] = Field(
         max_length=60,

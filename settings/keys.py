@@ -77,7 +77,9 @@ class ReleaseSettings(BaseModel):
 class Settings(GkeFeatures):
     """One stack's config. A field's description says what its key allows."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, defer_build=False
+    )
 
     google_project: Annotated[str, matches(r"(([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9])?")] = (
         Field(alias="gcp:project", description="the id of a Google Cloud project")

@@ -1,6 +1,5 @@
 """Values and keys as messages for people show them."""
 
-import difflib
 import json
 from collections.abc import Iterable
 
@@ -17,6 +16,8 @@ def readable(value: str) -> str:
 
 def no_such_key(key: str, known: Iterable[str]) -> str:
     """What is wrong with a key that doesn't exist, with the one that was probably meant."""
+    import difflib  # noqa: PLC0415 (its import takes as long as reading all config)
+
     keys = [*known]
     similar = difflib.get_close_matches(key, keys, 1)
     if similar:
