@@ -11,10 +11,11 @@ REQUEST_HEADER: Final = "x-petmesh-request"
 _NAMESPACE: Final = "petmesh"
 _FILE: Final = "envoy.extensions.access_loggers.file.v3.FileAccessLog"
 _RBAC: Final = "envoy.filters.http.rbac"
+_NETWORK_RBAC: Final = "envoy.filters.network.rbac"
 _LOGGED: Final = ("http_connection_manager", "tcp_proxy")
 _FIELDS: Final = {
     "request": f"%REQ({REQUEST_HEADER})%",
-    "id": "%REQ(X-REQUEST-ID)%",
+    "peer": "%DOWNSTREAM_REMOTE_ADDRESS%",
     "method": "%REQ(:METHOD)%",
     "authority": "%REQ(:AUTHORITY)%",
     "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
@@ -31,6 +32,13 @@ _FIELDS: Final = {
     "failure": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
 }
 
+# What differs in the log of connections that aren't HTTP.
+_OF_CONNECTIONS: Final = {
+    "details": "%CONNECTION_TERMINATION_DETAILS%",
+    "denied": f"%DYNAMIC_METADATA({_NETWORK_RBAC}:deny_shadow_effective_policy_id)%",
+    "allowed": f"%DYNAMIC_METADATA({_NETWORK_RBAC}:allow_shadow_effective_policy_id)%",
+}
+
 
 def decisions_file(folder: Path) -> Path:
     """Return the path of a proxy's log of decisions."""
@@ -38,7 +46,7 @@ def decisions_file(folder: Path) -> Path:
 
 
 def decided_by(kind: str, metadata: Metadata, part: str) -> Json:
-    """Return the metadata of a route: the object that declares it, and where in the object."""
+    """Return the metadata of a route or a filter chain: the declaring object, and where in it."""
     name = f"{kind} {metadata.namespace}/{metadata.name}"
     return {"filter_metadata": {_NAMESPACE: {"object": name, "part": part}}}
 
@@ -47,9 +55,17 @@ def with_decisions(listener: Json, file: Path) -> Json:
     """Return a listener that logs its decisions, one JSON object per line of a file."""
     chains: list[Json] = []
     for chain in listener["filter_chains"]:
+        held: Json = chain.get("metadata", {}).get("filter_metadata", {}).get(_NAMESPACE, {})
+        of_connections = chain["filters"][-1]["name"].endswith("tcp_proxy")
+        fields = {
+            "listener": listener["name"],
+            **_FIELDS,
+            **(_OF_CONNECTIONS if of_connections else {}),
+            **held,
+        }
         filters = [
-            _logged(each, listener["name"], file) if each["name"].endswith(_LOGGED) else each
-            for each in chain["filters"]
+            _logged(each, fields, file) if each["name"].endswith(_LOGGED) else each
+            for each in shadowed(chain["filters"])
         ]
         chains.append({**chain, "filters": filters})
     return {**listener, "filter_chains": chains}
@@ -63,7 +79,7 @@ def shadowed(filters: list[Json]) -> list[Json]:
     result: list[Json] = []
     for each in filters:
         config = each["typed_config"]
-        if each["name"].startswith(_RBAC):
+        if each["name"].startswith((_RBAC, _NETWORK_RBAC)):
             prefix = f"{config['rules']['action'].lower()}_"
             config = {
                 **config,
@@ -74,14 +90,14 @@ def shadowed(filters: list[Json]) -> list[Json]:
     return result
 
 
-def _logged(network_filter: Json, listener: str, file: Path) -> Json:
+def _logged(network_filter: Json, fields: Json, file: Path) -> Json:
     held: Json = network_filter["typed_config"]
     log = {
         "name": "envoy.access_loggers.file",
         "typed_config": typed(
             _FILE,
             path=str(file),
-            log_format={"json_format": {"listener": listener, **_FIELDS}},
+            log_format={"json_format": fields},
         ),
     }
     logged = {**held, "access_log": [*held.get("access_log", []), log]}

@@ -37,6 +37,7 @@ _REDIRECTS = {
     307: "TEMPORARY_REDIRECT",
     308: "PERMANENT_REDIRECT",
 }
+_OWN_PORTS = {"http": 80, "https": 443}
 _AUTHORITIES = ("host", ":authority")
 
 
@@ -104,6 +105,7 @@ def _action(mesh: Mesh, routed: Routed, port: int, client: str) -> Json:
                     "name": destination_cluster(mesh, weighted.destination, namespace, port),
                     "weight": weighted.weight,
                     **_header_fields(_changed(weighted.headers)),
+                    **_host_rewrite(weighted.headers),
                 }
                 for weighted in route.route
                 if weighted.weight
@@ -124,7 +126,8 @@ def _action(mesh: Mesh, routed: Routed, port: int, client: str) -> Json:
     hashed = [policy for host in hosts for policy in hash_policies(mesh, host, client, port)]
     if hashed:
         action["hash_policy"] = hashed
-    policy = retry_policy(route.retries or mesh.config.default_http_retry_policy)
+    retries = route.retries or mesh.config.default_http_retry_policy
+    policy = retry_policy(retries, hashed=bool(hashed))
     if policy:
         action["retry_policy"] = policy
     return action
@@ -140,13 +143,18 @@ def _rewrites(route: HttpRoute) -> Json:
         }
     elif rewrite and rewrite.uri:
         rewritten["prefix_rewrite"] = rewrite.uri
+    # The rewrite comes before a header of the route, and that before one of its destination.
+    rewritten |= _host_rewrite(_single(route)) | _host_rewrite(route.headers)
     if rewrite and rewrite.authority:
         rewritten["host_rewrite_literal"] = rewrite.authority
-    for changes in (route.headers, _single(route)):
-        for key, value in (changes.request.set if changes and changes.request else {}).items():
-            if key.lower() in _AUTHORITIES:
-                rewritten["host_rewrite_literal"] = value
     return rewritten
+
+
+def _host_rewrite(changes: Headers | None) -> Json:
+    """Return the rewrite of a host that is set as a header."""
+    values = changes.request.set if changes and changes.request else {}
+    hosts = [value for key, value in values.items() if key.lower() in _AUTHORITIES]
+    return {"host_rewrite_literal": hosts[0]} if hosts else {}
 
 
 def _single(route: HttpRoute) -> Headers | None:
@@ -155,22 +163,20 @@ def _single(route: HttpRoute) -> Headers | None:
 
 
 def _redirect(redirect: HttpRedirect, port: int, *, secure: bool) -> Json:
-    """Return a redirect; like istiod's, it always says the scheme."""
-    scheme = redirect.scheme or ("https" if secure else "http")
-    translated: Json = {
-        "response_code": _REDIRECTS[redirect.redirect_code],
-        "scheme_redirect": scheme,
-    }
+    translated: Json = {"response_code": _REDIRECTS[redirect.redirect_code]}
+    if redirect.scheme:
+        translated["scheme_redirect"] = redirect.scheme
     if redirect.uri.startswith("%PREFIX()%"):
         translated["prefix_rewrite"] = redirect.uri.removeprefix("%PREFIX()%")
     elif redirect.uri:
         translated["path_redirect"] = redirect.uri
     if redirect.authority:
         translated["host_redirect"] = redirect.authority
-    if redirect.port:
-        translated["port_redirect"] = redirect.port
-    elif redirect.derive_port == "FROM_REQUEST_PORT":
-        translated["port_redirect"] = port
+    derived = port if redirect.derive_port == "FROM_REQUEST_PORT" else None
+    number = redirect.port or derived
+    # istiod leaves out a scheme's own port.
+    if number and number != _OWN_PORTS[redirect.scheme or ("https" if secure else "http")]:
+        translated["port_redirect"] = number
     return translated
 
 
@@ -231,10 +237,11 @@ def _fault(fault: HttpFault) -> Json:
             percentage = Percent(value=fault.delay.percent)
         config["delay"] = {
             "fixed_delay": duration(fault.delay.fixed_delay),
-            "percentage": _fraction(percentage),
+            # Without a percentage nothing is delayed, nor aborted.
+            "percentage": _fraction(percentage or Percent()),
         }
     if fault.abort:
-        abort: Json = {"percentage": _fraction(fault.abort.percentage)}
+        abort: Json = {"percentage": _fraction(fault.abort.percentage or Percent())}
         if fault.abort.http_status is not None:
             abort["http_status"] = fault.abort.http_status
         else:
@@ -280,13 +287,18 @@ def _fraction(percentage: Percent | None) -> Json:
     return {"numerator": round(percent * 10_000), "denominator": "MILLION"}
 
 
-def retry_policy(retries: HttpRetry | None) -> Json | None:
-    """Return Envoy's form of a retry policy or of istiod's default; None if retries are off."""
+def retry_policy(retries: HttpRetry | None, *, hashed: bool = False) -> Json | None:
+    """Return Envoy's form of a retry policy or of istiod's default; None if retries are off.
+
+    Args:
+        retries: as declared; None for the default.
+        hashed: whether a hash selects the pod, which a retry then asks again.
+    """
     policy: Json = {
         "num_retries": _DEFAULT_RETRIES,
         "retry_on": _DEFAULT_RETRY_ON,
         "host_selection_retry_max_attempts": "5",
-        "retry_host_predicate": [_PREVIOUS_HOSTS],
+        **({} if hashed else {"retry_host_predicate": [_PREVIOUS_HOSTS]}),
     }
     if retries is None:
         return policy
@@ -305,7 +317,9 @@ def retry_policy(retries: HttpRetry | None) -> Json | None:
     if retries.per_try_timeout is not None:
         policy["per_try_timeout"] = duration(retries.per_try_timeout)
     if retries.retry_ignore_previous_hosts is False:
-        del policy["retry_host_predicate"]
+        policy.pop("retry_host_predicate", None)
+    elif retries.retry_ignore_previous_hosts:
+        policy["retry_host_predicate"] = [_PREVIOUS_HOSTS]
     if retries.backoff is not None:
         policy["retry_back_off"] = {"base_interval": duration(retries.backoff)}
     return policy

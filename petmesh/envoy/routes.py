@@ -201,7 +201,7 @@ def _routes_of_host(mesh: Mesh, caller: Caller, host: str, port: int) -> list[Js
     hashed = hash_policies(mesh, host, caller.namespace, port)
     if hashed:
         action["hash_policy"] = hashed
-    policy = retry_policy(mesh.config.default_http_retry_policy)
+    policy = retry_policy(mesh.config.default_http_retry_policy, hashed=bool(hashed))
     if policy:
         action["retry_policy"] = policy
     return [{"name": "default", "match": route_match(None), "route": action}]

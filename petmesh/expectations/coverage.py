@@ -96,9 +96,12 @@ def _reached(mesh: Mesh, hops: list[Hop], workloads: Mapping[str, str]) -> Itera
         for entry in mesh.service_entries
         for host in entry.spec.hosts
     }
+    copied = _copied(mesh, subsets)
     for hop in hops:
         if hop.object:
-            yield Item(hop.object, hop.part)
+            item = Item(hop.object, hop.part)
+            yield item
+            yield from copied.get(item, ())
         for identity in (hop.allowed, hop.denied, hop.details):
             rule = rule_of(identity)
             if rule:
@@ -114,6 +117,23 @@ def _reached(mesh: Mesh, hops: list[Hop], workloads: Mapping[str, str]) -> Itera
         called = workloads.get(hop.endpoint, host)
         for port in {number, *_targets(mesh, host, number)}:
             yield Item("NetworkPolicy path", f"{caller} to {called} on {port}")
+
+
+def _copied(mesh: Mesh, subsets: Mapping[tuple[str, str], Item]) -> dict[Item, list[Item]]:
+    """Return the subsets that get copies of the requests of each route."""
+    copied: dict[Item, list[Item]] = {}
+    for each in mesh.virtual_services:
+        namespace = each.metadata.namespace
+        name = f"{each.kind} {namespace}/{each.metadata.name}"
+        for index, route in enumerate(each.spec.http):
+            keys = (
+                (full_host(copy.destination.host, namespace), copy.destination.subset)
+                for copy in route.copies
+            )
+            found = [subsets[key] for key in keys if key in subsets]
+            for match in range(len(route.match)) or [None]:
+                copied[Item(name, each.part(index, match))] = found
+    return copied
 
 
 def _targets(mesh: Mesh, host: str, number: str) -> Iterator[str]:

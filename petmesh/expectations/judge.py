@@ -42,12 +42,17 @@ class Result:
 
 @dataclass(frozen=True)
 class _Case:
-    """One answer: its hops, and the pod and workload that answered."""
+    """One answer: its hops, and the pod, workload and version that answered."""
 
     answer: Answer
     hops: Sequence[Hop]
+    pod: str
     workload: str
     version: str
+
+    def counts_for(self, name: str) -> bool:
+        """Return whether it is of a workload, version or status."""
+        return name in (self.workload, self.version, str(self.answer.status))
 
 
 def judge(
@@ -86,7 +91,7 @@ def judge(
 def _case(answer: Answer, hops: Sequence[Hop], first: str, versions: Mapping[str, str]) -> _Case:
     pod = called_by(hops, first)
     workload = pod.rpartition("-")[0]
-    return _Case(answer, hops, workload, versions.get(workload, ""))
+    return _Case(answer, hops, pod, workload, versions.get(workload, ""))
 
 
 def _wrong(expected: Expected, case: _Case) -> Iterator[str]:
@@ -196,15 +201,21 @@ def _mirrored(expected: Expected, hops: Sequence[Hop]) -> Iterator[str]:
 def _shares(expected: Expected, cases: Sequence[_Case], mesh: Mesh, first: str) -> list[str]:
     misses: list[str] = []
     total = len(cases)
+    pods = sorted({case.pod for case in cases if case.pod})
+    if expected.pods is not None and len(pods) != expected.pods:
+        misses.append(
+            f"{expected.pods} pods expected, got {', '.join(pods) or 'none'}: "
+            f"{decided(mesh, cases[0].hops, first)}"
+        )
     for name, percent in expected.share.items():
-        count = sum(name in (case.workload, case.version) for case in cases)
+        count = sum(case.counts_for(name) for case in cases)
         if expected.tolerance is not None:
             least = (percent - expected.tolerance) / 100 * total
             most = (percent + expected.tolerance) / 100 * total
         else:
             least, most = binomial_interval(total, percent / 100, CONFIDENCE)
         if not least <= count <= most:
-            example = next((c for c in cases if name not in (c.workload, c.version)), cases[0])
+            example = next((each for each in cases if not each.counts_for(name)), cases[0])
             misses.append(
                 f"share {percent:g}% of {name} expected ({least / total:.1%} to {most / total:.1%} "
                 f"of {total}), got {count / total:.1%}: {decided(mesh, example.hops, first)}"

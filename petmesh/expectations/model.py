@@ -17,8 +17,10 @@ UNMESHED: Final = "unmeshed"
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https", "tcp") or not parts.hostname:
         raise ValueError("must be a URL such as http://reviews:9080/reviews/0")
+    if parts.scheme == "tcp" and not parts.port:
+        raise ValueError("must have a port, as tcp://database:5432")
     return text
 
 
@@ -103,7 +105,8 @@ class Expected(Strict):
         status: the allowed statuses; 0 for no response.
         workload: the workload that answers.
         version: its version.
-        share: percent of the answers by workload or version.
+        pods: how many different pods answer.
+        share: percent of the answers by workload, version or status.
         tolerance: of each share, in percent points; None for the 99.9% binomial interval.
         redirect: the header Location of a redirect.
         headers: of the response.
@@ -119,6 +122,7 @@ class Expected(Strict):
     status: Annotated[tuple[int, ...], BeforeValidator(_several)] = ()
     workload: str | None = None
     version: str | None = None
+    pods: Annotated[int, Field(ge=0)] | None = None
     share: dict[str, Annotated[float, Field(ge=0, le=100)]] = Field(default_factory=dict)
     tolerance: Annotated[float, Field(gt=0, le=100)] | None = None
     redirect: Text | None = None
@@ -173,7 +177,10 @@ class Expectation(Strict):
         name: for people; by default source, method and URL.
         source: `outside` for a caller by a gateway, a workload for its identity, `unmeshed` for a
             pod without a sidecar.
-        url: by http or https; its port is the Service's or the gateway's.
+        url: by http, https or tcp; its port is the Service's or the gateway's. By tcp a request is
+            sent over a connection that no proxy reads.
+        token: claims of a JSON Web Token that the request has, signed by a key of this machine in
+            the place of those that a RequestAuthentication names by URI.
         times: how many requests are sent.
         at_once: how many of them at the same time.
     """
@@ -184,6 +191,7 @@ class Expectation(Strict):
     method: Annotated[str, Field(pattern=r"^[A-Z]+$")] = "GET"
     headers: dict[str, str] = Field(default_factory=dict[str, str])
     body: str | None = None
+    token: dict[str, Any] | None = None
     times: Annotated[int, Field(ge=1, le=100_000)] = 1
     at_once: Annotated[int, Field(alias="atOnce", ge=1, le=100)] = 1
     faults: tuple[Fault, ...] = ()

@@ -1,7 +1,7 @@
 """Sends the requests of an expectation to a rehearsed mesh, with its faults."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,7 +17,7 @@ from petmesh.rehearsal.hops import Hop
 from petmesh.rehearsal.runtime import Runtime
 from petmesh.rehearsal.settings import SettingsError
 
-_PORTS = {"http": 80, "https": 443}
+_PORTS = {"http": 80, "https": 443, "tcp": 0}
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,10 @@ async def send(runtime: Runtime, asker: Asker, expectation: Expectation) -> Sent
     host = parts.netloc.rpartition("@")[2]
     if expectation.source == OUTSIDE:
         host = parts.hostname or ""
-    request = Request(host, path, expectation.method, expectation.headers, body)
+    headers = dict(expectation.headers)
+    if expectation.token is not None:
+        headers["Authorization"] = f"Bearer {runtime.tokens.issue(expectation.token)}"
+    request = Request(host, path, expectation.method, headers, body)
     gate = asyncio.Semaphore(expectation.at_once)
     ask, first = _ask(runtime, asker, expectation, request)
 
@@ -81,14 +84,25 @@ def called_by(hops: Sequence[Hop], first: str) -> str:
     return ""
 
 
-def _ask(runtime: Runtime, asker: Asker, expectation: Expectation, request: Request):  # noqa: ANN202
+def _ask(
+    runtime: Runtime, asker: Asker, expectation: Expectation, request: Request
+) -> tuple[Callable[[], Awaitable[Answer]], str]:
+    """Return what sends a request, and the proxy that it passes first."""
+    scheme = urlsplit(expectation.url).scheme
     if expectation.source == OUTSIDE:
         entrance = _entrance(runtime, expectation)
+        if scheme == "tcp":
+            port = entrance.port
+            return (lambda: asker.by_tcp(port, request, tunnel=False)), entrance.gateway
         return (lambda: asker.from_outside(entrance, request)), entrance.gateway
     if expectation.source == UNMESHED:
         pod, target = _called(runtime, expectation)
         return (lambda: asker.past_the_mesh(pod, target, request)), pod.name
     pod = _pods(runtime, expectation.source, "from")[0]
+    if scheme == "tcp":
+        return (lambda: asker.by_tcp(pod.outbound_port, request, tunnel=True)), pod.name
+    if scheme == "https":
+        return (lambda: asker.by_tls(pod, request, runtime.outside_trust)), pod.name
     return (lambda: asker.from_pod(pod, request)), pod.name
 
 

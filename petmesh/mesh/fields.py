@@ -120,7 +120,11 @@ def told(
             given = problem["input"]
             where = f"{what}: {path}" if path else what
             value = f" = {given}" if isinstance(given, str | int | float | bool) else ""
-            yield f"{where}{value}: {reason[:1].lower()}{reason[1:]}"
+            yield f"{where}{value}: {_uncapitalized(reason)}"
+
+
+def _uncapitalized(text: str) -> str:
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
 
 
 def _is_tag(part: int | str) -> bool:

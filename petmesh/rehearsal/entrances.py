@@ -7,6 +7,7 @@ from pathlib import Path
 from petmesh.envoy.routes import gateway_servers
 from petmesh.envoy.topology import GatewayPod
 from petmesh.host.ports import LOOPBACK
+from petmesh.mesh.istio.networking import GatewayServer
 from petmesh.mesh.mesh import Mesh
 from petmesh.rehearsal.origin import Origin
 
@@ -44,13 +45,16 @@ class Entrance:
         )
 
 
-def entrances(mesh: Mesh, proxies: Iterable[GatewayPod], authority: Path) -> tuple[Entrance, ...]:
+def entrances(
+    mesh: Mesh, proxies: Iterable[GatewayPod], authority: Path, outside: Path
+) -> tuple[Entrance, ...]:
     """Return the ports of gateway pods, those that only redirect last.
 
     Args:
         mesh: the applied mesh.
         proxies: the gateway pods.
         authority: the certificate of the authority that issued the gateways'.
+        outside: of the one that issued outside hosts'.
     """
     found: list[Entrance] = []
     for proxy in proxies:
@@ -63,8 +67,15 @@ def entrances(mesh: Mesh, proxies: Iterable[GatewayPod], authority: Path) -> tup
                     number=number,
                     port=port,
                     hosts=tuple(dict.fromkeys(hosts)),
-                    trust=authority if any(server.tls.mode for server in servers) else None,
+                    trust=_trust(servers, authority, outside),
                     redirects=bool(servers) and all(s.tls.https_redirect for s in servers),
                 )
             )
     return tuple(sorted(found, key=lambda each: each.redirects))
+
+
+def _trust(servers: list[GatewayServer], authority: Path, outside: Path) -> Path | None:
+    """Return who issued the certificate that callers see: of the gateway, or of whom it passes."""
+    if not any(server.tls.mode for server in servers):
+        return None
+    return outside if all(server.tls.passes for server in servers) else authority

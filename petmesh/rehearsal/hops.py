@@ -101,7 +101,9 @@ class Hops:
             self._offsets[file] = self._offsets.get(file, 0) + len(whole)
             for line in whole.splitlines():
                 held = json.loads(line)
-                self._hops[held.get("request") or ""].append(self._hop(folder.name, held))
+                # Connections that aren't HTTP have no header: they are known by their client's end.
+                key = held.get("request") or held.get("peer") or ""
+                self._hops[key].append(self._hop(folder.name, held))
 
     def _hop(self, proxy: str, held: dict[str, Any]) -> Hop:
         def text(key: str) -> str:

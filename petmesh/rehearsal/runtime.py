@@ -231,6 +231,11 @@ class Runtime:
         return self._certificates.mesh.certificate
 
     @property
+    def outside_trust(self) -> Path:
+        """The certificate of the authority that sidecars and pods trust for outside hosts."""
+        return self._certificates.outside.certificate
+
+    @property
     def port(self) -> int:
         """The ingress's port on this machine."""
         return self.origin.port
@@ -257,7 +262,7 @@ class Runtime:
         """The ports at which gateways accept callers from outside."""
         authority = self._certificates.public.certificate
         proxies = [self._gateways.live[each.name].proxy for each in self.mesh.outer_gateways]
-        return entrances(self.mesh, proxies, authority)
+        return entrances(self.mesh, proxies, authority, self.outside_trust)
 
     def gateway(self, name: str) -> GatewayPod:
         """Return a running gateway.
