@@ -101,7 +101,7 @@ def test_a_figure_is_the_one_that_a_ramp_asks_for() -> None:
     ramp = Queries()
     assert shape(expression("Tries per second")) == shape(ramp.requests)
     assert shape(expression("Failing tries per second")) == shape(ramp.errors)
-    assert shape(expression("p99")) == shape(ramp.latency.replace("$quantile", "0.99"))
+    assert shape(expression("p99")) == f"histogram_quantile(0.99, {shape(ramp.latency)})"
 
 
 def test_grafana_is_given_the_dashboard_of_the_stacks_namespace() -> None:

@@ -54,6 +54,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, *shares: int, failed: int = 0) -> 
         runtime=SimpleNamespace(origin=None, version_metrics=version_metrics),
         host="petdetailsservice.pets.svc.cluster.local",
         canary="v2",
+        canary_workload="petdetailsservice-v2",
         config={"canaryWeight": "25"}.__getitem__,
     )
     found = asyncio.run(split.measure_split(cast("Session", session), REQUESTS))
@@ -98,6 +99,7 @@ async def test_nothing_counted_is_no_share(monkeypatch: pytest.MonkeyPatch) -> N
         runtime=SimpleNamespace(origin=None, version_metrics=nothing),
         host="",
         canary="v2",
+        canary_workload="petdetailsservice-v2",
         config={"canaryWeight": "0"}.__getitem__,
     )
     assert (await split.measure_split(cast("Session", session), REQUESTS)).problems
