@@ -45,7 +45,7 @@ PLAN = Plan(
     silence=10.0,
     patience=1.0,
     wait=20.0,
-    conditions=Conditions(min_requests=60, warm_up=0.0, latency_margin_ms=80.0),
+    conditions=Conditions(min_requests=60, warm_up=0.0, latency_margin_ms=80.0, success_rate=98.0),
 )
 
 

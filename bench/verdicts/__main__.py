@@ -46,8 +46,8 @@ def ramp(shape: str, fault: Fault, course: Course, seed: int, names: Sequence[st
     rules: dict[str, Rule] = {}
     found = dict.fromkeys(names, Found())
     requests = seconds = 0.0
-    # A worse version is warm; one that is alike is given the time that a new one has by default.
-    warm_up = 0.0 if fault is not NONE else Conditions().warm_up
+    # A worse version is warm, unless that is the shape; one that is alike has the default's time.
+    warm_up = 0.0 if fault != NONE and not given.cold else Conditions().warm_up
     for seen in simulate(given, fault, course, rng):
         if seen.weight < 0:
             before.append(seen.observation)

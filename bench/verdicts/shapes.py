@@ -33,6 +33,7 @@ class Shape:
         world: makes the services of a ramp.
         rate: requests a second by the moment in seconds and the ramp's length.
         bounds: of the histogram, in milliseconds.
+        cold: whether a new version is slow at first.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Shape:
         default=lambda moments, _: np.full_like(moments, 50.0)
     )
     bounds: Sequence[float] = ISTIO
+    cold: bool = False
 
 
 def constant(rate: float) -> Callable[[Floats, float], Floats]:
@@ -211,7 +213,7 @@ SHAPES = (
     Shape("busy and quiet times", busy_world, busy),
     Shape("0.5 requests/s", alike(log_normal()), constant(0.5)),
     Shape("500 requests/s", alike(log_normal()), constant(500.0)),
-    Shape("slow start of the canary", slow_start),
+    Shape("slow start of the canary", slow_start, cold=True),
     Shape("both degrade", degrading),
     Shape("coarse histogram: 10, 100, 1000 ms", alike(log_normal()), bounds=(10, 100, 1000)),
     Shape("fine histogram: 60 bounds", alike(log_normal()), bounds=FINE),

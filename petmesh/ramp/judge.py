@@ -14,8 +14,8 @@ _PARTS = 3
 _SUSPECTED = 0.5
 # The routing of single requests is random, but never halves the share of hundreds.
 _LEAST_OF_SHARE = 0.5
-# A canary fails at once that fails more than half, and the stable version no quarter.
-_OBVIOUS, _OBVIOUS_ERRORS, _STABLE_AT_MOST = 0.5, 10, 0.25
+# A canary fails at once that fails more than a quarter, and the stable version no twentieth.
+_OBVIOUS, _OBVIOUS_ERRORS, _STABLE_AT_MOST = 0.25, 10, 0.05
 # Beside so small a part of the canary's requests nothing can be compared.
 _ALONE = 0.01
 # With no stable version beside it, the canary may fail so much more than that did at its worst, and
@@ -168,7 +168,7 @@ class Judge:
             self._evidence.setdefault(name, Evidence()).add(interval)
 
     def _obvious(self, seen: Observation) -> Iterator[str]:
-        """A canary that fails most of its requests, in an interval or in the step."""
+        """A canary that fails many of its requests, in an interval or in the step."""
         if not self._conditions.compare and self._conditions.success_rate is None:
             return
         for canary, stable in ((seen.canary, seen.stable), (self._canary, self._stable)):

@@ -25,7 +25,9 @@ PLAN = Plan(
     interval=0.5,
     silence=20.0,
     wait=60.0,
-    conditions=Conditions(min_requests=100, warm_up=0.0, latency_margin_ms=100.0),
+    conditions=Conditions(
+        min_requests=100, warm_up=0.0, latency_margin_ms=100.0, success_rate=98.0
+    ),
 )
 
 
