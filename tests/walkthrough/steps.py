@@ -67,7 +67,7 @@ def declared_by(copy: Path, config: Mapping[str, str]) -> Declaration:
 
 def made(copy: Path, *arguments: str) -> str:
     """What make prints in the copy."""
-    command = ["make", *arguments]
+    command = ["make", "--no-print-directory", *arguments]
     ended = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout

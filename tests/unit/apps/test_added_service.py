@@ -1,6 +1,5 @@
 """A service that a user adds by docs/services.md: declared, guarded, called and released."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from tests.unit.declared import container, in_namespace, local, manifests, spec
 from tests.walkthrough.steps import (
     NAME,
     add_service,
-    commands,
     copy_checkout,
     declared_by,
     made,
@@ -83,19 +81,6 @@ def test_its_second_version_is_released_as_a_canary(checkout: Path) -> None:
     assert [each.name for each in moved.resources if before[each.urn] != each.inputs] == [
         f"{NAME}-route"
     ]
-
-
-@pytest.mark.parametrize("config", [{}, release()], ids=["added", "released"])
-def test_no_guard_rail_has_anything_against_it(checkout: Path, config: Mapping[str, str]) -> None:
-    assert "make policy" in commands()
-    pairs = " ".join(f"{key}={value}" for key, value in config.items())
-    told = made(checkout, "policy", *([f"CONFIG={pairs}"] if pairs else []))
-    assert told.endswith(": no violation\n")
-
-
-def test_a_preview_shows_it(checkout: Path) -> None:
-    [preview] = [each for each in commands() if "preview" in each]
-    assert f"{NAME}-v1-deployment" in made(checkout, *preview.split()[1:])
 
 
 def test_an_sbom_is_made_of_it(checkout: Path) -> None:
