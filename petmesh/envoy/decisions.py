@@ -28,6 +28,7 @@ _FIELDS: Final = {
     "endpoint": "%UPSTREAM_HOST%",
     "denied": f"%DYNAMIC_METADATA({_RBAC}:deny_shadow_effective_policy_id)%",
     "allowed": f"%DYNAMIC_METADATA({_RBAC}:allow_shadow_effective_policy_id)%",
+    "policies": f"%DYNAMIC_METADATA({_RBAC})%",
     "tries": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
     "failure": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
 }
@@ -79,7 +80,7 @@ def shadowed(filters: list[Json]) -> list[Json]:
     result: list[Json] = []
     for each in filters:
         config = each["typed_config"]
-        if each["name"].startswith((_RBAC, _NETWORK_RBAC)):
+        if each["name"].startswith((_RBAC, _NETWORK_RBAC)) and "rules" in config:
             prefix = f"{config['rules']['action'].lower()}_"
             config = {
                 **config,

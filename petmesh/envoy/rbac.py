@@ -15,6 +15,7 @@ from petmesh.envoy.conditions import (
     trust_domain_is,
     without_http,
 )
+from petmesh.envoy.ext_authz import custom_filters
 from petmesh.envoy.match import pattern_match
 from petmesh.envoy.mtls_mode import ROOT_NAMESPACE
 from petmesh.envoy.names import Json, selects, typed
@@ -28,17 +29,23 @@ _ANYTHING: Json = {"any": True}
 def authorization_filters(
     mesh: Mesh, namespace: str, labels: Mapping[str, str], port: int
 ) -> list[Json]:
-    """Return the RBAC filters of a workload's port: DENY policies first, then ALLOW policies.
+    """Return the filters of a workload's port: CUSTOM policies first, then DENY, then ALLOW.
 
     Conditions on ports are decided here, since a pod's port on this machine is another one.
     """
-    return [
+    policies = policies_of(mesh, namespace, labels)
+    rules_of = {
+        f"{each.metadata.namespace}/{each.metadata.name}": dict(_policies(each, port))
+        for each in policies
+    }
+    own = [
         {
             "name": f"envoy.filters.http.rbac.{action.lower()}",
             "typed_config": typed("envoy.extensions.filters.http.rbac.v3.RBAC", rules=rules),
         }
-        for action, rules in _by_action(policies_of(mesh, namespace, labels), port)
+        for action, rules in _by_action(policies, port)
     ]
+    return [*custom_filters(mesh, policies, rules_of), *own]
 
 
 def connection_filters(

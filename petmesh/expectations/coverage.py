@@ -102,7 +102,7 @@ def _reached(mesh: Mesh, hops: list[Hop], workloads: Mapping[str, str]) -> Itera
             item = Item(hop.object, hop.part)
             yield item
             yield from copied.get(item, ())
-        for identity in (hop.allowed, hop.denied, hop.details):
+        for identity in (hop.allowed, hop.denied, hop.details, *hop.policies):
             rule = rule_of(identity)
             if rule:
                 yield Item(*rule)

@@ -26,7 +26,7 @@ _FLAGS: Final = {
     "DI": "the route's fault.delay",
     "RL": "a rate limit",
     "DC": "the caller went away",
-    "UAEX": "a RequestAuthentication or authorization service",
+    "UAEX": "the external authorizer of a CUSTOM AuthorizationPolicy",
 }
 
 

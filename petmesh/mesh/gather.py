@@ -325,7 +325,7 @@ class _Gatherer:
         for telemetry in self._all(Telemetry):
             name, namespace = telemetry.metadata.name, telemetry.metadata.namespace
             if namespace != ROOT_NAMESPACE:
-                self._problems.append(
+                self._refuse(
                     f"Telemetry {namespace}/{name}: metadata.namespace = {namespace}: only "
                     f"{ROOT_NAMESPACE} can be rehearsed, whose Telemetry holds for every proxy"
                 )

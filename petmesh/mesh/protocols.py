@@ -64,10 +64,12 @@ def spoken(port: Port) -> Spoken:
 def declared(protocol: str) -> Spoken:
     """Return what a ServiceEntry's or Gateway's port says it speaks, such as `GRPC`.
 
+    One that says nothing speaks HTTP, which Istio detects.
+
     Raises:
         ValueError: Istio knows no such protocol.
     """
-    name = protocol.lower()
+    name = protocol.lower() or "http"
     if name not in _BY_PREFIX:
         raise ValueError(f"must be one of {', '.join(sorted(each.upper() for each in _BY_PREFIX))}")
     return _BY_PREFIX[name]

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from petmesh.envoy.decisions import decisions_file
 from petmesh.envoy.topology import Pod
@@ -32,6 +32,7 @@ class Hop:
         endpoint: the pod that was called; empty if it is none's address.
         address: the address that was called.
         denied, allowed: the AuthorizationPolicy's rule that matched, as istiod names it.
+        policies: every rule that matched, of CUSTOM policies too.
     """
 
     proxy: str
@@ -50,6 +51,7 @@ class Hop:
     denied: str
     allowed: str
     tries: int
+    policies: tuple[str, ...] = ()
 
 
 class Hops:
@@ -128,4 +130,12 @@ class Hops:
             denied=text("denied"),
             allowed=text("allowed"),
             tries=int(held.get("tries") or 0),
+            policies=_texts(held.get("policies")),
         )
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    """Return the values of an object of a proxy's metadata."""
+    return (
+        tuple(map(str, cast("dict[str, Any]", values).values())) if isinstance(values, dict) else ()
+    )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from petmesh.mesh.fields import Fields, LeftOut, Metadata, Seconds, only
+from petmesh.mesh.fields import Fields, LeftOut, Metadata, Seconds
 from petmesh.mesh.kubernetes import Selector
 
 
@@ -191,19 +191,16 @@ class AuthorizationPolicySpec(Fields):
     selector: Selector | None = None
     target_ref: TargetRef | None = None
     target_refs: tuple[TargetRef, ...] = ()
-    action: Annotated[
-        Literal["ALLOW", "DENY", "AUDIT"],
-        only(*("ALLOW", "DENY", "AUDIT"), because="no external authorization service runs here"),
-    ] = "ALLOW"
-    provider: Annotated[Any, only(None, because="no external authorization service runs here")] = (
-        None
-    )
+    action: Literal["ALLOW", "DENY", "AUDIT", "CUSTOM"] = "ALLOW"
+    provider: Provider | None = None
     rules: tuple[Rule, ...] = ()
 
     @model_validator(mode="after")
     def _means_something(self) -> "AuthorizationPolicySpec":
         if self.action == "DENY" and not self.rules:
             raise ValueError("DENY needs rules: without one it denies nothing")
+        if (self.action == "CUSTOM") != (self.provider is not None):
+            raise ValueError("CUSTOM needs a provider, and no other action has one")
         return self
 
     @property

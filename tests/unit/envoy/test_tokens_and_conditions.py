@@ -144,3 +144,52 @@ def test_a_ports_own_mode_of_mutual_tls_wins(tmp_path: Path, port: int, chains: 
     )
     files = laid(tmp_path, istio("PeerAuthentication", "a", spec, "security")).sidecar("web")
     assert len(listener(files, f"inbound_{port}")["filter_chains"]) == chains
+
+
+PROVIDERS = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data:
+  mesh: |
+    extensionProviders:
+    - name: authorizer
+      envoyExtAuthzHttp: {service: auth/authz.auth.svc.cluster.local, port: 8000, pathPrefix: /a,
+        failOpen: true, includeRequestHeadersInCheck: [x-a, "x-b*"]}
+"""
+
+
+def custom(provider: str) -> str:
+    spec = f"{{action: CUSTOM, provider: {{name: {provider}}}, rules: [{{}}]}}"
+    return istio("AuthorizationPolicy", "p", spec, "security")
+
+
+def test_an_external_authorizer_is_asked_about_what_its_policies_match(tmp_path: Path) -> None:
+    other = policy("[{}]").replace("name: p", "name: q")
+    found = filters(tmp_path, PROVIDERS, custom("authorizer"), other)
+    assert list(found)[:3] == [
+        "envoy.filters.http.rbac.custom.authorizer",
+        "envoy.filters.http.ext_authz",
+        "envoy.filters.http.rbac.allow",
+    ]
+    matching = found["envoy.filters.http.rbac.custom.authorizer"]
+    assert "rules" not in matching
+    [name] = matching["shadow_rules"]["policies"]
+    assert name == "istio-ext-authz-ns[default]-policy[p]-rule[0]"
+    asked = found["envoy.filters.http.ext_authz"]
+    assert asked["http_service"]["server_uri"]["cluster"] == (
+        "outbound|8000||authz.auth.svc.cluster.local"
+    )
+    assert asked["failure_mode_allow"] is True
+    assert asked["allowed_headers"] == {
+        "patterns": [
+            {"exact": "x-a", "ignore_case": True},
+            {"prefix": "x-b", "ignore_case": True},
+        ]
+    }
+
+
+def test_what_an_unknown_provider_should_decide_is_denied(tmp_path: Path) -> None:
+    [name, *_] = filters(tmp_path, custom("nobody")).items()
+    assert name[0] == "envoy.filters.http.rbac.custom-deny.nobody"
+    assert name[1]["rules"]["action"] == "DENY"

@@ -65,7 +65,6 @@ def mark(kind: str, **marks: str) -> Change:
 
 DETAILS_ROUTE = ("VirtualService", "petdetailsservice")
 UNKNOWN = "not known to the rehearsal"
-NO_AUTHORIZER = ": no external authorization service runs here"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +92,7 @@ NO_AUTHORIZER = ": no external authorization service runs here"
             "AuthorizationPolicy",
             "petservice",
             add(action="CUSTOM"),
-            "spec.action = CUSTOM: only ALLOW or DENY or AUDIT can be rehearsed" + NO_AUTHORIZER,
+            "spec: CUSTOM needs a provider, and no other action has one",
         ),
         (
             "Deployment",
