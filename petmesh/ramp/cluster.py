@@ -59,11 +59,37 @@ class _State:
     resources: Mapping[str, Any]
 
     def route(self) -> Mapping[str, Any]:
-        """The route between the versions."""
+        """The route between the versions.
+
+        Raises:
+            TargetError: There is none, or another service has the config keys of a ramp.
+        """
+        if self._weight_key() not in ("", "canaryWeight"):
+            raise TargetError(
+                f"stack {self.stack}: canaryService is another service than {_SERVICE}, which "
+                "petmesh.yaml names as the one that is ramped"
+            )
         for urn, resource in self.resources.items():
             if (resource["type"].rpartition(":")[2], urn.rpartition("::")[2]) == _ROUTE:
                 return resource
         raise TargetError(f"stack {self.stack}: it has no route of {_SERVICE}; run make up first")
+
+    def _weight_key(self) -> str:
+        """The config key of the service's weight, by the stack's output `releases`; or empty."""
+        for resource in self.resources.values():
+            match resource:
+                case {
+                    "type": "pulumi:pulumi:Stack",
+                    "outputs": {"releases": {**releases}},
+                }:
+                    match releases.get(_SERVICE):
+                        case {"config": {"weight": str(key)}}:
+                            return key
+                        case _:
+                            return ""
+                case _:
+                    pass
+        return ""
 
     def runs(self, version: str) -> bool:
         """Whether a version has a workload."""

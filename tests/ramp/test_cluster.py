@@ -201,6 +201,27 @@ async def test_a_version_that_is_not_in_the_state_gets_no_request(
     assert (stack.targets, stack.calls) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("key", "refused"),
+    [("canaryWeight", False), ("releases.petdetailsservice.canaryWeight", True)],
+)
+async def test_a_stack_whose_canary_keys_are_about_another_service_is_not_ramped(
+    key: str, *, refused: bool
+) -> None:
+    releases = {"petdetailsservice": {"config": {"weight": key}}}
+    root = {"urn": "urn", "type": "pulumi:pulumi:Stack", "outputs": {"releases": releases}}
+
+    class Told(Stack):
+        def export_stack(self) -> SimpleNamespace:
+            return SimpleNamespace(deployment={"resources": [root, route(10)]})
+
+    if refused:
+        with pytest.raises(TargetError, match="canaryService is another service than petdetails"):
+            await target_of(Told()).release()
+    else:
+        assert (await target_of(Told()).release()).weight == 10
+
+
 @pytest.mark.parametrize("http", [[], [{"name": "weighted", "route": []}], [{"name": "x"}], "no"])
 async def test_a_route_that_the_program_did_not_declare_is_an_error_in_one_line(
     http: object,
