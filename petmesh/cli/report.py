@@ -35,6 +35,10 @@ def report(
             help="Requests that measure the canary's share; 0 for none.",
         ),
     ] = REQUESTS,
+    expectations: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Test each stack's mesh by these expectations."),
+    ] = None,
 ) -> int:
     """Write what this checkout changes in its stacks, compared with a base, as Markdown.
 
@@ -44,7 +48,8 @@ def report(
     from petmesh.report.pull_request import reviewed
 
     try:
-        text, problems = reviewed(stack or ["dev"], base, dict(config or ()), requests)
+        names, overrides = stack or ["dev"], dict(config or ())
+        text, problems = reviewed(names, base, overrides, requests, expectations)
     except BaseError as error:
         raise CommandError(str(error), MISTAKEN) from error
     if output == "-":

@@ -45,6 +45,8 @@ def manager(mesh: Mesh, stat_prefix: str) -> Json:
         server_name="istio-envoy",
         use_remote_address=False,
         stream_idle_timeout="0s",
+        # As Istio's own proxies have it: `Expect: 100-continue` is the called process's to answer.
+        proxy_100_continue=True,
         upgrade_configs=[{"upgrade_type": "websocket"}],
         http_filters=[_ROUTER],
         **_NORMALIZATION[mesh.config.path_normalization.normalization],

@@ -25,6 +25,13 @@ LATENCY_BUCKETS = (
     *(whole + 0.5 for whole in range(10)),
     *(round(10 * 1.25**step) + 0.5 for step in range(1, 32)),
 )
+# Envoy's defaults that Istio's bootstrap changes: regular expressions of any length, and paths with
+# a fragment, which is cut off.
+# https://github.com/istio/istio/blob/master/pkg/bootstrap/config.go
+_RUNTIME = {
+    "re2.max_program_size.error_level": 32768,
+    "envoy.reloadable_features.http_reject_path_with_fragment": False,
+}
 ROUTES_TYPE = "envoy.config.route.v3.RouteConfiguration"
 
 
@@ -162,6 +169,7 @@ def _bootstrap(name: str, cluster: str, folder: Path, socket: Path) -> Json:
             "cds_config": file_source(clusters_file(folder)),
             "lds_config": file_source(listeners_file(folder)),
         },
+        "layered_runtime": {"layers": [{"name": "istio", "static_layer": _RUNTIME}]},
         # Every request for statistics gets current counts and latencies.
         "stats_flush_on_admin": True,
         "stats_config": {

@@ -4,7 +4,10 @@ import asyncio
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from petmesh.expectations.model import read_expectations
+from petmesh.expectations.suite import Suite, run
 from petmesh.guardrails.in_process import violations
 from petmesh.guardrails.pack import RULES
 from petmesh.host.processes import ProcessError
@@ -13,9 +16,13 @@ from petmesh.program.declaration import Declaration, ProgramError
 from petmesh.program.difference import Difference, differences, outputs
 from petmesh.program.placeholders import with_placeholders
 from petmesh.program.program import declare
+from petmesh.project import ROOT
+from petmesh.rehearsal.inputs import read_input
+from petmesh.rehearsal.rehearse import running
 from petmesh.rehearsal.run_folder import new_folder
 from petmesh.rehearsal.runtime import Runtime
 from petmesh.rehearsal.session import Session
+from petmesh.rehearsal.settings import SettingsError
 from petmesh.rehearsal.split import Split, measure_split
 from petmesh.report.base_checkout import Base, BaseError, base_of, changed_files, declaration_of
 from petmesh.report.image_inputs import built_anew
@@ -23,7 +30,11 @@ from petmesh.report.review import Review, markdown
 
 
 def reviewed(
-    stacks: Sequence[str], base: str, overrides: Mapping[str, str], requests: int
+    stacks: Sequence[str],
+    base: str,
+    overrides: Mapping[str, str],
+    requests: int,
+    expectations: Path | None = None,
 ) -> tuple[str, bool]:
     """Return the report on stacks, and whether it has any problem.
 
@@ -32,28 +43,41 @@ def reviewed(
         base: the revision to compare with.
         overrides: config values that override the stacks' here, not at the base.
         requests: the number that measures the canary's share; 0 for none.
+        expectations: the file of those that each stack's mesh is tested by; None for none.
 
     Raises:
         BaseError: there is no such base.
     """
     with base_of(base) as found:
-        reviews = [_review(each, found, overrides, requests) for each in stacks]
+        reviews = [_review(each, found, overrides, requests, expectations) for each in stacks]
         text = markdown(reviews, found.name, found.commit)
-    return text, any(review.problems for review in reviews)
+    return text, any(review.problems or review.unmet for review in reviews)
 
 
-def _review(stack: str, base: Base, overrides: Mapping[str, str], requests: int) -> Review:
+def _review(
+    stack: str,
+    base: Base,
+    overrides: Mapping[str, str],
+    requests: int,
+    expectations: Path | None,
+) -> Review:
     """Review one stack, whatever exception the program under review raises."""
     _progress(f"{stack}: declaring it, here and at {base.commit[:7]}")
     try:
-        return _reviewed(stack, base, overrides, requests)
+        return _reviewed(stack, base, overrides, requests, expectations)
     except ProgramError as error:
         return Review(stack=stack, problems=tuple(str(error).splitlines()))
     except Exception as error:  # noqa: BLE001 (whatever it raises)
         return Review(stack=stack, problems=(_crash(error),))
 
 
-def _reviewed(stack: str, base: Base, overrides: Mapping[str, str], requests: int) -> Review:
+def _reviewed(
+    stack: str,
+    base: Base,
+    overrides: Mapping[str, str],
+    requests: int,
+    expectations: Path | None,
+) -> Review:
     overrides = with_placeholders(stack, overrides, encrypted=True)
     declaration = declare(stack, overrides)
     problems = [str(violation) for violation in violations(declaration)]
@@ -67,8 +91,14 @@ def _reviewed(stack: str, base: Base, overrides: Mapping[str, str], requests: in
         _progress(f"{stack}: rehearsing its canary with {requests:,} requests")
         split = asyncio.run(_rehearse(stack, overrides, requests))
         problems.extend(split.problems)
+    tested = None
+    if expectations:
+        _progress(f"{stack}: testing its expectations")
+        tested = asyncio.run(_test(stack, overrides, expectations))
+        problems.extend(tested if isinstance(tested, list) else ())
     return Review(
         stack=stack,
+        tested=None if isinstance(tested, list) else tested,
         declared=sum(resource.custom for resource in declaration.resources),
         rules=len(RULES),
         compared=changes is not None,
@@ -102,6 +132,16 @@ async def _rehearse(stack: str, overrides: Mapping[str, str], requests: int) -> 
         return Split(problems=(f"rehearsal: {_crash(error)}",))
     finally:
         await runtime.stop()
+
+
+async def _test(stack: str, overrides: Mapping[str, str], expectations: Path) -> Suite | list[str]:
+    """Return the result of a stack's expectations, or why they couldn't be tested."""
+    try:
+        found = read_expectations(expectations)
+        async with running(read_input((str(ROOT),), stack, overrides)) as runtime:
+            return await run(runtime, found)
+    except (SettingsError, ProgramError, RefusedError, ProcessError, OSError) as error:
+        return [f"expectations: {line}" for line in str(error).splitlines()]
 
 
 def _crash(error: Exception) -> str:

@@ -7,6 +7,8 @@ and links or loads nothing.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from petmesh.expectations import output
+from petmesh.expectations.suite import Suite
 from petmesh.program.declaration import STACK_TYPE
 from petmesh.program.diff_text import printable
 from petmesh.program.difference import Difference
@@ -32,6 +34,7 @@ class Review:
         differences: from the base, with the stack's outputs.
         split: the rehearsed canary's share; None if the stack has no canary.
         problems: one line each.
+        tested: the results of its expectations; None if none were tested.
     """
 
     stack: str
@@ -41,6 +44,12 @@ class Review:
     differences: tuple[Difference, ...] = ()
     split: Split | None = None
     problems: tuple[str, ...] = ()
+    tested: Suite | None = None
+
+    @property
+    def unmet(self) -> int:
+        """The number of expectations that weren't met."""
+        return self.tested.failed if self.tested else 0
 
 
 def markdown(reviews: Iterable[Review], base: str, commit: str) -> str:
@@ -78,6 +87,8 @@ def _stack(review: Review, base: str) -> list[str]:
         lines += [f"Guard-rails: {review.rules} rules, no violation.", ""]
     if review.split and review.split.workload:
         lines += [_split(review.split), ""]
+    if review.tested:
+        lines += [output.markdown(review.tested), ""]
     return lines
 
 

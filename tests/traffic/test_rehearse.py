@@ -46,6 +46,47 @@ def caller(name: str, *, injected: bool = True) -> str:
     return CALLER.replace("NAME", name).replace("INJECTED", str(injected).lower())
 
 
+LONG = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: long}
+spec:
+  hosts: [long.example.com]
+  gateways: [public]
+  http:
+  - match: [{uri: {regex: "/(REGEX)/.*"}}]
+    route: [{destination: {host: web, port: {number: 80}}}]
+""".replace("REGEX", "|".join(f"word{number}" for number in range(100)))
+
+
+async def raw(port: int, head: str) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"{head}\r\nHost: shop.example.com\r\nConnection: close\r\n\r\n".encode())
+    answered = await reader.read(-1)
+    writer.close()
+    return answered
+
+
+async def answered(folder: Path, *heads: str) -> list[bytes]:
+    async with running(read_input((str(folder),), "")) as runtime:
+        [entrance] = runtime.entrances
+        return [await raw(entrance.port, head) for head in heads]
+
+
+def test_envoy_is_as_lenient_as_istios(tmp_path: Path) -> None:
+    (tmp_path / "mesh.yaml").write_text(f"{SHOP}\n---\n{GATEWAY}\n---\n{LONG}")
+    fragment, waiting = asyncio.run(
+        answered(
+            tmp_path,
+            "GET /a#b HTTP/1.1",
+            "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 0",
+        )
+    )
+    assert fragment.startswith(b"HTTP/1.1 200 OK")
+    assert b'"path": "/a"' in fragment
+    assert b"HTTP/1.1 200 OK" in waiting
+
+
 async def rehearsed(
     folder: Path,
 ) -> tuple[list[Reached], list[Reached], Answer, dict[str, list[Hop]]]:

@@ -149,3 +149,27 @@ def test_a_base_that_isnt_there_is_one_line(capsys: pytest.CaptureFixture[str]) 
     assert main(["report", "--base", "no-such-branch"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("petmesh: --base = no-such-branch: must be")
+
+
+@pytest.mark.envoy
+@pytest.mark.usefixtures("unchanged")
+def test_expectations_that_are_not_met_fail_the_command_and_are_in_the_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "expectations.yaml"
+    asked = 'from: outside, url: "http://pets.localhost/pet/123"'
+    file.write_text(f"expectations: [{{{asked}, expect: {{status: 418}}}}]")
+    arguments = ["report", "--requests", "0", "--stack", "local", "--expectations", str(file)]
+    assert main(arguments) == 1
+    report = capsys.readouterr().out
+    assert "**0 of 1 expectations met; coverage" in report
+    assert "status 418 expected, got 200: VirtualService istio-ingress/petservice" in report
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_expectations_that_cannot_be_read_are_to_fix(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["report", "--requests", "0", "--stack", "local", "--expectations"]
+    assert main([*arguments, str(tmp_path / "none.yaml")]) == 1
+    assert "none.yaml: there is no such file" in capsys.readouterr().out
