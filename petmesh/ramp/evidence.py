@@ -23,15 +23,15 @@ Sources:
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 # Each answer's score is counted from the mean of its interval.
 Group = tuple[float, float, float]
 
 _DISPERSIONS = tuple(2.0**power for power in range(13))
-# Before anything is known, a dispersion of 4 is half as likely as 1.
-_PRIOR_POWER = 0.5
+# Before anything is known, a dispersion of 32 is half as likely as 1.
+_PRIOR_POWER = 0.2
 # How likely it is that the stable version's past doesn't show how much the versions differ.
 _UNSEEN = 0.005
 _FEWEST_FOR_RESEMBLANCE = 6
@@ -60,6 +60,10 @@ class Interval:
     weight: float
     excess: float
     variance: float
+
+    def or_else(self, gains: Sequence[float], deviance: float) -> "Interval":
+        """With further ways in which the same answers may be worse."""
+        return replace(self, gains=(*self.gains, *gains), deviance=max(self.deviance, deviance))
 
 
 def compared(groups: Sequence[Group], share: float, tilts: Sequence[float]) -> Interval | None:

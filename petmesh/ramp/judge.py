@@ -16,6 +16,8 @@ _SUSPECTED = 0.5
 _LEAST_OF_SHARE = 0.5
 # A canary fails at once that fails more than a quarter, and the stable version no twentieth.
 _OBVIOUS, _OBVIOUS_ERRORS, _STABLE_AT_MOST = 0.25, 10, 0.05
+# With no stable version beside it that may be a dependency's trouble: more than a half.
+_OBVIOUS_ALONE = 0.5
 # Beside so small a part of the canary's requests nothing can be compared.
 _ALONE = 0.01
 # With no stable version beside it, the canary may fail so much more than that did at its worst, and
@@ -172,7 +174,8 @@ class Judge:
         if not self._conditions.compare and self._conditions.success_rate is None:
             return
         for canary, stable in ((seen.canary, seen.stable), (self._canary, self._stable)):
-            fails = canary.errors >= _OBVIOUS_ERRORS and _failing(canary) > _OBVIOUS
+            most = _OBVIOUS if stable.requests else _OBVIOUS_ALONE
+            fails = canary.errors >= _OBVIOUS_ERRORS and _failing(canary) > most
             if fails and _failing(stable) <= _STABLE_AT_MOST:
                 yield f"success {_success(canary)}, stable {_success(stable)}"
                 return

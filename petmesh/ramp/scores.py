@@ -12,6 +12,8 @@ _MORE = (0.002, 0.01, 0.05, 0.3)
 # By how much the odds that an answer was the canary's grow as the log-rank score does by 1. A
 # version all of whose answers take 30% longer is at some 0.4; one whose answers take 3% longer is
 # at less than half of the first, and so never found to be slower.
+# A few answers that are very slow are found by the part beyond the bound that so many keep.
+_TAIL = 0.97
 _SLOWER = (0.15, 0.4, 1.2)
 
 
@@ -35,7 +37,7 @@ def slower(
 
     At each of the histogram's bounds the answers that took longer are divided between the versions;
     the score of an answer is how many of these bounds it took longer than, each counted by the part
-    of the remaining answers that ended there.
+    of the remaining answers that ended there. The slowest answers are looked at by themselves, too.
 
     Args:
         canary: one version's figures of the interval.
@@ -58,7 +60,18 @@ def slower(
         for count, mine, score in zip(counts, own, scores, strict=True)
         if count
     ]
-    return compared(groups, canary.answers / total, _SLOWER)
+    ranked = compared(groups, canary.answers / total, _SLOWER)
+    if ranked is None:
+        return None
+    tail = next((b for b in bounds if known.within[b] >= _TAIL * known.answers), bounds[-1])
+    slow = more_failures(
+        Figures(requests=canary.answers, errors=canary.slower_than(tail)),
+        Figures(requests=stable.answers, errors=stable.slower_than(tail)),
+    )
+    # Where none was so slow, that tells nothing.
+    return ranked.or_else(
+        slow.gains if slow else [0.0] * len(_MORE), slow.deviance if slow else 0.0
+    )
 
 
 def more_than(bad: float, total: float, allowed: float) -> Interval | None:
