@@ -158,7 +158,7 @@ sbom: ## what each image holds, as SPDX in build/sbom, by BuildKit
 	@mkdir -p build/sbom
 	@for service in $(SERVICES); do out=$$(mktemp -d); set -- apps/$$service/versions/*.json; docker buildx build --quiet --sbom=generator=$(SBOM_SCANNER) --build-arg VERSION_DATA="$$(cat "$$1" 2>/dev/null)" --output type=local,dest=$$out --file apps/$$service/Dockerfile apps && cp $$out/sbom.spdx.json build/sbom/$$service.spdx.json; status=$$?; rm -rf $$out; test $$status = 0 || exit 1; done
 
-docs: setup ## write the generated tables of docs/: config keys and guard-rails
+docs: setup ## write the generated tables of docs/: config keys, a service's entry, GKE settings, guard-rails
 	@$(BIN)/python -m docs.tables
 
 clean: ## remove what the targets made

@@ -15,7 +15,12 @@ from docs.tables import TABLES, Table
 from settings import ROOT
 
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("apps/*/README.md")],
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("apps/*/README.md"),
+        ROOT / "examples/README.md",
+    ],
 )
 FOLDERS = {path.parent.name for path in ROOT.glob("*/*.py")} | {"tests"}
 
