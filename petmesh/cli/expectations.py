@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from petmesh.cli.errors import FAILED, program_errors
-from petmesh.cli.rehearse import Lenient, Paths, console
+from petmesh.cli.rehearse import Lenient, Paths, SettingsFile, console
 from petmesh.cli.values import Config, JsonFile, Stack, whole_between, writable
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def run_expectations(
     ] = None,
     stack: Stack = "local",
     config: Config = None,
+    settings: SettingsFile = None,
     lenient: Lenient = False,
     only: Annotated[
         str, typer.Option(metavar="TEXT", help="Those alone whose name contains it.")
@@ -56,11 +57,16 @@ def run_expectations(
     """
     with program_errors():
         from petmesh.expectations.model import read_expectations
+        from petmesh.manifests.documents import EXPECTATIONS
         from petmesh.rehearsal.inputs import read_input
         from petmesh.rehearsal.settings import SettingsError
 
-        read = read_input(paths, stack, dict(config or ()), lenient=lenient)
-        found = read_expectations(expectations or read.folder)
+        overrides = dict(config or ())
+        read = read_input(paths, stack, overrides, settings=settings, lenient=lenient)
+        file = expectations or read.expectations
+        if file is None:
+            raise SettingsError(f"{paths[0]}: has no {EXPECTATIONS} beside it: --expectations FILE")
+        found = read_expectations(file)
         chosen = [each for each in found if only in each.title]
         if not chosen:
             raise SettingsError(f"--only = {only}: no expectation's name contains it")

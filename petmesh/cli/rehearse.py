@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,14 @@ Lenient = Annotated[
     bool,
     typer.Option("--lenient", help="List what the rehearsal doesn't know instead of refusing it."),
 ]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        metavar="FILE",
+        help="How workloads run: by default rehearsal.yaml beside PATH.",
+    ),
+]
 Port = Annotated[
     int | None,
     typer.Option(
@@ -44,6 +53,7 @@ def rehearse(
     *,
     stack: Stack = "local",
     config: Config = None,
+    settings: SettingsFile = None,
     lenient: Lenient = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave it running until Ctrl-C.")] = False,
     port: Port = None,
@@ -59,7 +69,8 @@ def rehearse(
     with program_errors():
         from petmesh.rehearsal.inputs import read_input
 
-        read = read_input(tuple(paths), stack, dict(config or ()), lenient=lenient)
+        overrides = dict(config or ())
+        read = read_input(paths, stack, overrides, settings=settings, lenient=lenient)
         return asyncio.run(_rehearse(read, port, keep=keep, left_out=left_out))
 
 
@@ -97,11 +108,10 @@ async def _expect(read: Input, runtime: Runtime, out: Console) -> int:
     from petmesh.expectations.model import read_expectations
     from petmesh.expectations.output import print_suite
     from petmesh.expectations.suite import run
-    from petmesh.manifests.documents import EXPECTATIONS
 
-    if not (read.folder / EXPECTATIONS).is_file():
+    if read.expectations is None:
         return 0
-    suite = await run(runtime, read_expectations(read.folder))
+    suite = await run(runtime, read_expectations(read.expectations))
     out.print()
     print_suite(suite, out)
     return suite.failed

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from petmesh.manifests.declaration import declare_manifests
-from petmesh.manifests.documents import STDIN, ManifestError
+from petmesh.manifests.documents import EXPECTATIONS, SETTINGS, STDIN, ManifestError
 from petmesh.mesh.gather import gather
 from petmesh.mesh.mesh import Mesh
 from petmesh.program.declaration import Declaration
@@ -23,13 +23,13 @@ class Input:
     """A mesh, and how its workloads run here.
 
     Attributes:
-        folder: where rehearsal.yaml and expectations.yaml are looked for.
+        expectations: the expectations.yaml beside the input; None if there is none.
         declaration: the declared resources.
         mesh: the objects that the rehearsal translates.
         settings: the content of rehearsal.yaml.
     """
 
-    folder: Path
+    expectations: Path | None
     declaration: Declaration
     mesh: Mesh
     settings: Settings
@@ -45,6 +45,7 @@ def read_input(
     stack: str,
     overrides: Mapping[str, str] = MappingProxyType({}),
     *,
+    settings: Path | None = None,
     lenient: bool = False,
 ) -> Input:
     """Read a mesh.
@@ -53,6 +54,8 @@ def read_input(
         paths: the folder of a Pulumi program, or Kubernetes YAML as files, folders or `-`.
         stack: a program's stack.
         overrides: configuration that overrides the stack's.
+        settings: the file in the place of the rehearsal.yaml beside the input, which standard
+            input has none of.
         lenient: whether what the rehearsal doesn't know is left out and listed.
 
     Raises:
@@ -68,10 +71,11 @@ def read_input(
         declaration = declare(stack, with_placeholders(stack, overrides, root), root=root)
     else:
         declaration = declare_manifests(*paths)
-    folder = _folder(paths)
     mesh = gather(declaration, assume=True, lenient=lenient)
-    settings = read_settings(folder)
-    unused = settings.unused(mesh.workloads)
+    folder = _folder(paths[0])
+    file = settings or (folder and folder / SETTINGS)
+    read = read_settings(file) if file and (settings or file.is_file()) else Settings()
+    unused = read.unused(mesh.workloads)
     if unused:
         known = ", ".join(sorted(each.name for each in mesh.workloads)) or "none"
         raise SettingsError(
@@ -79,9 +83,14 @@ def read_input(
                 f"rehearsal.yaml: workloads.{name}: must be one of {known}" for name in unused
             )
         )
-    return Input(folder, declaration, mesh, settings)
+    expectations = folder and folder / EXPECTATIONS
+    has_any = expectations and expectations.is_file()
+    return Input(expectations if has_any else None, declaration, mesh, read)
 
 
-def _folder(paths: Sequence[str]) -> Path:
-    path = Path("." if paths[0] == STDIN else paths[0])
-    return path if path.is_dir() else path.parent
+def _folder(path: str) -> Path | None:
+    """Return the folder of an input; standard input is in none."""
+    if path == STDIN:
+        return None
+    place = Path(path)
+    return place if place.is_dir() else place.parent

@@ -72,9 +72,7 @@ def print_omissions(read: Input, console: Console, *, every: bool) -> None:
         console.print(escape(f"  {reason}: {'; '.join(what)}"), style="dim")
     others = len(read.mesh.omissions) - len(omissions)
     if others:
-        console.print(
-            f"  and {others} fields and kinds that steer no request: --left-out", style="dim"
-        )
+        console.print(f"  and {others} more, which steer no request: --left-out", style="dim")
 
 
 async def print_reach(runtime: Runtime, console: Console) -> None:
@@ -104,7 +102,9 @@ def _print_outside(reached: list[Reached], console: Console) -> None:
 
 def print_addresses(runtime: Runtime, console: Console) -> None:
     """Print how to send requests of one's own, from outside and as each workload."""
-    console.print("\nRunning until Ctrl-C. From outside:")
+    console.print("\nRunning until Ctrl-C.")
+    if runtime.entrances:
+        console.print("From outside:")
     for entrance in runtime.entrances:
         origin = entrance.origin()
         host = f"--resolve {origin.authority}:127.0.0.1 " if origin.host != "127.0.0.1" else ""

@@ -7,7 +7,6 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from petmesh.manifests.documents import SETTINGS
 from petmesh.mesh.fields import Seconds, told
 from petmesh.mesh.mesh import Workload
 from petmesh.program import go_yaml
@@ -96,20 +95,17 @@ class Settings(Strict):
 _DEFAULT: Final = WorkloadSettings()
 
 
-def read_settings(folder: Path) -> Settings:
-    """Return the settings in a folder's rehearsal.yaml, or the defaults if there is no such file.
+def read_settings(file: Path) -> Settings:
+    """Return the settings in a file such as rehearsal.yaml; its folder is that of its commands.
 
     Raises:
         SettingsError: it can't be read, or a value isn't allowed.
     """
-    file = folder / SETTINGS
-    if not file.is_file():
-        return Settings(folder=folder)
     held = read_yaml(file)
     if not isinstance(held, dict) or "folder" in held:
         raise SettingsError(f"{file}: must have the key workloads alone")
     settings = validated(Settings, cast("dict[str, Any]", held), str(file))
-    return settings.model_copy(update={"folder": folder})
+    return settings.model_copy(update={"folder": file.parent})
 
 
 def read_yaml(file: Path) -> object:

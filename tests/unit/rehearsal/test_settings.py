@@ -1,5 +1,6 @@
 """rehearsal.yaml: how a workload runs here."""
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -15,8 +16,9 @@ from tests.unit.mesh.meshes import pod
 
 
 def settings(folder: Path, text: str) -> Settings:
-    (folder / "rehearsal.yaml").write_text(text)
-    return read_settings(folder)
+    file = folder / "rehearsal.yaml"
+    file.write_text(text)
+    return read_settings(file)
 
 
 def launched(folder: Path, text: str):  # noqa: ANN201 (a command)
@@ -85,3 +87,19 @@ def test_an_entry_of_no_workload_is_refused(tmp_path: Path) -> None:
     (tmp_path / "rehearsal.yaml").write_text("workloads: {wbe-v1: {status: 200}}")
     with pytest.raises(SettingsError, match=r"workloads\.wbe-v1: must be one of web-v1"):
         read_input((str(tmp_path),), "local")
+
+
+def test_standard_input_has_no_file_beside_it_but_may_be_given_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rehearsal.yaml").write_text("workloads: {wbe-v1: {status: 200}}")
+    file = tmp_path / "own.yaml"
+    file.write_text("workloads: {web-v1: {status: 201}}")
+    monkeypatch.chdir(tmp_path)
+    for settings, status in ((None, 200), (file, 201)):
+        monkeypatch.setattr("sys.stdin", io.StringIO(SHOP))
+        read_one = read_input(("-",), "", settings=settings)
+        assert read_one.settings.of(read_one.mesh.workloads[0]).status == status
+    monkeypatch.setattr("sys.stdin", io.StringIO(SHOP))
+    with pytest.raises(SettingsError, match="No such file"):
+        read_input(("-",), "", settings=tmp_path / "none.yaml")
