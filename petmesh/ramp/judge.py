@@ -10,8 +10,9 @@ from petmesh.ramp.scores import more_failures, more_than, slower
 
 # Each condition's part of the risk is shared by the whole ramp, the step, and weight 100.
 _PARTS = 3
-# With so much of the evidence that a proof needs, a step doesn't pass but waits for more.
-_SUSPECTED = 0.5
+# With so much of the evidence that a proof needs, a step doesn't pass but waits for more; what is
+# no proof in so many intervals is none.
+_SUSPECTED, _MOST_SUSPICIONS = 0.5, 10
 # The routing of single requests is random, but never halves the share of hundreds.
 _LEAST_OF_SHARE = 0.5
 # A canary fails at once that fails more than a quarter, and the stable version no twentieth.
@@ -52,6 +53,7 @@ class Judge:
         """Begin a step: its requests are counted anew; the evidence stays."""
         self._canary = self._stable = self._judged = Figures()
         self._due = self._arrived = 0.0
+        self._suspicions = 0
         for each in self._evidence.values():
             each.begin()
 
@@ -240,7 +242,10 @@ class Judge:
                 f"needs{self._warming}{seen}"
             )
             return Verdict(Outcome.NOT_ENOUGH_DATA, text, clean=clean)
-        suspected = [f"{each}: it may be chance" for each in self._proven(_SUSPECTED)]
+        suspected: list[str] = []
+        if self._suspicions < _MOST_SUSPICIONS:
+            suspected = [f"{each}: it may be chance" for each in self._proven(_SUSPECTED)]
+        self._suspicions += bool(suspected)
         if unknown := [*self._unknown(), *self._over(), *suspected]:
             return Verdict(Outcome.NOT_ENOUGH_DATA, "; ".join(unknown), clean=clean)
         alone = self._stable.requests < _ALONE * canary.requests

@@ -80,6 +80,16 @@ def test_a_few_more_failures_fail_within_a_few_intervals_and_not_in_one() -> Non
     assert last.reason.startswith("success 95.00% (450 of 9000 failed), stable 99.90% ")
 
 
+def test_a_suspicion_holds_a_step_up_for_ten_intervals_at_most() -> None:
+    judge = Judge(WARM)
+    outcomes = [judge.take(seen(figures(1000, 20), figures(9000, 90))).outcome]
+    while outcomes[-1] is not Outcome.NOT_ENOUGH_DATA:
+        outcomes.append(judge.take(seen(figures(1000, 20), figures(9000, 90))).outcome)
+    # No worse any more, so that it is neither proven nor forgotten.
+    later = [judge.take(seen(figures(0), figures(0))).outcome for _ in range(12)]
+    assert later == [Outcome.NOT_ENOUGH_DATA] * 9 + [Outcome.PASS] * 3
+
+
 def test_slower_answers_fail_after_the_warm_up_alone() -> None:
     slow = [figures(1000, ms=10)] * 9
     assert (found_after(*slow) or 0) <= 6
