@@ -7,12 +7,10 @@ configured with, as istiod would send it, with its Sidecar and without any.
 
 import dataclasses
 import json
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +44,6 @@ class Size:
         resources: What the engine tracks, components included.
         objects: Of these, those in the cluster.
         inputs_bytes: All resources' inputs as JSON, which the state has twice.
-        seconds: Processor time of the program, in process.
-        memory_bytes: What the program took at most.
         scoped_bytes: A sidecar's configuration.
         unscoped_bytes: The same without any Sidecar.
     """
@@ -56,8 +52,6 @@ class Size:
     resources: int
     objects: int
     inputs_bytes: int
-    seconds: float
-    memory_bytes: int
     scoped_bytes: int
     unscoped_bytes: int
 
@@ -67,15 +61,14 @@ def table(
     services: Annotated[list[int], typer.Option(help="numbers of services")] = [3, 30, 300],  # noqa: B006
 ) -> None:
     """Measure each number of services, and print a row of Markdown for each as it is known."""
-    print("| Services | Resources | Objects | Inputs | Program | Memory | Sidecar | Without any |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| Services | Resources | Objects | Inputs | Sidecar | Without any |")
+    print("|---|---|---|---|---|---|")
     for number in services:
         size = _of_copy(number)
         print(
             f"| {size.services:,} | {size.resources:,} | {size.objects:,} "
-            f"| {size.inputs_bytes / 1e6:.2f} MB | {size.seconds:.0f} s "
-            f"| {size.memory_bytes / 1e6:,.0f} MB | {size.scoped_bytes / 1e3:,.0f} kB "
-            f"| {size.unscoped_bytes / 1e3:,.0f} kB |",
+            f"| {size.inputs_bytes / 1e6:.2f} MB "
+            f"| {size.scoped_bytes / 1e3:,.0f} kB | {size.unscoped_bytes / 1e3:,.0f} kB |",
             flush=True,
         )
 
@@ -83,18 +76,13 @@ def table(
 @app.command(hidden=True)
 def measure() -> None:
     """Measure the checkout in the working directory, and print it as JSON."""
-    started = time.process_time()
     found = declare("dev", stack_config("dev", {"gcp:project": "petmesh-bench"})[0])
-    seconds = time.process_time() - started
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     scoped, unscoped = _sidecar(found)
     size = Size(
         services=len(list(Path("apps").glob("*/service.yaml"))),
         resources=len(found.resources),
         objects=sum(each.type.startswith("kubernetes:") for each in found.resources),
         inputs_bytes=len(json.dumps([each.inputs for each in found.resources], default=str)),
-        seconds=seconds,
-        memory_bytes=memory,
         scoped_bytes=scoped,
         unscoped_bytes=unscoped,
     )
