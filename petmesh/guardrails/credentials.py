@@ -43,8 +43,8 @@ _KEEPS: Final = re.compile(
 _AS_MOUNT = "hand it to the RUN that needs it by --mount=type=secret: an image keeps what it sets"
 _AS_REFERENCE = "hold it in a Secret and refer to it by secretKeyRef"
 _AS_VARIABLE = "put it in env by secretKeyRef and write $(NAME)"
-_BY_IAM = "declare it as a Pulumi secret or hand it over in passwordWo, or log in by IAM"
-_BY_REFERENCE = "hold it in a Secret and have what needs it read that"
+_BY_IAM = "declare it as a Pulumi secret, or log in by IAM"
+_BY_REFERENCE = "hold it in a Secret or in Secret Manager, and have what needs it read that"
 
 
 @check("no-credential-in-clear")
@@ -70,28 +70,23 @@ def _places(subject: Subject) -> Iterator[tuple[str, str]]:
                 yield where, _BY_REFERENCE
     for path, value in found(subject.properties, "**"):
         key = last(path)
-        named = path.startswith(("values.", "build.args.", "buildArgs.")) or ".headers." in path
-        database = subject.of.startswith("gcp:")
-        named = named or database or path == "repositoryOpts.password"
-        # A virtual machine's, not an object's.
-        named = named or (not subject.api and path.startswith("metadata"))
+        named = path.startswith(("values", "build.args", "buildArgs", "repositoryOpts.password"))
+        named = named or ".headers" in path or subject.of.startswith("gcp:")
         # Nobody but the provider reads it, and the state has it encrypted.
-        if isinstance(value, Confidential) and path.startswith(
-            ("password", "rootPassword", "repositoryOpts.")
-        ):
+        login = path.startswith(("password", "rootPassword", "repositoryOpts."))
+        if login and isinstance(value, Confidential):
             continue
         looks = isinstance(value, str) and (_LIKE["looks"].search(value) or not _kept("url", value))
         if looks or (named and _held(key, value)):
-            yield path, _BY_IAM if database else _BY_REFERENCE
+            yield path, _BY_IAM if login else _BY_REFERENCE
 
 
 def _of_annotations(subject: Subject) -> Iterator[tuple[str, str]]:
     for path, holder in [*filter(None, [subject.template]), ("", subject.properties)]:
-        for name, value in entries(holder, "metadata.annotations").items() if subject.api else ():
-            if not name.startswith("checksum/") and _held(
-                name.rpartition("/")[2].replace("auth-secret", "tls-secret"), value
-            ):
-                yield joined(path, f"metadata.annotations[{name}]"), _BY_REFERENCE
+        for where, value in found(holder, "metadata.annotations.*", path) if subject.api else ():
+            name = last(where).rpartition("/")[2].replace("auth-secret", "tls-secret")
+            if "checksum/" not in where and _held(name, value):
+                yield where, _BY_REFERENCE
 
 
 def _of_dockerfile(subject: Subject) -> Iterator[tuple[str, str]]:
@@ -99,7 +94,8 @@ def _of_dockerfile(subject: Subject) -> Iterator[tuple[str, str]]:
     with suppress(OSError, UnicodeDecodeError, UnreadableError):
         for name, value in settings(dockerfile(subject) or "FROM scratch"):
             if _held(name, value):
-                yield f"{at(subject.properties, IMAGES[subject.type][0])}: {name}", _AS_MOUNT
+                given = at(subject.properties, IMAGES[subject.type][0]) or "Dockerfile"
+                yield f"{given}: {name}", _AS_MOUNT
 
 
 def _of_config(config: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 (data)
@@ -107,7 +103,9 @@ def _of_config(config: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 (data)
         for key, value in entries(config, field).items():
             text = _decoded(value) if field == "binaryData" else value
             if _held(key, text) or _LIKE["file"].fullmatch(key):
-                yield f"{field}.{key}", _AS_REFERENCE
+                pairs = _LIKE["pair"].findall(str(text))
+                inner = next((name for name, value in pairs if _is_credential(name, value)), "")
+                yield f"{joined(field, key)} {inner}".rstrip(), _AS_REFERENCE
 
 
 def _of_container(path: str, container: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 (data)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from petmesh.guardrails.rules import check, is_judged, read
-from petmesh.guardrails.shape import UNLISTED
+from petmesh.guardrails.shape import LIST
 from petmesh.guardrails.subject import PODS, Subject, Violation
 
 _TABLE: Final = read("kinds.yaml")
@@ -26,7 +26,8 @@ def _unknown(subject: Subject) -> Iterator[Violation]:
         subject.of in _HARMLESS or subject.type.partition(":")[0] in _PACKAGES or is_judged(subject)
     )
     if not known and not _is_list(subject):
-        yield Violation("type", subject.type, UNLISTED.replace("knows", "judges"))
+        order = _TABLE["$instead"].get(subject.of, "no rule judges it: remove it")
+        yield Violation("type", subject.type, f"{order}, or list it in {LIST} with the reason")
 
 
 def _is_list(subject: Subject) -> bool:

@@ -61,11 +61,10 @@ def full(host: str, namespace: str) -> str:
 @check("outside-is-registered", "helm.sh/*")
 def _settings(subject: Subject) -> Iterator[Violation]:
     """The mesh's own settings, wherever istiod's chart comes from."""
-    holders = {"values"} if is_istiod(subject) else set[str]()
-    holders |= {
-        path.rpartition(".")[0] for path, _ in found(subject.properties, "values.**.meshConfig")
-    }
-    for holder in holders:
+    paths = [path for path, _ in found(subject.properties, "values.**.meshConfig")]
+    # What isn't known yet may hold it or not.
+    holders = {path.removesuffix(".meshConfig") for path in paths if last(path) == "meshConfig"}
+    for holder in holders | ({"values"} if is_istiod(subject) else set()):
         yield from _ISTIOD(holder, at(subject.properties, holder))
 
 

@@ -49,7 +49,7 @@ def _revisions(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Violation
         revision = entries(holder, "metadata.labels").get(_MESH[1])
         if revision and not may_be(revision, *known) and UNKNOWN not in known:
             fix = "name a revision or tag of istiod: no proxy is injected otherwise"
-            yield each, Violation(joined(path, f"metadata.labels.{_MESH[1]}"), revision, fix)
+            yield each, Violation(f"{joined(path, 'metadata')}.labels[{_MESH[1]}]", revision, fix)
 
 
 _Asked = tuple[str, str, str, Callable[[Subject, Any], bool], tuple[str, ...]]
@@ -83,7 +83,7 @@ def _mesh(namespace: Subject) -> Iterator[_Asked]:
         return
     for closes, fix in _OF_MESH.items():
         within = (namespace.name, _ROOT)
-        yield f"metadata.labels.{label}", str(value), fix, closes, within
+        yield joined("metadata.labels", label), str(value), fix, closes, within
 
 
 def _allows_nothing(policy: Subject, spec: Any) -> bool:  # noqa: ANN401 (data)

@@ -8,7 +8,7 @@ from petmesh.guardrails.public_addresses import INGRESS_NAMESPACE
 from petmesh.guardrails.ranges import names_nobody, of_node
 from petmesh.guardrails.rules import check
 from petmesh.guardrails.subject import Subject, Violation
-from petmesh.guardrails.values import UNKNOWN, at, entries, found, may_be
+from petmesh.guardrails.values import UNKNOWN, at, entries, found, may_be, members
 
 # By which each namespace can be named: all have it.
 _NAMESPACE = "kubernetes.io/metadata.name"
@@ -35,20 +35,23 @@ def _everything(selector: Any) -> bool:  # noqa: ANN401 (data)
 @check("paths-are-named", "networking.k8s.io/NetworkPolicy")
 def _paths(policy: Subject) -> Iterator[Violation]:
     spec = at(policy.properties, "spec")
-    types = at(spec, "policyTypes")
+    given = at(spec, "policyTypes")
+    types = [UNKNOWN] if given is UNKNOWN else members(given) or _BOTH
+    selector = at(spec, "podSelector")
+    unknown = UNKNOWN in (at(selector, "matchLabels"), at(selector, "matchExpressions"))
     for direction, peers in (("ingress", "from"), ("egress", "to")):
         rules = at(spec, direction)
-        if rules and types is not UNKNOWN and direction.title() not in (types or _BOTH):
+        if rules and not any(may_be(each, direction.title()) for each in types):
             fix = f"add {direction.title()}: its rules for it count for nothing otherwise"
-            yield Violation("spec.policyTypes", types, fix)
+            yield Violation("spec.policyTypes", given, fix)
         # The ingress gateway serves the public; what a pod calls is always somebody.
         public = direction == "ingress" and policy.may_be_in(INGRESS_NAMESPACE)
-        outside = not every_pod(spec) and (public or direction == "egress")
+        outside = (unknown or not every_pod(spec)) and (public or direction == "egress")
         for where, rule in found(rules, "[]", f"spec.{direction}"):
-            given = at(rule, peers)
-            if not given and not (public and outside and at(rule, "ports")):
+            named = at(rule, peers)
+            if not named and not (public and outside and at(rule, "ports")):
                 fix = "say for whom it is: without, it is for the whole internet"
-                yield Violation(f"{where}.{peers}", given, fix, whole=True)
+                yield Violation(f"{where}.{peers}", named, fix, whole=True)
             for inner, peer in found(rule, f"{peers}[]", where):
                 dns = direction == "egress" and at(peer, "podSelector") == _DNS
                 yield from _peer(inner, peer, outside=outside, anywhere=dns)

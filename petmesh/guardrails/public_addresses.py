@@ -5,7 +5,7 @@ from typing import Final
 
 from petmesh.guardrails.rules import check, check_stack, read
 from petmesh.guardrails.subject import Subject, Violation
-from petmesh.guardrails.values import UNKNOWN, at, entries, found, may_be
+from petmesh.guardrails.values import UNKNOWN, at, entries, may_be, members
 
 INGRESS_NAMESPACE = "istio-ingress"
 _SERVICE, _INGRESSES = "core/Service", "networking.k8s.io/Ingress"
@@ -64,8 +64,9 @@ def _within(subject: Subject, internal: Mapping[str, Mapping[str, str]]) -> str:
 
 @check("gateway-api-hosts-are-named", f"{_API}/HTTPRoute", f"{_API}/GRPCRoute")
 def _hosts(subject: Subject) -> Iterator[Violation]:
-    parents = {kind for _, kind in found(subject.properties, "spec.parentRefs[].kind")}
-    hosts = at(subject.properties, "spec.hostnames")
+    refs, hosts = (at(subject.properties, f"spec.{each}") for each in ("parentRefs", "hostnames"))
+    kinds = [UNKNOWN] if refs is UNKNOWN else [at(each, "kind") for each in members(refs)]
     # A route within the mesh is for the Service that it names.
-    if not hosts and not (parents and parents <= {"Service", "ServiceEntry"}):
+    within = all(may_be(each, "Service", "ServiceEntry") for each in kinds)
+    if not hosts and not (kinds and within):
         yield Violation("spec.hostnames", hosts, "name the hosts: it is for every host otherwise")

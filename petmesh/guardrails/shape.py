@@ -29,7 +29,7 @@ from petmesh.guardrails.subject import Violation
 from petmesh.guardrails.values import UNKNOWN, entries, first, found, joined, may_be, members
 
 LIST: Final = "petmesh/guardrails/tables/allowed.yaml"
-UNLISTED: Final = f"no rule knows it: remove it, or list it in {LIST} with the reason"
+UNLISTED: Final = f"it isn't known to be good: remove it, or list it in {LIST} with the reason"
 Judge = Callable[[str, Any], Iterable[Violation]]
 _Tests = Callable[[Any], bool]
 

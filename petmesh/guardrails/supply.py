@@ -53,7 +53,7 @@ def _bases(subject: Subject) -> Iterator[Violation]:
             if not re.fullmatch(_DIGEST, image):
                 fetched = "add --checksum=sha256:…, or keep it in this checkout"
                 fix = fetched if instruction == "ADD" else "add the image's digest, @sha256:…"
-                yield Violation(f"{given}: {instruction}", image, fix)
+                yield Violation(f"{given or 'Dockerfile'}: {instruction}", image, fix)
 
 
 @check("builds-are-confined", *IMAGES)
@@ -61,7 +61,7 @@ def _builds(subject: Subject) -> Iterator[Violation]:
     # Another rule says where it can't be read.
     with suppress(OSError, UnicodeDecodeError, UnreadableError):
         for instruction, text, fix in unconfined(dockerfile(subject) or "FROM scratch"):
-            given = at(subject.properties, IMAGES[subject.type][0])
+            given = at(subject.properties, IMAGES[subject.type][0]) or "Dockerfile"
             yield Violation(f"{given}: {instruction}", text, fix)
 
 

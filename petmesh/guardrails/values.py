@@ -80,7 +80,7 @@ def found(data: Any, key: str, path: str = "") -> Iterator[tuple[str, Any]]:  # 
     if not key or data is UNKNOWN:
         yield path, data
         return
-    name, rest, quoted = _step(key)
+    name, rest = _step(key)
     if name == "**":
         yield from _below(data, rest, path)
     elif name == "*":
@@ -92,15 +92,15 @@ def found(data: Any, key: str, path: str = "") -> Iterator[tuple[str, Any]]:  # 
                 yield from found(member, rest, f"{path}[{index}]")
     else:
         value = entries(data).get(name)
-        yield from found(value, rest, f"{path}[{name}]" if quoted else joined(path, name))
+        yield from found(value, rest, joined(path, name))
 
 
 @cache
-def _step(key: str) -> tuple[str, str, bool]:
-    """A key's first name or wildcard, the rest of the key, and whether the name has dots."""
+def _step(key: str) -> tuple[str, str]:
+    """A key's first name or wildcard, and the rest of the key."""
     if not (step := _STEP.match(key)):
         raise ValueError(f"{key} is no path")
-    return step[1] or step[2] or step[0].removesuffix("."), key[step.end() :], bool(step[1])
+    return step[1] or step[2] or step[0].removesuffix("."), key[step.end() :]
 
 
 def first(key: str) -> str:
@@ -109,8 +109,8 @@ def first(key: str) -> str:
 
 
 def last(path: str) -> str:
-    """The name that a path ends with; none for a list's member."""
-    return "" if path.endswith("]") else path.rpartition(".")[2]
+    """The name that a path ends with, after its last dot; a list's member has its number."""
+    return re.split(r"[.\[]", path.removesuffix("]"))[-1]
 
 
 def _below(data: Any, key: str, path: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (data)
@@ -129,7 +129,9 @@ def members(data: Any) -> list[Any]:  # noqa: ANN401 (data)
 
 
 def joined(path: str, name: str) -> str:
-    """The path of something named within what has a path."""
+    """The path of something named within what has a path; a name with dots is in brackets."""
+    if "." in name:
+        return f"{path}[{name}]"
     return f"{path}.{name}" if path else name
 
 

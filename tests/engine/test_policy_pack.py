@@ -49,7 +49,7 @@ def test_an_up_by_the_engine_is_held_to_the_rules(tmp_path: Path) -> None:
 
     with pytest.raises(automation.CommandError, match="no-credential-in-clear") as refused:
         up(stack, setting="db.password", closed=BOTH)
-    assert "data.db.password is" in str(refused.value)
+    assert "data[db.password] is" in str(refused.value)
     assert "hunter2" not in str(refused.value)
 
     with pytest.raises(automation.CommandError, match="namespaces-closed") as refused:

@@ -117,7 +117,7 @@ REFUSED: Refused = {
                 mtls={"mode": "STRICT"},
             ),
         ],
-        'Namespace pets: metadata.labels.istio.io/rev is "stable": add a PeerAuthentication',
+        'Namespace pets: metadata.labels[istio.io/rev] is "stable": add a PeerAuthentication',
     ),
     "a namespace of a revision that no istiod has": (
         "namespaces-closed",
@@ -126,7 +126,7 @@ REFUSED: Refused = {
             STRICT,
             istiod(revision="stable", revisionTags=["prod"]),
         ],
-        'Namespace pets: metadata.labels.istio.io/rev is "nobody": name a revision',
+        'Namespace pets: metadata.labels[istio.io/rev] is "nobody": name a revision',
     ),
     "pods of a revision that no istiod has": (
         "namespaces-closed",
@@ -138,7 +138,7 @@ REFUSED: Refused = {
             ),
             istiod(),
         ],
-        'Job pets/tried: spec.template.metadata.labels.istio.io/rev is "nobody": name a revision',
+        'Job pets/tried: spec.template.metadata.labels[istio.io/rev] is "nobody": name a revision',
     ),
     "a namespace that is called like the cluster's own": (
         "namespaces-restricted",
@@ -153,17 +153,17 @@ REFUSED: Refused = {
     "a revision's namespace that allows everything": (
         "namespaces-closed",
         [*open_namespace({"istio.io/rev": "stable"}), STRICT],
-        'Namespace pets: metadata.labels.istio.io/rev is "stable": add an AuthorizationPolicy',
+        'Namespace pets: metadata.labels[istio.io/rev] is "stable": add an AuthorizationPolicy',
     ),
     "an ambient namespace that allows everything": (
         "namespaces-closed",
         [*open_namespace(AMBIENT), STRICT],
-        'Namespace pets: metadata.labels.istio.io/dataplane-mode is "ambient": add an',
+        'Namespace pets: metadata.labels[istio.io/dataplane-mode] is "ambient": add an',
     ),
     "an ambient namespace that takes plaintext": (
         "namespaces-closed",
         mesh_namespace(AMBIENT),
-        'Namespace pets: metadata.labels.istio.io/dataplane-mode is "ambient": add a Peer',
+        'Namespace pets: metadata.labels[istio.io/dataplane-mode] is "ambient": add a Peer',
     ),
     "a namespace that is closed by a patch": (
         "namespaces-restricted & objects-stand-alone & namespaces-closed",
@@ -180,7 +180,7 @@ REFUSED: Refused = {
     "a kind that no rule judges": (
         "kinds-are-known",
         [resource("kubernetes:argoproj.io/v1alpha1:Rollout")],
-        'type is "kubernetes:argoproj.io/v1alpha1:Rollout": no rule judges it: remove it, or list',
+        'type is "kubernetes:argoproj.io/v1alpha1:Rollout": use a Deployment, or list',
     ),
     "a load balancer that another cloud would keep within": (
         "internal-on-its-own-cloud",

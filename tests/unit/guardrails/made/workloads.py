@@ -69,7 +69,7 @@ REFUSED: Refused = {
     "a credential in a ConfigMap": (
         "no-credential-in-clear",
         [resource("kubernetes:core/v1:ConfigMap", data={"db.password": "hunter2"})],
-        "ConfigMap made: data.db.password is",
+        "ConfigMap made: data[db.password] is",
     ),
     "no budget": ("workloads-have-a-budget", [workload()], "Deployment pets/tried:"),
     "no budget for a set": ("workloads-have-a-budget", [workload("StatefulSet")], "StatefulSet"),
