@@ -33,8 +33,10 @@ def _fewest(workload: Subject, subjects: Sequence[Subject]) -> Any:  # noqa: ANN
     for each in subjects:
         target = at(each.properties, "spec.scaleTargetRef")
         names = (at(target, "kind"), at(target, "name"))
-        if each.kind == "HorizontalPodAutoscaler" and names == (workload.kind, workload.name):
-            return at(each.properties, "spec.minReplicas") or 1
+        if each.kind == "HorizontalPodAutoscaler" and all(
+            map(may_be, names, (workload.kind, workload.name))
+        ):
+            return UNKNOWN if UNKNOWN in names else at(each.properties, "spec.minReplicas") or 1
     return at(workload.properties, "spec.replicas") or 1
 
 

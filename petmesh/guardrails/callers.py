@@ -12,7 +12,7 @@ from petmesh.guardrails.public_addresses import INGRESS_NAMESPACE
 from petmesh.guardrails.ranges import names_nobody
 from petmesh.guardrails.rules import check
 from petmesh.guardrails.subject import Subject, Violation
-from petmesh.guardrails.values import UNKNOWN, at, found
+from petmesh.guardrails.values import UNKNOWN, at, found, held
 
 # By which a source is named, and the condition that looks at the same. What it is not, such as
 # notPrincipals, names nobody.
@@ -40,14 +40,16 @@ def _callers(subject: Subject) -> Iterator[Violation]:
         return
     for path, rule in found(subject.properties, "spec.rules[]"):
         unnamed = [*_unnamed(path, rule)]
-        if subject.namespace == INGRESS_NAMESPACE and (unnamed or _any_token(rule)):
+        if subject.may_be_in(INGRESS_NAMESPACE) and (
+            unnamed or (subject.namespace and _any_token(rule))
+        ):
             unnamed = [*_anybody(path, rule)]
         yield from unnamed
 
 
 def _unnamed(path: str, rule: Any) -> Iterator[Violation]:  # noqa: ANN401 (data)
     """Whom a rule leaves open; any one of its conditions may name the callers for all of it."""
-    if any(_names_somebody(condition) for _, condition in found(rule, "when[]")):
+    if any(_names_somebody(condition) for condition in held(rule, "when")):
         return
     if at(rule, "from") in (None, []):
         yield Violation(f"{path}.from", at(rule, "from"), _MEND, whole=True)
@@ -63,9 +65,9 @@ def _unnamed(path: str, rule: Any) -> Iterator[Violation]:  # noqa: ANN401 (data
 def _names_somebody(condition: Any) -> bool:  # noqa: ANN401 (data)
     key, values = at(condition, "key"), at(condition, "values")
     field = "principals" if _CLAIM.fullmatch(str(key)) else _FIELDS.get(key)
-    return field is not None and (
-        values is UNKNOWN or (bool(values) and not any(_everybody(field, each) for each in values))
-    )
+    if UNKNOWN in (key, values):
+        return key is UNKNOWN or field is not None
+    return field is not None and bool(values) and not any(_everybody(field, v) for v in values)
 
 
 def _everybody(field: str, value: Any) -> bool:  # noqa: ANN401 (data)
@@ -81,7 +83,7 @@ def _any_token(rule: Any) -> bool:  # noqa: ANN401 (data)
 
 def _anybody(path: str, rule: Any) -> Iterator[Violation]:  # noqa: ANN401 (data)
     """Anybody may ask the ingress gateway, but not for everything."""
-    targets = [operation for _, operation in found(rule, "to[].operation")]
+    targets = [at(each, "operation") for each in held(rule, "to")]
     if not targets or not all(map(_limited, targets)):
         fix = "name the methods, hosts or paths that anybody may ask the ingress gateway for"
         yield Violation(f"{path}.to", at(rule, "to"), fix, whole=True)

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from petmesh.guardrails.allowed import ENVOY_FILTERS
-from petmesh.guardrails.rules import check, table
-from petmesh.guardrails.shape import LIST
+from petmesh.guardrails.rules import check, read
+from petmesh.guardrails.shape import LIST, shape
 from petmesh.guardrails.subject import Subject, Violation
 from petmesh.guardrails.values import UNKNOWN, at, found, last
 
 IN_CLUSTER: Final = ".svc.cluster.local"
-_ISTIOD: Final = table("mesh.yaml", "$istiod")
+_ISTIOD: Final = shape(read("mesh.yaml")["$istiod"])
 _ISTIODS_CHART: Final = re.compile(r"(?:^|/)(?:istiod|istio-discovery)(?:-\d[^/]*|[@:][^/]*)?/?$")
 # Of whatever takes a certificate that nobody vouches for.
 _UNCHECKED: Final = re.compile(
@@ -64,7 +64,7 @@ def _settings(subject: Subject) -> Iterator[Violation]:
     paths = [path for path, _ in found(subject.properties, "values.**.meshConfig")]
     # What isn't known yet may hold it or not.
     holders = {path.removesuffix(".meshConfig") for path in paths if last(path) == "meshConfig"}
-    for holder in holders | ({"values"} if is_istiod(subject) else set()):
+    for holder in holders | ({"values"} if is_istiod(subject) else set[str]()):
         yield from _ISTIOD(holder, at(subject.properties, holder))
 
 

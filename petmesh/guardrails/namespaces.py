@@ -23,7 +23,7 @@ _ROOT: Final = "istio-system"
 @check_stack("namespaces-closed")
 def _closed(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Violation]]:
     for each in subjects:
-        if each.of != "core/Namespace" or each.properties is UNKNOWN:
+        if each.of != "core/Namespace" or at(each.properties, "metadata.name") is UNKNOWN:
             continue
         for field, value, fix, closes, namespaces in (*_networks(each), *_mesh(each)):
             if not any(

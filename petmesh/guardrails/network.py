@@ -8,7 +8,7 @@ from petmesh.guardrails.public_addresses import INGRESS_NAMESPACE
 from petmesh.guardrails.ranges import names_nobody, of_node
 from petmesh.guardrails.rules import check
 from petmesh.guardrails.subject import Subject, Violation
-from petmesh.guardrails.values import UNKNOWN, at, entries, found, may_be, members
+from petmesh.guardrails.values import UNKNOWN, at, entries, found, held, may_be
 
 # By which each namespace can be named: all have it.
 _NAMESPACE = "kubernetes.io/metadata.name"
@@ -16,34 +16,26 @@ _NAMESPACE = "kubernetes.io/metadata.name"
 _COMMON = re.compile(
     r"istio-injection|istio\.io/(?:rev|dataplane-mode)|pod-security\.kubernetes\.io/.*"
 )
-_DNS = {"matchLabels": {"k8s-app": "kube-dns"}}
+_DNS = "podSelector.matchLabels.k8s-app"
+_SELECTORS = ("podSelector.matchLabels", "podSelector.matchExpressions")
 _BOTH = ("Ingress", "Egress")
 
 
 def every_pod(spec: Any) -> bool:  # noqa: ANN401 (data)
     """Whether a NetworkPolicy is for every pod of its namespace, or may well be."""
-    return _everything(at(spec, "podSelector"))
-
-
-def _everything(selector: Any) -> bool:  # noqa: ANN401 (data)
-    """Whether a label selector says nothing, or may well."""
-    return all(
-        may_be(at(selector, field), None, {}, []) for field in ("matchLabels", "matchExpressions")
-    )
+    return all(may_be(at(spec, selector), None, {}, []) for selector in _SELECTORS)
 
 
 @check("paths-are-named", "networking.k8s.io/NetworkPolicy")
 def _paths(policy: Subject) -> Iterator[Violation]:
     spec = at(policy.properties, "spec")
-    given = at(spec, "policyTypes")
-    types = [UNKNOWN] if given is UNKNOWN else members(given) or _BOTH
-    selector = at(spec, "podSelector")
-    unknown = UNKNOWN in (at(selector, "matchLabels"), at(selector, "matchExpressions"))
+    types = held(spec, "policyTypes")
+    unknown = UNKNOWN in (at(spec, selector) for selector in _SELECTORS)
     for direction, peers in (("ingress", "from"), ("egress", "to")):
         rules = at(spec, direction)
-        if rules and not any(may_be(each, direction.title()) for each in types):
+        if rules and not any(may_be(each, direction.title()) for each in types or _BOTH):
             fix = f"add {direction.title()}: its rules for it count for nothing otherwise"
-            yield Violation("spec.policyTypes", given, fix)
+            yield Violation("spec.policyTypes", types, fix)
         # The ingress gateway serves the public; what a pod calls is always somebody.
         public = direction == "ingress" and policy.may_be_in(INGRESS_NAMESPACE)
         outside = (unknown or not every_pod(spec)) and (public or direction == "egress")
@@ -53,7 +45,7 @@ def _paths(policy: Subject) -> Iterator[Violation]:
                 fix = "say for whom it is: without, it is for the whole internet"
                 yield Violation(f"{where}.{peers}", named, fix, whole=True)
             for inner, peer in found(rule, f"{peers}[]", where):
-                dns = direction == "egress" and at(peer, "podSelector") == _DNS
+                dns = direction == "egress" and may_be(at(peer, _DNS), "kube-dns")
                 yield from _peer(inner, peer, outside=outside, anywhere=dns)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from petmesh.guardrails.rules import check, check_stack, read
 from petmesh.guardrails.subject import Subject, Violation
-from petmesh.guardrails.values import UNKNOWN, at, entries, may_be, members
+from petmesh.guardrails.values import UNKNOWN, at, entries, held, may_be
 
 INGRESS_NAMESPACE = "istio-ingress"
 _SERVICE, _INGRESSES = "core/Service", "networking.k8s.io/Ingress"
@@ -64,8 +64,8 @@ def _within(subject: Subject, internal: Mapping[str, Mapping[str, str]]) -> str:
 
 @check("gateway-api-hosts-are-named", f"{_API}/HTTPRoute", f"{_API}/GRPCRoute")
 def _hosts(subject: Subject) -> Iterator[Violation]:
-    refs, hosts = (at(subject.properties, f"spec.{each}") for each in ("parentRefs", "hostnames"))
-    kinds = [UNKNOWN] if refs is UNKNOWN else [at(each, "kind") for each in members(refs)]
+    hosts = at(subject.properties, "spec.hostnames")
+    kinds = [at(each, "kind") for each in held(subject.properties, "spec.parentRefs")]
     # A route within the mesh is for the Service that it names.
     within = all(may_be(each, "Service", "ServiceEntry") for each in kinds)
     if not hosts and not (kinds and within):

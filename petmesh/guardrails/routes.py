@@ -7,7 +7,7 @@ from typing import Any
 from petmesh.guardrails.mesh import IN_CLUSTER, full
 from petmesh.guardrails.rules import check_stack
 from petmesh.guardrails.subject import Subject, Violation
-from petmesh.guardrails.values import UNKNOWN, at, found, members
+from petmesh.guardrails.values import UNKNOWN, at, found, held, members
 
 _ANY = "*"
 # Each host's subsets; None where they aren't known yet, for any host where it isn't either.
@@ -27,7 +27,7 @@ def _routes(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Violation]]:
                     yield from ((subject, each) for each in _weights(path, route))
                     for key in ("route[].destination", "mirrors[].destination", "mirror"):
                         for where, target in found(route, key, path):
-                            for violation in _target(where, target, subject.namespace, subsets):
+                            for violation in _target(where, target, subject, subsets):
                                 yield subject, violation
                             host = at(target, "host")
                             if isinstance(host, str) and not _exists(host, outside):
@@ -45,15 +45,21 @@ def _weights(path: str, route: Any) -> Iterator[Violation]:  # noqa: ANN401 (dat
         yield Violation(f"{path}.route[*].weight", weights, fix)
 
 
-def _target(path: str, target: Any, namespace: str, subsets: _Subsets) -> Iterator[Violation]:  # noqa: ANN401
-    host, subset = at(target, "host"), at(target, "subset")
+def _target(path: str, target: Any, route: Subject, subsets: _Subsets) -> Iterator[Violation]:  # noqa: ANN401
+    host, subset = _named(at(target, "host"), route), at(target, "subset")
     if subset in (None, UNKNOWN) or host is UNKNOWN:
         return
-    known = _subsets_of(full(str(host), namespace), subsets)
+    known = _subsets_of(full(str(host), route.namespace), subsets)
     if known is not None and str(subset) not in known:
         there = ", ".join(sorted(known)) or "none"
         fix = f"name a subset that a DestinationRule gives {host} ({there}), or add it there"
         yield Violation(f"{path}.subset", subset, fix)
+
+
+def _named(host: Any, within: Subject) -> Any:  # noqa: ANN401 (data)
+    """A host; not known either where it is a short name in a namespace that isn't."""
+    namespace = at(within.properties, "metadata.namespace")
+    return UNKNOWN if namespace is UNKNOWN and "." not in str(host) else host
 
 
 def _exists(host: str, outside: Sequence[Any]) -> bool:
@@ -77,10 +83,10 @@ def _subsets(subjects: Sequence[Subject]) -> _Subsets:
     for rule in subjects:
         if rule.of != "networking.istio.io/DestinationRule":
             continue
-        given = at(rule.properties, "spec.host")
+        given = _named(at(rule.properties, "spec.host"), rule)
         host = _ANY if given is UNKNOWN else full(str(given), rule.namespace)
-        names = [name for _, name in found(rule.properties, "spec.subsets[].name")]
-        unknown = UNKNOWN in (given, at(rule.properties, "spec.subsets"), *names)
+        names = [at(each, "name") for each in held(rule.properties, "spec.subsets")]
+        unknown = UNKNOWN in (given, *names)
         known = all_of.setdefault(host, set())
         all_of[host] = None if unknown or known is None else known | {*map(str, names)}
     return all_of

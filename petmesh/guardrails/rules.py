@@ -137,11 +137,6 @@ def is_judged(subject: Subject) -> bool:
     return any(_is(subject.of, subject.type, kind) for kind in known)
 
 
-def table(file: str, name: str) -> Judge:
-    """A named table of a file, for a check that applies it itself."""
-    return shape(read(file)[name])
-
-
 def read(file: str) -> dict[str, Any]:
     """The content of a file in `tables/`."""
     return yaml.safe_load((TABLES / file).read_text(encoding="utf-8"))

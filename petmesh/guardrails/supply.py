@@ -69,7 +69,8 @@ def _builds(subject: Subject) -> Iterator[Violation]:
 def _charts(subject: Subject) -> Iterator[Violation]:
     chart, version = at(subject.properties, "chart"), at(subject.properties, "version")
     repository = at(subject.properties, "repositoryOpts.repo")
-    if UNKNOWN in (chart, version, repository) or (not repository and _in_folder(str(chart))):
+    folder = str(chart).startswith(("./", "../", "/")) or (ROOT / str(chart)).exists()
+    if UNKNOWN in (chart, version, repository) or (not repository and folder):
         return
     # A chart that is an address itself needs no repository.
     field = "chart" if "://" in str(chart) else "repositoryOpts.repo"
@@ -78,10 +79,6 @@ def _charts(subject: Subject) -> Iterator[Violation]:
         yield Violation(field, address, "fetch charts over https:// or oci://")
     if not _VERSION.fullmatch(str(version or "")) and not re.fullmatch(_DIGEST, str(chart)):
         yield Violation("version", version, f"name the exact version of the chart {chart}")
-
-
-def _in_folder(chart: str) -> bool:
-    return chart.startswith(("./", "../", "/")) or (ROOT / chart).exists()
 
 
 @check("charts-by-version", "kubernetes:helm.sh/v2:Chart", "kubernetes:helm.sh/v3:Chart")

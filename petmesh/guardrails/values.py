@@ -128,6 +128,12 @@ def members(data: Any) -> list[Any]:  # noqa: ANN401 (data)
     return cast("list[Any]", data) if isinstance(data, list) else []
 
 
+def held(data: Any, path: str) -> list[Any]:  # noqa: ANN401 (data)
+    """A list's members, those too that aren't known yet; one such where the list isn't."""
+    value = at(data, path)
+    return [UNKNOWN] if value is UNKNOWN else members(value)
+
+
 def joined(path: str, name: str) -> str:
     """The path of something named within what has a path; a name with dots is in brackets."""
     if "." in name:

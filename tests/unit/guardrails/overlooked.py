@@ -139,6 +139,17 @@ OVERLOOKED: Final[dict[str, Resource]] = {
     "a policy of any resource": gcp("healthcare/DatasetIamPolicy", policyData="{}"),
     "an admission policy that goes": clusterwide("validatingadmissionpolicies", "delete"),
     "a gateway that is another's": clusterwide("gateways", "update"),
+    "a named Secret that its holder makes, of a token": resource(
+        "kubernetes:rbac.authorization.k8s.io/v1:Role",
+        rules=[
+            {
+                "apiGroups": [""],
+                "resources": ["secrets"],
+                "resourceNames": ["a"],
+                "verbs": ["create"],
+            }
+        ],
+    ),
     "a listener of Envoy's": patched("LISTENER", address={}),
     "a filter without a name": patched("NETWORK_FILTER", typed_config={"@type": "a"}),
     "a filter that is another than its name says": patched(
