@@ -26,19 +26,20 @@ _FIELDS = {
 
 
 def with_access_log(listener: Json, mesh: Mesh, file: Path) -> Json:
-    """Return an HTTP listener with the mesh's access log, one JSON object per line of the file."""
+    """Return a listener with the access logs of its proxy, one JSON object per line of the file."""
+    side = "SERVER" if listener["name"].startswith("inbound") else "CLIENT"
     logs = [
         _log(file, log.filter.expression if log.filter else "")
         for log in mesh.access_logging
-        if not log.disabled
+        if not log.disabled and log.is_local and log.match.mode in (side, "CLIENT_AND_SERVER")
     ]
     if not logs:
         return listener
     chains: list[Json] = []
     for chain in listener["filter_chains"]:
-        [manager] = chain["filters"]
-        config = {**manager["typed_config"], "access_log": logs}
-        chains.append({**chain, "filters": [{**manager, "typed_config": config}]})
+        *before, last = chain["filters"]
+        config = {**last["typed_config"], "access_log": logs}
+        chains.append({**chain, "filters": [*before, {**last, "typed_config": config}]})
     return {**listener, "filter_chains": chains}
 
 

@@ -13,7 +13,7 @@ from petmesh.envoy.gateway_listeners import gateway_port
 from petmesh.envoy.listeners import inbound_listener, outbound_listener
 from petmesh.envoy.names import Json, file_source, selects, typed
 from petmesh.envoy.routes import outbound_routes
-from petmesh.envoy.sidecar_scope import exported_to, network_alone, visible_to
+from petmesh.envoy.sidecar_scope import exported_to, network_alone, visible_to, with_telemetry
 from petmesh.envoy.topology import GatewayPod, Pod, Topology
 from petmesh.mesh.mesh import Mesh
 from petmesh.mesh.protocols import spoken
@@ -86,6 +86,7 @@ def sidecar_files(
     """
     if not pod.in_mesh:
         mesh = network_alone(mesh)
+    mesh = with_telemetry(mesh, pod.namespace, pod.labels)
     view = visible_to(mesh, pod.namespace, pod.labels)
     caller = sidecar(pod)
     clusters = outbound_clusters(view, topology, caller, pod.identity)
@@ -108,6 +109,7 @@ def gateway_files(
     mesh: Mesh, topology: Topology, proxy: GatewayPod, folder: Path, socket: Path
 ) -> ProxyFiles:
     """Return the configuration of a gateway's proxy; the arguments are those of a sidecar."""
+    mesh = with_telemetry(mesh, proxy.namespace, proxy.labels)
     view = exported_to(mesh, proxy.namespace)
     opened = [
         gateway_port(view, topology, proxy, port, lambda name: routes_file(folder, name))

@@ -10,6 +10,7 @@ from petmesh.mesh.fields import Metadata
 from petmesh.mesh.istio.destination_rule import DestinationRule
 from petmesh.mesh.istio.networking import ServiceEntry, Sidecar
 from petmesh.mesh.istio.security import MutualTls, PeerAuthentication, PeerAuthenticationSpec
+from petmesh.mesh.istio.telemetry import Telemetry
 from petmesh.mesh.istio.virtual_service import HttpRetry, VirtualService
 from petmesh.mesh.mesh import Mesh
 
@@ -43,8 +44,27 @@ def network_alone(mesh: Mesh) -> Mesh:
         sidecars=(),
         authorization_policies=(),
         peer_authentications=(_NO_MTLS,),
-        access_logging=(),
-        tracing=(),
+        telemetries=(),
+    )
+
+
+def with_telemetry(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Mesh:
+    """Return the mesh with the access logs and tracing of a proxy.
+
+    Each is of the narrowest Telemetry that has any: the workload's, its namespace's, the root's.
+    """
+    ranked: list[tuple[int, Telemetry]] = []
+    for each in mesh.telemetries:
+        own = each.metadata.namespace
+        selector = each.spec.selector.match_labels if each.spec.selector else {}
+        if own in (namespace, ROOT_NAMESPACE) and selects(selector, labels):
+            ranked.append((2 * (own == namespace) + bool(selector), each))
+    ranked.sort(key=lambda rank: -rank[0])
+    ordered = [each.spec for _, each in ranked]
+    return replace(
+        mesh,
+        access_logging=next((e.access_logging for e in ordered if e.access_logging), ()),
+        tracing=next((e.tracing for e in ordered if e.tracing), ()),
     )
 
 

@@ -15,7 +15,7 @@ from petmesh.mesh.istio.security import (
     PeerAuthentication,
     RequestAuthentication,
 )
-from petmesh.mesh.istio.telemetry import AccessLogging, Telemetry
+from petmesh.mesh.istio.telemetry import Telemetry
 from petmesh.mesh.istio.virtual_service import VirtualService
 from petmesh.mesh.known_kinds import (
     CHECKED,
@@ -29,13 +29,14 @@ from petmesh.mesh.known_kinds import (
     OTHER_CONTROLLER,
     STEERING_GROUPS,
 )
-from petmesh.mesh.mesh import ROOT_NAMESPACE, GatewayProxy, Mesh, Workload, public_gateways
+from petmesh.mesh.mesh import GatewayProxy, Mesh, Workload, public_gateways
 from petmesh.program.declaration import Declaration, Resource
 
 T = TypeVar("T", bound=Fields)
 _ASSUMED = "the input doesn't declare it: it is as Istio installs it"
 _CLOSED = "ALLOW_ANY: here a call to a host that no object declares gets 502 in either mode"
 _NO_CONTROL_PLANE = "there is no control plane here: the rehearsal translates instead"
+_NO_LOGS = "no other log than the proxies' own is collected here"
 _NO_NAMES = "no name is resolved here"
 _ONE_CONTAINER = "a pod is one process here: its first container's"
 _NO_SIDECAR = "its pods get no sidecar: they call and are called in plain HTTP"
@@ -103,10 +104,7 @@ class _Gatherer:
             peer_authentications=self._all(PeerAuthentication),
             request_authentications=self._all(RequestAuthentication),
             authorization_policies=self._all(AuthorizationPolicy),
-            access_logging=self._access_logging(),
-            tracing=tuple(
-                traced for telemetry in self._all(Telemetry) for traced in telemetry.spec.tracing
-            ),
+            telemetries=self._all(Telemetry),
             sidecars=self._all(Sidecar),
             namespaces=self._all(kubernetes.Namespace),
             network_policies=self._all(network_policy.NetworkPolicy),
@@ -316,19 +314,13 @@ class _Gatherer:
             )
         return tuple(workloads)
 
-    def _access_logging(self) -> tuple[AccessLogging, ...]:
-        return tuple(
-            log for telemetry in self._all(Telemetry) for log in telemetry.spec.access_logging
-        )
-
     def _check_telemetry(self) -> None:
-        for telemetry in self._all(Telemetry):
-            name, namespace = telemetry.metadata.name, telemetry.metadata.namespace
-            if namespace != ROOT_NAMESPACE:
-                self._refuse(
-                    f"Telemetry {namespace}/{name}: metadata.namespace = {namespace}: only "
-                    f"{ROOT_NAMESPACE} can be rehearsed, whose Telemetry holds for every proxy"
-                )
+        for each in self._all(Telemetry):
+            label = f"{each.metadata.namespace}/{each.metadata.name}"
+            for log in each.spec.access_logging:
+                if not log.is_local:
+                    names = ", ".join(provider.name for provider in log.providers)
+                    self._leave_out(f"Telemetry: access log of {names}", _NO_LOGS, label)
 
     def _check_sidecars(self) -> None:
         for each in self._all(Sidecar):

@@ -74,12 +74,14 @@ class Mesh:
     peer_authentications: tuple[security.PeerAuthentication, ...]
     request_authentications: tuple[security.RequestAuthentication, ...]
     authorization_policies: tuple[security.AuthorizationPolicy, ...]
-    access_logging: tuple[telemetry.AccessLogging, ...]
-    tracing: tuple[telemetry.Tracing, ...]
+    telemetries: tuple[telemetry.Telemetry, ...]
     sidecars: tuple[networking.Sidecar, ...]
     namespaces: tuple[kubernetes.Namespace, ...]
     network_policies: tuple[network_policy.NetworkPolicy, ...]
     omissions: tuple[Omission, ...]
+    # What the Telemetries of one proxy say; nothing in a mesh that is no proxy's view.
+    access_logging: tuple[telemetry.AccessLogging, ...] = ()
+    tracing: tuple[telemetry.Tracing, ...] = ()
 
     @property
     def ingress(self) -> GatewayProxy:

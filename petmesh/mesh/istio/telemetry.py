@@ -1,16 +1,17 @@
 """Objects of telemetry.istio.io: proxies' access logs and traces."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from petmesh.mesh.fields import Fields, LeftOut, Metadata, only
+from petmesh.mesh.fields import Fields, LeftOut, Metadata
+from petmesh.mesh.kubernetes import Selector
 
 
 class LogProvider(Fields):
     """A ProviderRef of an access log."""
 
-    name: Annotated[str, only("envoy", because="no other log is collected here")]
+    name: str
 
 
 class LogFilter(Fields):
@@ -19,12 +20,27 @@ class LogFilter(Fields):
     expression: str
 
 
+class LogSelector(Fields):
+    """A LogSelector: whether calls of a proxy are logged, calls to it, or both."""
+
+    mode: Literal["CLIENT_AND_SERVER", "CLIENT", "SERVER"] = "CLIENT_AND_SERVER"
+
+
 class AccessLogging(Fields):
     """An AccessLogging: one access log."""
 
     providers: tuple[LogProvider, ...] = ()
     disabled: bool = False
     filter: LogFilter | None = None
+    match: LogSelector = LogSelector()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is the proxy's own file, and not another provider's."""
+        return not self.providers or any(each.name == "envoy" for each in self.providers)
+
+
+_SPANS = LeftOut("no tracing back end is started: spans are lost")
 
 
 class TraceProvider(Fields):
@@ -41,17 +57,24 @@ class Tracing(Fields):
         LeftOut("no tracing back end is started: requests are sampled, and their spans lost"),
     ] = ()
     random_sampling_percentage: Annotated[float, Field(ge=0, le=100)] | None = None
+    match: Annotated[Any, _SPANS] = None
+    custom_tags: Annotated[Any, _SPANS] = None
+    disable_span_reporting: Annotated[Any, _SPANS] = None
+    enable_istio_tags: Annotated[Any, _SPANS] = None
+    use_request_id_for_trace_sampling: Annotated[Any, _SPANS] = None
 
 
 class TelemetrySpec(Fields):
     """A TelemetrySpec: access logs and traces."""
 
+    selector: Selector | None = None
     access_logging: tuple[AccessLogging, ...] = ()
     tracing: tuple[Tracing, ...] = ()
+    metrics: Annotated[Any, LeftOut("Envoy's own statistics are read alone")] = None
 
 
 class Telemetry(Fields):
     """A Telemetry."""
 
     metadata: Metadata
-    spec: TelemetrySpec
+    spec: TelemetrySpec = TelemetrySpec()
