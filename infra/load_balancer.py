@@ -83,6 +83,8 @@ class LoadBalancer(pulumi.ComponentResource):
         self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:infra:LoadBalancer", name, None, opts)
+        self._name = name
+        self._args = args
         child = pulumi.ResourceOptions(parent=self, depends_on=args.needs)
         address = gcp.compute.GlobalAddress(
             f"{name}-address",
@@ -98,38 +100,85 @@ class LoadBalancer(pulumi.ComponentResource):
         certificates = gcp.certificatemanager.CertificateMap(
             f"{name}-certificates", name=args.name, labels=args.labels, opts=child
         )
-        shown: list[pulumi.Resource] = []
-        proofs: list[pulumi.Output[Mapping[str, str]]] = []
-        for host in args.hosts:
-            called = f"{args.name}-{hashlib.sha256(host.encode()).hexdigest()[:8]}"
-            proof = gcp.certificatemanager.DnsAuthorization(
-                f"{name}-{host}-proof", name=called, domain=host, labels=args.labels, opts=child
-            )
-            certificate = gcp.certificatemanager.Certificate(
-                f"{name}-{host}-certificate",
-                name=called,
-                managed={"domains": [host], "dns_authorizations": [proof.id]},
-                labels=args.labels,
-                opts=child,
-            )
-            entry = gcp.certificatemanager.CertificateMapEntry(
-                f"{name}-{host}-entry",
-                name=called,
-                map=certificates.name,
-                hostname=host,
-                certificates=[certificate.id],
-                labels=args.labels,
-                opts=child,
-            )
-            shown.append(entry)
-            proofs.append(proof.dns_resource_records.apply(_proof))
-        gateway = CustomResource(
-            f"{name}-gateway",
+        certified = [self._certify(host, certificates, child) for host in args.hosts]
+        # What the load balancer uses can't be deleted before it, its TLS policy neither.
+        used = [policy, *(entry for entry, _ in certified), *args.needs]
+        gateway = self._gateway(
+            address, certificates, pulumi.ResourceOptions(parent=self, depends_on=used)
+        )
+        behind = pulumi.ResourceOptions(parent=self, depends_on=[gateway])
+        gateway_ref = {"group": GATEWAY_API.partition("/")[0], "kind": "Gateway", "name": "public"}
+        self._policy(
+            "tls-policy", "GCPGatewayPolicy", {"sslPolicy": policy.name}, gateway_ref, behind
+        )
+        service_ref = {"group": "", "kind": "Service", "name": args.service}
+        health = {
+            "type": "HTTP",
+            "httpHealthCheck": {
+                "portSpecification": "USE_FIXED_PORT",
+                "port": args.health_port,
+                "requestPath": args.health_path,
+            },
+        }
+        self._policy("health", "HealthCheckPolicy", {"config": health}, service_ref, behind)
+        if args.cloud_armor:
+            armor = security_policy(f"{name}-cloud-armor", args.name, args.labels, child)
+            security = {"securityPolicy": armor.name}
+            self._policy("backend-policy", "GCPBackendPolicy", security, service_ref, behind)
+        redirect = {"type": "RequestRedirect", "requestRedirect": _TO_HTTPS}
+        self._route("http", {"filters": [redirect]}, behind)
+        self._route("https", {"backendRefs": [{"name": args.service, "port": args.port}]}, behind)
+        self.address = address.address
+        leading = [
+            address.address.apply(lambda data, host=host: _record(f"{host}.", "A", data))
+            for host in args.hosts
+        ]
+        self.dns_records = pulumi.Output.all(*(proof for _, proof in certified), *leading)
+        self.register_outputs({"address": self.address, "dns_records": self.dns_records})
+
+    def _certify(
+        self,
+        host: str,
+        certificates: gcp.certificatemanager.CertificateMap,
+        opts: pulumi.ResourceOptions,
+    ) -> tuple[pulumi.Resource, pulumi.Output[Mapping[str, str]]]:
+        """Declare a host's certificate; return its entry in the map, and the DNS record for it."""
+        name, labels = self._name, self._args.labels
+        called = f"{self._args.name}-{hashlib.sha256(host.encode()).hexdigest()[:8]}"
+        proof = gcp.certificatemanager.DnsAuthorization(
+            f"{name}-{host}-proof", name=called, domain=host, labels=labels, opts=opts
+        )
+        certificate = gcp.certificatemanager.Certificate(
+            f"{name}-{host}-certificate",
+            name=called,
+            managed={"domains": [host], "dns_authorizations": [proof.id]},
+            labels=labels,
+            opts=opts,
+        )
+        entry = gcp.certificatemanager.CertificateMapEntry(
+            f"{name}-{host}-entry",
+            name=called,
+            map=certificates.name,
+            hostname=host,
+            certificates=[certificate.id],
+            labels=labels,
+            opts=opts,
+        )
+        return entry, proof.dns_resource_records.apply(_proof)
+
+    def _gateway(
+        self,
+        address: gcp.compute.GlobalAddress,
+        certificates: gcp.certificatemanager.CertificateMap,
+        opts: pulumi.ResourceOptions,
+    ) -> CustomResource:
+        return CustomResource(
+            f"{self._name}-gateway",
             api_version=GATEWAY_API,
             kind="Gateway",
             metadata={
                 "name": "public",
-                "namespace": args.namespace,
+                "namespace": self._args.namespace,
                 "annotations": {"networking.gke.io/certmap": certificates.name},
             },
             spec={
@@ -145,82 +194,43 @@ class LoadBalancer(pulumi.ComponentResource):
                     for protocol, port in (("HTTP", 80), ("HTTPS", 443))
                 ],
             },
-            # What the load balancer uses can't be deleted before it, its TLS policy neither.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *shown, *args.needs]),
+            opts=opts,
         )
-        behind = pulumi.ResourceOptions(parent=self, depends_on=[gateway])
+
+    def _policy(
+        self,
+        suffix: str,
+        kind: str,
+        default: Mapping[str, object],
+        target: Mapping[str, str],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """Declare a policy of GKE's that is attached to the Gateway or to the Service."""
         CustomResource(
-            f"{name}-tls-policy",
+            f"{self._name}-{suffix}",
             api_version=GKE_API,
-            kind="GCPGatewayPolicy",
-            metadata={"name": "public", "namespace": args.namespace},
-            spec={
-                "default": {"sslPolicy": policy.name},
-                "targetRef": {
-                    "group": GATEWAY_API.partition("/")[0],
-                    "kind": "Gateway",
-                    "name": "public",
-                },
-            },
-            opts=behind,
+            kind=kind,
+            metadata={"name": "public", "namespace": self._args.namespace},
+            spec={"default": default, "targetRef": target},
+            opts=opts,
         )
+
+    def _route(
+        self, listener: str, rule: Mapping[str, object], opts: pulumi.ResourceOptions
+    ) -> None:
+        """Declare the HTTPRoute of one of the Gateway's listeners."""
         CustomResource(
-            f"{name}-health",
-            api_version=GKE_API,
-            kind="HealthCheckPolicy",
-            metadata={"name": "public", "namespace": args.namespace},
+            f"{self._name}-{listener}",
+            api_version=GATEWAY_API,
+            kind="HTTPRoute",
+            metadata={"name": f"public-{listener}", "namespace": self._args.namespace},
             spec={
-                "default": {
-                    "config": {
-                        "type": "HTTP",
-                        "httpHealthCheck": {
-                            "portSpecification": "USE_FIXED_PORT",
-                            "port": args.health_port,
-                            "requestPath": args.health_path,
-                        },
-                    }
-                },
-                "targetRef": {"group": "", "kind": "Service", "name": args.service},
+                "parentRefs": [{"name": "public", "sectionName": listener}],
+                "hostnames": list(self._args.hosts),
+                "rules": [rule],
             },
-            opts=behind,
+            opts=opts,
         )
-        if args.cloud_armor:
-            armor = security_policy(f"{name}-cloud-armor", args.name, args.labels, child)
-            CustomResource(
-                f"{name}-backend-policy",
-                api_version=GKE_API,
-                kind="GCPBackendPolicy",
-                metadata={"name": "public", "namespace": args.namespace},
-                spec={
-                    "default": {"securityPolicy": armor.name},
-                    "targetRef": {"group": "", "kind": "Service", "name": args.service},
-                },
-                opts=behind,
-            )
-        redirect = {"type": "RequestRedirect", "requestRedirect": _TO_HTTPS}
-        for listener, rule in (
-            ("http", {"filters": [redirect]}),
-            ("https", {"backendRefs": [{"name": args.service, "port": args.port}]}),
-        ):
-            CustomResource(
-                f"{name}-{listener}",
-                api_version=GATEWAY_API,
-                kind="HTTPRoute",
-                metadata={"name": f"public-{listener}", "namespace": args.namespace},
-                spec={
-                    "parentRefs": [{"name": "public", "sectionName": listener}],
-                    "hostnames": list(args.hosts),
-                    "rules": [rule],
-                },
-                opts=behind,
-            )
-        self.address = address.address
-        leading = [
-            address.address.apply(lambda data, host=host: _record(f"{host}.", "A", data))
-            for host in args.hosts
-        ]
-        self.dns_records = pulumi.Output.all(*proofs, *leading)
-        self.register_outputs({"address": self.address, "dns_records": self.dns_records})
 
 
 def _proof(

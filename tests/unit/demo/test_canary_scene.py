@@ -1,6 +1,5 @@
 """Repeated measurement of a weight's share."""
 
-import asyncio
 from collections import Counter
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,7 +19,7 @@ def phase(v1: int, v2: int, failures: int = 0) -> LoadPhase:
     return made
 
 
-def problems(*measured: LoadPhase) -> list[str]:
+async def problems(*measured: LoadPhase) -> list[str]:
     """Play weight 25; so many measurements must be made."""
     phases = list(measured)
 
@@ -35,21 +34,21 @@ def problems(*measured: LoadPhase) -> list[str]:
 
     context = SimpleNamespace(session=SimpleNamespace(change=change), counted=counted, canary="v2")
     load = SimpleNamespace(measure=measure)
-    step = asyncio.run(canary._step(cast("Any", context), cast("Any", load), 25, 1000))  # pyright: ignore[reportPrivateUsage]
+    step = await canary._step(cast("Any", context), cast("Any", load), 25, 1000)  # pyright: ignore[reportPrivateUsage]
     assert phases == []
     return step.problems()
 
 
-def test_a_share_that_chance_alone_puts_outside_is_measured_again() -> None:
-    assert problems(phase(750, 250)) == []
-    assert problems(phase(680, 320), phase(750, 250)) == []
+async def test_a_share_that_chance_alone_puts_outside_is_measured_again() -> None:
+    assert await problems(phase(750, 250)) == []
+    assert await problems(phase(680, 320), phase(750, 250)) == []
 
 
-def test_a_wrong_share_stays_wrong() -> None:
-    [problem] = problems(phase(680, 320), phase(680, 320))
+async def test_a_wrong_share_stays_wrong() -> None:
+    [problem] = await problems(phase(680, 320), phase(680, 320))
     assert problem == "weight 25: the canary's share is 32.0%, outside of the interval"
 
 
 @pytest.mark.parametrize("v2", [250, 320])
-def test_requests_that_fail_are_never_measured_away(v2: int) -> None:
-    assert "1 requests failed" in problems(phase(1000 - v2, v2, failures=1))[0]
+async def test_requests_that_fail_are_never_measured_away(v2: int) -> None:
+    assert "1 requests failed" in (await problems(phase(1000 - v2, v2, failures=1)))[0]

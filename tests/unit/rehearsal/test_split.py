@@ -1,6 +1,5 @@
 """The canary's share as a report measures it: by what the callers' Envoys count."""
 
-import asyncio
 from collections import Counter
 from types import SimpleNamespace
 from typing import Any, ClassVar, Self, cast
@@ -33,7 +32,7 @@ class _Load:
         return LoadPhase(name, requests, latencies=[0.01] * requests, failures=self.failures)
 
 
-def measured(monkeypatch: pytest.MonkeyPatch, *shares: int, failed: int = 0) -> split.Split:
+async def measured(monkeypatch: pytest.MonkeyPatch, *shares: int, failed: int = 0) -> split.Split:
     """Measure a canary that gets so many of each thousand requests, by turns."""
     monkeypatch.setattr(_Load, "failures", Counter({"answer 503": failed} if failed else {}))
     monkeypatch.setattr(split, "Load", _Load)
@@ -57,13 +56,13 @@ def measured(monkeypatch: pytest.MonkeyPatch, *shares: int, failed: int = 0) -> 
         canary_workload="petdetailsservice-v2",
         config={"canaryWeight": "25"}.__getitem__,
     )
-    found = asyncio.run(split.measure_split(cast("Session", session), REQUESTS))
+    found = await split.measure_split(cast("Session", session), REQUESTS)
     assert left == []
     return found
 
 
-def test_a_share_within_its_interval_is_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = measured(monkeypatch, 260)
+async def test_a_share_within_its_interval_is_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = await measured(monkeypatch, 260)
     assert (found.workload, found.share.weight, found.requests) == (
         "petdetailsservice-v2",
         25,
@@ -74,17 +73,17 @@ def test_a_share_within_its_interval_is_as_asked(monkeypatch: pytest.MonkeyPatch
     assert found.problems == ()
 
 
-def test_a_share_outside_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert measured(monkeypatch, 150, 240).problems == ()
+async def test_a_share_outside_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await measured(monkeypatch, 150, 240)).problems == ()
 
 
-def test_a_share_that_stays_outside_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    [problem] = measured(monkeypatch, 150, 150).problems
+async def test_a_share_that_stays_outside_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    [problem] = (await measured(monkeypatch, 150, 150)).problems
     assert problem.startswith("weight 25: 150 of 1000 requests, not 20")
 
 
-def test_a_request_that_fails_is_a_problem_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = measured(monkeypatch, 250, failed=3)
+async def test_a_request_that_fails_is_a_problem_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = await measured(monkeypatch, 250, failed=3)
     assert found.failures == 3
     assert found.problems == ("weight 25: 3 requests failed: {'answer 503': 3}",)
 
