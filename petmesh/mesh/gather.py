@@ -30,13 +30,14 @@ from petmesh.mesh.known_kinds import (
     STEERING_GROUPS,
 )
 from petmesh.mesh.mesh import GatewayProxy, Mesh, Workload, public_gateways
+from petmesh.mesh.resources import gateway_proxy, label_of, namespace_of
+from petmesh.mesh.unapplied import unapplied
 from petmesh.program.declaration import Declaration, Resource
 
 T = TypeVar("T", bound=Fields)
 _ASSUMED = "the input doesn't declare it: it is as Istio installs it"
 _CLOSED = "ALLOW_ANY: here a call to a host that no object declares gets 502 in either mode"
 _NO_CONTROL_PLANE = "there is no control plane here: the rehearsal translates instead"
-_NO_LOGS = "no other log than the proxies' own is collected here"
 _NO_NAMES = "no name is resolved here"
 _ONE_CONTAINER = "a pod is one process here: its first container's"
 _NO_SIDECAR = "its pods get no sidecar: they call and are called in plain HTTP"
@@ -84,7 +85,10 @@ class _Gatherer:
         if not self._istiod and not self._problems:
             self._problems.append("no istiod is declared: there is no mesh to rehearse")
         self._check_injection()
-        self._check_telemetry()
+        for what, reason, label in unapplied(
+            self._all(Telemetry), self._all(AuthorizationPolicy), self._all(RequestAuthentication)
+        ):
+            self._leave_out(what, reason, label)
         self._check_sidecars()
         services = self._services_in_mesh()
         if self._problems:
@@ -123,11 +127,11 @@ class _Gatherer:
         elif type_ == "helm.sh/v3:Release":
             self._take_release(resource)
         elif type_ in LEFT_OUT_KINDS:
-            self._leave_out(type_.rpartition(":")[2], LEFT_OUT_KINDS[type_], _label(resource))
+            self._leave_out(type_.rpartition(":")[2], LEFT_OUT_KINDS[type_], label_of(resource))
         elif type_ in GATEWAY_API:
             self._take_gateway_api(resource, GATEWAY_API[type_], type_.rpartition(":")[2])
         elif self._assume and assumed.is_control_plane(resource):
-            self._leave_out(type_.rpartition(":")[2], _NO_CONTROL_PLANE, _label(resource))
+            self._leave_out(type_.rpartition(":")[2], _NO_CONTROL_PLANE, label_of(resource))
         elif type_ in MODELS:
             self._take_object(resource, MODELS[type_], type_.rpartition(":")[2])
         elif self._assume and not type_.partition("/")[0].endswith(STEERING_GROUPS):
@@ -140,16 +144,16 @@ class _Gatherer:
         spec: Mapping[str, Any] = resource.inputs.get("spec") or {}
         if model is api.Gateway and spec.get("gatewayClassName") != convert.CLASS:
             self._others_gateways.add(
-                f"{_namespace(resource)}/{resource.outputs['metadata']['name']}"
+                f"{namespace_of(resource)}/{resource.outputs['metadata']['name']}"
             )
-            self._leave_out(kind, OTHER_CONTROLLER, _label(resource))
+            self._leave_out(kind, OTHER_CONTROLLER, label_of(resource))
             return
         parents = [
-            f"{each.get('namespace') or _namespace(resource)}/{each.get('name')}"
+            f"{each.get('namespace') or namespace_of(resource)}/{each.get('name')}"
             for each in spec.get("parentRefs") or ()
         ]
         if parents and set(parents) <= self._others_gateways:
-            self._leave_out(kind, OTHER_CONTROLLER, _label(resource))
+            self._leave_out(kind, OTHER_CONTROLLER, label_of(resource))
             return
         self._take_object(resource, model, kind)
 
@@ -200,13 +204,13 @@ class _Gatherer:
             self._leave_out("Assumed: a gateway's pod", _ASSUMED, f"{proxy.namespace}/{proxy.name}")
 
     def _take_object(self, resource: Resource, model: type[Fields], kind: str) -> None:
-        label = _label(resource)
+        label = label_of(resource)
         what = f"{kind} {label}"
         data = {k: v for k, v in resource.inputs.items() if k not in ("apiVersion", "kind")}
         data["metadata"] = {
             **data.get("metadata", {}),
             "name": resource.outputs["metadata"]["name"],
-            "namespace": _namespace(resource),
+            "namespace": namespace_of(resource),
         }
         if self._lenient:
             read, dropped = model.read_known(data, what)
@@ -249,7 +253,7 @@ class _Gatherer:
             self._istiod.append(read)
         elif chart == "gateway":
             read = helm.GatewayValues.read(values, f"{what}: values")
-            self._proxies.append(_gateway_proxy(name, namespace, read))
+            self._proxies.append(gateway_proxy(name, namespace, read))
         else:
             raise RefusedError(f"{what}: chart {chart} is not known to the rehearsal")
         for path, reason in read.omissions():
@@ -314,14 +318,6 @@ class _Gatherer:
             )
         return tuple(workloads)
 
-    def _check_telemetry(self) -> None:
-        for each in self._all(Telemetry):
-            label = f"{each.metadata.namespace}/{each.metadata.name}"
-            for log in each.spec.access_logging:
-                if not log.is_local:
-                    names = ", ".join(provider.name for provider in log.providers)
-                    self._leave_out(f"Telemetry: access log of {names}", _NO_LOGS, label)
-
     def _check_sidecars(self) -> None:
         for each in self._all(Sidecar):
             policy = each.spec.outbound_traffic_policy
@@ -380,28 +376,3 @@ class _Gatherer:
 
     def _leave_out(self, what: str, reason: str, name: str) -> None:
         self._omissions[what, reason].append(name)
-
-
-def _gateway_proxy(release: str, namespace: str, values: helm.GatewayValues) -> GatewayProxy:
-    """Create a gateway's proxy, with name and labels as the chart's _helpers.tpl makes them."""
-    name = values.name or release
-    account = values.service_account
-    metadata = values.pod_annotations.config.proxy_metadata
-    return GatewayProxy(
-        name=name,
-        namespace=namespace,
-        labels={"app": name, "istio": name.removeprefix("istio-"), **values.labels},
-        service_account=account.name or (name if account.create else "default"),
-        takes_http10=bool(metadata.http10),
-        most_connections=metadata.most_connections,
-    )
-
-
-def _namespace(resource: Resource) -> str:
-    metadata: Mapping[str, Any] = resource.inputs.get("metadata") or {}
-    return str(metadata.get("namespace") or "default")
-
-
-def _label(resource: Resource) -> str:
-    name = str(resource.outputs["metadata"]["name"])
-    return name if resource.type.endswith(":Namespace") else f"{_namespace(resource)}/{name}"

@@ -120,3 +120,18 @@ def test_a_value_that_is_not_known_leaves_its_object_out(tmp_path: Path) -> None
     mesh = read(tmp_path, SHOP, wrong, lenient=True)
     assert mesh.virtual_services == ()
     assert [what for what in omitted(mesh) if "timeout = soon" in what]
+
+
+@pytest.mark.parametrize(
+    ("spec", "what"),
+    [
+        ("{action: AUDIT, rules: [{}]}", "AuthorizationPolicy: spec.action = AUDIT"),
+        (
+            "{targetRefs: [{kind: Service, name: web}], rules: [{}]}",
+            "AuthorizationPolicy: spec.targetRefs of a Service",
+        ),
+    ],
+)
+def test_a_policy_that_no_proxy_applies_is_listed(tmp_path: Path, spec: str, what: str) -> None:
+    head = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p}"
+    assert omitted(read(tmp_path, SHOP, f"{head}\nspec: {spec}"))[what] == ("default/p",)
