@@ -58,7 +58,7 @@ SCENARIOS = (
 
 
 @dataclass(frozen=True)
-class Result:
+class RampResult:
     """How a scenario went."""
 
     scenario: Scenario
@@ -73,7 +73,7 @@ class Result:
         return self.state.phase is self.scenario.ends and not self.failed
 
 
-async def play(scenario: Scenario, console: Console, stack: str) -> Result:
+async def play(scenario: Scenario, console: Console, stack: str) -> RampResult:
     """Ramp one version on a mesh of its own.
 
     Raises:
@@ -106,7 +106,7 @@ async def play(scenario: Scenario, console: Console, stack: str) -> Result:
         console.print(last_line(header, state), style="bold", markup=False, highlight=False)
         phases = place.load.phases if place.load else []
         sent, failed = sum(p.requests for p in phases), sum(p.failed for p in phases)
-    return Result(scenario, state, sent, failed, report)
+    return RampResult(scenario, state, sent, failed, report)
 
 
 async def play_all(stack: str) -> int:

@@ -85,23 +85,7 @@ class ExternalHost(pulumi.ComponentResource):
             api_version=NETWORKING,
             kind="DestinationRule",
             metadata={"name": name, "namespace": args.namespace},
-            spec={
-                "host": args.host,
-                "exportTo": ["."],
-                "trafficPolicy": {
-                    "portLevelSettings": [
-                        {
-                            "port": {"number": HTTP_PORT},
-                            "connectionPool": connection_pool(idle.OUTSIDE_POOL),
-                            "tls": {
-                                "mode": "SIMPLE",
-                                "sni": args.host,
-                                "subjectAltNames": [args.host],
-                            },
-                        }
-                    ]
-                },
-            },
+            spec=_originated_tls(args.host),
             opts=pulumi.ResourceOptions(parent=self, depends_on=before),
         )
         self.entry = CustomResource(
@@ -127,3 +111,17 @@ class ExternalHost(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[tls, *before]),
         )
         self.register_outputs({})
+
+
+def _originated_tls(host: str) -> Mapping[str, object]:
+    """The DestinationRule's spec of a host: TLS from its callers' sidecars, by its certificate."""
+    settings = {
+        "port": {"number": HTTP_PORT},
+        "connectionPool": connection_pool(idle.OUTSIDE_POOL),
+        "tls": {"mode": "SIMPLE", "sni": host, "subjectAltNames": [host]},
+    }
+    return {
+        "host": host,
+        "exportTo": ["."],
+        "trafficPolicy": {"portLevelSettings": [settings]},
+    }

@@ -193,25 +193,7 @@ class EgressRoute(pulumi.ComponentResource):
             "mutual-tls",
             "DestinationRule",
             args.namespace,
-            {
-                "host": EGRESS_HOST,
-                "exportTo": ["."],
-                "subsets": [
-                    {
-                        "name": name,
-                        "trafficPolicy": {
-                            "portLevelSettings": [
-                                {
-                                    "port": {"number": EGRESS_PORT},
-                                    "connectionPool": connection_pool(idle.POOL),
-                                    "outlierDetection": UNREACHED_DETECTION,
-                                    "tls": {"mode": "ISTIO_MUTUAL", "sni": args.host},
-                                }
-                            ]
-                        },
-                    }
-                ],
-            },
+            _mutual_tls(name, args.host),
             [out],
         )
         self.ready: Sequence[pulumi.Resource] = [mutual, out]
@@ -237,3 +219,18 @@ class EgressRoute(pulumi.ComponentResource):
             spec=spec,
             opts=pulumi.ResourceOptions(parent=self, depends_on=needs),
         )
+
+
+def _mutual_tls(subset: str, host: str) -> Mapping[str, object]:
+    """The DestinationRule's spec of the gateway's subset for a host: mutual TLS by its name."""
+    settings = {
+        "port": {"number": EGRESS_PORT},
+        "connectionPool": connection_pool(idle.POOL),
+        "outlierDetection": UNREACHED_DETECTION,
+        "tls": {"mode": "ISTIO_MUTUAL", "sni": host},
+    }
+    return {
+        "host": EGRESS_HOST,
+        "exportTo": ["."],
+        "subsets": [{"name": subset, "trafficPolicy": {"portLevelSettings": [settings]}}],
+    }

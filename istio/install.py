@@ -110,22 +110,10 @@ class IstioMesh(pulumi.ComponentResource):
     ) -> None:
         super().__init__("petmesh:istio:IstioMesh", name, None, opts)
         self._args = args
-        system = kubernetes.core.v1.Namespace(
-            SYSTEM_NAMESPACE,
-            metadata={"name": SYSTEM_NAMESPACE, "labels": RESTRICTED},
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        ingress = kubernetes.core.v1.Namespace(
-            INGRESS_NAMESPACE,
-            metadata={"name": INGRESS_NAMESPACE, "labels": {**INJECTION_LABEL, **RESTRICTED}},
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        system = self._namespace(SYSTEM_NAMESPACE, RESTRICTED)
+        ingress = self._namespace(INGRESS_NAMESPACE, {**INJECTION_LABEL, **RESTRICTED})
         base = self._release(
-            "istio-base",
-            "base",
-            SYSTEM_NAMESPACE,
-            VALIDATION,
-            depends_on=[system],
+            "istio-base", "base", SYSTEM_NAMESPACE, VALIDATION, depends_on=[system]
         )
         cni = self._release("istio-cni", "cni", CNI_NAMESPACE, _cni_values(args), depends_on=[base])
         istiod_traffic = self._traffic(ISTIOD, _istiod_callers(args), [args.api_server], system)
@@ -163,17 +151,19 @@ class IstioMesh(pulumi.ComponentResource):
         )
         self.ready: pulumi.Resource = gateway
         self.ingress_ready: pulumi.Resource = service
-        if args.ingress_service_type == "LoadBalancer":
-            self.port_forward = None
-            self.ingress_address = service.status.load_balancer.ingress.apply(_address)
-        else:
-            self.port_forward = (
-                f"kubectl --namespace {INGRESS_NAMESPACE} port-forward "
-                f"service/{INGRESS_GATEWAY} "
-                + " ".join(f"{local}:{port}" for _, port, local in _ports(args))
-            )
-            self.ingress_address = None
+        balanced = args.ingress_service_type == "LoadBalancer"
+        self.port_forward = None if balanced else _port_forward(args)
+        self.ingress_address = (
+            service.status.load_balancer.ingress.apply(_address) if balanced else None
+        )
         self.register_outputs({"ingress_address": self.ingress_address})
+
+    def _namespace(self, name: str, labels: Mapping[str, str]) -> kubernetes.core.v1.Namespace:
+        return kubernetes.core.v1.Namespace(
+            name,
+            metadata={"name": name, "labels": labels},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
     def _traffic(
         self,
@@ -302,6 +292,12 @@ def _gateway_proxy(args: IstioMeshArgs) -> Mapping[str, object]:
             "ISTIO_META_GLOBAL_DOWNSTREAM_MAX_CONNECTIONS": str(args.ingress_connections),
         },
     }
+
+
+def _port_forward(args: IstioMeshArgs) -> str:
+    """The command that makes a ClusterIP gateway reachable on this machine."""
+    ports = " ".join(f"{local}:{port}" for _, port, local in _ports(args))
+    return f"kubectl --namespace {INGRESS_NAMESPACE} port-forward service/{INGRESS_GATEWAY} {ports}"
 
 
 def _ports(args: IstioMeshArgs) -> Sequence[tuple[str, int, int]]:

@@ -93,9 +93,6 @@ class Tracing(pulumi.ComponentResource):
 
 
 def _collector_values() -> Mapping[str, object]:
-    def address(port: int) -> str:
-        return f"${{env:MY_POD_IP}}:{port}"
-
     unused = {"enabled": False}
     return {
         "mode": "deployment",
@@ -106,42 +103,7 @@ def _collector_values() -> Mapping[str, object]:
         },
         "command": {"name": "otelcol-k8s"},
         # Not merged with the chart's own, which opens the ports of other protocols too.
-        "alternateConfig": {
-            "receivers": {
-                "otlp": {
-                    "protocols": {
-                        "grpc": {"endpoint": address(OTLP_PORT)},
-                        "http": {"endpoint": address(OTLP_HTTP_PORT)},
-                    }
-                }
-            },
-            "processors": {
-                "memory_limiter": {
-                    "check_interval": "1s",
-                    "limit_percentage": 80,
-                    "spike_limit_percentage": 25,
-                },
-                "batch": {},
-            },
-            "exporters": {
-                "otlp_grpc": {
-                    "endpoint": f"{JAEGER.name}:{OTLP_PORT}",
-                    "tls": {"insecure": True},
-                }
-            },
-            "extensions": {"health_check": {"endpoint": address(_HEALTH_PORT)}},
-            "service": {
-                "extensions": ["health_check"],
-                "pipelines": {
-                    "traces": {
-                        "receivers": ["otlp"],
-                        "processors": ["memory_limiter", "batch"],
-                        "exporters": ["otlp_grpc"],
-                    }
-                },
-                "telemetry": {"metrics": {"level": "none"}},
-            },
-        },
+        "alternateConfig": _collector_config(),
         "ports": {
             # Istio reads a port's protocol here, and doesn't have to detect gRPC.
             "otlp-http": {"appProtocol": "http"},
@@ -154,6 +116,48 @@ def _collector_values() -> Mapping[str, object]:
         "podSecurityContext": restricted_pod(10001),
         "securityContext": RESTRICTED_CONTAINER,
         "resources": resources("50m", "64Mi", "256Mi"),
+    }
+
+
+def _collector_config() -> Mapping[str, object]:
+    def address(port: int) -> str:
+        return f"${{env:MY_POD_IP}}:{port}"
+
+    return {
+        "receivers": {
+            "otlp": {
+                "protocols": {
+                    "grpc": {"endpoint": address(OTLP_PORT)},
+                    "http": {"endpoint": address(OTLP_HTTP_PORT)},
+                }
+            }
+        },
+        "processors": {
+            "memory_limiter": {
+                "check_interval": "1s",
+                "limit_percentage": 80,
+                "spike_limit_percentage": 25,
+            },
+            "batch": {},
+        },
+        "exporters": {
+            "otlp_grpc": {
+                "endpoint": f"{JAEGER.name}:{OTLP_PORT}",
+                "tls": {"insecure": True},
+            }
+        },
+        "extensions": {"health_check": {"endpoint": address(_HEALTH_PORT)}},
+        "service": {
+            "extensions": ["health_check"],
+            "pipelines": {
+                "traces": {
+                    "receivers": ["otlp"],
+                    "processors": ["memory_limiter", "batch"],
+                    "exporters": ["otlp_grpc"],
+                }
+            },
+            "telemetry": {"metrics": {"level": "none"}},
+        },
     }
 
 
