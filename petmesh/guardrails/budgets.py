@@ -10,6 +10,7 @@ from petmesh.guardrails.subject import Subject, Violation
 from petmesh.guardrails.values import UNKNOWN, at, may_be
 
 _LABELS = "spec.template.metadata.labels"
+_SCALED = ("spec.scaleTargetRef.kind", "spec.scaleTargetRef.name", "metadata.namespace")
 # Of which a node's upgrade may take a pod away.
 _EVICTED = ("apps/Deployment", "apps/StatefulSet")
 
@@ -30,13 +31,12 @@ def _budgets(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Violation]]
 
 def _fewest(workload: Subject, subjects: Sequence[Subject]) -> Any:  # noqa: ANN401 (data)
     """How many pods a workload has at the fewest: as it states, or as what scales it does."""
+    wanted = [workload.kind, workload.name, at(workload.properties, "metadata.namespace")]
     for each in subjects:
-        target = at(each.properties, "spec.scaleTargetRef")
-        names = (at(target, "kind"), at(target, "name"))
-        if each.kind == "HorizontalPodAutoscaler" and all(
-            map(may_be, names, (workload.kind, workload.name))
-        ):
-            return UNKNOWN if UNKNOWN in names else at(each.properties, "spec.minReplicas") or 1
+        scaled = [at(each.properties, path) for path in _SCALED]
+        is_its_own = all(a is UNKNOWN or may_be(b, a) for a, b in zip(scaled, wanted, strict=True))
+        if each.kind == "HorizontalPodAutoscaler" and is_its_own:
+            return (at(each.properties, "spec.minReplicas") or 1) if scaled == wanted else UNKNOWN
     return at(workload.properties, "spec.replicas") or 1
 
 

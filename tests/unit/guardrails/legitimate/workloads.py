@@ -15,6 +15,11 @@ LEGITIMATE: Final[dict[str, list[Resource]]] = {
     "a quorum": [THREE, QUORUM],
     "a majority": [THREE, MAJORITY],
     "a quorum that is scaled": [workload(), AUTOSCALER, QUORUM],
+    "a quorum beside another namespace's autoscaler": [
+        changed(changed(AUTOSCALER, "metadata.namespace", "shop"), "spec.minReplicas", 1),
+        changed(workload(), "spec.replicas", 3),
+        QUORUM,
+    ],
     "resources of a pod": [workload(resources=STATED, containers=container(resources={})), BUDGET],
     "a native sidecar": [
         workload(initContainers=container(name="log", restartPolicy="Always")),
