@@ -7,7 +7,7 @@ import pulumi
 
 from apps.catalog import Service
 from istio.network import NetworkPeer
-from istio.pods import Pods
+from istio.pods import WorkloadPods
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ServiceArgs:
     namespace: str
     running: Sequence[str]
     subsets: Sequence[str]
-    callers: Sequence[Pods]
+    callers: Sequence[WorkloadPods]
     calls: Sequence[Service]
     registry: pulumi.Input[str]
     image_platform: str
@@ -55,11 +55,11 @@ class ServiceArgs:
     scrapers: Sequence[NetworkPeer] = ()
 
     @property
-    def pods(self) -> Pods:
+    def pods(self) -> WorkloadPods:
         """Its pods, of all versions."""
         return pods(self.service, self.namespace)
 
 
-def pods(service: Service, namespace: str) -> Pods:
+def pods(service: Service, namespace: str) -> WorkloadPods:
     """The pods of a service in a namespace."""
-    return Pods(namespace, service.name, {"app": service.name})
+    return WorkloadPods(namespace, service.name, {"app": service.name})

@@ -15,13 +15,13 @@ from istio.egress import ExternalHost, ExternalHostArgs, connection_pool, outsid
 from istio.install import INJECTION_LABEL
 from istio.network import XDS, NetworkPeer, allow_traffic, default_deny
 from istio.pod_security import RESTRICTED
-from istio.pods import Pods
+from istio.pods import WorkloadPods
 from istio.security import allow_callers
 
 EGRESS_NAMESPACE = "istio-egress"
 EGRESS_GATEWAY = "istio-egressgateway"
 EGRESS_SELECTOR = {"app": EGRESS_GATEWAY, "istio": EGRESS_GATEWAY.removeprefix("istio-")}
-EGRESS = Pods(EGRESS_NAMESPACE, EGRESS_GATEWAY, EGRESS_SELECTOR)
+EGRESS = WorkloadPods(EGRESS_NAMESPACE, EGRESS_GATEWAY, EGRESS_SELECTOR)
 EGRESS_HOST = cluster_host(EGRESS_GATEWAY, EGRESS_NAMESPACE)
 EGRESS_PORT = 443
 
@@ -119,7 +119,7 @@ class EgressRouteArgs:
 
     host: str
     namespace: str
-    callers: Sequence[Pods]
+    callers: Sequence[WorkloadPods]
     methods: Sequence[str]
     needs: Sequence[pulumi.Resource]
 

@@ -7,7 +7,7 @@ every request may be retried, so the timeouts are declared. From the outside in,
 - a load balancer (`BALANCER`) sends to the ingress gateway (`GATEWAY_BALANCED`);
 - a gateway's or a sidecar's pool (`POOL`) sends to the next sidecar (`LISTENER`);
 - a sidecar's pool (`POOL`) sends to its own service (`IDLE_SECONDS` in
-  `apps/httpservice/timeouts.py`), for the pool that a service's DestinationRule declares is its
+  `apps/httpservice/idle.py`), for the pool that a service's DestinationRule declares is its
   sidecar's too, where that sees its own host: `buildInboundCluster` in
   https://github.com/istio/istio/blob/1.31.1/pilot/pkg/networking/core/cluster_builder.go;
 - a service's client (`CLIENT_IDLE_SECONDS` there) sends to its own sidecar (`LISTENER`);

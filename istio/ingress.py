@@ -34,7 +34,7 @@ STRICT_TRANSPORT = {"response": {"set": {"strict-transport-security": "max-age=3
 
 
 @dataclass(frozen=True)
-class Front:
+class PublicHosts:
     """The host names of the ingress, and how clients reach them.
 
     Attributes:
@@ -58,7 +58,7 @@ class Front:
         return f"{scheme}://{self.hosts[0]}{f':{port}' if self.forwarded else ''}"
 
 
-def ingress_gateway(front: Front, opts: pulumi.ResourceOptions) -> CustomResource:
+def ingress_gateway(front: PublicHosts, opts: pulumi.ResourceOptions) -> CustomResource:
     """Return the Gateway of the public routes.
 
     With a certificate it serves HTTPS on 443, and on 80 only a redirect to it.
@@ -78,7 +78,7 @@ def ingress_gateway(front: Front, opts: pulumi.ResourceOptions) -> CustomResourc
 
 
 def public_route(
-    front: Front, prefix: str, release: Release, opts: pulumi.ResourceOptions
+    front: PublicHosts, prefix: str, release: Release, opts: pulumi.ResourceOptions
 ) -> CustomResource:
     """Return a public service's VirtualService, which is bound to the Gateway.
 
@@ -107,7 +107,7 @@ def public_route(
     )
 
 
-def _servers(front: Front) -> Sequence[Mapping[str, object]]:
+def _servers(front: PublicHosts) -> Sequence[Mapping[str, object]]:
     plain: dict[str, object] = {
         "port": {"number": HTTP_PORT, "name": "http", "protocol": "HTTP"},
         "hosts": list(front.hosts),

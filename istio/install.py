@@ -21,7 +21,7 @@ from istio.network import (
     default_deny,
 )
 from istio.pod_security import RESTRICTED, SECCOMP
-from istio.pods import Pods
+from istio.pods import WorkloadPods
 
 # GKE requires it: it allows pods that are critical to a node in no other namespace.
 CNI_NAMESPACE = "kube-system"
@@ -33,7 +33,7 @@ HTTP_PROXY_PORT = 15007
 INGRESS_NAMESPACE = "istio-ingress"
 INGRESS_GATEWAY = "istio-ingressgateway"
 INGRESS_SELECTOR = {"app": INGRESS_GATEWAY, "istio": INGRESS_GATEWAY.removeprefix("istio-")}
-INGRESS = Pods(INGRESS_NAMESPACE, INGRESS_GATEWAY, INGRESS_SELECTOR)
+INGRESS = WorkloadPods(INGRESS_NAMESPACE, INGRESS_GATEWAY, INGRESS_SELECTOR)
 # The port and path of the gateway pods' readiness.
 INGRESS_HEALTH = (15021, "/healthz/ready")
 INJECTION_LABEL = {"istio-injection": "enabled"}
@@ -167,7 +167,7 @@ class IstioMesh(pulumi.ComponentResource):
 
     def _traffic(
         self,
-        pods: Pods,
+        pods: WorkloadPods,
         callers: Sequence[NetworkPeer],
         called: Sequence[NetworkPeer],
         namespace: pulumi.Resource,

@@ -15,10 +15,10 @@ from typing import Self
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from istio.pods import Pods
+from istio.pods import WorkloadPods
 
 SYSTEM_NAMESPACE = "istio-system"
-ISTIOD = Pods(SYSTEM_NAMESPACE, "istiod", {"app": "istiod"})
+ISTIOD = WorkloadPods(SYSTEM_NAMESPACE, "istiod", {"app": "istiod"})
 # Configuration and certificates, over TLS.
 XDS_PORT = 15012
 INJECTION_PORT = 15017
@@ -62,7 +62,7 @@ class NetworkPeer:
     without: Sequence[str] = ()
 
     @classmethod
-    def of(cls, pods: Pods, *ports: int) -> Self:
+    def of(cls, pods: WorkloadPods, *ports: int) -> Self:
         """Some pods, with the TCP ports of those that are called."""
         return cls(ports, pods.namespace, pods.labels)
 
@@ -81,7 +81,7 @@ def api_server(ranges: Sequence[str]) -> NetworkPeer:
 
 
 def allow_traffic(
-    pods: Pods,
+    pods: WorkloadPods,
     callers: Sequence[NetworkPeer],
     called: Sequence[NetworkPeer],
     opts: pulumi.ResourceOptions,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Pods:
+class WorkloadPods:
     """The pods of one workload.
 
     Attributes:

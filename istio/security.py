@@ -6,15 +6,15 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from istio.apis import SECURITY
-from istio.pods import Pods
+from istio.pods import WorkloadPods
 
 Operation = Mapping[str, Sequence[str]]
 
 
 def allow_callers(
     name: str,
-    pods: Pods,
-    callers: Sequence[Pods],
+    pods: WorkloadPods,
+    callers: Sequence[WorkloadPods],
     operation: Operation,
     opts: pulumi.ResourceOptions,
 ) -> CustomResource:
@@ -32,7 +32,9 @@ def allow_callers(
     return _allow(name, pods, [rule] if callers else [], opts)
 
 
-def allow_anybody(pods: Pods, operation: Operation, opts: pulumi.ResourceOptions) -> CustomResource:
+def allow_anybody(
+    pods: WorkloadPods, operation: Operation, opts: pulumi.ResourceOptions
+) -> CustomResource:
     """Return an AuthorizationPolicy that allows anybody an operation; any other gets 403.
 
     Args:
@@ -45,7 +47,7 @@ def allow_anybody(pods: Pods, operation: Operation, opts: pulumi.ResourceOptions
 
 def _allow(
     name: str,
-    pods: Pods,
+    pods: WorkloadPods,
     rules: Sequence[Mapping[str, object]],
     opts: pulumi.ResourceOptions,
 ) -> CustomResource:

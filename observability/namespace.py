@@ -6,14 +6,14 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from istio.network import NetworkPeer, allow_traffic
-from istio.pods import Pods
+from istio.pods import WorkloadPods
 
 NAMESPACE = "observability"
 
 
-def application(app: str) -> Pods:
+def application(app: str) -> WorkloadPods:
     """An application's pods, by the label that its chart sets."""
-    return Pods(NAMESPACE, app, {"app.kubernetes.io/name": app})
+    return WorkloadPods(NAMESPACE, app, {"app.kubernetes.io/name": app})
 
 
 def neighbor(app: str, *ports: int) -> NetworkPeer:

@@ -11,12 +11,16 @@ from istio.egress import ExternalHost, ExternalHostArgs, outside_routes
 from istio.egress_gateway import EGRESS_NAMESPACE, EgressRoute, EgressRouteArgs
 from istio.security import allow_nothing
 from settings import Settings
-from stack.mesh import Mesh
+from stack.mesh import InstalledMesh
 from stack.services import Services
 
 
 def allow_egress(
-    settings: Settings, catalog: Catalog, platform: Platform, mesh: Mesh, services: Services
+    settings: Settings,
+    catalog: Catalog,
+    platform: Platform,
+    mesh: InstalledMesh,
+    services: Services,
 ) -> None:
     """Declare the open outside hosts, and have the egress gateway refuse any other request."""
     allowed: list[pulumi.Resource] = [mesh.egress.ready] if mesh.egress else []

@@ -9,7 +9,7 @@ from apps.catalog import Catalog
 from infra.load_balancer import LoadBalancer, LoadBalancerArgs
 from infra.platform import Platform
 from istio.certificate import ingress_certificate
-from istio.ingress import Front, ingress_gateway, public_route
+from istio.ingress import PublicHosts, ingress_gateway, public_route
 from istio.ingress_filters import edge_filter, rate_limit
 from istio.install import (
     HTTP_PORT,
@@ -22,7 +22,7 @@ from istio.install import (
 from istio.security import allow_anybody, allow_nothing
 from settings import Settings
 from stack.labels import resource_labels
-from stack.mesh import Mesh
+from stack.mesh import InstalledMesh
 from stack.routes import release_of
 from stack.services import Services
 
@@ -45,11 +45,15 @@ class Ingress:
 
 
 def publish(
-    settings: Settings, catalog: Catalog, platform: Platform, mesh: Mesh, services: Services
+    settings: Settings,
+    catalog: Catalog,
+    platform: Platform,
+    mesh: InstalledMesh,
+    services: Services,
 ) -> Ingress:
     """Declare the public routes, what guards them, and the load balancer in front of them."""
     istio = mesh.istio
-    front = Front(
+    front = PublicHosts(
         hosts=settings.ingress_hosts,
         https=settings.ingress_tls != "none",
         tls_secret=settings.gateway_secret,

@@ -23,7 +23,7 @@ from stack.telemetry import Telemetry
 
 
 @dataclass(frozen=True)
-class Mesh:
+class InstalledMesh:
     """The mesh that the services run in.
 
     Attributes:
@@ -43,7 +43,7 @@ class Mesh:
 
 def install_mesh(
     settings: Settings, catalog: Catalog, platform: Platform, telemetry: Telemetry
-) -> Mesh:
+) -> InstalledMesh:
     """Declare Istio, the services' namespace, the egress gateway and the observability stack."""
     charts = Charts(settings.istio_release, settings.istio_charts)
     gateways = [EGRESS_NAMESPACE] if settings.egress_gateway else []
@@ -114,4 +114,4 @@ def install_mesh(
         ),
         platform.after(),
     )
-    return Mesh(istio, namespace, egress, observability, charts.proxy)
+    return InstalledMesh(istio, namespace, egress, observability, charts.proxy)

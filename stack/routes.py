@@ -14,7 +14,7 @@ from stack.services import Services
 
 
 @dataclass(frozen=True)
-class Routed:
+class RoutedRelease:
     """A release and its route.
 
     Attributes:
@@ -93,7 +93,7 @@ def releases(
     catalog: Catalog,
     inner: Mapping[str, pulumi.CustomResource],
     public: Mapping[str, pulumi.CustomResource],
-) -> Mapping[str, Routed]:
+) -> Mapping[str, RoutedRelease]:
     """Return every service that can have a canary with its route, by name.
 
     Args:
@@ -103,7 +103,7 @@ def releases(
         public: The routes of the ingress.
     """
     return {
-        service.name: Routed(
+        service.name: RoutedRelease(
             release_of(settings, catalog, service),
             versions_of(settings, catalog.versions, service.name),
             INGRESS_NAMESPACE if service.name in public else settings.namespace,

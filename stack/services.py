@@ -18,7 +18,7 @@ from istio.routing import CALLER_DEADLINE_SECONDS
 from istio.security import allow_nothing
 from observability.tracing import service_environment
 from settings import Settings, known_versions, versions_of
-from stack.mesh import Mesh
+from stack.mesh import InstalledMesh
 from stack.telemetry import Telemetry
 
 
@@ -41,7 +41,11 @@ class Services:
 
 
 def deploy_services(
-    settings: Settings, catalog: Catalog, platform: Platform, mesh: Mesh, telemetry: Telemetry
+    settings: Settings,
+    catalog: Catalog,
+    platform: Platform,
+    mesh: InstalledMesh,
+    telemetry: Telemetry,
 ) -> Services:
     """Declare every service, and deny all other traffic and requests in their namespace."""
     services: dict[str, MeshService] = {}

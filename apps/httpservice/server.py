@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from httpservice.idle import IDLE_SECONDS
 from httpservice.log import Log
 from httpservice.service import Front, Service
-from httpservice.timeouts import IDLE_SECONDS
 
 if TYPE_CHECKING:
     from httpservice.tracing import Traces

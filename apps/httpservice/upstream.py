@@ -24,7 +24,7 @@ from aiohttp import (
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from httpservice.timeouts import CLIENT_IDLE_SECONDS
+from httpservice.idle import CLIENT_IDLE_SECONDS
 
 MAX_BODY_BYTES = 64 * 1024
 

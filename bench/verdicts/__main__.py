@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.verdicts.fixed import requests_needed
-from bench.verdicts.shapes import FAULTS, NONE, SHAPES, Fault, Shape
+from bench.verdicts.shapes import FAULTS, NONE, SHAPES, Shape, Worsening
 from bench.verdicts.simulate import Course, simulate
-from bench.verdicts.verdicts import MannWhitney, Own, Rule, Threshold, Windows
+from bench.verdicts.verdicts import CompareRule, MannWhitney, Own, Threshold, Windows
 from petmesh.ramp.conditions import Conditions
 from petmesh.ramp.measurements import Observation
 
@@ -38,12 +38,14 @@ class Found:
     seconds: float = float("inf")
 
 
-def ramp(shape: str, fault: Fault, course: Course, seed: int, names: Sequence[str]) -> list[Found]:
+def ramp(
+    shape: str, fault: Worsening, course: Course, seed: int, names: Sequence[str]
+) -> list[Found]:
     """One ramp, and when each of the verdicts takes its canary back."""
     given = next(each for each in SHAPES if each.name == shape)
     rng = np.random.default_rng([seed, crc32(shape.encode())])
     before: list[Observation] = []
-    rules: dict[str, Rule] = {}
+    rules: dict[str, CompareRule] = {}
     found = dict.fromkeys(names, Found())
     requests = seconds = 0.0
     # A worse version is warm, unless that is the shape; one that is alike has the default's time.
@@ -64,7 +66,9 @@ def ramp(shape: str, fault: Fault, course: Course, seed: int, names: Sequence[st
     return [found[name] for name in names]
 
 
-def _rules(before: Sequence[Observation], names: Sequence[str], warm_up: float) -> dict[str, Rule]:
+def _rules(
+    before: Sequence[Observation], names: Sequence[str], warm_up: float
+) -> dict[str, CompareRule]:
     every = (Own(before, warm_up=warm_up), Windows(), Threshold(), MannWhitney())
     return {name: rule for name, rule in zip(NAMES, every, strict=True) if name in names}
 
@@ -80,7 +84,7 @@ def taken_back(pool: ProcessPoolExecutor, shape: Shape, ramps: int) -> list[floa
 
 
 def found(
-    pool: ProcessPoolExecutor, shape: Shape, fault: Fault, ramps: int
+    pool: ProcessPoolExecutor, shape: Shape, fault: Worsening, ramps: int
 ) -> tuple[float, list[float], list[float]]:
     """The limit, and the median and nine tenths of the requests until it is found."""
     rng = np.random.default_rng(crc32(f"{shape.name} {fault.name}".encode()))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.random import Generator
 
-from bench.verdicts.shapes import Fault, Floats, Shape
+from bench.verdicts.shapes import Floats, Shape, Worsening
 from bench.verdicts.simulate import Course, simulate
 from petmesh.ramp.measurements import Figures
 
@@ -14,7 +14,7 @@ _Z_RISK, _Z_POWER = 2.326, 1.282
 _INTERVALS, _REQUESTS = 60, 200_000
 
 
-def requests_needed(shape: Shape, fault: Fault, weight: int, rng: Generator) -> float:
+def requests_needed(shape: Shape, fault: Worsening, weight: int, rng: Generator) -> float:
     """The canary's requests beside the stable version's at a weight.
 
     The test knows both versions' distributions as the metrics source shows them, and compares the
@@ -40,7 +40,7 @@ def requests_needed(shape: Shape, fault: Fault, weight: int, rng: Generator) -> 
     return needed * _dispersion(shape, fault, weight, score, rng)
 
 
-def _classes(figures: Figures, fault: Fault) -> Floats:
+def _classes(figures: Figures, fault: Worsening) -> Floats:
     """How many answers there are of each kind that a fault may change."""
     if fault.fails:
         return np.array([figures.requests - figures.errors, figures.errors])
@@ -53,9 +53,11 @@ def _variance(part: Floats, score: Floats) -> float:
     return float((part * (score - mean) ** 2).sum())
 
 
-def _dispersion(shape: Shape, fault: Fault, weight: int, score: Floats, rng: Generator) -> float:
+def _dispersion(
+    shape: Shape, fault: Worsening, weight: int, score: Floats, rng: Generator
+) -> float:
     """By how much more the intervals of identical versions differ than by chance; at least 1."""
-    alike = Fault(fault.name, kept=fault.kept, fails=0.0)
+    alike = Worsening(fault.name, kept=fault.kept, fails=0.0)
     course = Course((weight,), 300 * 30.0, 30.0, 0)
     seen = (each.observation for each in simulate(shape, alike, course, rng))
     excesses = [_excess(each.canary, each.stable, fault, score) for each in seen]
@@ -63,7 +65,9 @@ def _dispersion(shape: Shape, fault: Fault, weight: int, score: Floats, rng: Gen
     return max(1.0, float(np.mean(ratios))) if ratios else 1.0
 
 
-def _excess(canary: Figures, stable: Figures, fault: Fault, score: Floats) -> tuple[float, float]:
+def _excess(
+    canary: Figures, stable: Figures, fault: Worsening, score: Floats
+) -> tuple[float, float]:
     own, others = _classes(canary, fault), _classes(stable, fault)
     total = own + others
     if not own.sum() or not others.sum():

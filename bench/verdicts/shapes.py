@@ -223,7 +223,7 @@ SHAPES = (
 
 
 @dataclass(frozen=True)
-class Fault:
+class Worsening:
     """What a canary has that the stable version hasn't.
 
     Attributes:
@@ -252,10 +252,10 @@ class Fault:
         return latency, failed
 
 
-NONE = Fault("none")
+NONE = Worsening("none")
 FAULTS = (
-    Fault("failures 1% to 2%", fails=0.01),
-    Fault("failures 0.5% to 5%", kept=0.5, fails=0.045),
-    Fault("all 30% slower", times=1.3),
-    Fault("1 in 20 300 ms slower", late=0.05, late_ms=300.0),
+    Worsening("failures 1% to 2%", fails=0.01),
+    Worsening("failures 0.5% to 5%", kept=0.5, fails=0.045),
+    Worsening("all 30% slower", times=1.3),
+    Worsening("1 in 20 300 ms slower", late=0.05, late_ms=300.0),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from bench.verdicts.shapes import Answers, Fault, Shape
+from bench.verdicts.shapes import Answers, Shape, Worsening
 from petmesh.ramp.measurements import Figures, Observation
 
 
@@ -26,14 +26,16 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Seen:
+class SimulatedInterval:
     """One interval at a weight; before the ramp at -1."""
 
     weight: int
     observation: Observation
 
 
-def simulate(shape: Shape, fault: Fault, course: Course, rng: Generator) -> Iterator[Seen]:
+def simulate(
+    shape: Shape, fault: Worsening, course: Course, rng: Generator
+) -> Iterator[SimulatedInterval]:
     """The intervals of a ramp, one after the other; each request's version is drawn by itself."""
     service_of = shape.world(rng, course.seconds)
     stable, canary = service_of(False), service_of(True)  # noqa: FBT003 (versions)
@@ -47,7 +49,7 @@ def simulate(shape: Shape, fault: Fault, course: Course, rng: Generator) -> Iter
         is_canary = rng.random(len(moments)) < max(weight, 0) / 100
         own = fault.answers(rng, canary(rng, moments[is_canary]), canary=True)
         others = fault.answers(rng, stable(rng, moments[~is_canary]), canary=False)
-        yield Seen(
+        yield SimulatedInterval(
             weight,
             Observation(
                 seconds=course.interval,

@@ -10,16 +10,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.verdicts.simulate import Seen
+from bench.verdicts.simulate import SimulatedInterval
 from petmesh.ramp.conditions import Conditions, Outcome
 from petmesh.ramp.judge import Judge
 from petmesh.ramp.measurements import Figures, Observation
 
 
-class Rule(Protocol):
+class CompareRule(Protocol):
     """Whether a canary is taken back."""
 
-    def take(self, seen: Seen) -> bool:
+    def take(self, seen: SimulatedInterval) -> bool:
         """Take a further interval."""
         ...
 
@@ -31,7 +31,7 @@ class Own:
         self._judge = Judge(Conditions(warm_up=warm_up), before)
         self._weight = 0
 
-    def take(self, seen: Seen) -> bool:
+    def take(self, seen: SimulatedInterval) -> bool:
         """Take a further interval."""
         if seen.weight != self._weight:
             self._judge.begin_stage()
@@ -54,7 +54,7 @@ class Windows:
         self._weight = self._failures = 0
         self._earlier = Figures()
 
-    def take(self, seen: Seen) -> bool:
+    def take(self, seen: SimulatedInterval) -> bool:
         """Take a further interval."""
         if seen.weight != self._weight:
             self._window, self._weight, self._failures = [], seen.weight, 0
@@ -111,7 +111,7 @@ class Threshold:
     def __init__(self) -> None:
         self._failed = 0
 
-    def take(self, seen: Seen) -> bool:
+    def take(self, seen: SimulatedInterval) -> bool:
         """Take a further interval."""
         canary = seen.observation.canary
         rate, p99 = canary.success_rate, canary.quantile(0.99)
@@ -137,7 +137,7 @@ class MannWhitney:
         self._points: list[Observation] = []
         self._weight = 0
 
-    def take(self, seen: Seen) -> bool:
+    def take(self, seen: SimulatedInterval) -> bool:
         """Take a further interval."""
         if seen.weight != self._weight:
             self._points, self._weight = [], seen.weight

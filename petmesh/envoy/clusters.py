@@ -6,6 +6,7 @@ from functools import partial
 
 from petmesh.envoy.callers import Caller
 from petmesh.envoy.cluster_policy import HTTP_OPTIONS, build_cluster
+from petmesh.envoy.destination_rules import policy_for, rule_for
 from petmesh.envoy.mtls_mode import accepts_tls
 from petmesh.envoy.names import (
     Json,
@@ -15,7 +16,6 @@ from petmesh.envoy.names import (
     sni_name,
     typed,
 )
-from petmesh.envoy.rules import policy_for, rule_for
 from petmesh.envoy.tls import mutual_tls_client, originated_tls
 from petmesh.envoy.topology import GatewayPod, Identity, Pod, Topology, stub_names
 from petmesh.mesh.istio.destination_rule import ClientTlsSettings, PolicyBlocks, Subset

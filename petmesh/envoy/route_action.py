@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from petmesh.envoy.decisions import decided_by
 from petmesh.envoy.delegates import Routed
+from petmesh.envoy.destination_rules import hash_policies
 from petmesh.envoy.match import route_match, string_match
 from petmesh.envoy.names import Json, cluster_name, duration, full_host, typed
-from petmesh.envoy.rules import hash_policies
 from petmesh.mesh.istio.common import Percent
 from petmesh.mesh.istio.virtual_service import (
     CorsPolicy,

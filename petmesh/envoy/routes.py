@@ -5,10 +5,10 @@ from http import HTTPStatus
 
 from petmesh.envoy.callers import Caller, gateway, holds_for
 from petmesh.envoy.delegates import routes_of
+from petmesh.envoy.destination_rules import hash_policies
 from petmesh.envoy.match import is_catch_all, route_match
 from petmesh.envoy.names import MESH_GATEWAY, Json, cluster_name, full_host, selects
 from petmesh.envoy.route_action import retry_policy, translate
-from petmesh.envoy.rules import hash_policies
 from petmesh.envoy.topology import GatewayPod
 from petmesh.envoy.tunnels import tunnel_hosts
 from petmesh.mesh.istio.networking import Gateway, GatewayServer

@@ -224,7 +224,7 @@ class PodTemplateSpec(Fields):
     spec: PodSpec
 
 
-class Selector(Fields):
+class LabelSelector(Fields):
     """A LabelSelector of a Deployment, by labels alone."""
 
     match_labels: dict[str, str] = Field(default_factory=dict[str, str])
@@ -233,7 +233,7 @@ class Selector(Fields):
 class DeploymentSpec(Fields):
     """The spec of a Deployment, StatefulSet or DaemonSet: pods and their number."""
 
-    selector: Selector = Selector()
+    selector: LabelSelector = LabelSelector()
     template: PodTemplateSpec
     replicas: int | None = None
     paused: Annotated[Any, ROLLOUT] = None

@@ -13,7 +13,7 @@ from petmesh.mesh.mesh import Mesh
 from petmesh.program.declaration import Declaration
 from petmesh.program.placeholders import with_placeholders
 from petmesh.program.program import declare
-from petmesh.rehearsal.settings import Settings, SettingsError, read_settings
+from petmesh.rehearsal.settings import RehearsalSettings, SettingsError, read_settings
 
 _PROGRAM: Final = ("Pulumi.yaml", "__main__.py")
 
@@ -32,7 +32,7 @@ class Input:
     expectations: Path | None
     declaration: Declaration
     mesh: Mesh
-    settings: Settings
+    settings: RehearsalSettings
 
 
 def is_program(path: str) -> bool:
@@ -74,7 +74,7 @@ def read_input(
     mesh = gather(declaration, assume=True, lenient=lenient)
     folder = _folder(paths[0])
     file = settings or (folder and folder / SETTINGS)
-    read = read_settings(file) if file and (settings or file.is_file()) else Settings()
+    read = read_settings(file) if file and (settings or file.is_file()) else RehearsalSettings()
     unused = read.unused(mesh.workloads)
     if unused:
         known = ", ".join(sorted(each.name for each in mesh.workloads)) or "none"

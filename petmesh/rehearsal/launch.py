@@ -12,7 +12,7 @@ from petmesh.envoy.topology import Pod
 from petmesh.host.ports import LOOPBACK
 from petmesh.host.processes import ProcessError
 from petmesh.mesh.mesh import Mesh, Workload
-from petmesh.rehearsal.settings import Settings, WorkloadSettings
+from petmesh.rehearsal.settings import RehearsalSettings, WorkloadSettings
 from petmesh.rehearsal.source import Command, declared_environment
 
 STAND_IN: Final = Path(__file__).with_name("stand_in.py")
@@ -29,7 +29,7 @@ class Launcher:
         settings: the content of rehearsal.yaml.
     """
 
-    settings: Settings
+    settings: RehearsalSettings
 
     def __call__(
         self, mesh: Mesh, pod: Pod, workload: Workload, extra: Mapping[str, str]

@@ -64,7 +64,7 @@ class WorkloadSettings(Strict):
         return self
 
 
-class Settings(Strict):
+class RehearsalSettings(Strict):
     """The content of rehearsal.yaml.
 
     Attributes:
@@ -95,7 +95,7 @@ class Settings(Strict):
 _DEFAULT: Final = WorkloadSettings()
 
 
-def read_settings(file: Path) -> Settings:
+def read_settings(file: Path) -> RehearsalSettings:
     """Return the settings in a file such as rehearsal.yaml; its folder is that of its commands.
 
     Raises:
@@ -104,7 +104,7 @@ def read_settings(file: Path) -> Settings:
     held = read_yaml(file)
     if not isinstance(held, dict) or "folder" in held:
         raise SettingsError(f"{file}: must have the key workloads alone")
-    settings = validated(Settings, cast("dict[str, Any]", held), str(file))
+    settings = validated(RehearsalSettings, cast("dict[str, Any]", held), str(file))
     return settings.model_copy(update={"folder": file.parent})
 
 

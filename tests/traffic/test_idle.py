@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from apps.httpservice.timeouts import IDLE_SECONDS
+from apps.httpservice.idle import IDLE_SECONDS
 from demo.pets import PETSERVICE
 from demo.scenes.http_client import request_ingress, send_request
 from petmesh.mesh.istio.destination_rule import DestinationRule

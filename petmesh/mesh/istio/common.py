@@ -70,7 +70,7 @@ class Percent(Fields):
     value: Annotated[float, Field(ge=0, le=100)] = 0.0
 
 
-class Selector(Fields):
+class WorkloadSelector(Fields):
     """A WorkloadSelector by labels."""
 
     labels: dict[str, str] = Field(default_factory=dict[str, str])

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from petmesh.mesh.fields import Fields, LeftOut, Metadata, Seconds, only
-from petmesh.mesh.istio.common import LOCALITY, ExportTo, PortNumber, Selector
+from petmesh.mesh.istio.common import LOCALITY, ExportTo, PortNumber, WorkloadSelector
 
 
 class TcpKeepalive(Fields):
@@ -207,7 +207,7 @@ class DestinationRuleSpec(Fields):
     traffic_policy: TrafficPolicy | None = None
     subsets: Annotated[tuple[Subset, ...], AfterValidator(_named_once)] = ()
     export_to: ExportTo = ()
-    workload_selector: Selector | None = None
+    workload_selector: WorkloadSelector | None = None
 
 
 class DestinationRule(Fields):

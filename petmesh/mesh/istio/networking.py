@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from petmesh.mesh.fields import Fields, LeftOut, Metadata, not_empty, only
-from petmesh.mesh.istio.common import LOCALITY, ExportTo, PortValue, Selector
+from petmesh.mesh.istio.common import LOCALITY, ExportTo, PortValue, WorkloadSelector
 from petmesh.mesh.protocols import Spoken, declared
 
 _ADDRESSES = LeftOut("pods and outside hosts of this machine have one address")
@@ -62,7 +62,7 @@ class ServiceEntrySpec(Fields):
     location: Literal["MESH_EXTERNAL", "MESH_INTERNAL"] = "MESH_EXTERNAL"
     addresses: Annotated[tuple[str, ...], _ADDRESSES] = ()
     endpoints: tuple[WorkloadEntrySpec, ...] = ()
-    workload_selector: Selector | None = None
+    workload_selector: WorkloadSelector | None = None
     subject_alt_names: tuple[str, ...] = ()
     export_to: ExportTo = ()
 
@@ -237,7 +237,7 @@ class SidecarOutbound(Fields):
 class SidecarSpec(Fields):
     """A SidecarSpec: the hosts that are visible to the selected pods' proxies."""
 
-    workload_selector: Selector | None = None
+    workload_selector: WorkloadSelector | None = None
     egress: tuple[IstioEgressListener, ...] = ()
     ingress: Annotated[
         tuple[IstioIngressListener, ...],

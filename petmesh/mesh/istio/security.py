@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from petmesh.mesh.fields import Fields, LeftOut, Metadata, Seconds
-from petmesh.mesh.kubernetes import Selector
+from petmesh.mesh.kubernetes import LabelSelector
 
 
 class TargetRef(Fields):
@@ -27,7 +27,7 @@ class MutualTls(Fields):
 class PeerAuthenticationSpec(Fields):
     """A PeerAuthenticationSpec: the mode of the selected workloads."""
 
-    selector: Selector | None = None
+    selector: LabelSelector | None = None
     mtls: MutualTls = MutualTls()
     port_level_mtls: dict[int, MutualTls] = Field(default_factory=dict[int, MutualTls])
 
@@ -188,7 +188,7 @@ class Provider(Fields):
 class AuthorizationPolicySpec(Fields):
     """An AuthorizationPolicySpec; without a rule an ALLOW policy allows nothing."""
 
-    selector: Selector | None = None
+    selector: LabelSelector | None = None
     target_ref: TargetRef | None = None
     target_refs: tuple[TargetRef, ...] = ()
     action: Literal["ALLOW", "DENY", "AUDIT", "CUSTOM"] = "ALLOW"
@@ -256,7 +256,7 @@ class JwtRule(Fields):
 class RequestAuthenticationSpec(Fields):
     """A RequestAuthenticationSpec: the tokens that the selected workloads take."""
 
-    selector: Selector | None = None
+    selector: LabelSelector | None = None
     target_ref: TargetRef | None = None
     target_refs: tuple[TargetRef, ...] = ()
     jwt_rules: tuple[JwtRule, ...] = ()

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from petmesh.mesh.fields import Fields, LeftOut, Metadata
-from petmesh.mesh.kubernetes import Selector
+from petmesh.mesh.kubernetes import LabelSelector
 
 
 class LogProvider(Fields):
@@ -67,7 +67,7 @@ class Tracing(Fields):
 class TelemetrySpec(Fields):
     """A TelemetrySpec: access logs and traces."""
 
-    selector: Selector | None = None
+    selector: LabelSelector | None = None
     access_logging: tuple[AccessLogging, ...] = ()
     tracing: tuple[Tracing, ...] = ()
     metrics: Annotated[Any, LeftOut("Envoy's own statistics are read alone")] = None

@@ -5,14 +5,14 @@ import pytest
 
 from bench.verdicts.fixed import requests_needed
 from bench.verdicts.shapes import FAULTS, NONE, SHAPES, Shape
-from bench.verdicts.simulate import Course, Seen, simulate
-from bench.verdicts.verdicts import MannWhitney, Own, Rule, Threshold, Windows
+from bench.verdicts.simulate import Course, SimulatedInterval, simulate
+from bench.verdicts.verdicts import CompareRule, MannWhitney, Own, Threshold, Windows
 from petmesh.ramp.measurements import Figures, Observation
 
 SHORT = Course(steps=(10,), hold=600.0, before=10)
 
 
-def intervals(shape: Shape, fault: int | None = None, seed: int = 1) -> list[Seen]:
+def intervals(shape: Shape, fault: int | None = None, seed: int = 1) -> list[SimulatedInterval]:
     given = NONE if fault is None else FAULTS[fault]
     return list(simulate(shape, given, SHORT, np.random.default_rng(seed)))
 
@@ -47,13 +47,13 @@ def test_the_size_of_the_best_fixed_test_is_the_textbooks() -> None:
     assert found == pytest.approx(textbook, rel=0.25)
 
 
-def taken_back(rule: Rule, seen: list[Seen]) -> bool:
+def taken_back(rule: CompareRule, seen: list[SimulatedInterval]) -> bool:
     return any(rule.take(each) for each in seen if each.weight > 0)
 
 
 def test_each_verdict_takes_back_what_fails_five_times_as_often_and_slow() -> None:
     seen = [
-        Seen(
+        SimulatedInterval(
             each.weight,
             Observation(
                 seconds=30,

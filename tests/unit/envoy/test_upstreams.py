@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from petmesh.envoy.rules import rule_for
+from petmesh.envoy.destination_rules import rule_for
 from tests.unit.envoy.laid import MESH, WEB, client, cluster, istio, laid
 from tests.unit.manifests.inputs import read
 

@@ -22,7 +22,7 @@ _TEXTS = (
 
 def hop(proxy: str, listener: str = "outbound", **fields: str) -> Hop:
     texts = {name: fields.get(name, "") for name in _TEXTS}
-    return Hop(proxy=proxy, listener=listener, status=200, tries=1, **texts)
+    return Hop(proxy=proxy, listener=listener, status=200, tries=1, policies=(), **texts)
 
 
 def answer(status: int = 200, body: bytes = b"{}", seconds: float = 0.01, **headers: str) -> Answer:

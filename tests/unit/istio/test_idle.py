@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apps.httpservice.timeouts import CLIENT_IDLE_SECONDS, IDLE_SECONDS
+from apps.httpservice.idle import CLIENT_IDLE_SECONDS, IDLE_SECONDS
 from istio import idle
 from istio.egress_gateway import EGRESS_HOST
 from petmesh.envoy.names import Json

@@ -10,12 +10,12 @@ import pytest
 from petmesh.host.processes import ProcessError
 from petmesh.rehearsal.inputs import read_input
 from petmesh.rehearsal.launch import Launcher
-from petmesh.rehearsal.settings import Settings, SettingsError, read_settings
+from petmesh.rehearsal.settings import RehearsalSettings, SettingsError, read_settings
 from tests.unit.manifests.inputs import SHOP, read
 from tests.unit.mesh.meshes import pod
 
 
-def settings(folder: Path, text: str) -> Settings:
+def settings(folder: Path, text: str) -> RehearsalSettings:
     file = folder / "rehearsal.yaml"
     file.write_text(text)
     return read_settings(file)

@@ -27,7 +27,7 @@ from infra.registry import ImageRepository
 from istio.charts import Charts
 from istio.install import IstioMesh, IstioMeshArgs
 from istio.network import api_server
-from istio.pods import Pods
+from istio.pods import WorkloadPods
 from istio.routing import Release, release_route
 from istio.security import allow_callers
 
@@ -274,8 +274,8 @@ def test_a_release_shares_the_requests_between_its_versions() -> None:
 
 def test_every_caller_of_a_service_is_in_its_policy() -> None:
     cloud = Cloud()
-    details = Pods("pets", "details", {"app": "details"})
-    callers = [Pods("pets", "front", {}), Pods("jobs", "nightly", {})]
+    details = WorkloadPods("pets", "details", {"app": "details"})
+    callers = [WorkloadPods("pets", "front", {}), WorkloadPods("jobs", "nightly", {})]
     opts = pulumi.ResourceOptions()
     cloud.run(lambda: allow_callers("details", details, callers, {"methods": ["GET"]}, opts).urn)
     [rule] = cloud.inputs("AuthorizationPolicy", "details-callers")["spec"]["rules"]
