@@ -21,25 +21,19 @@ class Project(BaseModel):
     Attributes:
         sources: the folder of the services' sources; a container runs as the Python module of its
             own name.
-        service: the service that has a canary; a version's Deployment is SERVICE-VERSION.
         path: the path that a load requests from the ingress.
         config: config keys and values that override the stack's in a rehearsed ramp.
-        faults: environment variables that make a version of the service fail.
+        faults: environment variables that make a version of a service fail.
         commands: the module whose `app`, a Typer, adds commands to `petmesh`; empty for none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sources: str
-    service: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
     path: str = Field(pattern=r"^/")
     config: dict[str, str] = {}
     faults: tuple[str, ...] = ()
     commands: str = ""
-
-    def workload(self, version: str) -> str:
-        """Return the name of a version's Deployment."""
-        return f"{self.service}-{version}"
 
 
 @cache

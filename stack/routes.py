@@ -1,6 +1,6 @@
 """The routes of the services, with their canaries' weights, and the releases that they serve."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -9,7 +9,7 @@ from apps.catalog import Catalog, Service
 from infra.platform import Platform
 from istio.install import INGRESS_NAMESPACE
 from istio.routing import WEIGHTED, Release, release_route
-from settings import Settings, Versions, versions_of
+from settings import Settings, Versions, known_versions, versions_of
 from stack.services import Services
 
 
@@ -20,12 +20,14 @@ class RoutedRelease:
     Attributes:
         release: The versions and their weights.
         versions: The same, with the config keys that say so.
+        known: Every version that could run.
         namespace: The route's namespace.
         route: The VirtualService.
     """
 
     release: Release
     versions: Versions
+    known: Sequence[str]
     namespace: str
     route: pulumi.CustomResource
 
@@ -48,9 +50,7 @@ class RoutedRelease:
             "canary": release.canary,
             "weight": self.route.id.apply(lambda _: release.canary_weight),
             "mirror": release.canary_mirror_percent,
-            "workloads": {
-                version: f"{release.service}-{version}" for version in self.versions.running
-            },
+            "workloads": {version: f"{release.service}-{version}" for version in self.known},
             "config": self.versions.keys,
         }
 
@@ -106,6 +106,7 @@ def releases(
         service.name: RoutedRelease(
             release_of(settings, catalog, service),
             versions_of(settings, catalog.versions, service.name),
+            known_versions(settings, catalog.versions, service.name),
             INGRESS_NAMESPACE if service.name in public else settings.namespace,
             {**inner, **public}[service.name],
         )

@@ -27,7 +27,7 @@ command = app.command(rich_help_panel="Canary")
 Journal = Annotated[
     Path | None,
     typer.Option(
-        metavar="FOLDER", help="Where its journals are.", show_default=".state/canary/STACK"
+        metavar="FOLDER", help="Where its journals are.", show_default=".state/canary/STACK/SERVICE"
     ),
 ]
 Target = Annotated[
@@ -56,12 +56,21 @@ GoogleProject = Annotated[
         show_default="the credential's project",
     ),
 ]
+Service = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="A service in the stack's output releases.",
+        show_default="the one whose ramp runs, or the stack's own",
+    ),
+]
 
 
 @command
 def promote(
     *,
     stack: Stack = "local",
+    service: Service = "",
     journal: Journal = None,
     target: Target = "cluster",
     json: Json = False,
@@ -72,7 +81,9 @@ def promote(
     now: Annotated[bool, typer.Option("--now", help="From any weight, with no ramp.")] = False,
 ) -> int:
     """Make the canary the stable version."""
-    options = Options(stack, journal, target, json, prometheus, queries, metrics, google_project)
+    options = Options(
+        stack, journal, target, json, prometheus, queries, metrics, google_project, service
+    )
     return run(commands.promote(options, now=now))
 
 
@@ -80,6 +91,7 @@ def promote(
 def rollback(
     *,
     stack: Stack = "local",
+    service: Service = "",
     journal: Journal = None,
     target: Target = "cluster",
     json: Json = False,
@@ -91,7 +103,9 @@ def rollback(
     """Set the canary's weight to 0."""
     return run(
         commands.rollback(
-            Options(stack, journal, target, json, prometheus, queries, metrics, google_project)
+            Options(
+                stack, journal, target, json, prometheus, queries, metrics, google_project, service
+            )
         )
     )
 
@@ -100,6 +114,7 @@ def rollback(
 def status(
     *,
     stack: Stack = "local",
+    service: Service = "",
     journal: Journal = None,
     target: Target = "cluster",
     json: Json = False,
@@ -111,7 +126,9 @@ def status(
     """Show who gets which requests, how both versions do, and where a ramp stands."""
     return run(
         commands.status(
-            Options(stack, journal, target, json, prometheus, queries, metrics, google_project)
+            Options(
+                stack, journal, target, json, prometheus, queries, metrics, google_project, service
+            )
         )
     )
 
@@ -120,48 +137,52 @@ def status(
 def pause(
     *,
     stack: Stack = "local",
+    service: Service = "",
     journal: Journal = None,
     target: Target = "cluster",
     json: Json = False,
 ) -> int:
     """Keep the weight of the ramp that runs where it is; it is watched on."""
-    return run(commands.pause(Options(stack, journal, target, json)))
+    return run(commands.pause(Options(stack, journal, target, json, service=service)))
 
 
 @command
 def resume(
     *,
     stack: Stack = "local",
+    service: Service = "",
     journal: Journal = None,
     target: Target = "cluster",
     json: Json = False,
 ) -> int:
     """Let a paused ramp go on; one that was left goes on with ramp --resume."""
-    return run(commands.resume(Options(stack, journal, target, json)))
+    return run(commands.resume(Options(stack, journal, target, json, service=service)))
 
 
 @command
 def approve(
     *,
     stack: Stack = "local",
+    service: Service = "",
     journal: Journal = None,
     target: Target = "cluster",
     json: Json = False,
 ) -> int:
     """Open the gate that the ramp waits at."""
-    return run(commands.approve(Options(stack, journal, target, json)))
+    return run(commands.approve(Options(stack, journal, target, json, service=service)))
 
 
 @command
 def ramp_report(
     *,
     stack: Stack = "local",
+    service: Service = "",
     journal: Journal = None,
     target: Target = "cluster",
     json: Json = False,
 ) -> int:
     """Write the HTML report of the latest ramp's journal."""
-    return run(commands.report(Options(stack, journal, target, json)))
+    return run(commands.report(Options(stack, journal, target, json, service=service)))
 
 
 def run(command: Coroutine[Any, Any, int]) -> int:

@@ -21,6 +21,7 @@ from petmesh.cli.canary import (
     Metrics,
     Prometheus,
     Queries,
+    Service,
     Target,
     app,
     command,
@@ -140,6 +141,7 @@ def _condition(
 def ramp(
     *,
     stack: Stack = "local",
+    service: Service = "",
     journal: Journal = None,
     target: Target = "cluster",
     json: Json = False,
@@ -344,6 +346,7 @@ def ramp(
             return replay_journal(replay, _fields(given, Conditions))
         options = RampOptions(
             stack=stack,
+            service=service,
             journal=journal,
             target=target,
             json=json,

@@ -2,31 +2,34 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
 from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType
 from pydantic import ValidationError
 
-from petmesh.project import project
+from petmesh.ramp.control import BusyError, turn
 from petmesh.ramp.engine import Detached, is_left_behind, reason_of
+from petmesh.ramp.exported import Exported, State
 from petmesh.ramp.measurements import Figures, Observation, attribute_unrouted
-from petmesh.ramp.plain import plain
 from petmesh.ramp.source import MetricsSource
 from petmesh.ramp.target import Release, TargetError
 
-_SERVICE = project().service
-_ROUTE = ("VirtualService", f"{_SERVICE}-route")
-_UNKNOWN_ROUTE = f"the route {_ROUTE[1]} in the state is not the program's"
-_LOCK_SECONDS = 60.0
+# An update of another ramp, such as its promotion, may take as long as the engine is given.
+_LOCK_SECONDS = 600.0
 _LOCK_POLL_SECONDS = 0.5
 _UNCHANGED = (OpType.SAME, OpType.READ, OpType.REFRESH)
 
 
 _T = TypeVar("_T")
+
+
+def _to_nobody(_: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -42,59 +45,35 @@ class _Step:
         """What the program calls it."""
         return self.urn.rpartition("::")[2]
 
-    def belongs_to(self, version: str) -> bool:
-        """Whether it is of a version's workload: its pods, autoscaler, budget, image, ..."""
-        workload = project().workload(version)
+    def belongs_to(self, workload: str) -> bool:
+        """Whether it is of a workload: its pods, autoscaler, budget, image, ..."""
         return self.name == workload or self.name.startswith(f"{workload}-")
 
     def __str__(self) -> str:
         return f"{self.type.rpartition(':')[2]} {self.name}"
 
 
-@dataclass(frozen=True)
-class _State:
-    """A stack's resources by URN, as they were applied last."""
+class _Wait:
+    """Waits for other updates of a stack, and tells so once."""
 
-    stack: str
-    resources: Mapping[str, Any]
+    def __init__(
+        self, stack: str, seconds: float, engine: Detached | None, tell: Callable[[str], None]
+    ) -> None:
+        self._text = f"stack {stack}: waits for another update, {seconds:g} s at most"
+        self._deadline = time.monotonic() + seconds
+        self._engine = engine
+        self._tell = tell
+        self._told = False
 
-    def route(self) -> Mapping[str, Any]:
-        """The route between the versions.
-
-        Raises:
-            TargetError: There is none, or another service has the config keys of a ramp.
-        """
-        if self._weight_key() not in ("", "canaryWeight"):
-            raise TargetError(
-                f"stack {self.stack}: canaryService is another service than {_SERVICE}, which "
-                "petmesh.yaml names as the one that is ramped"
-            )
-        for urn, resource in self.resources.items():
-            if (resource["type"].rpartition(":")[2], urn.rpartition("::")[2]) == _ROUTE:
-                return resource
-        raise TargetError(f"stack {self.stack}: it has no route of {_SERVICE}; run make up first")
-
-    def _weight_key(self) -> str:
-        """The config key of the service's weight, by the stack's output `releases`; or empty."""
-        for resource in self.resources.values():
-            match resource:
-                case {
-                    "type": "pulumi:pulumi:Stack",
-                    "outputs": {"releases": {**releases}},
-                }:
-                    match releases.get(_SERVICE):
-                        case {"config": {"weight": str(key)}}:
-                            return key
-                        case _:
-                            return ""
-                case _:
-                    pass
-        return ""
-
-    def runs(self, version: str) -> bool:
-        """Whether a version has a workload."""
-        name = f"{project().workload(version)}-deployment"
-        return any(urn.rpartition("::")[2] == name for urn in self.resources)
+    def __call__(self) -> bool:
+        """Wait for a moment, and return whether it may be tried again."""
+        if time.monotonic() > self._deadline or (self._engine and self._engine.interrupted):
+            return False
+        if not self._told:
+            self._told = True
+            self._tell(self._text)
+        time.sleep(_LOCK_POLL_SECONDS)
+        return True
 
 
 class ClusterTarget:
@@ -109,23 +88,37 @@ class ClusterTarget:
     Args:
         stack: selected already.
         source: where the figures come from.
+        service: whose release it is; empty for the one that `State.exported` finds.
 
     Attributes:
         lock_seconds: how long another update of the stack is waited for.
+        turns: a file that the ramps of a stack lock in turn while they change its config and update
+            it, so that none undoes what another wrote; None for no such file.
+        tell: is told what is waited for.
     """
 
-    def __init__(self, stack: automation.Stack, source: MetricsSource) -> None:
+    def __init__(
+        self,
+        stack: automation.Stack,
+        source: MetricsSource,
+        service: str = "",
+    ) -> None:
         self._stack = stack
         self._source = source
+        self._service = service
+        self.turns: Path | None = None
+        self.tell: Callable[[str], None] = _to_nobody
         self.lock_seconds = _LOCK_SECONDS
-        self._known_namespace = ""
+        self._known: Exported | None = None
         self._last: Release | None = None
+
+    async def service(self) -> str:
+        """The name of the service whose release it is, in the output `releases`."""
+        return (await self._exported()).service
 
     async def release(self) -> Release:
         """Who gets which requests, by the route in the stack's state."""
-        route = (await self._run(self._state)).route()
-        self._known_namespace = _namespace(route)
-        self._last = _release(route)
+        self._last = await self._run(self._live)
         return self._last
 
     async def url(self) -> str:
@@ -135,7 +128,7 @@ class ClusterTarget:
 
     async def prepare(self) -> None:
         """See that the stack is as its program says, so that a promotion applies nothing else."""
-        others = await self._run(self._pending)
+        others = await self._run(self._pending, in_turn=True)
         if others:
             raise TargetError(f"the program has changes that aren't applied: {_names(others)}")
 
@@ -149,20 +142,21 @@ class ClusterTarget:
         """
 
         def change() -> None:
-            state = self._state()
-            route = state.route()["urn"]
+            state, exported = self._look()
             wanted = release
             if release.weight or release.mirror:
-                self._refuse_foreign(_release(state.route()), release)
-                self._refuse_missing(state, release)
-            elif not state.runs(release.canary):
+                self._refuse_foreign(state.live(exported), release)
+                self._refuse_missing(state, exported, release)
+            elif not state.runs(exported, release.canary):
                 wanted = Release(release.stable, "")
-            self._configure(wanted)
-            missing = [] if state.runs(wanted.stable) else self._resources_of(wanted.stable)
-            self._stack.up(target=[route, *missing], color="never")
+            self._configure(exported, wanted)
+            missing: list[str] = []
+            if not state.runs(exported, wanted.stable):
+                missing = self._resources_of(exported.workload(wanted.stable))
+            self._stack.up(target=[exported.route.urn, *missing], color="never")
             self._last = wanted
 
-        await self._run(change)
+        await self._run(change, in_turn=True)
 
     async def promote(self, release: Release) -> None:
         """Make the canary the stable version in one update.
@@ -173,24 +167,29 @@ class ClusterTarget:
         promoted = Release(release.canary, "")
 
         def change() -> None:
-            live = _release(self._state().route())
+            state, exported = self._look()
+            live = state.live(exported)
             self._refuse_foreign(live, promoted)
-            old = release.stable
+            old = exported.workload(release.stable)
             try:
-                self._configure(promoted)
-                others = [each for each in self._pending() if not _belongs_to_promotion(each, old)]
+                self._configure(exported, promoted)
+                others = [
+                    each
+                    for each in self._pending()
+                    if not _belongs_to_promotion(each, exported, old)
+                ]
             except Exception:
                 self._begin()
-                self._configure(live)
+                self._configure(exported, live)
                 raise
             if others:
-                self._configure(live)
+                self._configure(exported, live)
                 raise TargetError(f"a promotion would change more: {_names(others)}")
             self._stack.up(color="never")
             # Empty, it means the same, and is gone from the stack's file.
-            self._stack.remove_config("canaryVersion")
+            self._stack.remove_config(exported.config.canary, path=True)
 
-        await self._run(change)
+        await self._run(change, in_turn=True)
 
     def interrupt(self) -> None:
         """Interrupt the engine; a lock that it leaves is taken away by the next change."""
@@ -200,16 +199,16 @@ class ClusterTarget:
 
     async def observe(self, release: Release, seconds: float) -> Observation:
         """What the source knows of the last so many seconds."""
-        namespace = await self._namespace()
+        exported = await self._exported()
 
         def figures(version: str) -> Awaitable[Figures]:
-            workload = project().workload(version)
-            return self._source.figures(workload, namespace, version, seconds)
+            workload = exported.workload(version)
+            return self._source.figures(workload, exported.namespace, version, seconds)
 
         stable, canary, lost = await asyncio.gather(
             figures(release.stable),
             figures(release.canary),
-            self._source.lost(_SERVICE, namespace, seconds),
+            self._source.lost(exported.service, exported.namespace, seconds),
         )
         try:
             stable, canary = attribute_unrouted(stable, canary, lost, release.weight)
@@ -231,41 +230,47 @@ class ClusterTarget:
                 f"somebody else changed the weight: it is {live} now, not {self._last}"
             )
 
-    def _refuse_missing(self, state: "_State", wanted: Release) -> None:
+    def _refuse_missing(self, state: State, exported: Exported, wanted: Release) -> None:
         """Give no weight to a version that isn't there: to create it is for an up to do."""
         for version in (wanted.stable, wanted.canary):
-            if not state.runs(version):
+            if not state.runs(exported, version):
                 raise TargetError(
-                    f"stack {self._stack.name}: {_SERVICE} {version} has no Deployment in "
+                    f"stack {self._stack.name}: {exported.service} {version} has no Deployment in "
                     "its state: run make up first"
                 )
 
-    def _resources_of(self, version: str) -> list[str]:
-        """The URNs of what an update would create for a version."""
-        return [step.urn for step in self._pending() if step.belongs_to(version)]
+    def _resources_of(self, workload: str) -> list[str]:
+        """The URNs of what an update would create for a workload."""
+        return [step.urn for step in self._pending() if step.belongs_to(workload)]
 
-    async def _namespace(self) -> str:
-        if not self._known_namespace:
-            self._known_namespace = _namespace((await self._run(self._state)).route())
-        return self._known_namespace
+    async def _exported(self) -> Exported:
+        """The release as it was seen last: a look at the figures runs no command."""
+        return self._known or (await self._run(self._look))[1]
 
-    def _configure(self, release: Release) -> None:
+    def _configure(self, exported: Exported, release: Release) -> None:
         """Write all of the release into the stack's config in one step."""
+        keys = exported.config
         values = {
-            "stableVersion": release.stable,
-            "canaryVersion": release.canary,
-            "canaryWeight": str(release.weight),
-            "canaryMirrorPercent": str(release.mirror),
+            keys.stable: release.stable,
+            keys.canary: release.canary,
+            keys.weight: str(release.weight),
+            keys.mirror: str(release.mirror),
         }
         self._stack.set_all_config(
-            {key: automation.ConfigValue(value) for key, value in values.items()}
+            {key: automation.ConfigValue(value) for key, value in values.items()}, path=True
         )
 
-    def _state(self) -> "_State":
+    def _look(self) -> tuple[State, Exported]:
+        """The stack's state, and the release in it."""
         deployment = self._stack.export_stack().deployment or {}
-        return _State(
-            self._stack.name, {each["urn"]: each for each in deployment.get("resources", [])}
-        )
+        resources = {each["urn"]: each for each in deployment.get("resources", [])}
+        state = State(self._stack.name, resources)
+        self._known = state.exported(self._service)
+        return state, self._known
+
+    def _live(self) -> Release:
+        state, exported = self._look()
+        return state.live(exported)
 
     def _pending(self) -> list["_Step"]:
         """What an update would do."""
@@ -286,18 +291,19 @@ class ClusterTarget:
         if isinstance(command, Detached):
             command.interrupted = False
 
-    async def _run(self, work: Callable[[], _T]) -> _T:
+    async def _run(self, work: Callable[[], _T], *, in_turn: bool = False) -> _T:
         """Let the engine work, once no other update has the stack.
 
         A lock that a killed process left is taken away. An update that still runs, such as one of
-        a ramp that was killed, is waited for.
+        another service's ramp or of a ramp that was killed, is waited for, and that is told.
         """
         self._begin()
+        name = self._stack.name
         command = self._stack.workspace.pulumi_command
         detached = command if isinstance(command, Detached) else None
+        wait = _Wait(name, self.lock_seconds, detached, self.tell)
 
         def unlocked() -> _T:
-            deadline = time.monotonic() + self.lock_seconds
             cancelled = False
             while True:
                 try:
@@ -311,49 +317,23 @@ class ClusterTarget:
                             self._stack.cancel()
                             if detached:
                                 detached.killed = False
-                    elif time.monotonic() > deadline or (detached and detached.interrupted):
+                    elif not wait():
                         raise
-                    else:
-                        time.sleep(_LOCK_POLL_SECONDS)
+
+        def in_its_turn() -> _T:
+            with turn(self.turns if in_turn else None, wait):
+                return unlocked()
 
         try:
-            return await asyncio.to_thread(unlocked)
-        except automation.ConcurrentUpdateError as error:
-            raise TargetError(f"stack {self._stack.name}: another update is under way") from error
+            return await asyncio.to_thread(in_its_turn)
+        except (automation.ConcurrentUpdateError, BusyError) as error:
+            raise TargetError(f"stack {name}: another update is under way") from error
         except automation.CommandError as error:
-            raise TargetError(f"stack {self._stack.name}: {reason_of(error)}") from error
+            raise TargetError(f"stack {name}: {reason_of(error)}") from error
 
 
-def _release(route: Mapping[str, Any]) -> Release:
-    """What a route says; the canary is the version that the testers get.
-
-    Raises:
-        TargetError: it isn't as this program declares it.
-    """
-    try:
-        rules = {rule["name"]: rule for rule in route["inputs"]["spec"]["http"]}
-        weighted = rules["weighted"]
-        weights = {
-            plain(each["destination"]["subset"]): int(each["weight"]) for each in weighted["route"]
-        }
-        testers = rules.get("testers")
-        canary = plain(testers["route"][0]["destination"]["subset"]) if testers else ""
-        [stable] = [version for version in weights if version != canary]
-        mirrored = int(weighted.get("mirrorPercentage", {}).get("value", 0))
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise TargetError(f"{_UNKNOWN_ROUTE}: it has no two versions with weights") from error
-    return Release(stable, canary, weights.get(canary, 0), mirrored)
-
-
-def _namespace(route: Mapping[str, Any]) -> str:
-    try:
-        return route["inputs"]["metadata"]["namespace"]
-    except (LookupError, TypeError) as error:
-        raise TargetError(f"{_UNKNOWN_ROUTE}: it has no namespace") from error
-
-
-def _belongs_to_promotion(step: _Step, old: str) -> bool:
-    moves_route = (step.type.rpartition(":")[2], step.name) == _ROUTE and step.op == "update"
+def _belongs_to_promotion(step: _Step, exported: Exported, old: str) -> bool:
+    moves_route = step.urn == exported.route.urn and step.op == "update"
     return moves_route or (step.op == "delete" and step.belongs_to(old))
 
 

@@ -22,7 +22,8 @@ from petmesh.ramp.plain import plain
 from petmesh.ramp.plan import PROMOTION
 from petmesh.ramp.ramping import Ended, end, follow_up, is_half_promoted, is_of
 from petmesh.ramp.report import write_report
-from petmesh.ramp.target import Release, Target, TargetError
+from petmesh.ramp.services import of_ramp, of_ramp_or_stack
+from petmesh.ramp.target import Release, Target, TargetError, UsageError
 from petmesh.ramp.targets import open_cluster
 
 _ALL = 100
@@ -34,10 +35,17 @@ _POLL_SECONDS = 0.1
 
 async def status(options: Options) -> int:
     """Print who gets which requests, how both do, and where a ramp stands."""
+    try:
+        options = await of_ramp_or_stack(options)
+    except UsageError:
+        raise
+    except TargetError:
+        # What is told of the stack below says why.
+        options = of_ramp(options)
     folder = journal_folder(options)
     runs = control.is_held(lock_folder(options))
-    found: dict[str, Any] = {"stack": options.stack, "running": runs}
-    lines: list[str] = []
+    found: dict[str, Any] = {"stack": options.stack, "service": options.service, "running": runs}
+    lines = [f"service: {options.service}"] if options.service else []
     live: Release | None = None
     try:
         target = open_cluster(options)
@@ -160,6 +168,7 @@ def _left_by(record: Record) -> Sequence[Release]:
 
 async def rollback(options: Options) -> int:
     """Set weight 0: by the process that runs the ramp, or here where it ends before it did."""
+    options = await of_ramp_or_stack(options)
     folder, lock = journal_folder(options), lock_folder(options)
     # A promotion is finished first; where it fails, the ramp has to be asked again.
     while control.is_held(lock) and await _asked(lock, options, RollBack()):
@@ -219,6 +228,7 @@ async def promote(options: Options, *, now: bool) -> int:
         options: the stack and its place.
         now: whether it may be promoted from any weight.
     """
+    options = await of_ramp_or_stack(options)
     folder = journal_folder(options)
     if control.is_held(lock_folder(options)):
         return await _approve(options, PROMOTION)
@@ -263,6 +273,7 @@ async def approve(options: Options) -> int:
 
 
 async def _approve(options: Options, only: str = "") -> int:
+    options = of_ramp(options)
     record = latest(journal_folder(options))
     if record is None or record.state.phase is not Phase.WAITING:
         where = standing(record.header, record.state) if record else "no ramp so far"
@@ -275,6 +286,7 @@ async def _approve(options: Options, only: str = "") -> int:
 
 async def report(options: Options) -> int:
     """Write the report of the latest ramp."""
+    options = of_ramp(options)
     record = latest(journal_folder(options))
     if record is None:
         raise TargetError(f"stack {options.stack}: there is no journal of a ramp")
@@ -294,6 +306,7 @@ def _tell(options: Options, text: str, record: Record | None = None) -> None:
 
 
 async def _ask_and_tell(options: Options, event: Event) -> int:
+    options = of_ramp(options)
     folder = journal_folder(options)
     runs = control.is_held(lock_folder(options))
     record = latest(folder) if runs else None

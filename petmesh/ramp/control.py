@@ -5,7 +5,7 @@ import os
 import stat
 import time
 import uuid
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -62,6 +62,28 @@ def held(folder: Path, stack: str, journal: Path | None = None) -> Generator[Non
                 late.unlink(missing_ok=True)
         except OSError as error:
             raise LockError(f"{folder}: no lock can be made in it: {error.strerror}") from error
+        yield
+
+
+@contextmanager
+def turn(path: Path | None, wait: Callable[[], bool]) -> Generator[None]:
+    """Be the one process of this machine that changes a stack, once it is this one's turn.
+
+    Args:
+        path: the file that is locked; where it can't be, nothing is waited for.
+        wait: waits for a moment, and returns whether the lock is to be tried again.
+
+    Raises:
+        BusyError: it isn't to be tried again.
+    """
+    with ExitStack() as kept:
+        if path is not None:
+            with suppress(OSError):
+                private_folder(path.parent)
+                file = kept.enter_context(open_regular(path, os.O_RDWR | os.O_CREAT))
+                while not _locked(file):
+                    if not wait():
+                        raise BusyError(f"{path}: another process changes the stack")
         yield
 
 

@@ -157,9 +157,10 @@ def open_stack(name: str, work_dir: str = str(ROOT)) -> automation.Stack:
     """A stack that exists, with the state that the make targets use.
 
     Raises:
-        TargetError: there is no Pulumi CLI, or no such stack.
+        TargetError: there is no Pulumi CLI, no place for the state, or no such stack.
     """
     try:
+        environment = state_environment()
         found = find()
     except CliError as error:
         raise TargetError(str(error)) from error
@@ -170,7 +171,7 @@ def open_stack(name: str, work_dir: str = str(ROOT)) -> automation.Stack:
             name,
             work_dir=work_dir,
             opts=automation.LocalWorkspaceOptions(
-                pulumi_command=Detached(found), env_vars=state_environment()
+                pulumi_command=Detached(found), env_vars=environment
             ),
         )
     except automation.StackNotFoundError as error:

@@ -50,6 +50,7 @@ class RampHeader(BaseModel):
         number: how many ramps of the folder began before, and one; 0 where that isn't known.
         at: when, in ISO 8601, UTC.
         stack: the stack's name.
+        service: the service's name; empty in a rehearsal.
         target: where it runs: `cluster` or `rehearsal`.
         stable, canary: the versions.
         plan: steps, times and conditions.
@@ -61,6 +62,7 @@ class RampHeader(BaseModel):
     number: int = Field(default=0, ge=0)
     at: Moment
     stack: Plain
+    service: Plain = ""
     target: Plain
     stable: Plain
     canary: Plain

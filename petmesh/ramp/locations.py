@@ -1,4 +1,4 @@
-"""Where a stack's journals and its lock are."""
+"""Where the journals and the locks of a stack's services are."""
 
 import hashlib
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 from petmesh.program.pulumi_cli import state_environment
 from petmesh.project import ROOT
 from petmesh.ramp import control
+from petmesh.ramp.exported import check_service
 from petmesh.ramp.options import Options
 from petmesh.ramp.target import UsageError
 
@@ -21,14 +22,21 @@ _STACK = re.compile(r"([A-Za-z0-9_.-]{1,100}/){0,2}[A-Za-z0-9_.-]{1,100}")
 
 
 def journal_folder(options: Options) -> Path:
-    """Where a stack's journals are; a ramp that runs knows, rehearsals have a folder of their own.
+    """Where a service's journals are; a ramp that runs knows, rehearsals have folders of their own.
 
     Raises:
-        UsageError: --stack is no stack's name, or --journal no folder.
+        UsageError: --stack or --service can't be a name, or --journal is no folder.
     """
+    check_names(options)
+    return control.journal_of(lock_folder(options)) or _own_folder(options)
+
+
+def check_names(options: Options) -> None:
+    """Raise a UsageError where --stack or --service can't be a name."""
     if not _STACK.fullmatch(options.stack) or ".." in options.stack:
         raise UsageError(f"--stack = {options.stack}: must be a stack's name, such as dev")
-    return control.journal_of(lock_folder(options)) or _own_folder(options)
+    if options.service:
+        check_service(options.service)
 
 
 def _own_folder(options: Options) -> Path:
@@ -38,17 +46,44 @@ def _own_folder(options: Options) -> Path:
             if options.journal.exists() and not options.journal.is_dir():
                 raise UsageError(f"--journal = {options.journal}: must be a folder")
         return options.journal
-    rehearsal = options.target == "rehearsal"
-    return STATE / (f"rehearsal-{options.stack}" if rehearsal else options.stack)
+    if options.target == "rehearsal":
+        return STATE / f"rehearsal-{options.stack}"
+    return STATE / options.stack / options.service
 
 
 def lock_folder(options: Options) -> Path:
-    """Where the lock of a stack is: one for each backend and stack, for every checkout of a user.
+    """Where a service's lock is: one for each backend, stack and service, whatever the checkout.
 
     A rehearsal's mesh is its process' own: its lock keeps its journals apart.
     """
     if options.target == "rehearsal":
         return _own_folder(options)
+    return _locks(options) / options.service
+
+
+def turns(options: Options) -> Path:
+    """The file that the ramps of a stack's services lock in turn to change the stack."""
+    return _locks(options) / ".turns"
+
+
+def running(options: Options) -> list[str]:
+    """The services of a stack of which a process runs a ramp, in any checkout of this user."""
+    return [each.name for each in _folders(_locks(options)) if control.is_held(each)]
+
+
+def recorded(options: Options) -> list[str]:
+    """The services of a stack of which there are journals in this checkout."""
+    folders = _folders(STATE / options.stack)
+    return [each.name for each in folders if any(each.glob("*.jsonl"))]
+
+
+def _folders(folder: Path) -> list[Path]:
+    with suppress(OSError):
+        return sorted(each for each in folder.iterdir() if each.is_dir())
+    return []
+
+
+def _locks(options: Options) -> Path:
     given = state_environment().get("PULUMI_BACKEND_URL")
     backend = given or os.environ.get("PULUMI_BACKEND_URL", "")
     key = hashlib.sha256(f"{backend}\n{options.stack}".encode()).hexdigest()[:16]
@@ -56,7 +91,7 @@ def lock_folder(options: Options) -> Path:
 
 
 def locks_of(folder: Path, options: Options) -> list[AbstractContextManager[None]]:
-    """A stack's lock, and that of the folder of its journals where that is another; none is held.
+    """A service's lock, and that of the folder of its journals where that is another; none is held.
 
     Each raises what `control.held` does.
     """
@@ -67,7 +102,7 @@ def locks_of(folder: Path, options: Options) -> list[AbstractContextManager[None
 
 @contextmanager
 def held_stack(folder: Path, options: Options) -> Generator[None]:
-    """Be the one process that ramps a stack, and the one that writes journals into a folder.
+    """Be the one process that ramps a stack's service, and writes journals into a folder.
 
     Raises:
         BusyError: another process is.

@@ -24,13 +24,14 @@ class Options:
 
     Attributes:
         stack: the stack's name.
-        journal: the folder of its journals; None for `.state/canary/STACK`.
+        journal: the folder of its journals; None for `.state/canary/STACK/SERVICE`.
         target: the stack's cluster, or a rehearsal of the stack on this machine.
         json: whether JSON is printed.
         prometheus: Prometheus' address.
         queries: a YAML file of queries that replace Istio's.
         metrics: the source of the metrics.
         google_project: the project whose managed Prometheus it is; empty for the credential's.
+        service: the service in the stack's output `releases`; empty where none was given.
     """
 
     stack: str = "local"
@@ -41,6 +42,7 @@ class Options:
     queries: Path | None = None
     metrics: MetricsName = "prometheus"
     google_project: str = ""
+    service: str = ""
 
 
 @dataclass(frozen=True)

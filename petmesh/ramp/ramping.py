@@ -27,8 +27,9 @@ from petmesh.ramp.plain import plain
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.progress import InBackground, JsonLines, LiveView, PlainLines, say
 from petmesh.ramp.report import write_report
+from petmesh.ramp.services import of_stack
 from petmesh.ramp.target import Release, Target, TargetError, UsageError
-from petmesh.ramp.targets import OpenTarget, opened
+from petmesh.ramp.targets import OpenTarget, check_place, opened
 from petmesh.ramp.webhook import Notifier, Webhook
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -44,11 +45,13 @@ async def ramp(options: RampOptions) -> int:
     """Ramp, or go on with a ramp; returns the exit status."""
     if options.resume and options.plan:
         raise UsageError("--resume goes on with the ramp's own plan: give no steps or conditions")
+    check_place(options)
     url = _webhook_url(options.webhook)
     notify = options.notify or _environments_addresses()
     _check_addresses(notify)
     _check_report(options.report)
     plan = _with_own(options.plan or Plan(), options)
+    options = await of_stack(options)
     folder = journal_folder(options)
     with held_stack(folder, options):
         record = latest(folder)
@@ -67,6 +70,7 @@ async def ramp(options: RampOptions) -> int:
                 header = RampHeader(
                     at=now(),
                     stack=options.stack,
+                    service=options.service,
                     target=options.target,
                     stable=live.stable,
                     canary=live.canary,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING
 from yarl import URL
 
 from petmesh.project import project
+from petmesh.ramp.locations import turns
 from petmesh.ramp.options import Options, RampOptions
+from petmesh.ramp.progress import say
 from petmesh.ramp.target import Target, TargetError, UsageError
 from petmesh.ramp.traffic import Traffic
 
@@ -57,7 +60,13 @@ def open_cluster(options: Options) -> ClusterTarget:
     from petmesh.ramp.engine import open_stack  # noqa: PLC0415
 
     source = _source(options)
-    return ClusterTarget(open_stack(options.stack), source)
+    target = ClusterTarget(open_stack(options.stack), source, options.service)
+    target.turns, target.tell = turns(options), _tell
+    return target
+
+
+def _tell(text: str) -> None:
+    say(f"petmesh: {text}", sys.stderr)
 
 
 def _source(options: Options) -> MetricsSource:
@@ -97,6 +106,22 @@ def _source(options: Options) -> MetricsSource:
         raise UsageError("--prometheus: it is no address") from error
 
 
+def check_place(options: RampOptions) -> None:
+    """Raise a UsageError where an option doesn't fit the place that the ramp is to run in."""
+    if options.target == "cluster":
+        for option, given in (("config", options.config), ("fault", options.faults)):
+            if given:
+                raise UsageError(f"--{option}: a rehearsal alone takes it: give --target rehearsal")
+        return
+    if options.service:
+        raise UsageError(
+            f"--service = {options.service}: a rehearsal is of the service that canaryService "
+            f"names: give --config canaryService={options.service}"
+        )
+    if options.load:
+        raise UsageError("--load: a rehearsal has a load of its own")
+
+
 @asynccontextmanager
 async def opened(options: RampOptions) -> AsyncGenerator[OpenTarget]:
     """The target that the options name; the rehearsal's has a constant load while it is open.
@@ -105,9 +130,6 @@ async def opened(options: RampOptions) -> AsyncGenerator[OpenTarget]:
         TargetError: it can't be opened.
     """
     if options.target == "cluster":
-        for option, given in (("config", options.config), ("fault", options.faults)):
-            if given:
-                raise UsageError(f"--{option}: a rehearsal alone takes it: give --target rehearsal")
         target = open_cluster(options)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(target.close)
@@ -117,8 +139,6 @@ async def opened(options: RampOptions) -> AsyncGenerator[OpenTarget]:
                 traffic = await stack.enter_async_context(Traffic(url, options.load))
             yield OpenTarget(target, traffic=traffic)
         return
-    if options.load:
-        raise UsageError("--load: a rehearsal has a load of its own")
     overrides = {"canaryWeight": "0", **options.config}
     async with rehearsed(options.stack, overrides, options.faults) as place:
         yield place

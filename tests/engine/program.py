@@ -6,18 +6,29 @@ import time
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from istio.routing import Release, release_route
+from istio.routing import WEIGHTED, Release, release_route
 
 time.sleep(float(os.environ.get("PROGRAM_SECONDS", "0")))
 config = pulumi.Config("petmesh")
 stable, canary = config.require("stableVersion"), config.get("canaryVersion") or ""
 provider = kubernetes.Provider("files", render_yaml_to_directory=config.require("folder"))
 opts = pulumi.ResourceOptions(provider=provider)
+labels = {"app": "petdetailsservice"}
 workloads = [
-    kubernetes.core.v1.ConfigMap(
+    kubernetes.apps.v1.Deployment(
         f"petdetailsservice-{version}-deployment",
-        metadata={"name": version, "namespace": "pets"},
-        data={"extra": config.get("extra") or ""},
+        metadata={
+            "name": f"petdetailsservice-{version}",
+            "namespace": "pets",
+            "annotations": {"extra": config.get("extra") or ""},
+        },
+        spec={
+            "selector": {"match_labels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "main", "image": version}]},
+            },
+        },
         opts=opts,
     )
     for version in filter(None, (stable, canary))
@@ -34,3 +45,20 @@ release = Release(
 )
 route = release_route(release, pulumi.ResourceOptions(provider=provider, depends_on=[*workloads]))
 pulumi.export("weights", route.id.apply(lambda _: release.weights))
+pulumi.export(
+    "releases",
+    {
+        "petdetailsservice": {
+            "service": "petdetailsservice",
+            "namespace": "pets",
+            "route": {"urn": route.urn, "kind": "VirtualService", "http": WEIGHTED},
+            "workloads": {version: f"petdetailsservice-{version}" for version in ("v1", "v2")},
+            "config": {
+                "stable": "stableVersion",
+                "canary": "canaryVersion",
+                "weight": "canaryWeight",
+                "mirror": "canaryMirrorPercent",
+            },
+        }
+    },
+)

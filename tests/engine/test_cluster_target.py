@@ -89,11 +89,11 @@ def test_a_ramp_by_the_engine(project: Path) -> None:
         await target.apply(Release("v1", "v2", 25, 10))
         assert await target.release() == Release("v1", "v2", 25, 10)
         assert config_of(project)["petmesh:canaryWeight"] in ("25", 25)
-        with pytest.raises(TargetError, match="changes that aren't applied: ConfigMap"):
+        with pytest.raises(TargetError, match="changes that aren't applied: Deployment"):
             await target.prepare()
 
         # Nor by a promotion, which is refused and leaves the config as it was.
-        with pytest.raises(TargetError, match="a promotion would change more: ConfigMap"):
+        with pytest.raises(TargetError, match="a promotion would change more: Deployment"):
             await target.promote(Release("v1", "v2", 25, 10))
         assert await target.release() == Release("v1", "v2", 25, 10)
         assert config_of(project)["petmesh:stableVersion"] == "v1"
@@ -160,9 +160,9 @@ def test_going_back_from_a_promotion_starts_the_stable_version_and_changes_nothi
         deployment = stack.export_stack().deployment
         assert deployment
         extras = {
-            each["urn"].rpartition("::")[2]: each["inputs"]["data"]["extra"]
+            each["urn"].rpartition("::")[2]: each["inputs"]["metadata"]["annotations"]["extra"]
             for each in deployment["resources"]
-            if each["type"].endswith(":ConfigMap")
+            if each["type"].endswith(":Deployment")
         }
         assert extras == {
             "petdetailsservice-v1-deployment": "changed",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from petmesh.ramp import commands, locations, ramping
+from petmesh.ramp import commands, locations, ramping, services
 from petmesh.ramp.options import Options
 from petmesh.ramp.targets import OpenTarget
 from tests.ramp.fakes import FakeTarget
@@ -27,5 +27,6 @@ def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
         yield OpenTarget(found)
 
     monkeypatch.setattr(commands, "open_cluster", open_cluster)
+    monkeypatch.setattr(services, "open_cluster", open_cluster)
     monkeypatch.setattr(ramping, "opened", opened)
     return found

@@ -15,6 +15,7 @@ from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.target import Release, TargetError
 
+SERVICE = "petdetailsservice"
 BOUNDS = (1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0)
 
 
@@ -44,6 +45,9 @@ class FakeTarget:
     changes: list[Release] = field(default_factory=list[Release])
     interrupted: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def service(self) -> str:
+        return SERVICE
 
     async def release(self) -> Release:
         return self.live

@@ -19,7 +19,11 @@ from petmesh.ramp.target import Release, TargetError
 LOCKED = "error: the stack is currently locked by 1 lock(s)."
 
 
-def route(weight: int) -> dict[str, Any]:
+URN = "urn:pulumi:local::petmesh::VirtualService"
+ROUTE = f"{URN}::petdetailsservice-route"
+
+
+def route(weight: int, service: str = "petdetailsservice") -> dict[str, Any]:
     targets = [
         {"destination": {"subset": "v1"}, "weight": 100 - weight},
         {"destination": {"subset": "v2"}, "weight": weight},
@@ -29,9 +33,42 @@ def route(weight: int) -> dict[str, Any]:
         {"name": "weighted", "route": targets},
     ]
     return {
-        "urn": "urn:pulumi:local::petmesh::VirtualService::petdetailsservice-route",
+        "urn": f"{URN}::{service}-route",
         "type": "kubernetes:networking.istio.io/v1:VirtualService",
-        "inputs": {"metadata": {"namespace": "pets"}, "spec": {"http": http}},
+        "inputs": {"metadata": {"namespace": "routes"}, "spec": {"http": http}},
+    }
+
+
+def exported(service: str = "petdetailsservice", prefix: str = "") -> dict[str, Any]:
+    """An entry of the output `releases`."""
+    keys = ("stableVersion", "canaryVersion", "canaryWeight", "canaryMirrorPercent")
+    facts = ("stable", "canary", "weight", "mirror")
+    return {
+        "service": service,
+        "namespace": "pets",
+        "host": f"{service}.pets.svc.cluster.local",
+        "route": {"urn": f"{URN}::{service}-route", "kind": "VirtualService", "http": "weighted"},
+        "workloads": {version: f"{service}-{version}" for version in ("v1", "v2")},
+        "config": {fact: f"{prefix}{key}" for fact, key in zip(facts, keys, strict=True)},
+    }
+
+
+RELEASES = {
+    "petdetailsservice": exported(),
+    "petservice": exported("petservice", "releases.petservice."),
+}
+
+
+def root(releases: object) -> dict[str, Any]:
+    outputs = {"releases": releases}
+    return {"urn": "urn::root", "type": "pulumi:pulumi:Stack", "outputs": outputs}
+
+
+def deployment(name: str, namespace: str = "pets") -> dict[str, Any]:
+    return {
+        "urn": f"urn::{name}-deployment",
+        "type": "kubernetes:apps/v1:Deployment",
+        "inputs": {"metadata": {"name": name, "namespace": namespace}},
     }
 
 
@@ -54,14 +91,16 @@ class Stack:
         self.creates: list[str] = []
 
     def export_stack(self) -> SimpleNamespace:
-        runs = [
-            {"urn": f"urn::petdetailsservice-{v}-deployment", "type": "x"} for v in self.versions
-        ]
-        return SimpleNamespace(deployment={"resources": [route(self.live), *runs]})
+        runs = [deployment(f"{service}-{v}") for service in RELEASES for v in self.versions]
+        routes = [route(self.live), route(5, "petservice")]
+        return SimpleNamespace(deployment={"resources": [root(RELEASES), *routes, *runs]})
 
-    def set_all_config(self, config: dict[str, Any]) -> None:
-        self.configured = int(config["canaryWeight"].value)
-        self.calls.append(f"config {config['stableVersion'].value} {self.configured}")
+    def set_all_config(self, config: dict[str, Any], *, path: bool) -> None:
+        assert path
+        prefix = next(iter(config)).removesuffix("stableVersion")
+        values = {key.removeprefix(prefix): each.value for key, each in config.items()}
+        self.configured = int(values["canaryWeight"])
+        self.calls.append(f"config {prefix}{values['stableVersion']} {self.configured}")
 
     def up(self, *, target: object = None, **_: object) -> None:
         self.targets.append(target)
@@ -83,9 +122,22 @@ class Stack:
         self.busy = 0
 
 
-def target_of(stack: Stack, prometheus: Prometheus | None = None) -> ClusterTarget:
+def target_of(
+    stack: Stack, prometheus: Prometheus | None = None, service: str = ""
+) -> ClusterTarget:
     found = prometheus or Prometheus("http://127.0.0.1:1")
-    return ClusterTarget(cast("automation.Stack", stack), found)
+    return ClusterTarget(cast("automation.Stack", stack), found, service)
+
+
+class Exporting(Stack):
+    """A stack with other resources in its state."""
+
+    def __init__(self, *resources: object) -> None:
+        super().__init__()
+        self.resources = list(resources)
+
+    def export_stack(self) -> SimpleNamespace:
+        return SimpleNamespace(deployment={"resources": self.resources})
 
 
 async def test_an_update_that_a_killed_ramp_began_is_waited_for() -> None:
@@ -138,10 +190,10 @@ async def test_a_promotion_that_is_interrupted_leaves_the_config_as_it_was(
     stack.live = 100
     configure = stack.set_all_config
 
-    def checked(config: dict[str, Any]) -> None:
+    def checked(config: dict[str, Any], *, path: bool) -> None:
         if stack.command.interrupted:
             raise TargetError("interrupted")
-        configure(config)
+        configure(config, path=path)
 
     def interrupted(**_: object) -> None:
         stack.command.interrupt()
@@ -161,7 +213,6 @@ async def test_a_new_change_is_not_held_back_by_the_interrupt_of_an_earlier_one(
     assert (stack.live, stack.command.interrupted) == (10, False)
 
 
-ROUTE = route(0)["urn"]
 OWN = ["urn::petdetailsservice-v1", "urn::petdetailsservice-v1-deployment"]
 OTHERS = ["urn::petdetailsservice-v10-deployment", "urn::petservice-v1-deployment"]
 
@@ -201,25 +252,73 @@ async def test_a_version_that_is_not_in_the_state_gets_no_request(
     assert (stack.targets, stack.calls) == ([], [])
 
 
+async def test_another_service_is_ramped_by_its_own_route_and_config_keys() -> None:
+    stack = Stack()
+    target = target_of(stack, service="petservice")
+    assert await target.release() == Release("v1", "v2", 5)
+    await target.apply(Release("v1", "v2", 10))
+    assert stack.calls == ["config releases.petservice.v1 10"]
+    assert stack.targets == [[f"{URN}::petservice-route"]]
+
+
 @pytest.mark.parametrize(
-    ("key", "refused"),
-    [("canaryWeight", False), ("releases.petdetailsservice.canaryWeight", True)],
+    ("releases", "service"),
+    [
+        pytest.param(RELEASES, "petdetailsservice", id="whose weight is a key of its own"),
+        pytest.param(
+            {"a": exported("a", "releases.a.")}, "a", id="the only one, whatever its keys are"
+        ),
+    ],
 )
-async def test_a_stack_whose_canary_keys_are_about_another_service_is_not_ramped(
-    key: str, *, refused: bool
+async def test_without_a_service_it_is_the_stacks_own(
+    releases: dict[str, object], service: str
 ) -> None:
-    releases = {"petdetailsservice": {"config": {"weight": key}}}
-    root = {"urn": "urn", "type": "pulumi:pulumi:Stack", "outputs": {"releases": releases}}
+    assert await target_of(Exporting(root(releases))).service() == service
 
-    class Told(Stack):
-        def export_stack(self) -> SimpleNamespace:
-            return SimpleNamespace(deployment={"resources": [root, route(10)]})
 
-    if refused:
-        with pytest.raises(TargetError, match="canaryService is another service than petdetails"):
-            await target_of(Told()).release()
-    else:
-        assert (await target_of(Told()).release()).weight == 10
+OTHER_KEYS = {name: exported(name, f"{name}:") for name in ("cart", "payment")}
+NO_NAME = {"x": exported("../x")}
+
+
+@pytest.mark.parametrize(
+    ("releases", "service", "text"),
+    [
+        (RELEASES, "nope", "--service = nope: must be one of petdetailsservice, petservice"),
+        (OTHER_KEYS, "", "--service: must be given, one of cart, payment"),
+        (NO_NAME, "", "--service = ../x: must be a service's name, such as petservice"),
+        ({}, "", "stack local: output releases is empty: it has no service to ramp"),
+        ([], "", "stack local: output releases: Input should be a valid dictionary"),
+        (
+            {"x": {**exported("x"), "config": {}}},
+            "",
+            "stack local: output releases.x.config.stable: Field required",
+        ),
+        (
+            {"x": {**exported("x"), "route": {"urn": "u", "kind": "HTTPRoute", "http": "w"}}},
+            "",
+            "output releases.x.route.kind = HTTPRoute: must be VirtualService",
+        ),
+        ({"x": exported("x")}, "", "stack local: it has no route of x; run make up first"),
+    ],
+)
+async def test_an_output_that_cannot_be_ramped_is_refused_in_one_line(
+    releases: object, service: str, text: str
+) -> None:
+    with pytest.raises(TargetError) as refused:
+        await target_of(Exporting(root(releases), route(0)), service=service).release()
+    assert str(refused.value) == text
+
+
+async def test_a_stack_without_the_output_is_named() -> None:
+    with pytest.raises(TargetError, match="stack local: it has no output releases; run make up"):
+        await target_of(Exporting(route(0))).release()
+
+
+async def test_a_workload_of_another_namespace_is_not_the_versions() -> None:
+    runs = [deployment("petdetailsservice-v1"), deployment("petdetailsservice-v2", "other")]
+    stack = Exporting(root(RELEASES), route(0), *runs)
+    with pytest.raises(TargetError, match="petdetailsservice v2 has no Deployment"):
+        await target_of(stack).apply(Release("v1", "v2", 10))
 
 
 @pytest.mark.parametrize("http", [[], [{"name": "weighted", "route": []}], [{"name": "x"}], "no"])
@@ -228,26 +327,19 @@ async def test_a_route_that_the_program_did_not_declare_is_an_error_in_one_line(
 ) -> None:
     foreign = route(0)
     foreign["inputs"]["spec"]["http"] = http
-
-    class Foreign(Stack):
-        def export_stack(self) -> SimpleNamespace:
-            return SimpleNamespace(deployment={"resources": [foreign]})
-
-    with pytest.raises(TargetError, match="in the state is not the program's: it has no two"):
-        await target_of(Foreign()).release()
+    with pytest.raises(TargetError) as refused:
+        await target_of(Exporting(root(RELEASES), foreign)).release()
+    assert str(refused.value) == (
+        "the route of petdetailsservice in the state is not as output releases says: "
+        "weighted has no two versions with weights"
+    )
 
 
 async def test_what_the_state_says_of_a_version_steers_no_terminal() -> None:
     painted = route(0)
-    painted["inputs"]["spec"]["http"][0]["route"][0]["destination"]["subset"] = "v2\x1b[2J\n"
-
-    class Painted(Stack):
-        def export_stack(self) -> SimpleNamespace:
-            return SimpleNamespace(deployment={"resources": [painted]})
-
-    with pytest.raises(TargetError) as refused:
-        await target_of(Painted()).release()
-    assert str(refused.value).isprintable()
+    painted["inputs"]["spec"]["http"][1]["route"][1]["destination"]["subset"] = "v2\x1b[2J\n"
+    release = await target_of(Exporting(root(RELEASES), painted)).release()
+    assert release.canary.isprintable()
 
 
 async def test_a_promotion_whose_preview_fails_leaves_the_config_as_it_was() -> None:

@@ -20,7 +20,7 @@ from petmesh.ramp.machine import Phase
 from petmesh.ramp.options import Options
 from petmesh.ramp.target import Release
 from tests.ramp.commanded import PLAN, left_at_10, phase, run
-from tests.ramp.fakes import QUICK, FakeTarget, start
+from tests.ramp.fakes import QUICK, SERVICE, FakeTarget, start
 
 NAMED = "20991231-235959.999-v2.jsonl"
 
@@ -198,7 +198,7 @@ def test_who_asks_by_a_request_that_cannot_be_deleted_is_told_so_in_one_line(
 ) -> None:
     left_at_10(tmp_path, target)
     monkeypatch.setattr("petmesh.ramp.commands._TAKEN_SECONDS", 0.0)
-    options = Options()
+    options = Options(service=SERVICE)
     with locations.held_stack(tmp_path, options):
         undeletable(monkeypatch, "request-*.json")
         assert run(tmp_path, "pause") == 1

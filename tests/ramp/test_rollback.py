@@ -15,7 +15,7 @@ from petmesh.ramp.machine import Phase
 from petmesh.ramp.options import Options
 from petmesh.ramp.target import Release, TargetError
 from tests.ramp.commanded import left_at_10, phase, run
-from tests.ramp.fakes import QUICK, FakeTarget, start
+from tests.ramp.fakes import QUICK, SERVICE, FakeTarget, start
 
 
 def test_rollback_ends_a_ramp_that_was_left(
@@ -134,7 +134,7 @@ def test_rollback_keeps_the_lock_that_it_can_have(
 ) -> None:
     (tmp_path / missing).touch()
     folder = tmp_path / "journals" / "local"
-    options = Options()
+    options = Options(service=SERVICE)
     lock = locations.lock_folder(options) if missing == "journals" else folder
     held: list[bool] = []
 
@@ -166,7 +166,7 @@ def test_a_rollback_that_meets_a_ramp_about_to_end_is_done_here(
     tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
 ) -> None:
     left_at_10(tmp_path, target)
-    options = Options()
+    options = Options(service=SERVICE)
     free = threading.Event()
 
     def end_without_taking() -> None:
@@ -189,7 +189,7 @@ def test_a_ramp_that_rollback_ends_has_its_report_and_the_webhook_is_told(
 ) -> None:
     told: list[Phase] = []
     held: list[bool] = []
-    options = Options()
+    options = Options(service=SERVICE)
 
     def entry(_: object, entry: Entry) -> None:
         told.append(entry.state.phase)
@@ -229,7 +229,7 @@ def test_a_webhook_that_cannot_be_used_keeps_nobody_from_going_back(
 def test_a_rollback_asked_for_during_a_promotion_that_fails_is_done_after_it(
     target: FakeTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = Options()
+    options = Options(service=SERVICE)
     folder = locations.lock_folder(options)
     statuses: list[int] = []
     promoting = threading.Event()

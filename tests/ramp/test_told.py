@@ -20,7 +20,7 @@ from petmesh.ramp.options import Options
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.target import Release, TargetError
 from tests.ramp.commanded import PLAN, left_at_10, phase, run
-from tests.ramp.fakes import BAD, QUICK, FakeTarget, start
+from tests.ramp.fakes import BAD, QUICK, SERVICE, FakeTarget, start
 
 
 def test_a_ramp_that_goes_back_has_a_status_of_its_own(
@@ -127,7 +127,7 @@ def test_promote_opens_no_other_gate_than_the_promotions(
         task.cancel()
 
     asyncio.run(waiting())
-    options = Options()
+    options = Options(service=SERVICE)
     with locations.held_stack(tmp_path, options):
         assert run(tmp_path, "promote") == 1
     assert "the ramp waits at 10" in capsys.readouterr().err
@@ -135,7 +135,7 @@ def test_promote_opens_no_other_gate_than_the_promotions(
 
 def asked_of(folder: Path, driver: Driver, *commands: str) -> list[int]:
     """The exit statuses of commands that are given in turn while a ramp runs."""
-    options = Options()
+    options = Options(service=SERVICE)
 
     async def ramp() -> list[int]:
         with locations.held_stack(folder, options):
@@ -152,7 +152,7 @@ def asked_of(folder: Path, driver: Driver, *commands: str) -> list[int]:
 def test_a_request_says_what_comes_of_it_and_fails_where_nothing_can(
     target: FakeTarget, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lock = locations.lock_folder(Options())
+    lock = locations.lock_folder(Options(service=SERVICE))
     driver = start(lock, target)
     target.slowness = 60
     assert asked_of(lock, driver, "pause", "pause", "resume", "resume") == [0, 1, 0, 1]
@@ -169,7 +169,7 @@ def test_a_request_says_what_comes_of_it_and_fails_where_nothing_can(
 def test_requests_and_status_are_of_the_latest_ramp_though_the_clock_was_set_back(
     target: FakeTarget, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lock = locations.lock_folder(Options())
+    lock = locations.lock_folder(Options(service=SERVICE))
     asyncio.run(start(lock, FakeTarget()).run())
     [ended] = lock.glob("*.jsonl")
     ended.rename(lock / "20991231-235959.999-v2.jsonl")
@@ -194,7 +194,7 @@ def test_a_request_on_a_full_disk_says_in_one_line_what_to_do_instead(
         path.touch()
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    options = Options()
+    options = Options(service=SERVICE)
     lock = locations.lock_folder(options)
     with locations.held_stack(lock, options):
         monkeypatch.setattr(Path, "write_text", full)
@@ -210,7 +210,7 @@ def test_a_request_on_a_full_disk_says_in_one_line_what_to_do_instead(
 def test_another_folder_of_journals_is_no_way_round_the_lock(
     tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = Options()
+    options = Options(service=SERVICE)
     with locations.held_stack(tmp_path / "one", options):
         assert run(tmp_path / "two", "ramp", *PLAN) == 1
     assert "runs a ramp of it" in capsys.readouterr().err
@@ -221,7 +221,7 @@ def test_every_command_finds_the_journal_of_the_ramp_that_runs(
     tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
 ) -> None:
     left_at_10(tmp_path / "ramp", target)
-    options = Options()
+    options = Options(service=SERVICE)
     with locations.held_stack(tmp_path / "ramp", options):
         assert main(["status"]) == 0
     told = capsys.readouterr().out
@@ -258,7 +258,7 @@ def test_the_stack_is_free_while_the_webhook_is_still_told(
     tmp_path: Path, target: FakeTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[bool] = []
-    options = Options()
+    options = Options(service=SERVICE)
 
     async def close(*_: object) -> None:
         held.append(control.is_held(locations.lock_folder(options)))

@@ -13,7 +13,7 @@ from petmesh.cli.app import main
 from petmesh.ramp import targets
 from petmesh.ramp.options import Options, RampOptions
 from petmesh.ramp.target import UsageError
-from petmesh.ramp.targets import opened
+from petmesh.ramp.targets import check_place, opened
 from petmesh.ramp.traffic import Traffic
 from tests.ramp.commanded import PLAN
 from tests.ramp.fakes import FakeTarget
@@ -112,11 +112,12 @@ async def test_the_load_asks_the_stacks_own_address(monkeypatch: pytest.MonkeyPa
         RampOptions(load=1),
         RampOptions(load=1, load_url="ftp://x"),
         RampOptions(load=1, load_url="http://x", load_path="pet"),
-        RampOptions(load=1, target="rehearsal"),
     ):
         with pytest.raises(UsageError, match="--load"):
             async with opened(options):
                 pass
+    with pytest.raises(UsageError, match="--load"):
+        check_place(RampOptions(load=1, target="rehearsal"))
 
 
 @pytest.mark.parametrize("rate", ["50", "0/s", "fast", "-1/s", "1e9/s"])

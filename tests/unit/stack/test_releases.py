@@ -85,8 +85,8 @@ def test_the_stack_tells_its_releases_as_data() -> None:
         route = stack.by_urn(release["route"]["urn"])
         assert route.inputs["metadata"]["name"] == release["route"]["name"]
         assert release["route"]["http"] in {each["name"] for each in route.inputs["spec"]["http"]}
-        for workload in release["workloads"].values():
-            assert workload in manifests(stack, "Deployment")
+        for version in filter(None, (release["stable"], release["canary"])):
+            assert release["workloads"][version] in manifests(stack, "Deployment")
 
 
 def test_another_service_may_have_the_plain_keys() -> None:
