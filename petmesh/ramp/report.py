@@ -8,6 +8,7 @@ from datetime import datetime
 from html import escape
 from pathlib import Path
 
+from petmesh.ramp.conditions import Conditions
 from petmesh.ramp.events import Hooked, Judged
 from petmesh.ramp.files import open_regular
 from petmesh.ramp.journal import Entry, JournalError, Record
@@ -59,10 +60,7 @@ def html(record: Record) -> str:
     colour = _GREEN if state.phase is Phase.PROMOTED else _RED if ended else _GREY
     plots = "\n".join(_plots(record))
     rows = "\n".join(_rows(record))
-    conditions = ", ".join(
-        f"{name} {'off' if value in (None, []) else value}"
-        for name, value in header.plan.conditions.model_dump(mode="json").items()
-    )
+    conditions = ", ".join(_conditions(header.plan.conditions))
     steps = " &rarr; ".join(escape(str(stage)) for stage in header.plan.stages)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>
@@ -78,6 +76,15 @@ Dashed lines: changes of the phase.</p>
 {rows}
 </table></body></html>
 """
+
+
+def _conditions(conditions: Conditions) -> Iterator[str]:
+    """Each condition's name and value, as text."""
+    for name, value in conditions.model_dump(mode="json", exclude={"compare", "own"}).items():
+        yield f"{name.replace('_', ' ')} {'off' if value is None else value}"
+    yield f"compared in {' and '.join(conditions.compare) or 'nothing'}"
+    for name, percent in conditions.own.items():
+        yield f"{name} {'no worse' if percent is None else f'at most {percent:g}%'}"
 
 
 def _plots(record: Record) -> Iterator[str]:

@@ -1,11 +1,13 @@
 """A ramp's report, as its reader sees it."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from petmesh.ramp.conditions import Conditions
 from petmesh.ramp.events import Done
 from petmesh.ramp.journal import Entry, RampHeader, Record
 from petmesh.ramp.machine import advance, begin
@@ -47,3 +49,17 @@ def test_the_report_needs_nothing_else() -> None:
     page = html(one_change(1.0))
 
     assert not re.search(r"https?:|src=|url\(|@import|<script|<link", page)
+
+
+def test_conditions_are_told_as_text() -> None:
+    record = one_change(1.0)
+    own = Conditions(own={"carts lost": 2.0, "timeouts": None}, p99_ms=250)
+    plan = QUICK.model_copy(update={"conditions": own})
+
+    page = html(replace(record, header=record.header.model_copy(update={"plan": plan})))
+
+    [told] = re.findall(r"Conditions: (.*)\. Evaluated", page)
+    assert told.endswith(
+        "success rate off, p50 ms off, p99 ms 250.0, compared in failures and latency, "
+        "carts lost at most 2%, timeouts no worse"
+    )
