@@ -64,6 +64,14 @@ Service = Annotated[
         show_default="the one whose ramp runs, or the stack's own",
     ),
 ]
+Program = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="A Pulumi program that exports releases.",
+        show_default="this checkout",
+    ),
+]
 
 
 @command
@@ -71,6 +79,7 @@ def promote(
     *,
     stack: Stack = "local",
     service: Service = "",
+    program: Program = None,
     journal: Journal = None,
     target: Target = "cluster",
     json: Json = False,
@@ -82,7 +91,7 @@ def promote(
 ) -> int:
     """Make the canary the stable version."""
     options = Options(
-        stack, journal, target, json, prometheus, queries, metrics, google_project, service
+        stack, journal, target, json, prometheus, queries, metrics, google_project, service, program
     )
     return run(commands.promote(options, now=now))
 
@@ -92,6 +101,7 @@ def rollback(
     *,
     stack: Stack = "local",
     service: Service = "",
+    program: Program = None,
     journal: Journal = None,
     target: Target = "cluster",
     json: Json = False,
@@ -104,7 +114,16 @@ def rollback(
     return run(
         commands.rollback(
             Options(
-                stack, journal, target, json, prometheus, queries, metrics, google_project, service
+                stack,
+                journal,
+                target,
+                json,
+                prometheus,
+                queries,
+                metrics,
+                google_project,
+                service,
+                program,
             )
         )
     )
@@ -115,6 +134,7 @@ def status(
     *,
     stack: Stack = "local",
     service: Service = "",
+    program: Program = None,
     journal: Journal = None,
     target: Target = "cluster",
     json: Json = False,
@@ -127,7 +147,16 @@ def status(
     return run(
         commands.status(
             Options(
-                stack, journal, target, json, prometheus, queries, metrics, google_project, service
+                stack,
+                journal,
+                target,
+                json,
+                prometheus,
+                queries,
+                metrics,
+                google_project,
+                service,
+                program,
             )
         )
     )
@@ -138,12 +167,15 @@ def pause(
     *,
     stack: Stack = "local",
     service: Service = "",
+    program: Program = None,
     journal: Journal = None,
     target: Target = "cluster",
     json: Json = False,
 ) -> int:
     """Keep the weight of the ramp that runs where it is; it is watched on."""
-    return run(commands.pause(Options(stack, journal, target, json, service=service)))
+    return run(
+        commands.pause(Options(stack, journal, target, json, service=service, program=program))
+    )
 
 
 @command
@@ -151,12 +183,15 @@ def resume(
     *,
     stack: Stack = "local",
     service: Service = "",
+    program: Program = None,
     journal: Journal = None,
     target: Target = "cluster",
     json: Json = False,
 ) -> int:
     """Let a paused ramp go on; one that was left goes on with ramp --resume."""
-    return run(commands.resume(Options(stack, journal, target, json, service=service)))
+    return run(
+        commands.resume(Options(stack, journal, target, json, service=service, program=program))
+    )
 
 
 @command
@@ -164,12 +199,15 @@ def approve(
     *,
     stack: Stack = "local",
     service: Service = "",
+    program: Program = None,
     journal: Journal = None,
     target: Target = "cluster",
     json: Json = False,
 ) -> int:
     """Open the gate that the ramp waits at."""
-    return run(commands.approve(Options(stack, journal, target, json, service=service)))
+    return run(
+        commands.approve(Options(stack, journal, target, json, service=service, program=program))
+    )
 
 
 @command
@@ -177,12 +215,15 @@ def ramp_report(
     *,
     stack: Stack = "local",
     service: Service = "",
+    program: Program = None,
     journal: Journal = None,
     target: Target = "cluster",
     json: Json = False,
 ) -> int:
     """Write the HTML report of the latest ramp's journal."""
-    return run(commands.report(Options(stack, journal, target, json, service=service)))
+    return run(
+        commands.report(Options(stack, journal, target, json, service=service, program=program))
+    )
 
 
 def run(command: Coroutine[Any, Any, int]) -> int:

@@ -19,6 +19,7 @@ from petmesh.cli.canary import (
     Journal,
     Json,
     Metrics,
+    Program,
     Prometheus,
     Queries,
     Service,
@@ -142,6 +143,7 @@ def ramp(
     *,
     stack: Stack = "local",
     service: Service = "",
+    program: Program = None,
     journal: Journal = None,
     target: Target = "cluster",
     json: Json = False,
@@ -347,6 +349,7 @@ def ramp(
         options = RampOptions(
             stack=stack,
             service=service,
+            program=program,
             journal=journal,
             target=target,
             json=json,

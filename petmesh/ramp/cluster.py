@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from petmesh.ramp.control import BusyError, turn
 from petmesh.ramp.engine import Detached, is_left_behind, reason_of
-from petmesh.ramp.exported import Exported, State
+from petmesh.ramp.exported import ExportedRelease, StackState
 from petmesh.ramp.measurements import Figures, Observation, attribute_unrouted
 from petmesh.ramp.source import MetricsSource
 from petmesh.ramp.target import Release, TargetError
@@ -88,7 +88,7 @@ class ClusterTarget:
     Args:
         stack: selected already.
         source: where the figures come from.
-        service: whose release it is; empty for the one that `State.exported` finds.
+        service: whose release it is; empty for the one that `StackState.exported` finds.
 
     Attributes:
         lock_seconds: how long another update of the stack is waited for.
@@ -109,7 +109,7 @@ class ClusterTarget:
         self.turns: Path | None = None
         self.tell: Callable[[str], None] = _to_nobody
         self.lock_seconds = _LOCK_SECONDS
-        self._known: Exported | None = None
+        self._known: ExportedRelease | None = None
         self._last: Release | None = None
 
     async def service(self) -> str:
@@ -230,7 +230,9 @@ class ClusterTarget:
                 f"somebody else changed the weight: it is {live} now, not {self._last}"
             )
 
-    def _refuse_missing(self, state: State, exported: Exported, wanted: Release) -> None:
+    def _refuse_missing(
+        self, state: StackState, exported: ExportedRelease, wanted: Release
+    ) -> None:
         """Give no weight to a version that isn't there: to create it is for an up to do."""
         for version in (wanted.stable, wanted.canary):
             if not state.runs(exported, version):
@@ -243,11 +245,11 @@ class ClusterTarget:
         """The URNs of what an update would create for a workload."""
         return [step.urn for step in self._pending() if step.belongs_to(workload)]
 
-    async def _exported(self) -> Exported:
+    async def _exported(self) -> ExportedRelease:
         """The release as it was seen last: a look at the figures runs no command."""
         return self._known or (await self._run(self._look))[1]
 
-    def _configure(self, exported: Exported, release: Release) -> None:
+    def _configure(self, exported: ExportedRelease, release: Release) -> None:
         """Write all of the release into the stack's config in one step."""
         keys = exported.config
         values = {
@@ -260,11 +262,11 @@ class ClusterTarget:
             {key: automation.ConfigValue(value) for key, value in values.items()}, path=True
         )
 
-    def _look(self) -> tuple[State, Exported]:
+    def _look(self) -> tuple[StackState, ExportedRelease]:
         """The stack's state, and the release in it."""
         deployment = self._stack.export_stack().deployment or {}
         resources = {each["urn"]: each for each in deployment.get("resources", [])}
-        state = State(self._stack.name, resources)
+        state = StackState(self._stack.name, resources)
         self._known = state.exported(self._service)
         return state, self._known
 
@@ -332,7 +334,7 @@ class ClusterTarget:
             raise TargetError(f"stack {name}: {reason_of(error)}") from error
 
 
-def _belongs_to_promotion(step: _Step, exported: Exported, old: str) -> bool:
+def _belongs_to_promotion(step: _Step, exported: ExportedRelease, old: str) -> bool:
     moves_route = step.urn == exported.route.urn and step.op == "update"
     return moves_route or (step.op == "delete" and step.belongs_to(old))
 

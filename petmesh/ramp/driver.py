@@ -96,8 +96,9 @@ class Driver:
         self._action = run.transition.action
         self._target: Target = target
         if self._plan.hooks:
+            names = {"stack": self._header.stack, "service": self._header.service}
             self._target = HookedTarget(
-                target, self._plan.hooks, self._plan.hook_timeout, self._header.stack, self.post
+                target, self._plan.hooks, self._plan.hook_timeout, names, self.post
             )
         self._folder = folder
         self._listeners = list(listeners)

@@ -153,14 +153,19 @@ def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
             os.killpg(process.pid, number)
 
 
-def open_stack(name: str, work_dir: str = str(ROOT)) -> automation.Stack:
-    """A stack that exists, with the state that the make targets use.
+def open_stack(name: str, program: Path | None = None) -> automation.Stack:
+    """A stack that exists.
+
+    Args:
+        name: its name.
+        program: the folder of its program, with the backend that the user has chosen; None for this
+            checkout, with the state that the make targets use.
 
     Raises:
         TargetError: there is no Pulumi CLI, no place for the state, or no such stack.
     """
     try:
-        environment = state_environment()
+        environment = {} if program else state_environment()
         found = find()
     except CliError as error:
         raise TargetError(str(error)) from error
@@ -169,7 +174,7 @@ def open_stack(name: str, work_dir: str = str(ROOT)) -> automation.Stack:
     try:
         return automation.select_stack(
             name,
-            work_dir=work_dir,
+            work_dir=str(program or ROOT),
             opts=automation.LocalWorkspaceOptions(
                 pulumi_command=Detached(found), env_vars=environment
             ),

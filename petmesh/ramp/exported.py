@@ -21,7 +21,7 @@ def check_service(name: str) -> None:
         raise UsageError(f"--service = {name}: must be a service's name, such as petservice")
 
 
-class Route(BaseModel):
+class ReleaseRoute(BaseModel):
     """The VirtualService that has the weights.
 
     Attributes:
@@ -38,7 +38,7 @@ class Route(BaseModel):
     http: str
 
 
-class Keys(BaseModel):
+class ReleaseKeys(BaseModel):
     """The config keys of a release, as `pulumi config set --path` takes them."""
 
     model_config = ConfigDict(frozen=True)
@@ -49,7 +49,7 @@ class Keys(BaseModel):
     mirror: str
 
 
-class Exported(BaseModel):
+class ExportedRelease(BaseModel):
     """An entry of the output `releases`; what is live is in its route.
 
     Attributes:
@@ -65,9 +65,9 @@ class Exported(BaseModel):
 
     service: Plain
     namespace: Plain
-    route: Route
+    route: ReleaseRoute
     workloads: Mapping[str, Plain]
-    config: Keys
+    config: ReleaseKeys
 
     def workload(self, version: str) -> str:
         """The name of a version's Deployment.
@@ -83,17 +83,17 @@ class Exported(BaseModel):
         return self.workloads[version]
 
 
-_RELEASES = TypeAdapter(dict[str, Exported])
+_RELEASES = TypeAdapter(dict[str, ExportedRelease])
 
 
 @dataclass(frozen=True)
-class State:
+class StackState:
     """A stack's resources by URN, as they were applied last."""
 
     stack: str
     resources: Mapping[str, Any]
 
-    def exported(self, service: str) -> Exported:
+    def exported(self, service: str) -> ExportedRelease:
         """A service's entry of the output `releases`.
 
         Args:
@@ -121,7 +121,7 @@ class State:
                 return found[0]
         raise UsageError(f"--service: must be given, one of {names}")
 
-    def route(self, exported: Exported) -> Mapping[str, Any]:
+    def route(self, exported: ExportedRelease) -> Mapping[str, Any]:
         """The route of a release.
 
         Raises:
@@ -138,7 +138,7 @@ class State:
             )
         return self.resources[exported.route.urn]
 
-    def live(self, exported: Exported) -> Release:
+    def live(self, exported: ExportedRelease) -> Release:
         """Who gets which requests.
 
         Raises:
@@ -162,7 +162,7 @@ class State:
             ) from error
         return Release(stable, canary, shares.get(canary, 0), mirrored)
 
-    def runs(self, exported: Exported, version: str) -> bool:
+    def runs(self, exported: ExportedRelease, version: str) -> bool:
         """Whether a version has a workload."""
         for resource in self.resources.values():
             match resource:
@@ -177,7 +177,7 @@ class State:
                     pass
         return False
 
-    def _releases(self) -> Mapping[str, Exported]:
+    def _releases(self) -> Mapping[str, ExportedRelease]:
         for resource in self.resources.values():
             match resource:
                 case {"type": "pulumi:pulumi:Stack", "outputs": {"releases": releases}}:

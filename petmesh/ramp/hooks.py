@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from typing import Final
@@ -67,7 +67,7 @@ class HookedTarget:
         target: where the ramp runs.
         hooks: what is called, in this order.
         seconds: how long each may take.
-        stack: the stack's name, which hooks are told.
+        names: the names of the stack and the service, which hooks are told.
         post: is told of every hook that was called, with its output.
     """
 
@@ -76,13 +76,13 @@ class HookedTarget:
         target: Target,
         hooks: Iterable[Hook],
         seconds: float,
-        stack: str,
+        names: Mapping[str, str],
         post: Callable[[Event], None],
     ) -> None:
         self._target = target
         self._hooks = list(hooks)
         self._seconds = seconds
-        self._stack = stack
+        self._names = names
         self._post = post
         self._stepped: Release | None = None
         self._called: asyncio.Task[None] | None = None
@@ -150,7 +150,7 @@ class HookedTarget:
     async def _called_once(self, hook: Hook, release: Release) -> None:
         facts = {
             "when": str(hook.when),
-            "stack": self._stack,
+            **self._names,
             "stable": release.stable,
             "canary": release.canary,
             "weight": str(release.weight),

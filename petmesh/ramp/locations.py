@@ -6,6 +6,9 @@ import re
 from collections.abc import Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from petmesh.program.pulumi_cli import state_environment
 from petmesh.project import ROOT
@@ -32,11 +35,28 @@ def journal_folder(options: Options) -> Path:
 
 
 def check_names(options: Options) -> None:
-    """Raise a UsageError where --stack or --service can't be a name."""
+    """Raise a UsageError where --stack or --service can't be a name, or --program is none."""
     if not _STACK.fullmatch(options.stack) or ".." in options.stack:
         raise UsageError(f"--stack = {options.stack}: must be a stack's name, such as dev")
     if options.service:
         check_service(options.service)
+    if options.program:
+        _project_name(options.program)
+
+
+def _project_name(program: Path) -> str:
+    """The name in a program's Pulumi.yaml."""
+    try:
+        held: Any = yaml.safe_load((program / "Pulumi.yaml").read_text(encoding="utf-8"))
+        return str(held["name"])
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError) as error:
+        raise UsageError(
+            f"--program = {program}: must be a folder with a Pulumi.yaml that has a name"
+        ) from error
+
+
+def _state(options: Options) -> Path:
+    return options.program / ".state" / "canary" if options.program else STATE
 
 
 def _own_folder(options: Options) -> Path:
@@ -48,7 +68,7 @@ def _own_folder(options: Options) -> Path:
         return options.journal
     if options.target == "rehearsal":
         return STATE / f"rehearsal-{options.stack}"
-    return STATE / options.stack / options.service
+    return _state(options) / options.stack / options.service
 
 
 def lock_folder(options: Options) -> Path:
@@ -72,8 +92,8 @@ def running(options: Options) -> list[str]:
 
 
 def recorded(options: Options) -> list[str]:
-    """The services of a stack of which there are journals in this checkout."""
-    folders = _folders(STATE / options.stack)
+    """The services of a stack of which there are journals in the program's folder."""
+    folders = _folders(_state(options) / options.stack)
     return [each.name for each in folders if any(each.glob("*.jsonl"))]
 
 
@@ -84,9 +104,10 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _locks(options: Options) -> Path:
-    given = state_environment().get("PULUMI_BACKEND_URL")
-    backend = given or os.environ.get("PULUMI_BACKEND_URL", "")
-    key = hashlib.sha256(f"{backend}\n{options.stack}".encode()).hexdigest()[:16]
+    given = {} if options.program else state_environment()
+    backend = given.get("PULUMI_BACKEND_URL") or os.environ.get("PULUMI_BACKEND_URL", "")
+    name = _project_name(options.program) if options.program else ""
+    key = hashlib.sha256(f"{backend}\n{name}\n{options.stack}".encode()).hexdigest()[:16]
     return LOCKS / key
 
 

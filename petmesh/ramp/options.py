@@ -32,6 +32,7 @@ class Options:
         metrics: the source of the metrics.
         google_project: the project whose managed Prometheus it is; empty for the credential's.
         service: the service in the stack's output `releases`; empty where none was given.
+        program: the folder of another Pulumi program; None for this checkout.
     """
 
     stack: str = "local"
@@ -43,6 +44,7 @@ class Options:
     metrics: MetricsName = "prometheus"
     google_project: str = ""
     service: str = ""
+    program: Path | None = None
 
 
 @dataclass(frozen=True)

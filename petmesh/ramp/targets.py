@@ -60,7 +60,7 @@ def open_cluster(options: Options) -> ClusterTarget:
     from petmesh.ramp.engine import open_stack  # noqa: PLC0415
 
     source = _source(options)
-    target = ClusterTarget(open_stack(options.stack), source, options.service)
+    target = ClusterTarget(open_stack(options.stack, options.program), source, options.service)
     target.turns, target.tell = turns(options), _tell
     return target
 
@@ -113,6 +113,8 @@ def check_place(options: RampOptions) -> None:
             if given:
                 raise UsageError(f"--{option}: a rehearsal alone takes it: give --target rehearsal")
         return
+    if options.program:
+        raise UsageError("--program: a rehearsal is of this checkout's program")
     if options.service:
         raise UsageError(
             f"--service = {options.service}: a rehearsal is of the service that canaryService "
@@ -151,7 +153,7 @@ async def _load_url(options: RampOptions, target: ClusterTarget) -> URL:
         UsageError: it is no address, or the stack has none.
     """
     given = options.load_url or await target.url()
-    path = options.load_path or project().path
+    path = options.load_path or ("/" if options.program else project().path)
     try:
         url = URL(given)
     except ValueError as error:

@@ -53,6 +53,7 @@ class Notifier(ABC):
         self._told = phase, left
         message = {
             "stack": self._header.stack,
+            "service": self._header.service,
             "target": self._header.target,
             "stable": self._header.stable,
             "canary": self._header.canary,
@@ -81,9 +82,9 @@ class Notifier(ABC):
         state = entry.state
         left = " and nothing watches it" if _is_left(state) else ""
         reason = f": {state.reason}" if state.reason else ""
+        about = f"{self._header.service} {self._header.canary}".lstrip()
         return (
-            f"{self._header.stack}: {self._header.canary} is {state.phase.value} "
-            f"at {state.weight}%{left}{reason}"
+            f"{self._header.stack}: {about} is {state.phase.value} at {state.weight}%{left}{reason}"
         )
 
     async def _send_all(self) -> None:

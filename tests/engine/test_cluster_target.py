@@ -70,7 +70,7 @@ def project(empty: Path) -> Path:
 
 
 def target_of(project: Path) -> ClusterTarget:
-    return ClusterTarget(open_stack("local", str(project)), Prometheus("http://127.0.0.1:1"))
+    return ClusterTarget(open_stack("local", project), Prometheus("http://127.0.0.1:1"))
 
 
 def config_of(project: Path) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def test_a_ramp_by_the_engine(project: Path) -> None:
         await target.prepare()
 
         # A change that lies ready isn't applied by a step.
-        stack = open_stack("local", str(project))
+        stack = open_stack("local", project)
         stack.set_config("extra", automation.ConfigValue("changed"))
         await target.apply(Release("v1", "v2", 25, 10))
         assert await target.release() == Release("v1", "v2", 25, 10)
@@ -153,7 +153,7 @@ def test_going_back_from_a_promotion_starts_the_stable_version_and_changes_nothi
     async def run() -> None:
         target = target_of(project)
         await target.promote(Release("v1", "v2"))
-        stack = open_stack("local", str(project))
+        stack = open_stack("local", project)
         stack.set_config("extra", automation.ConfigValue("changed"))
         await target.apply(Release("v1", "v2"))
         assert await target.release() == Release("v1", "v2")
@@ -174,7 +174,7 @@ def test_going_back_from_a_promotion_starts_the_stable_version_and_changes_nothi
 
 def forget(project: Path, name: str) -> None:
     """Take a resource out of the state, as a refresh does after somebody deleted it."""
-    stack = open_stack("local", str(project))
+    stack = open_stack("local", project)
     exported = stack.export_stack()
     assert exported.deployment
     kept = [
@@ -220,7 +220,7 @@ def test_a_lock_that_a_killed_process_left_holds_nothing_up(project: Path) -> No
 
 def test_a_stack_that_is_not_there_is_named(empty: Path) -> None:
     with pytest.raises(TargetError, match="stack nope: there is none; run make up STACK=nope"):
-        open_stack("nope", str(empty))
+        open_stack("nope", empty)
 
 
 class Measured(Prometheus):
@@ -252,7 +252,7 @@ def test_a_whole_ramp_by_the_engine(
     project: Path, tmp_path: Path, canary: Figures, phase: Phase, release: Release
 ) -> None:
     async def run() -> None:
-        target = ClusterTarget(open_stack("local", str(project)), Measured(canary))
+        target = ClusterTarget(open_stack("local", project), Measured(canary))
         # The engine may take its time: what it says first is part of an evaluation.
         plan = QUICK.model_copy(update={"steps": (50, 100), "patience": 60.0})
         header = RampHeader(
@@ -280,7 +280,7 @@ async def ramp(project: Path, folder: Path) -> None:
     header = RampHeader(
         at=now(), stack="local", target="cluster", stable="v1", canary="v2", plan=plan
     )
-    target = ClusterTarget(open_stack("local", str(project)), Measured(GOOD))
+    target = ClusterTarget(open_stack("local", project), Measured(GOOD))
     await target.release()
     journal = Journal.create(folder, header)
     run = RampRun(header, journal, begin(plan), Judge(plan.conditions))
@@ -313,7 +313,7 @@ def test_a_ramp_that_was_killed_is_taken_up_while_its_update_is_under_way(
     killed.wait(10)
 
     async def run() -> None:
-        target = ClusterTarget(open_stack("local", str(project)), Measured(GOOD))
+        target = ClusterTarget(open_stack("local", project), Measured(GOOD))
         record = latest(folder)
         assert record is not None
         assert record.state.phase is Phase.APPLYING

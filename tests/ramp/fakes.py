@@ -109,7 +109,14 @@ def start(
 ) -> Driver:
     """A new ramp."""
     header = RampHeader(
-        at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=plan, before=before
+        at=now(),
+        stack="local",
+        service=SERVICE,
+        target="fake",
+        stable="v1",
+        canary="v2",
+        plan=plan,
+        before=before,
     )
     journal = Journal.create(folder, header)
     return Driver(

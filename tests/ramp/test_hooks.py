@@ -135,6 +135,7 @@ async def test_an_address_is_told_where_the_ramp_stands(tmp_path: Path) -> None:
     assert received[0] == {
         "when": "before-step",
         "stack": "local",
+        "service": "petdetailsservice",
         "stable": "v1",
         "canary": "v2",
         "weight": "10",

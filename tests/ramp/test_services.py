@@ -107,6 +107,40 @@ def test_a_rehearsal_takes_its_service_by_config(capsys: pytest.CaptureFixture[s
     assert "give --config canaryService=petservice" in capsys.readouterr().err
 
 
+def test_another_program_has_its_own_journals_and_locks(target: FakeTarget, tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+    shop = Options(service="petservice", program=folder)
+    with locations.held_stack(locations.journal_folder(PETS), PETS):
+        ramped("--service", "petservice", "--program", str(folder))
+    assert phase(shop) is Phase.PROMOTED
+    assert locations.journal_folder(shop) == folder / ".state/canary/local/petservice"
+    assert latest(locations.journal_folder(PETS)) is None
+    assert target.live == Release("v2", "")
+
+
+@pytest.mark.parametrize("content", [None, "runtime: python", "[]", "{", "\0"])
+@pytest.mark.parametrize("command", ["ramp", "status", "approve", "rollback", "ramp-report"])
+def test_what_is_no_program_is_refused(
+    content: str | None, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if content is not None:
+        (tmp_path / "Pulumi.yaml").write_text(content)
+    assert main([command, "--program", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"petmesh: --program = {tmp_path}: must be a folder with a Pulumi.yaml that has a name\n"
+    )
+
+
+def test_a_rehearsal_is_of_this_checkouts_program(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop")
+    assert main(["ramp", "--target", "rehearsal", "--program", str(tmp_path)]) == 2
+    assert "--program: a rehearsal is of this checkout's program" in capsys.readouterr().err
+
+
 class Slow(Stack):
     """A stack whose update takes until a test lets it end."""
 

@@ -16,7 +16,15 @@ from petmesh.ramp.plan import OnInterrupt
 from petmesh.ramp.webhook import Webhook
 from tests.ramp.fakes import BAD, QUICK, FakeTarget, start
 
-OPENING = RampHeader(at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=QUICK)
+OPENING = RampHeader(
+    at=now(),
+    stack="local",
+    service="petservice",
+    target="fake",
+    stable="v1",
+    canary="v2",
+    plan=QUICK,
+)
 Received = list[dict[str, Any]]
 HANGS = 120.0
 
@@ -72,7 +80,9 @@ async def test_every_change_of_phase_is_told_in_order_and_again_until_it_arrives
         await roll_back_with(webhook, tmp_path)
         await webhook.close(5)
     assert [each["phase"] for each in received] == ["watching", "rolling back", "rolled back"]
-    assert received[-1]["text"].startswith("local: v2 is rolled back at 0%: success 40.00%")
+    assert received[-1]["text"].startswith(
+        "local: petservice v2 is rolled back at 0%: success 40.00%"
+    )
     assert received[-1]["weight"] == 0
     assert webhook.dropped == 0
 
@@ -92,7 +102,7 @@ async def test_that_nobody_watches_a_paused_ramp_any_more_is_told_first(tmp_path
         ("paused", True),
         ("paused", False),
     ]
-    text = "local: v2 is paused at 10% and nothing watches it: asked for"
+    text = "local: petservice v2 is paused at 10% and nothing watches it: asked for"
     assert received[1]["text"] == text
 
 
