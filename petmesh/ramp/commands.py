@@ -247,8 +247,8 @@ async def promote(options: Options, *, now: bool) -> int:
                 )
             if live.weight != _ALL and not now:
                 raise TargetError(
-                    f"canaryWeight = {live.weight}: a promotion moves every request at once; "
-                    "run ramp, or promote --now"
+                    f"the canary is at weight {live.weight}: a promotion moves every request "
+                    "at once; run ramp, or promote --now"
                 )
             await target.promote(live)
             _tell(options, f"promoted: {live.canary} is the stable version and gets every request")

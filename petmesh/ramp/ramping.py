@@ -65,7 +65,7 @@ async def ramp(options: RampOptions) -> int:
                 run = taken_up(record, live, [Resume()])
             else:
                 refuse_unfinished(record, live, options)
-                check_start(live, options.stack)
+                check_start(live, options)
                 await place.target.prepare()
                 header = RampHeader(
                     at=now(),
@@ -207,15 +207,14 @@ def refuse_unfinished(record: Record | None, live: Release, options: Options) ->
         )
 
 
-def check_start(live: Release, stack: str) -> None:
+def check_start(live: Release, options: Options) -> None:
     """See that a ramp can begin."""
+    where = f"stack {options.stack}: {options.service or 'its service'}"
     if not live.canary:
-        raise TargetError(
-            f"stack {stack} has no canary: run pulumi config set canaryVersion and make up first"
-        )
+        raise TargetError(f"{where} has no canary: set its version in config and run make up first")
     if live.weight or live.mirror:
         raise TargetError(
-            f"canaryWeight = {live.weight}, canaryMirrorPercent = {live.mirror}: "
+            f"{where} has its canary at weight {live.weight}, mirror percent {live.mirror}: "
             "a ramp begins at 0; run rollback first"
         )
 

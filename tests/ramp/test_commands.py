@@ -32,12 +32,13 @@ def test_a_ramp_begins_at_0_and_only_with_a_canary(
 ) -> None:
     target.live = Release("v1", "v2", 25)
     assert run(tmp_path, "ramp", *PLAN) == 1
-    assert (
-        "canaryWeight = 25, canaryMirrorPercent = 0: a ramp begins at 0" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "petmesh: stack local: petdetailsservice has its canary at weight 25, mirror percent 0: "
+        "a ramp begins at 0; run rollback first\n"
     )
     target.live = Release("v1", "")
     assert run(tmp_path, "ramp", *PLAN) == 1
-    assert "stack local has no canary" in capsys.readouterr().err
+    assert "stack local: petdetailsservice has no canary" in capsys.readouterr().err
 
 
 def test_a_ramp_that_was_left_is_not_forgotten(
@@ -123,7 +124,7 @@ def test_promote_from_less_than_100_has_to_be_meant(
 ) -> None:
     target.live = Release("v1", "v2", 50)
     assert run(tmp_path, "promote") == 1
-    assert "canaryWeight = 50: a promotion moves every request at once" in capsys.readouterr().err
+    assert "the canary is at weight 50: a promotion moves every request" in capsys.readouterr().err
     assert run(tmp_path, "promote", "--now") == 0
     assert target.live == Release("v2", "")
 
