@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 import google.auth
@@ -13,6 +14,7 @@ from petmesh.ramp.target import TargetError, UsageError
 
 _SCOPE = "https://www.googleapis.com/auth/monitoring.read"
 MONITORING = "https://monitoring.googleapis.com"
+_REFRESH_SECONDS = 5
 
 
 def managed_prometheus(
@@ -44,13 +46,18 @@ def managed_prometheus(
     if not project:
         raise UsageError("--google-project: must be given, for the credential names no project")
 
+    # One thread at a time refreshes it. A thread can't be cancelled: the process waits for it.
+    refreshing = asyncio.Lock()
+    request = partial(Request(), timeout=_REFRESH_SECONDS)
+
     async def authorization() -> Mapping[str, str]:
-        if not credential.valid:
-            try:
-                await asyncio.to_thread(credential.refresh, Request())
-            except GoogleAuthError as error:
-                text = f"the ambient Google credential can't be used: {error.args[0]}"
-                raise TargetError(text) from error
+        async with refreshing:
+            if not credential.valid:
+                try:
+                    await asyncio.to_thread(credential.refresh, request)
+                except GoogleAuthError as error:
+                    text = f"the ambient Google credential can't be used: {error.args[0]}"
+                    raise TargetError(text) from error
         return {"Authorization": f"Bearer {credential.token}"}
 
     path = f"{address}/v1/projects/{project}/location/global/prometheus"

@@ -70,10 +70,12 @@ async def test_googles_managed_prometheus_is_asked_with_the_ambient_credential(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, str]] = []
+    tokens: list[str] = []
 
     def answer(request: web.Request, query: str) -> web.Response:
         if request.path == "/token":
-            return web.json_response({"access_token": "ya29.ambient", "expires_in": 3600})
+            tokens.append("ya29.ambient")
+            return web.json_response({"access_token": tokens[-1], "expires_in": 3600})
         asked.append((request.path, request.headers["Authorization"]))
         if "(le)" in query:
             return series(({"le": "25"}, "80"), ({"le": "+Inf"}, "100"))
@@ -90,6 +92,7 @@ async def test_googles_managed_prometheus_is_asked_with_the_ambient_credential(
     assert found == Figures(requests=100, errors=4, answers=100, within={25: 80})
     path = "/v1/projects/pets-dev/location/global/prometheus/api/v1/query"
     assert set(asked) == {(path, "Bearer ya29.ambient")}
+    assert len(tokens) == 1
 
 
 async def test_a_credential_that_google_refuses_is_an_error_in_one_line(
