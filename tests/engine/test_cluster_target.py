@@ -27,7 +27,7 @@ from petmesh.ramp.measurements import Figures, UnroutedRequests
 from petmesh.ramp.prometheus import Prometheus
 from petmesh.ramp.ramping import taken_up
 from petmesh.ramp.target import Release, TargetError
-from tests.ramp.fakes import BAD, GOOD, QUICK
+from tests.unit.ramp.fakes import BAD, GOOD, QUICK
 
 
 def _missing() -> str:

@@ -25,7 +25,7 @@ from petmesh.ramp.options import Options
 from petmesh.ramp.prometheus import Prometheus
 from petmesh.ramp.target import Release
 from tests.engine.test_cluster_target import pytestmark as pytestmark  # noqa: PLC0414
-from tests.ramp.fakes import BAD, GOOD, QUICK
+from tests.unit.ramp.fakes import BAD, GOOD, QUICK
 
 
 @pytest.fixture

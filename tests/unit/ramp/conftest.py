@@ -9,7 +9,7 @@ import pytest
 from petmesh.ramp import commands, locations, ramping, services
 from petmesh.ramp.options import Options
 from petmesh.ramp.targets import OpenTarget
-from tests.ramp.fakes import FakeTarget
+from tests.unit.ramp.fakes import FakeTarget
 
 
 @pytest.fixture

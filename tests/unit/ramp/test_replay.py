@@ -10,7 +10,7 @@ from petmesh.ramp.conditions import Conditions, Outcome
 from petmesh.ramp.journal import latest
 from petmesh.ramp.judge import Judge
 from petmesh.ramp.measurements import Observation
-from tests.ramp.fakes import GOOD, QUICK, FakeTarget, figures, start
+from tests.unit.ramp.fakes import GOOD, QUICK, FakeTarget, figures, start
 
 RISKY = Conditions(min_requests=100, warm_up=0, compare=())
 

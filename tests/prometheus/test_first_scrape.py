@@ -11,9 +11,9 @@ from petmesh.ramp.istio_queries import Window, counted
 from petmesh.ramp.judge import Judge
 from petmesh.ramp.measurements import Figures, Observation, UnroutedRequests
 from petmesh.ramp.prometheus import Prometheus
-from tests.ramp.fakes import GOOD
-from tests.ramp.scraping import SCRAPE_SECONDS, scraped
+from tests.prometheus.scraping import SCRAPE_SECONDS, scraped
 from tests.unit.promtool import play
+from tests.unit.ramp.fakes import GOOD
 
 
 def plays(folder: Path, query: str, values: str, at: str, result: float) -> None:

@@ -14,7 +14,7 @@ from petmesh.ramp.journal import RampHeader, now
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.plan import OnInterrupt
 from petmesh.ramp.webhook import Webhook
-from tests.ramp.fakes import BAD, QUICK, FakeTarget, start
+from tests.unit.ramp.fakes import BAD, QUICK, FakeTarget, start
 
 OPENING = RampHeader(
     at=now(),

@@ -14,9 +14,9 @@ from petmesh.ramp.judge import Judge
 from petmesh.ramp.machine import Phase, begin
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.schedule import Window, is_open
-from tests.ramp.commanded import PLAN, run
-from tests.ramp.fakes import QUICK, FakeTarget
-from tests.ramp.world import World, judged
+from tests.unit.ramp.commanded import PLAN, run
+from tests.unit.ramp.fakes import QUICK, FakeTarget
+from tests.unit.ramp.world import World, judged
 
 OFFICE = "Mon-Fri 09:00-16:00 Europe/Berlin"
 # The first is a Friday; Berlin is two hours ahead in July, one in January.

@@ -16,7 +16,7 @@ from petmesh.ramp.journal import JournalError, latest, read
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.plan import OnInterrupt
 from petmesh.ramp.target import Release
-from tests.ramp.fakes import QUICK, FakeTarget, start, take_over, wait_for_weight
+from tests.unit.ramp.fakes import QUICK, FakeTarget, start, take_over, wait_for_weight
 
 
 async def test_a_journal_that_cannot_be_written_any_more_gives_weight_0(
@@ -114,7 +114,7 @@ KILLED = """
 import asyncio, json, sys
 from pathlib import Path
 from petmesh.ramp.target import Release
-from tests.ramp.fakes import FakeTarget, QUICK, start
+from tests.unit.ramp.fakes import FakeTarget, QUICK, start
 
 class Kept(FakeTarget):
     async def _change(self, release):

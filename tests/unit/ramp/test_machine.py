@@ -6,7 +6,7 @@ from petmesh.ramp.conditions import Outcome
 from petmesh.ramp.events import Approve, Event, Interrupt, MetricsFailed, Pause, Restarted, RollBack
 from petmesh.ramp.machine import Action, ActionKind, Phase
 from petmesh.ramp.plan import PROMOTION, OnInterrupt, Plan
-from tests.ramp.world import World, judged
+from tests.unit.ramp.world import World, judged
 
 
 def straight(plan: Plan) -> tuple[list[str], World]:

@@ -13,8 +13,8 @@ from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.measurements import Figures
 from petmesh.ramp.target import Release, TargetError
-from tests.ramp.commanded import PLAN, left_at_10, phase, run
-from tests.ramp.fakes import BAD, GOOD, SLOW, FakeTarget, start
+from tests.unit.ramp.commanded import PLAN, left_at_10, phase, run
+from tests.unit.ramp.fakes import BAD, GOOD, SLOW, FakeTarget, start
 
 
 def test_a_ramp_promotes_and_says_so_last(

@@ -18,7 +18,7 @@ from petmesh.project import ROOT, project
 from petmesh.ramp import control
 from petmesh.ramp.journal import latest
 from petmesh.ramp.plan import PROMOTION, Plan
-from tests.ramp.fakes import BAD, QUICK, FakeTarget, start
+from tests.unit.ramp.fakes import BAD, QUICK, FakeTarget, start
 
 RAMP = ["ramp", "--target", "rehearsal"]
 

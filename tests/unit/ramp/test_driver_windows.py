@@ -8,7 +8,7 @@ from petmesh.ramp.events import Judged
 from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.measurements import Figures, Observation
-from tests.ramp.fakes import GOOD, QUICK, FakeTarget, figures, start, wait_for_weight
+from tests.unit.ramp.fakes import GOOD, QUICK, FakeTarget, figures, start, wait_for_weight
 
 
 async def test_each_request_is_judged_once(tmp_path: Path) -> None:

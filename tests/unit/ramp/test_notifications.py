@@ -11,8 +11,8 @@ from aiohttp import web
 from petmesh.ramp.journal import RampHeader, now
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.notifications import Notifications
-from tests.ramp.commanded import PLAN, run
-from tests.ramp.fakes import BAD, QUICK, FakeTarget, start
+from tests.unit.ramp.commanded import PLAN, run
+from tests.unit.ramp.fakes import BAD, QUICK, FakeTarget, start
 
 HEADER = RampHeader(at=now(), stack="dev", target="fake", stable="v1", canary="v2", plan=QUICK)
 

@@ -15,8 +15,8 @@ from petmesh.ramp.options import Options, RampOptions
 from petmesh.ramp.target import UsageError
 from petmesh.ramp.targets import check_place, opened
 from petmesh.ramp.traffic import Traffic
-from tests.ramp.commanded import PLAN
-from tests.ramp.fakes import FakeTarget
+from tests.unit.ramp.commanded import PLAN
+from tests.unit.ramp.fakes import FakeTarget
 
 
 class Ingress:

@@ -19,8 +19,8 @@ from petmesh.ramp.journal import Journal, JournalError, RampHeader, latest, read
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.options import Options
 from petmesh.ramp.target import Release
-from tests.ramp.commanded import PLAN, left_at_10, phase, run
-from tests.ramp.fakes import QUICK, SERVICE, FakeTarget, start
+from tests.unit.ramp.commanded import PLAN, left_at_10, phase, run
+from tests.unit.ramp.fakes import QUICK, SERVICE, FakeTarget, start
 
 NAMED = "20991231-235959.999-v2.jsonl"
 
@@ -253,7 +253,7 @@ RAMP = """
 import asyncio, sys
 from pathlib import Path
 from petmesh.ramp.ramping import _interrupting
-from tests.ramp.fakes import FakeTarget, QUICK, start
+from tests.unit.ramp.fakes import FakeTarget, QUICK, start
 
 async def ramp():
     driver = start(Path(sys.argv[1]), FakeTarget(), QUICK.model_copy(update={"hold": 60.0}))

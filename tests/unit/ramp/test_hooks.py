@@ -15,8 +15,8 @@ from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.target import Release
-from tests.ramp.commanded import PLAN, run
-from tests.ramp.fakes import BAD, QUICK, FakeTarget, start
+from tests.unit.ramp.commanded import PLAN, run
+from tests.unit.ramp.fakes import BAD, QUICK, FakeTarget, start
 
 
 def plan(*hooks: Hook, timeout: float = 20.0) -> Plan:

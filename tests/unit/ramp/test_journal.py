@@ -9,7 +9,7 @@ import pytest
 from petmesh.ramp.events import Done, Pause
 from petmesh.ramp.journal import Journal, JournalError, RampHeader, now, read
 from petmesh.ramp.machine import Transition, begin
-from tests.ramp.fakes import QUICK, FakeTarget, start
+from tests.unit.ramp.fakes import QUICK, FakeTarget, start
 
 
 def new(folder: Path) -> tuple[Journal, Transition]:

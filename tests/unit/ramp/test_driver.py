@@ -11,7 +11,7 @@ from petmesh.ramp.events import Interrupt, Pause, Resume, RollBack
 from petmesh.ramp.journal import Entry
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.target import Release
-from tests.ramp.fakes import BAD, QUICK, FakeTarget, start, wait_for_weight
+from tests.unit.ramp.fakes import BAD, QUICK, FakeTarget, start, wait_for_weight
 
 
 async def test_a_good_canary_is_promoted_step_by_step(tmp_path: Path) -> None:

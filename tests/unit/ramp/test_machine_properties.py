@@ -9,7 +9,7 @@ from petmesh.ramp.conditions import Outcome
 from petmesh.ramp.events import Approve, Interrupt, MetricsFailed, Pause, Resume, RollBack
 from petmesh.ramp.machine import FINAL, WATCHED, Phase
 from petmesh.ramp.plan import PROMOTION, Gate, Kind, OnInterrupt, Plan
-from tests.ramp.world import World, judged
+from tests.unit.ramp.world import World, judged
 
 
 @st.composite

@@ -9,7 +9,7 @@ from petmesh.ramp.measurements import (
     attribute_unrouted,
 )
 from petmesh.ramp.target import Release
-from tests.ramp.fakes import figures
+from tests.unit.ramp.fakes import figures
 
 
 @pytest.mark.parametrize(

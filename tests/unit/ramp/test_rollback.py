@@ -14,8 +14,8 @@ from petmesh.ramp.journal import Entry, latest, now
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.options import Options
 from petmesh.ramp.target import Release, TargetError
-from tests.ramp.commanded import left_at_10, phase, run
-from tests.ramp.fakes import QUICK, SERVICE, FakeTarget, start
+from tests.unit.ramp.commanded import left_at_10, phase, run
+from tests.unit.ramp.fakes import QUICK, SERVICE, FakeTarget, start
 
 
 def test_rollback_ends_a_ramp_that_was_left(

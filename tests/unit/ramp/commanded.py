@@ -6,7 +6,7 @@ from pathlib import Path
 from petmesh.cli.app import main
 from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import Phase
-from tests.ramp.fakes import QUICK, FakeTarget, start
+from tests.unit.ramp.fakes import QUICK, FakeTarget, start
 
 PLAN = ["--hold", "40ms", "--interval", "20ms", "--warm-up", "0s"]
 

@@ -9,8 +9,8 @@ from petmesh.ramp.journal import RampHeader, latest, now
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.target import Release, TargetError
-from tests.ramp.commanded import PLAN, left_at_10, run
-from tests.ramp.fakes import FakeTarget, figures
+from tests.unit.ramp.commanded import PLAN, left_at_10, run
+from tests.unit.ramp.fakes import FakeTarget, figures
 
 
 @pytest.mark.parametrize("error", [TargetError, KeyError])

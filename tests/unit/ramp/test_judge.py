@@ -5,7 +5,7 @@ import pytest
 from petmesh.ramp.conditions import Conditions, Outcome, Verdict
 from petmesh.ramp.judge import Judge
 from petmesh.ramp.measurements import Figures, Observation
-from tests.ramp.fakes import BOUNDS, figures
+from tests.unit.ramp.fakes import BOUNDS, figures
 
 STABLE = figures(9000, 9)
 WARM = Conditions(min_requests=100, warm_up=0)

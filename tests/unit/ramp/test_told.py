@@ -19,8 +19,8 @@ from petmesh.ramp.machine import Phase
 from petmesh.ramp.options import Options
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.target import Release, TargetError
-from tests.ramp.commanded import PLAN, left_at_10, phase, run
-from tests.ramp.fakes import BAD, QUICK, SERVICE, FakeTarget, start
+from tests.unit.ramp.commanded import PLAN, left_at_10, phase, run
+from tests.unit.ramp.fakes import BAD, QUICK, SERVICE, FakeTarget, start
 
 
 def test_a_ramp_that_goes_back_has_a_status_of_its_own(

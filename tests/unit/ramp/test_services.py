@@ -13,9 +13,9 @@ from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.options import Options
 from petmesh.ramp.target import Release, TargetError
-from tests.ramp.commanded import PLAN
-from tests.ramp.fakes import FakeTarget
-from tests.ramp.test_cluster import Stack, target_of
+from tests.unit.ramp.commanded import PLAN
+from tests.unit.ramp.fakes import FakeTarget
+from tests.unit.ramp.test_cluster import Stack, target_of
 
 DETAILS, PETS = Options(service="petdetailsservice"), Options(service="petservice")
 

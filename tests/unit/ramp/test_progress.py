@@ -12,7 +12,7 @@ from petmesh.ramp import progress
 from petmesh.ramp.journal import Entry, RampHeader, now, read
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.progress import InBackground, LiveView
-from tests.ramp.fakes import BAD, QUICK, FakeTarget, start
+from tests.unit.ramp.fakes import BAD, QUICK, FakeTarget, start
 
 
 class Shown:

@@ -12,7 +12,7 @@ from petmesh.ramp.events import Done
 from petmesh.ramp.journal import Entry, RampHeader, Record
 from petmesh.ramp.machine import advance, begin
 from petmesh.ramp.report import html
-from tests.ramp.fakes import QUICK
+from tests.unit.ramp.fakes import QUICK
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 
