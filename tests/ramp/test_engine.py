@@ -84,7 +84,7 @@ RUN = """
 import sys
 from pathlib import Path
 from petmesh.ramp.engine import Detached
-from tests.unit.ramp.test_engine import Found
+from tests.ramp.test_engine import Found
 folder = Path(sys.argv[1])
 Detached(Found(folder / "pulumi")).run(["up"], str(folder), {})
 """
