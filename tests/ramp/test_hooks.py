@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from petmesh.ramp.events import Hooked, RollBack
 from petmesh.ramp.hooks import Hook, When
@@ -119,13 +120,8 @@ async def server(status: int) -> AsyncGenerator[tuple[str, list[dict[str, str]]]
 
     application = web.Application()
     application.router.add_post("/hook", answer)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/hook?key=hunter2", received
-    finally:
-        await runner.cleanup()
+    async with TestServer(application) as server:
+        yield str(server.make_url("/hook?key=hunter2")), received
 
 
 async def test_an_address_is_told_where_the_ramp_stands(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from petmesh.ramp.journal import RampHeader, now
 from petmesh.ramp.machine import Phase
@@ -28,13 +29,8 @@ async def chat(status: int = 200) -> AsyncGenerator[tuple[str, list[dict[str, An
 
     application = web.Application()
     application.router.add_post("/hooks/secret", take)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"json://127.0.0.1:{runner.addresses[0][1]}/hooks/secret", received
-    finally:
-        await runner.cleanup()
+    async with TestServer(application) as server:
+        yield str(server.make_url("/hooks/secret").with_scheme("json")), received
 
 
 async def test_people_are_told_how_a_ramp_ended(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from petmesh.ramp.measurements import Figures
 from petmesh.ramp.prometheus import Prometheus, Queries, read_queries
@@ -30,13 +31,8 @@ async def fake(answer: Answer) -> AsyncGenerator[tuple[str, list[str]]]:
 
     application = web.Application()
     application.router.add_post("/prefix/api/v1/query", query)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/prefix/", queries
-    finally:
-        await runner.cleanup()
+    async with TestServer(application) as server:
+        yield str(server.make_url("/prefix/")), queries
 
 
 def vector(*values: str) -> tuple[int, Any]:
