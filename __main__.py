@@ -6,9 +6,10 @@ from apps.catalog import read_catalog
 from settings import load
 from stack.egress import allow_egress
 from stack.ending import end_without_traceback, report_errors
-from stack.ingress import publish
+from stack.ingress import open_ingress, public_hosts, publish
 from stack.mesh import install_mesh
 from stack.platform import create_platform
+from stack.policies import protect_services
 from stack.protection import DeletionProtection, declared_from_here_on
 from stack.routes import releases, route_services
 from stack.services import deploy_services
@@ -23,18 +24,21 @@ with report_errors():
 
 peers = telemetry(settings)
 mesh = install_mesh(settings, catalog, platform, peers)
-services = deploy_services(settings, catalog, platform, mesh, peers)
+policies = protect_services(settings, catalog, platform, mesh, peers)
+ingress = open_ingress(settings, catalog, platform, mesh, policies)
+allow_egress(settings, catalog, platform, mesh, policies)
+needs = [mesh.istio.ready, *policies.ready(settings.namespace)]
+services = deploy_services(settings, catalog, platform, needs, peers)
 routes = route_services(settings, catalog, platform, services)
-ingress = publish(settings, catalog, platform, mesh, services)
-allow_egress(settings, catalog, platform, mesh, services)
-routed = releases(settings, catalog, routes, ingress.routes)
+public = publish(settings, catalog, platform, ingress, services)
+routed = releases(settings, catalog, routes, public)
 if settings.platform == "gke":
     DeletionProtection(everything, protect=settings.deletion_protection)
 
-pulumi.export("url", ingress.url)
+pulumi.export("url", public_hosts(settings).url)
 pulumi.export("ingressAddress", ingress.address)
 pulumi.export("dnsRecords", ingress.dns_records)
-pulumi.export("portForward", mesh.istio.port_forward)
+pulumi.export("portForward", ingress.port_forward)
 pulumi.export("clusterName", platform.cluster_name)
 pulumi.export("kubeconfig", platform.kubeconfig)
 pulumi.export("images", services.images)

@@ -68,11 +68,12 @@ class ExternalHost(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ExternalHostArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("petmesh:istio:ExternalHost", name, None, opts)
+        there = f"{args.namespace}-{name}"
+        super().__init__("petmesh:istio:ExternalHost", there, None, opts)
         before: list[pulumi.Resource] = [*args.needs]
         if args.routes:
             route = CustomResource(
-                f"{name}-route",
+                f"{there}-route",
                 api_version=NETWORKING,
                 kind="VirtualService",
                 metadata={"name": name, "namespace": args.namespace},
@@ -81,7 +82,7 @@ class ExternalHost(pulumi.ComponentResource):
             )
             before.append(route)
         tls = CustomResource(
-            f"{name}-tls",
+            f"{there}-tls",
             api_version=NETWORKING,
             kind="DestinationRule",
             metadata={"name": name, "namespace": args.namespace},
@@ -89,7 +90,7 @@ class ExternalHost(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=before),
         )
         self.entry = CustomResource(
-            f"{name}-entry",
+            f"{there}-entry",
             api_version=NETWORKING,
             kind="ServiceEntry",
             metadata={"name": name, "namespace": args.namespace},

@@ -110,7 +110,7 @@ class EgressRouteArgs:
 
     Attributes:
         host: The outside host's DNS name.
-        namespace: The callers' namespace.
+        namespaces: The callers' namespaces.
         callers: Who may call it.
         methods: The HTTP methods that it may use.
         needs: Resources that it is created after: the gateway, the callers' namespace, and the
@@ -118,7 +118,7 @@ class EgressRouteArgs:
     """
 
     host: str
-    namespace: str
+    namespaces: Sequence[str]
     callers: Sequence[WorkloadPods]
     methods: Sequence[str]
     needs: Sequence[pulumi.Resource]
@@ -189,14 +189,17 @@ class EgressRoute(pulumi.ComponentResource):
             },
             [gateway],
         )
-        mutual = self._object(
-            "mutual-tls",
-            "DestinationRule",
-            args.namespace,
-            _mutual_tls(name, args.host),
-            [out],
-        )
-        self.ready: Sequence[pulumi.Resource] = [mutual, out]
+        mutual = [
+            self._object(
+                f"{namespace}-mutual-tls",
+                "DestinationRule",
+                namespace,
+                _mutual_tls(name, args.host),
+                [out],
+            )
+            for namespace in args.namespaces
+        ]
+        self.ready: Sequence[pulumi.Resource] = [*mutual, out]
         destination = {"host": EGRESS_HOST, "subset": name, "port": {"number": EGRESS_PORT}}
         self.routes: Sequence[Mapping[str, object]] = [
             {"name": "through-gateway", "route": [{"destination": destination}]}

@@ -35,19 +35,16 @@ STRICT_TRANSPORT = {"response": {"set": {"strict-transport-security": "max-age=3
 
 @dataclass(frozen=True)
 class PublicHosts:
-    """The host names of the ingress, and how clients reach them.
+    """The host names of a namespace's services, and how clients reach them.
 
     Attributes:
         hosts: The DNS names that are served; any other gets 404.
         https: Whether clients speak HTTPS, to the gateway or to a load balancer in front of it.
-        tls_secret: The Secret with the gateway's certificate and key; empty where the gateway
-            itself serves plain HTTP.
         forwarded: Whether clients reach the gateway by a port-forward, and no load balancer.
     """
 
     hosts: Sequence[str]
     https: bool
-    tls_secret: str
     forwarded: bool
 
     @property
@@ -58,21 +55,25 @@ class PublicHosts:
         return f"{scheme}://{self.hosts[0]}{f':{port}' if self.forwarded else ''}"
 
 
-def ingress_gateway(front: PublicHosts, opts: pulumi.ResourceOptions) -> CustomResource:
+def ingress_gateway(
+    hosts: Mapping[str, Sequence[str]], tls_secret: str, opts: pulumi.ResourceOptions
+) -> CustomResource:
     """Return the Gateway of the public routes.
 
     With a certificate it serves HTTPS on 443, and on 80 only a redirect to it.
 
     Args:
-        front: The hosts.
+        hosts: The DNS names by the namespace whose routes alone may serve them.
+        tls_secret: The Secret with its certificate and key; empty where it serves plain HTTP.
         opts: The Gateway's options; it is created after all that guards it.
     """
+    owned = [f"{namespace}/{host}" for namespace, names in hosts.items() for host in names]
     return CustomResource(
         f"{GATEWAY}-gateway",
         api_version=NETWORKING,
         kind="Gateway",
         metadata={"name": GATEWAY, "namespace": INGRESS_NAMESPACE},
-        spec={"selector": INGRESS_SELECTOR, "servers": _servers(front)},
+        spec={"selector": INGRESS_SELECTOR, "servers": _servers(owned, tls_secret)},
         opts=opts,
     )
 
@@ -80,7 +81,7 @@ def ingress_gateway(front: PublicHosts, opts: pulumi.ResourceOptions) -> CustomR
 def public_route(
     front: PublicHosts, prefix: str, release: Release, opts: pulumi.ResourceOptions
 ) -> CustomResource:
-    """Return a public service's VirtualService, which is bound to the Gateway.
+    """Return a public service's VirtualService, in its namespace and bound to the Gateway.
 
     Args:
         front: The hosts.
@@ -97,7 +98,7 @@ def public_route(
         f"{release.service}-public-route",
         api_version=NETWORKING,
         kind="VirtualService",
-        metadata={"name": release.service, "namespace": INGRESS_NAMESPACE},
+        metadata={"name": public_route_name(release.service), "namespace": release.namespace},
         spec={
             "hosts": list(front.hosts),
             "gateways": [f"{INGRESS_NAMESPACE}/{GATEWAY}"],
@@ -107,19 +108,24 @@ def public_route(
     )
 
 
-def _servers(front: PublicHosts) -> Sequence[Mapping[str, object]]:
+def public_route_name(service: str) -> str:
+    """The name of a public service's VirtualService; the service's own is that of its callers."""
+    return f"{service}-public"
+
+
+def _servers(hosts: Sequence[str], tls_secret: str) -> Sequence[Mapping[str, object]]:
     plain: dict[str, object] = {
         "port": {"number": HTTP_PORT, "name": "http", "protocol": "HTTP"},
-        "hosts": list(front.hosts),
+        "hosts": hosts,
     }
-    if not front.tls_secret:
+    if not tls_secret:
         return [plain]
     secure = {
         "port": {"number": HTTPS_PORT, "name": "https", "protocol": "HTTPS"},
-        "hosts": list(front.hosts),
+        "hosts": hosts,
         "tls": {
             "mode": "SIMPLE",
-            "credentialName": front.tls_secret,
+            "credentialName": tls_secret,
             "minProtocolVersion": MINIMUM_TLS,
         },
     }

@@ -24,7 +24,6 @@ class MeshNamespace(pulumi.ComponentResource):
 
     def __init__(
         self,
-        name: str,
         namespace: str,
         needs: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions,
@@ -32,20 +31,19 @@ class MeshNamespace(pulumi.ComponentResource):
         """Declare the namespace.
 
         Args:
-            name: The component's name.
             namespace: The namespace's name.
             needs: Resources that it is created after: the mesh.
             opts: The component's options.
         """
-        super().__init__("petmesh:istio:MeshNamespace", name, None, opts)
+        super().__init__("petmesh:istio:MeshNamespace", namespace, None, opts)
         there: pulumi.Resource = kubernetes.core.v1.Namespace(
-            f"{name}-namespace",
+            f"{namespace}-namespace",
             metadata={"name": namespace, "labels": {**INJECTION_LABEL, **RESTRICTED}},
             opts=pulumi.ResourceOptions(parent=self, depends_on=needs),
         )
         child = pulumi.ResourceOptions(parent=self, depends_on=[there])
         peers = CustomResource(
-            f"{name}-peers",
+            f"{namespace}-peers",
             api_version=SECURITY,
             kind="PeerAuthentication",
             metadata={"name": "default", "namespace": namespace},

@@ -95,7 +95,7 @@ def allow_traffic(
         opts: The policy's options; it is created after the namespace.
     """
     return kubernetes.networking.v1.NetworkPolicy(
-        f"{pods.name}-traffic",
+        f"{pods.namespace}-{pods.name}-traffic",
         metadata={"name": pods.name, "namespace": pods.namespace},
         spec={
             "pod_selector": {"match_labels": pods.labels},

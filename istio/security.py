@@ -52,7 +52,7 @@ def _allow(
     opts: pulumi.ResourceOptions,
 ) -> CustomResource:
     return CustomResource(
-        f"{name}-callers",
+        f"{pods.namespace}-{name}-callers",
         api_version=SECURITY,
         kind="AuthorizationPolicy",
         metadata={"name": name, "namespace": pods.namespace},

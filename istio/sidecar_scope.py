@@ -24,7 +24,7 @@ def sidecar_scope(
     """
     selector = {"workloadSelector": {"labels": {"app": service}}} if service else {}
     return CustomResource(
-        f"{service or namespace}-sidecar",
+        f"{namespace}-{service}-sidecar" if service else f"{namespace}-sidecar",
         api_version=NETWORKING,
         kind="Sidecar",
         metadata={"name": service or "default", "namespace": namespace},

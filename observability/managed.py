@@ -32,7 +32,7 @@ class ManagedPrometheus(pulumi.ComponentResource):
 
     def __init__(
         self,
-        services: str,
+        services: Sequence[str],
         gateways: Sequence[str],
         needs: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions,
@@ -40,7 +40,7 @@ class ManagedPrometheus(pulumi.ComponentResource):
         """Declare what is collected.
 
         Args:
-            services: The namespace of the services.
+            services: The namespaces of the services.
             gateways: The namespaces of the gateways.
             needs: Resources that it is created after: these namespaces and the mesh.
             opts: The component's options.
@@ -50,7 +50,7 @@ class ManagedPrometheus(pulumi.ComponentResource):
         )
         child = pulumi.ResourceOptions(parent=self, depends_on=needs)
         collected: list[tuple[str, str, Mapping[str, object], Mapping[str, object]]] = [
-            ("services", services, PROXY, {}),
+            *((each, each, PROXY, {}) for each in services),
             *((each.removeprefix("istio-"), each, PROXY, {}) for each in gateways),
             ("istiod", SYSTEM_NAMESPACE, ISTIOD, {"matchLabels": {"app": "istiod"}}),
         ]
@@ -66,12 +66,13 @@ class ManagedPrometheus(pulumi.ComponentResource):
                 spec={"selector": selector, "endpoints": [endpoint]},
                 opts=child,
             )
-        CustomResource(
-            "managed-prometheus-alerts",
-            api_version=MONITORING,
-            kind="ClusterRules",
-            metadata={"name": f"petmesh-{services}"},
-            spec={"groups": rule_groups(services)},
-            opts=child,
-        )
+        for namespace in services:
+            CustomResource(
+                f"managed-prometheus-alerts-{namespace}",
+                api_version=MONITORING,
+                kind="ClusterRules",
+                metadata={"name": f"petmesh-{namespace}"},
+                spec={"groups": rule_groups(namespace)},
+                opts=child,
+            )
         self.register_outputs({})

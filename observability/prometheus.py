@@ -36,14 +36,14 @@ class PrometheusArgs:
     """What is scraped, and who may query it.
 
     Attributes:
-        services: The namespace of the services.
+        services: The namespaces of the services.
         proxies: Every namespace whose pods have a proxy.
         readers: The labels `app.kubernetes.io/name` of the pods that may query it.
         api_server: The API server.
         needs: Resources that it is created after: the namespace and the mesh.
     """
 
-    services: str
+    services: Sequence[str]
     proxies: Sequence[str]
     readers: Sequence[str]
     api_server: NetworkPeer
@@ -86,14 +86,15 @@ class Prometheus(pulumi.ComponentResource):
             },
             opts=child,
         )
-        CustomResource(
-            "prometheus-alerts",
-            api_version=MONITORING,
-            kind="PrometheusRule",
-            metadata=metadata("petmesh", labels=SELECTED),
-            spec={"groups": rule_groups(args.services)},
-            opts=child,
-        )
+        for namespace in args.services:
+            CustomResource(
+                f"prometheus-alerts-{namespace}",
+                api_version=MONITORING,
+                kind="PrometheusRule",
+                metadata=metadata(f"petmesh-{namespace}", labels=SELECTED),
+                spec={"groups": rule_groups(namespace)},
+                opts=child,
+            )
         self.register_outputs({})
 
 

@@ -30,7 +30,7 @@ class ObservabilityArgs:
         tracing: Whether traces are collected, and stored by Jaeger.
         sampling_percent: The percent of the requests that are traced.
         access_logs: Which requests each proxy logs.
-        services: The namespace of the services.
+        services: The namespaces of the services.
         canary_service: The service that the dashboard shows first.
         gateways: The namespaces of the gateways.
         api_server: The API server.
@@ -43,7 +43,7 @@ class ObservabilityArgs:
     tracing: Tracing
     sampling_percent: int
     access_logs: AccessLogs
-    services: str
+    services: Sequence[str]
     canary_service: str
     gateways: Sequence[str]
     api_server: NetworkPeer
@@ -87,7 +87,7 @@ class Observability(pulumi.ComponentResource):
 
     def _install(self, needs: Sequence[pulumi.Resource]) -> None:
         args = self._args
-        proxies = [args.services, *args.gateways]
+        proxies = [*args.services, *args.gateways]
         by_kiali = [kiali.APP] if args.kiali else []
         if args.metrics == "prometheus":
             readers = [*([grafana.APP] if args.grafana else []), *by_kiali]
@@ -101,7 +101,7 @@ class Observability(pulumi.ComponentResource):
             self._forward("jaeger", tracing.JAEGER_APP, tracing.UI_PORT)
         secrets: list[pulumi.Resource] = []
         if args.grafana:
-            shown = dashboard.as_json(args.services, args.canary_service)
+            shown = dashboard.as_json(args.services[0], args.canary_service)
             installed = grafana.Grafana(shown, by_kiali, needs, self._child)
             secrets.append(installed.ready)
             self._forward("grafana", grafana.APP, grafana.SERVICE_PORT, grafana.LOCAL_PORT)

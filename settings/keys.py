@@ -1,6 +1,6 @@
 """The keys of a stack's config, as one frozen object."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -226,6 +226,11 @@ class Settings(GkeFeatures):
     def gateway_secret(self) -> str:
         """The Secret with the certificate that the gateway shows; empty where it shows none."""
         return self.ingress_tls_secret if self.ingress_tls in ("secret", "certManager") else ""
+
+    @property
+    def hosts(self) -> Mapping[str, Sequence[str]]:
+        """The host names of each namespace of services."""
+        return {self.namespace: self.ingress_hosts}
 
     @property
     def google_balanced(self) -> bool:

@@ -12,7 +12,7 @@ from istio.egress_gateway import EGRESS_NAMESPACE, EgressRoute, EgressRouteArgs
 from istio.security import allow_nothing
 from settings import Settings
 from stack.mesh import InstalledMesh
-from stack.services import Services
+from stack.policies import Policies
 
 
 def allow_egress(
@@ -20,26 +20,28 @@ def allow_egress(
     catalog: Catalog,
     platform: Platform,
     mesh: InstalledMesh,
-    services: Services,
+    policies: Policies,
 ) -> None:
     """Declare the open outside hosts, and have the egress gateway refuse any other request."""
     allowed: list[pulumi.Resource] = [mesh.egress.ready] if mesh.egress else []
+    in_mesh = [each for namespace in mesh.namespaces.values() for each in namespace.ready]
     for key, outside in settings.outside.items():
         callers = catalog.calling_outside(key)
         if not outside.is_open or not callers:
             continue
         # dogApi is dog-api.
         name = re.sub("[A-Z]", lambda letter: f"-{letter[0].lower()}", key)
-        ready = [*mesh.namespace.ready]
+        ready = [*in_mesh]
         routes = outside_routes(outside.host)
         if mesh.egress:
-            traffic = [services.by_name[each.name].traffic for each in callers]
+            calling = [(namespace, each) for namespace in mesh.namespaces for each in callers]
+            traffic = [policies.by_service[place, each.name].traffic for place, each in calling]
             route = EgressRoute(
                 f"{name}-egress",
                 EgressRouteArgs(
                     host=outside.host,
-                    namespace=settings.namespace,
-                    callers=[pods(each, settings.namespace) for each in callers],
+                    namespaces=[*mesh.namespaces],
+                    callers=[pods(each, namespace) for namespace, each in calling],
                     methods=["GET"],
                     needs=[*ready, *traffic, mesh.egress.ready],
                 ),
@@ -48,10 +50,9 @@ def allow_egress(
             allowed.append(route.policy)
             ready.extend(route.ready)
             routes = route.routes
-        ExternalHost(
-            name,
-            ExternalHostArgs(outside.host, settings.namespace, ready, routes),
-            platform.after(),
-        )
+        for namespace in mesh.namespaces:
+            ExternalHost(
+                name, ExternalHostArgs(outside.host, namespace, ready, routes), platform.after()
+            )
     if mesh.egress:
         allow_nothing(EGRESS_NAMESPACE, platform.after(*allowed))

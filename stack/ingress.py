@@ -1,6 +1,6 @@
-"""The ingress: the routes of the public services, and what guards them."""
+"""The ingress: the way in, what guards it, and the routes of the public services."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -23,6 +23,7 @@ from istio.security import allow_anybody, allow_nothing
 from settings import Settings
 from stack.labels import resource_labels
 from stack.mesh import InstalledMesh
+from stack.policies import Policies
 from stack.routes import release_of
 from stack.services import Services
 
@@ -32,51 +33,31 @@ class Ingress:
     """How the public services are reached.
 
     Attributes:
-        url: The first host's, without a path.
+        ready: What a public route is created after.
         address: The load balancer's IP address; None where there is none.
         dns_records: The records that the hosts' zones must hold; None unless Google certifies them.
-        routes: The route of each public service, by its name.
+        port_forward: The command that makes it reachable on this machine; None where it is already.
     """
 
-    url: str
-    address: pulumi.Output[str] | None
+    ready: Sequence[pulumi.Resource]
+    address: pulumi.Input[str] | None
     dns_records: pulumi.Output[list[str]] | None
-    routes: Mapping[str, pulumi.CustomResource]
+    port_forward: str | None
 
 
-def publish(
+def open_ingress(
     settings: Settings,
     catalog: Catalog,
     platform: Platform,
     mesh: InstalledMesh,
-    services: Services,
+    policies: Policies,
 ) -> Ingress:
-    """Declare the public routes, what guards them, and the load balancer in front of them."""
+    """Declare the Gateway, what guards it, and the load balancer in front of it."""
     istio = mesh.istio
-    front = PublicHosts(
-        hosts=settings.ingress_hosts,
-        https=settings.ingress_tls != "none",
-        tls_secret=settings.gateway_secret,
-        forwarded=bool(istio.port_forward) and not settings.google_balanced,
-    )
-    needs = [
-        istio.ingress_ready,
-        *(each for service in catalog.public for each in services.by_name[service.name].ready),
-        *services.guards,
-        *_guards(settings, catalog, platform, istio),
-    ]
-    gateway = ingress_gateway(front, platform.after(*needs))
-    routes = {
-        service.name: public_route(
-            front,
-            service.entry.public,
-            release_of(settings, catalog, service),
-            platform.after(gateway, *needs),
-        )
-        for service in catalog.public
-    }
+    needs = [istio.ingress_ready, *policies.guards, *_guards(settings, catalog, platform, istio)]
+    ready = [ingress_gateway(settings.hosts, settings.gateway_secret, platform.after(*needs))]
     if not settings.google_balanced:
-        return Ingress(front.url, istio.ingress_address, None, routes)
+        return Ingress(ready, istio.ingress_address, None, istio.port_forward)
     health_port, health_path = INGRESS_HEALTH
     balancer = LoadBalancer(
         "edge",
@@ -95,13 +76,38 @@ def publish(
         ),
         platform.after(),
     )
-    return Ingress(front.url, balancer.address, balancer.dns_records, routes)
+    return Ingress(ready, balancer.address, balancer.dns_records, istio.port_forward)
+
+
+def public_hosts(settings: Settings) -> PublicHosts:
+    """The host names of the services, and how clients reach them."""
+    return PublicHosts(
+        hosts=settings.ingress_hosts,
+        https=settings.ingress_tls != "none",
+        forwarded=settings.ingress_service_type == "ClusterIP" and not settings.google_balanced,
+    )
+
+
+def publish(
+    settings: Settings, catalog: Catalog, platform: Platform, ingress: Ingress, services: Services
+) -> Mapping[str, pulumi.CustomResource]:
+    """Declare the public services' routes, and return them by service."""
+    front = public_hosts(settings)
+    return {
+        service.name: public_route(
+            front,
+            service.entry.public,
+            release_of(settings, catalog, service),
+            platform.after(*ingress.ready, *services.by_name[service.name].ready),
+        )
+        for service in catalog.public
+    }
 
 
 def _guards(
     settings: Settings, catalog: Catalog, platform: Platform, istio: IstioMesh
 ) -> list[pulumi.Resource]:
-    """Declare what the public routes are created after: the gateway's policies and filters."""
+    """Declare what the Gateway is created after: its pods' policies and filters."""
     opts = platform.after(istio.ingress_ready)
     # Which hosts and paths lead anywhere, the routes decide.
     methods = [*dict.fromkeys(each for one in catalog.public for each in one.entry.methods)]

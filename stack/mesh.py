@@ -1,4 +1,4 @@
-"""Istio, the services' namespace, the egress gateway and the observability stack."""
+"""Istio, the services' namespaces, the egress gateway and the observability stack."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,23 +28,21 @@ class InstalledMesh:
 
     Attributes:
         istio: Istio, and the ingress gateway.
-        namespace: The namespace of the services.
+        namespaces: The namespaces of services, by name.
         egress: The egress gateway; None where there is none.
         observability: The observability stack.
-        proxy: The annotation of each pod that a proxy is injected into.
     """
 
     istio: IstioMesh
-    namespace: MeshNamespace
+    namespaces: Mapping[str, MeshNamespace]
     egress: EgressGateway | None
     observability: Observability
-    proxy: Mapping[str, str]
 
 
 def install_mesh(
     settings: Settings, catalog: Catalog, platform: Platform, telemetry: Telemetry
 ) -> InstalledMesh:
-    """Declare Istio, the services' namespace, the egress gateway and the observability stack."""
+    """Declare Istio, the services' namespaces, the egress gateway and the observability stack."""
     charts = Charts(settings.istio_release, settings.istio_charts)
     gateways = [EGRESS_NAMESPACE] if settings.egress_gateway else []
     to_api_server = api_server(settings.api_server_ranges or platform.api_server_ranges)
@@ -60,12 +58,13 @@ def install_mesh(
             ingress_proxies=PROXIES if settings.google_balanced else 0,
             min_replicas=settings.min_replicas,
             max_replicas=settings.max_replicas,
-            proxies=[settings.namespace, *gateways],
+            proxies=[*settings.hosts, *gateways],
             api_server=to_api_server,
             ingress_sources=SOURCES if settings.google_balanced else (),
             ingress_called=[
                 *(
-                    NetworkPeer.of(pods(each, settings.namespace), each.port)
+                    NetworkPeer.of(pods(each, namespace), each.port)
+                    for namespace in settings.hosts
                     for each in catalog.public
                 ),
                 *telemetry.collector_peers,
@@ -76,12 +75,15 @@ def install_mesh(
         ),
         platform.after(),
     )
-    namespace = MeshNamespace("services", settings.namespace, [istio.ready], platform.after())
+    namespaces = {
+        each: MeshNamespace(each, [istio.ready], platform.after()) for each in settings.hosts
+    }
     egress = None
     if settings.egress_gateway:
         open_hosts = [name for name, host in settings.outside.items() if host.is_open]
         callers = [
-            NetworkPeer.of(pods(each, settings.namespace), EGRESS_PORT)
+            NetworkPeer.of(pods(each, namespace), EGRESS_PORT)
+            for namespace in settings.hosts
             for each in catalog
             if any(name in each.entry.outside for name in open_hosts)
         ]
@@ -106,12 +108,16 @@ def install_mesh(
             tracing=settings.tracing,
             sampling_percent=settings.tracing_sampling_percent,
             access_logs=settings.access_logs,
-            services=settings.namespace,
+            services=[*settings.hosts],
             canary_service=settings.canary_service,
             gateways=[INGRESS_NAMESPACE, *gateways],
             api_server=to_api_server,
-            needs=[istio.ready, *namespace.ready, *([egress.namespace] if egress else [])],
+            needs=[
+                istio.ready,
+                *(each for namespace in namespaces.values() for each in namespace.ready),
+                *([egress.namespace] if egress else []),
+            ],
         ),
         platform.after(),
     )
-    return InstalledMesh(istio, namespace, egress, observability, charts.proxy)
+    return InstalledMesh(istio, namespaces, egress, observability)

@@ -7,7 +7,7 @@ import pulumi
 
 from apps.catalog import Catalog, Service
 from infra.platform import Platform
-from istio.install import INGRESS_NAMESPACE
+from istio.ingress import public_route_name
 from istio.routing import WEIGHTED, Release, release_route
 from settings import Settings, Versions, known_versions, versions_of
 from stack.services import Services
@@ -21,14 +21,14 @@ class RoutedRelease:
         release: The versions and their weights.
         versions: The same, with the config keys that say so.
         known: Every version that could run.
-        namespace: The route's namespace.
+        route_name: The VirtualService's name.
         route: The VirtualService.
     """
 
     release: Release
     versions: Versions
     known: Sequence[str]
-    namespace: str
+    route_name: str
     route: pulumi.CustomResource
 
     @property
@@ -42,8 +42,8 @@ class RoutedRelease:
             "route": {
                 "urn": self.route.urn,
                 "kind": "VirtualService",
-                "namespace": self.namespace,
-                "name": release.service,
+                "namespace": release.namespace,
+                "name": self.route_name,
                 "http": WEIGHTED,
             },
             "stable": release.stable,
@@ -107,7 +107,7 @@ def releases(
             release_of(settings, catalog, service),
             versions_of(settings, catalog.versions, service.name),
             known_versions(settings, catalog.versions, service.name),
-            INGRESS_NAMESPACE if service.name in public else settings.namespace,
+            public_route_name(service.name) if service.name in public else service.name,
             {**inner, **public}[service.name],
         )
         for service in catalog

@@ -159,11 +159,11 @@ def test_opening_the_egress_restarts_no_pod(local_stack: LocalStack) -> None:
 
     update = local_stack.up()
 
-    update.one(OpType.CREATE, "ServiceEntry", "dog-api-entry")
-    update.one(OpType.CREATE, "DestinationRule", "dog-api-tls")
+    update.one(OpType.CREATE, "ServiceEntry", "pets-dog-api-entry")
+    update.one(OpType.CREATE, "DestinationRule", "pets-dog-api-tls")
     # What petservice's proxy sees, and what its pods reach.
-    update.one(OpType.UPDATE, "Sidecar", "petservice-sidecar")
-    update.one(OpType.UPDATE, "NetworkPolicy", "petservice-traffic")
+    update.one(OpType.UPDATE, "Sidecar", "pets-petservice-sidecar")
+    update.one(OpType.UPDATE, "NetworkPolicy", "pets-petservice-traffic")
     assert [each.op for each in update.changes].count(OpType.UPDATE) == 2, update
     assert {each.op for each in update.changes} == {OpType.CREATE, OpType.UPDATE}
 

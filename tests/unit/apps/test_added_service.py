@@ -66,7 +66,11 @@ def test_nothing_else_changes(added: Declaration) -> None:
     after = {each.urn: each.inputs for each in added.resources}
     assert not before.keys() - after.keys()
     changed = {urn.rpartition("::")[2] for urn in before if before[urn] != after[urn]}
-    assert changed == {"petservice-sidecar", "petservice-traffic", "petservice-v1-deployment"}
+    assert changed == {
+        "pets-petservice-sidecar",
+        "pets-petservice-traffic",
+        "petservice-v1-deployment",
+    }
 
 
 def test_its_second_version_is_released_as_a_canary(checkout: Path) -> None:

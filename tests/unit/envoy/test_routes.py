@@ -137,7 +137,7 @@ def test_a_virtual_service_that_names_no_gateway_is_not_public() -> None:
     def inside(inputs: Any) -> None:  # noqa: ANN401 (data)
         del inputs["spec"]["gateways"]
 
-    routes = gateway_routes(changed("VirtualService", "petservice", inside), INGRESS, 80)
+    routes = gateway_routes(changed("VirtualService", "petservice-public", inside), INGRESS, 80)
     assert routes["virtual_hosts"] == [{"name": "blackhole:80", "domains": ["*"]}]
 
 

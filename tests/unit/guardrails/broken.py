@@ -265,12 +265,12 @@ BROKEN: list[Case] = [
         ("paths-are-named", "NetworkPolicy", name, field, value, text)
         for name, field, value, text in (
             (
-                "petservice-traffic",
+                "pets-petservice-traffic",
                 "spec.egress",
                 [{"ports": [{"port": 443}]}],
                 "spec.egress[0].to is not set: say for whom it is",
             ),
-            ("petservice-traffic", "spec.egress", [ANYTHING], "spec.egress[0].to is not set"),
+            ("pets-petservice-traffic", "spec.egress", [ANYTHING], "spec.egress[0].to is not set"),
             ("pets-default-deny", "spec.ingress", [ANYTHING], "spec.ingress[0].from is not set"),
             (
                 "pets-default-deny",

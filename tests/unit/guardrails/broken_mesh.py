@@ -79,7 +79,7 @@ BROKEN_IN_MESH: list[Case] = [
                 'spec.servers[0].hosts[0] is "*"',
             ),
             ("Gateway", "petmesh", "spec.servers[0].hosts", ["pets/*"], "hosts[0] is"),
-            ("VirtualService", "petservice", "spec.hosts", ["*"], 'spec.hosts[0] is "*"'),
+            ("VirtualService", "petservice-public", "spec.hosts", ["*"], 'spec.hosts[0] is "*"'),
         )
     ),
     *(
@@ -107,7 +107,7 @@ BROKEN_IN_MESH: list[Case] = [
         (
             "callers-are-named",
             "AuthorizationPolicy",
-            "istio-ingressgateway-callers",
+            "istio-ingress-istio-ingressgateway-callers",
             "spec.rules[0].to",
             value,
             "name the methods, hosts or paths that anybody may ask the ingress gateway for",

@@ -185,14 +185,14 @@ def test_the_gateways_pods_come_after_their_labelled_namespace() -> None:
 
 def test_what_is_public_comes_after_what_answers_it() -> None:
     stack = local()
-    for public in (
-        manifest(stack, "Gateway", "petmesh"),
-        manifest(stack, "VirtualService", "petservice"),
-    ):
-        assert is_after(stack, public, stack.one(RELEASE, INGRESS))
-        assert is_after(stack, public, manifest(stack, "Service", INGRESS))
-        assert is_after(stack, public, manifest(stack, "Deployment", "petservice-v1"))
-        assert is_after(stack, public, manifest(stack, "Service", "petservice"))
+    gateway = manifest(stack, "Gateway", "petmesh")
+    assert is_after(stack, gateway, stack.one(RELEASE, INGRESS))
+    assert is_after(stack, gateway, manifest(stack, "Service", INGRESS))
+    # Without a route it answers 404.
+    route = manifest(stack, "VirtualService", "petservice-public")
+    assert is_after(stack, route, gateway)
+    assert is_after(stack, route, manifest(stack, "Deployment", "petservice-v1"))
+    assert is_after(stack, route, manifest(stack, "Service", "petservice"))
 
 
 # Ingress
@@ -206,7 +206,7 @@ def test_pet_of_petservice_is_public_and_nothing_else() -> None:
         if route.inputs["spec"].get("gateways")
     ]
     [(name, public)] = bound
-    assert name == "petservice"
+    assert name == "petservice-public"
     assert public["gateways"] == ["istio-ingress/petmesh"]
     [rule] = public["http"]
     assert rule["match"] == [{"uri": {"prefix": "/pet/"}}]
@@ -220,8 +220,8 @@ def test_the_ingress_answers_to_its_hosts_and_to_no_other() -> None:
     hosts = ["pets.example.com", "pets.example.org"]
     stack = gke(ingressHosts=json.dumps(hosts))
     [server] = spec(stack, "Gateway", "petmesh")["servers"]
-    assert server["hosts"] == hosts
-    assert spec(stack, "VirtualService", "petservice")["hosts"] == hosts
+    assert server["hosts"] == [f"pets/{host}" for host in hosts]
+    assert spec(stack, "VirtualService", "petservice-public")["hosts"] == hosts
     assert stack.outputs["url"] == "http://pets.example.com"
 
 
@@ -380,5 +380,5 @@ def test_the_namespace_is_configs() -> None:
         for each in in_cluster(stack)
         if each.inputs.get("metadata", {}).get("namespace", "istio-system") not in system
     ]
-    assert len(in_mesh) == 39
+    assert len(in_mesh) == 40
     assert set(in_mesh) == {"dev-pets"}

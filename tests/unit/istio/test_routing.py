@@ -241,7 +241,7 @@ def petservice_deadline() -> float:
 
 def test_each_caller_waits_longer_than_the_one_that_it_calls() -> None:
     stack = local()
-    public = spec(stack, "VirtualService", "petservice")["http"][0]
+    public = spec(stack, "VirtualService", "petservice-public")["http"][0]
     assert seconds(public["timeout"]) > petservice_deadline()
     assert seconds(public["retries"]["perTryTimeout"]) > petservice_deadline()
     for service in ("petdetailsservice", "petmedicalhistoryservice"):
@@ -274,7 +274,7 @@ def test_testers_wait_and_try_as_everybody() -> None:
 
 
 def test_the_ingress_asks_again_only_for_what_reached_no_pod() -> None:
-    retry_on = spec(local(), "VirtualService", "petservice")["http"][0]["retries"]["retryOn"]
+    retry_on = spec(local(), "VirtualService", "petservice-public")["http"][0]["retries"]["retryOn"]
     assert set(retry_on.split(",")) <= {"connect-failure", "refused-stream"}
 
 

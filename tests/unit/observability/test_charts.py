@@ -74,7 +74,7 @@ def test_a_chart_is_pinned_and_comes_from_its_repository(chart: Chart) -> None:
 
 
 def test_the_same_alerts_are_evaluated_by_either_prometheus() -> None:
-    own = spec(everything(), "PrometheusRule", "petmesh")
+    own = spec(everything(), "PrometheusRule", "petmesh-pets")
     assert own == spec(managed(), "ClusterRules", "petmesh-pets")
     assert len(own["groups"]) == 1
 

@@ -163,7 +163,7 @@ def test_expectations_that_are_not_met_fail_the_command_and_are_in_the_report(
     assert main(arguments) == 1
     report = capsys.readouterr().out
     assert "**0 of 1 expectations met; coverage" in report
-    assert "status 418 expected, got 200: VirtualService istio-ingress/petservice" in report
+    assert "status 418 expected, got 200: VirtualService pets/petservice-public" in report
 
 
 @pytest.mark.usefixtures("unchanged")

@@ -98,8 +98,6 @@ def service(name: str) -> ServiceArgs:
         namespace="pets",
         running=("v1",),
         subsets=("v1",),
-        callers=(),
-        calls=(),
         registry="registry.example.com/pets",
         image_platform="linux/amd64",
         min_replicas=1,
@@ -278,7 +276,7 @@ def test_every_caller_of_a_service_is_in_its_policy() -> None:
     callers = [WorkloadPods("pets", "front", {}), WorkloadPods("jobs", "nightly", {})]
     opts = pulumi.ResourceOptions()
     cloud.run(lambda: allow_callers("details", details, callers, {"methods": ["GET"]}, opts).urn)
-    [rule] = cloud.inputs("AuthorizationPolicy", "details-callers")["spec"]["rules"]
+    [rule] = cloud.inputs("AuthorizationPolicy", "pets-details-callers")["spec"]["rules"]
     assert rule["from"] == [
         {
             "source": {

@@ -50,7 +50,8 @@ def test_with_a_certificate_http_is_redirected_and_https_served(tls: Stack) -> N
         "credentialName": "ingress-tls",
         "minProtocolVersion": "TLSV1_2",
     }
-    assert plain["hosts"] == secure["hosts"] == json.loads(stack.config["petmesh:ingressHosts"])
+    hosts = json.loads(stack.config["petmesh:ingressHosts"])
+    assert plain["hosts"] == secure["hosts"] == [f"pets/{host}" for host in hosts]
 
 
 def test_the_secret_may_have_another_name() -> None:
@@ -74,7 +75,7 @@ def test_the_url_tells_how_the_ingress_is_reached() -> None:
 
 def test_over_https_alone_clients_are_told_to_keep_to_it() -> None:
     for stack, told in ((local(), False), (secret(), True), (issued(), True)):
-        [route] = spec(stack, "VirtualService", "petservice")["http"]
+        [route] = spec(stack, "VirtualService", "petservice-public")["http"]
         assert ("headers" in route) == told
     assert route["headers"] == {
         "response": {"set": {"strict-transport-security": "max-age=31536000"}}

@@ -123,17 +123,17 @@ def test_swapping_stable_and_canary_touches_no_pod() -> None:
 def test_the_dog_api_is_three_objects_more_in_one_services_reach_and_no_pod_is_touched() -> None:
     opened = step(local(), local(dogApiEnabled="true"))
     assert opened.added == {
-        "ExternalHost dog-api",
-        "ServiceEntry dog-api-entry",
-        "DestinationRule dog-api-tls",
-        "VirtualService dog-api-route",
+        "ExternalHost pets-dog-api",
+        "ServiceEntry pets-dog-api-entry",
+        "DestinationRule pets-dog-api-tls",
+        "VirtualService pets-dog-api-route",
     }
     assert not opened.removed
     assert opened.changed.keys() == {
-        "NetworkPolicy petservice-traffic",
-        "Sidecar petservice-sidecar",
+        "NetworkPolicy pets-petservice-traffic",
+        "Sidecar pets-petservice-sidecar",
     }
-    assert opened.changed["Sidecar petservice-sidecar"] == {"spec.egress[0].hosts[3]"}
+    assert opened.changed["Sidecar pets-petservice-sidecar"] == {"spec.egress[0].hosts[3]"}
 
 
 def test_an_egress_gateway_comes_between_by_one_route_and_no_pod_is_touched() -> None:
@@ -141,10 +141,10 @@ def test_an_egress_gateway_comes_between_by_one_route_and_no_pod_is_touched() ->
     put_between = step(direct, led)
     assert not put_between.removed
     assert put_between.changed.keys() == {
-        "NetworkPolicy istiod-traffic",
-        "NetworkPolicy petservice-traffic",
-        "Sidecar petservice-sidecar",
-        "VirtualService dog-api-route",
+        "NetworkPolicy istio-system-istiod-traffic",
+        "NetworkPolicy pets-petservice-traffic",
+        "Sidecar pets-petservice-sidecar",
+        "VirtualService pets-dog-api-route",
     }
     taken_away = step(led, direct)
     assert not taken_away.added

@@ -4,7 +4,7 @@ import json
 
 from demo.pets import CATALOG
 from petmesh.program.declaration import Declaration
-from tests.unit.declared import GIVEN, in_namespace, local, manifests, spec
+from tests.unit.declared import GIVEN, local, manifests, spec
 
 IMAGES = f'["petservice/v2={GIVEN}"]'
 ROUTE = "kubernetes:networking.istio.io/v1:VirtualService"
@@ -25,7 +25,7 @@ def changed(old: Declaration, new: Declaration) -> set[str]:
 
 def test_the_public_services_route_has_weights_and_testers() -> None:
     stack = both(25)
-    route = in_namespace(stack, "VirtualService", "istio-ingress")["petservice"]
+    route = manifests(stack, "VirtualService")["petservice-public"]
     testers, weighted = route.inputs["spec"]["http"]
     public = {"uri": {"prefix": "/pet/"}}
     assert [{key: each[key] for key in public} for each in testers["match"]] == [public, public]
@@ -46,7 +46,7 @@ def test_a_weight_changes_its_own_route_alone() -> None:
 
 def test_a_release_without_canary_names_the_stable_versions_subset() -> None:
     for stack in (local(), local(canaryVersion="")):
-        route = in_namespace(stack, "VirtualService", "istio-ingress")["petservice"]
+        route = manifests(stack, "VirtualService")["petservice-public"]
         [only] = route.inputs["spec"]["http"]
         assert [each["destination"]["subset"] for each in only["route"]] == ["v1"]
 
@@ -62,8 +62,8 @@ def test_the_stack_tells_its_releases_as_data() -> None:
         "route": {
             "urn": stack.one(ROUTE, "petservice-public-route").urn,
             "kind": "VirtualService",
-            "namespace": "istio-ingress",
-            "name": "petservice",
+            "namespace": "pets",
+            "name": "petservice-public",
             "http": "weighted",
         },
         "stable": "v1",

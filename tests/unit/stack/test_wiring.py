@@ -27,6 +27,7 @@ GUARD = "petmesh:stack:DeletionProtection"
 # single objects that guard a whole namespace or gateway.
 TOP = {
     "petmesh:apps:MeshService",
+    "petmesh:apps:ServicePolicies",
     "petmesh:infra:GkePlatform",
     "petmesh:infra:LoadBalancer",
     "petmesh:istio:EgressGateway",
