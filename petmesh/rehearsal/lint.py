@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from petmesh.envoy.delegates import routes_of
 from petmesh.envoy.names import MESH_GATEWAY, full_host, selects
 from petmesh.mesh.istio.virtual_service import VirtualService
 from petmesh.mesh.mesh import Mesh
@@ -15,6 +16,7 @@ def findings(mesh: Mesh) -> tuple[str, ...]:
         *_subsets(mesh),
         *_gateways(mesh),
         *(line for service in mesh.virtual_services for line in _routes(mesh, service)),
+        *(line for service in mesh.virtual_services for line in _delegates(mesh, service)),
         *closed_paths(mesh),
     )
 
@@ -65,6 +67,29 @@ def _routes(mesh: Mesh, virtual_service: VirtualService) -> Iterator[str]:
         full = gateway if "/" in gateway else f"{own}/{gateway}"
         if gateway != MESH_GATEWAY and full not in gateways:
             yield f"{name}: there is no Gateway {full}"
+
+
+def _delegates(mesh: Mesh, virtual_service: VirtualService) -> Iterator[str]:
+    """Yield a line for each route whose delegate isn't there, or meets no request that it does."""
+    reached = {
+        (routed.owner.metadata.namespace, routed.owner.metadata.name)
+        for routed in routes_of(mesh, virtual_service)
+    }
+    known = {
+        (each.metadata.namespace, each.metadata.name)
+        for each in mesh.virtual_services
+        if not each.spec.hosts
+    }
+    for index, route in enumerate(virtual_service.spec.http):
+        if route.delegate is None:
+            continue
+        namespace = route.delegate.namespace or virtual_service.metadata.namespace
+        name = f"{namespace}/{route.delegate.name}"
+        where = f"VirtualService {virtual_service.metadata.name}: http[{index}]"
+        if (namespace, route.delegate.name) not in known:
+            yield f"{where}: there is no delegate {name}: the route is ignored"
+        elif (namespace, route.delegate.name) not in reached:
+            yield f"{where}: no match of delegate {name} is within its own: the route is ignored"
 
 
 def _gateways(mesh: Mesh) -> Iterator[str]:

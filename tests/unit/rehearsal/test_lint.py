@@ -1,8 +1,10 @@
 """Names of nothing are reported before a request meets them."""
 
+from pathlib import Path
 from typing import Any
 
 from petmesh.rehearsal.lint import findings
+from tests.unit.manifests.inputs import SHOP, read
 from tests.unit.mesh.meshes import DETAILS, Change, changed, mesh
 
 
@@ -51,4 +53,30 @@ def test_a_gateway_that_no_pod_serves() -> None:
 
     assert findings(changed("Gateway", "petmesh", elsewhere)) == (
         "Gateway petmesh: no gateway pod has the labels of its selector",
+    )
+
+
+def test_a_delegate_that_is_missing_or_out_of_reach(tmp_path: Path) -> None:
+    root = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: root}
+spec:
+  hosts: [web]
+  http:
+  - {match: [{uri: {prefix: /a}}], delegate: {name: gone}}
+  - {match: [{uri: {prefix: /b}}], delegate: {name: team}}
+"""
+    team = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: team}
+spec: {http: [{match: [{uri: {prefix: /c}}], route: [{destination: {host: web}}]}]}
+"""
+    assert findings(read(tmp_path, SHOP, root, team)) == (
+        "VirtualService root: http[0]: there is no delegate default/gone: the route is ignored",
+        (
+            "VirtualService root: http[1]: no match of delegate default/team is within its own: "
+            "the route is ignored"
+        ),
     )
