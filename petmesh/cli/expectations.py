@@ -16,6 +16,7 @@ from petmesh.cli.values import Config, JsonFile, Stack, whole_between, writable
 if TYPE_CHECKING:
     from petmesh.expectations.model import Expectation
     from petmesh.expectations.suite import Suite
+    from petmesh.expectations.validator.cases import Case
     from petmesh.rehearsal.inputs import Input
 
 app = typer.Typer()
@@ -28,6 +29,12 @@ def run_expectations(
     expectations: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="By default expectations.yaml beside PATH."),
+    ] = None,
+    validator_tests: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH", help="A test file of istio-config-validator, or a folder; repeatable."
+        ),
     ] = None,
     stack: Stack = "local",
     config: Config = None,
@@ -56,21 +63,27 @@ def run_expectations(
     decided.
     """
     with program_errors():
-        from petmesh.expectations.model import read_expectations
-        from petmesh.manifests.documents import EXPECTATIONS
-        from petmesh.rehearsal.inputs import read_input
+        from petmesh.expectations.validator.cases import read_cases
+        from petmesh.expectations.validator.surroundings import surrounded
+        from petmesh.rehearsal.inputs import declared, folder_of, input_of
         from petmesh.rehearsal.settings import SettingsError
 
-        overrides = dict(config or ())
-        read = read_input(paths, stack, overrides, settings=settings, lenient=lenient)
-        file = expectations or read.expectations
-        if file is None:
-            raise SettingsError(f"{paths[0]}: has no {EXPECTATIONS} beside it: --expectations FILE")
-        found = read_expectations(file)
+        cases = read_cases(validator_tests or ())
+        declaration = declared(paths, stack, dict(config or ()))
+        read = input_of(
+            surrounded(declaration) if cases else declaration,
+            folder_of(paths[0]),
+            settings=settings,
+            lenient=lenient,
+        )
+        found = _expectations(paths[0], expectations or read.expectations, needed=not cases)
         chosen = [each for each in found if only in each.title]
-        if not chosen:
+        cases = [each for each in cases if only in each.description]
+        if not chosen and not cases:
             raise SettingsError(f"--only = {only}: no expectation's name contains it")
-        suite = asyncio.run(_test(read, chosen))
+        if cases:
+            print("\n".join(read.declaration.warnings), file=sys.stderr)
+        suite = asyncio.run(_test(read, chosen, cases))
     from petmesh.expectations import output
 
     written = ((junit, output.junit), (json_file, output.as_json), (markdown, output.markdown))
@@ -87,9 +100,21 @@ def run_expectations(
     return FAILED if suite.failed or below else 0
 
 
-async def _test(read: Input, expectations: list[Expectation]) -> Suite:
+def _expectations(path: str, file: Path | None, *, needed: bool) -> tuple[Expectation, ...]:
+    from petmesh.expectations.model import read_expectations
+    from petmesh.manifests.documents import EXPECTATIONS
+    from petmesh.rehearsal.settings import SettingsError
+
+    if file:
+        return read_expectations(file)
+    if needed:
+        raise SettingsError(f"{path}: has no {EXPECTATIONS} beside it: --expectations FILE")
+    return ()
+
+
+async def _test(read: Input, expectations: list[Expectation], cases: list[Case]) -> Suite:
     from petmesh.expectations.suite import run
     from petmesh.rehearsal.rehearse import running
 
     async with running(read) as runtime:
-        return await run(runtime, expectations)
+        return await run(runtime, expectations, cases)

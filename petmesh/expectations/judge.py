@@ -2,12 +2,20 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from petmesh.expectations.decide import decided
-from petmesh.expectations.model import Expectation, Expected, Headers, LogLine, Pattern, Seen
+from petmesh.expectations.model import (
+    Expectation,
+    Expected,
+    Headers,
+    LogLine,
+    Pattern,
+    Question,
+    Seen,
+)
 from petmesh.expectations.run import Sent, called_by
 from petmesh.mesh.mesh import Mesh
 from petmesh.rehearsal.ask import Answer
@@ -21,7 +29,7 @@ _SHOWN: Final = 120
 
 @dataclass(frozen=True)
 class Result:
-    """The result of one expectation.
+    """The result of one question.
 
     Attributes:
         misses: one line for each thing that didn't come, with the object that decided.
@@ -29,7 +37,7 @@ class Result:
         answered: answers by status and workload, such as `200 reviews-v1`.
     """
 
-    expectation: Expectation
+    question: Question
     misses: tuple[str, ...]
     seconds: float
     answered: Mapping[str, int]
@@ -56,17 +64,22 @@ class _Case:
 
 
 def judge(
-    mesh: Mesh, sent: Sent, hops: Mapping[str, Sequence[Hop]], versions: Mapping[str, str]
+    mesh: Mesh,
+    expectation: Expectation,
+    sent: Sent,
+    hops: Mapping[str, Sequence[Hop]],
+    versions: Mapping[str, str],
 ) -> Result:
     """Compare the answers to an expectation's requests with what it expects.
 
     Args:
         mesh: the declared objects.
+        expectation: what must come.
         sent: the answers.
         hops: of each request.
         versions: the version of each workload.
     """
-    expected = sent.expectation.expect
+    expected = expectation.expect
     cases = [
         _case(answer, hops.get(answer.id, ()), sent.first, versions) for answer in sent.answers
     ]
@@ -81,7 +94,7 @@ def judge(
     misses += _shares(expected, cases, mesh, sent.first)
     answered = Counter(f"{case.answer.status} {case.workload}".strip() for case in cases)
     return Result(
-        sent.expectation,
+        expectation,
         tuple(misses),
         sum(case.answer.seconds for case in cases),
         dict(answered.most_common()),
@@ -252,6 +265,3 @@ def _json(text: str) -> object:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
-
-
-Judge = Callable[[Sent], Result]

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from petmesh.manifests.documents import EXPECTATIONS
+from petmesh.manifests.documents import EXPECTATIONS, TEST_CASES
 from petmesh.mesh.fields import Seconds, not_empty
 from petmesh.rehearsal.settings import SettingsError, Strict, read_yaml, validated
 
@@ -170,8 +170,8 @@ class Fault(Strict):
         return self
 
 
-class Expectation(Strict):
-    """One test.
+class Question(Strict):
+    """What a test asks: who sends which request.
 
     Attributes:
         name: for people; by default source, method and URL.
@@ -195,13 +195,18 @@ class Expectation(Strict):
     times: Annotated[int, Field(ge=1, le=100_000)] = 1
     at_once: Annotated[int, Field(alias="atOnce", ge=1, le=100)] = 1
     faults: tuple[Fault, ...] = ()
-    expect: Expected
 
     @property
     def title(self) -> str:
         """The name, or source, method and URL."""
         headers = "".join(f" {name}={value}" for name, value in self.headers.items())
         return self.name or f"{self.source}: {self.method} {self.url}{headers}"
+
+
+class Expectation(Question):
+    """One test: a question, and what must come."""
+
+    expect: Expected
 
     @model_validator(mode="after")
     def _enough(self) -> "Expectation":
@@ -228,4 +233,7 @@ def read_expectations(file: Path) -> tuple[Expectation, ...]:
     path = file / EXPECTATIONS if file.is_dir() else file
     if not path.is_file():
         raise SettingsError(f"{path}: there is no such file")
-    return validated(Expectations, read_yaml(path), str(path)).expectations
+    held = read_yaml(path)
+    if TEST_CASES in cast("dict[str, object]", held if isinstance(held, dict) else {}):
+        raise SettingsError(f"{path}: has {TEST_CASES}, which --validator-tests takes")
+    return validated(Expectations, cast("object", held), str(path)).expectations

@@ -20,7 +20,7 @@ def print_suite(suite: Suite, console: Console) -> None:
     for result in suite.results:
         mark = "[green]ok[/]" if result.passed else "[red]MISS[/]"
         counts = [f"{count} x {what}" for what, count in result.answered.items()]
-        table.add_row(mark, escape(printable(result.expectation.title)), escape(", ".join(counts)))
+        table.add_row(mark, escape(printable(result.question.title)), escape(", ".join(counts)))
     console.print(table)
     for line in misses(suite):
         console.print(escape(line), style="red", soft_wrap=True)
@@ -33,7 +33,7 @@ def misses(suite: Suite) -> Iterator[str]:
     """Yield a line for each miss: the expectation, what came, and the object that decided."""
     for result in suite.results:
         for miss in result.misses:
-            yield printable(f"{result.expectation.title}: {miss}")
+            yield printable(f"{result.question.title}: {miss}")
 
 
 def summary(suite: Suite) -> str:
@@ -57,7 +57,7 @@ def junit(suite: Suite) -> str:
         time=f"{total:.3f}",
     )
     for result in suite.results:
-        title = printable(result.expectation.title)
+        title = printable(result.question.title)
         case = ET.SubElement(
             root, "testcase", name=title, classname="petmesh", time=f"{result.seconds:.3f}"
         )
@@ -72,7 +72,7 @@ def as_json(suite: Suite) -> str:
     held = {
         "expectations": [
             {
-                "name": result.expectation.title,
+                "name": result.question.title,
                 "passed": result.passed,
                 "misses": list(result.misses),
                 "answered": dict(result.answered),

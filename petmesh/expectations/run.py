@@ -1,4 +1,4 @@
-"""Sends the requests of an expectation to a rehearsed mesh, with its faults."""
+"""Sends the requests of questions to a rehearsed mesh, with their faults."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from petmesh.envoy.names import full_host
 from petmesh.envoy.topology import Pod
-from petmesh.expectations.model import OUTSIDE, UNMESHED, Expectation, Fault
+from petmesh.expectations.model import OUTSIDE, UNMESHED, Fault, Question
 from petmesh.rehearsal.ask import Answer, Asker, Request
 from petmesh.rehearsal.entrances import Entrance
 from petmesh.rehearsal.faulty import failing
@@ -22,21 +22,21 @@ _PORTS = {"http": 80, "https": 443, "tcp": 0}
 
 @dataclass(frozen=True)
 class Sent:
-    """The answers to an expectation's requests, and the proxy that each passed first."""
+    """The answers to a question's requests, and the proxy that each passed first."""
 
-    expectation: Expectation
+    question: Question
     answers: tuple[Answer, ...]
     first: str
 
 
-def check(runtime: Runtime, expectations: Sequence[Expectation]) -> None:
+def check(runtime: Runtime, questions: Sequence[Question], key: str = "expectations") -> None:
     """Check that every source, gateway and broken workload exists.
 
     Raises:
         SettingsError: one doesn't; a line each.
     """
     problems: list[str] = []
-    for number, each in enumerate(expectations):
+    for number, each in enumerate(questions):
         try:
             if each.source == OUTSIDE:
                 _entrance(runtime, each)
@@ -47,33 +47,33 @@ def check(runtime: Runtime, expectations: Sequence[Expectation]) -> None:
             for fault in each.faults:
                 _check_fault(runtime, fault)
         except SettingsError as error:
-            problems.append(f"expectations[{number}]: {error}")
+            problems.append(f"{key}[{number}]: {error}")
     if problems:
         raise SettingsError("\n".join(problems))
 
 
-async def send(runtime: Runtime, asker: Asker, expectation: Expectation) -> Sent:
-    """Break what its faults name, send an expectation's requests, and restore."""
-    parts = urlsplit(expectation.url)
+async def send(runtime: Runtime, asker: Asker, question: Question) -> Sent:
+    """Break what its faults name, send a question's requests, and restore."""
+    parts = urlsplit(question.url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    body = None if expectation.body is None else expectation.body.encode()
+    body = None if question.body is None else question.body.encode()
     host = parts.netloc.rpartition("@")[2]
-    if expectation.source == OUTSIDE:
+    if question.source == OUTSIDE:
         host = parts.hostname or ""
-    headers = dict(expectation.headers)
-    if expectation.token is not None:
-        headers["Authorization"] = f"Bearer {runtime.tokens.issue(expectation.token)}"
-    request = Request(host, path, expectation.method, headers, body)
-    gate = asyncio.Semaphore(expectation.at_once)
-    ask, first = _ask(runtime, asker, expectation, request)
+    headers = dict(question.headers)
+    if question.token is not None:
+        headers["Authorization"] = f"Bearer {runtime.tokens.issue(question.token)}"
+    request = Request(host, path, question.method, headers, body)
+    gate = asyncio.Semaphore(question.at_once)
+    ask, first = _ask(runtime, asker, question, request)
 
     async def one() -> Answer:
         async with gate:
             return await ask()
 
-    async with broken(runtime, expectation.faults):
-        answers = await asyncio.gather(*(one() for _ in range(expectation.times)))
-    return Sent(expectation, tuple(answers), first)
+    async with broken(runtime, question.faults):
+        answers = await asyncio.gather(*(one() for _ in range(question.times)))
+    return Sent(question, tuple(answers), first)
 
 
 def called_by(hops: Sequence[Hop], first: str) -> str:
@@ -85,20 +85,20 @@ def called_by(hops: Sequence[Hop], first: str) -> str:
 
 
 def _ask(
-    runtime: Runtime, asker: Asker, expectation: Expectation, request: Request
+    runtime: Runtime, asker: Asker, question: Question, request: Request
 ) -> tuple[Callable[[], Awaitable[Answer]], str]:
     """Return what sends a request, and the proxy that it passes first."""
-    scheme = urlsplit(expectation.url).scheme
-    if expectation.source == OUTSIDE:
-        entrance = _entrance(runtime, expectation)
+    scheme = urlsplit(question.url).scheme
+    if question.source == OUTSIDE:
+        entrance = _entrance(runtime, question)
         if scheme == "tcp":
             port = entrance.port
             return (lambda: asker.by_tcp(port, request, tunnel=False)), entrance.gateway
         return (lambda: asker.from_outside(entrance, request)), entrance.gateway
-    if expectation.source == UNMESHED:
-        pod, target = _called(runtime, expectation)
+    if question.source == UNMESHED:
+        pod, target = _called(runtime, question)
         return (lambda: asker.past_the_mesh(pod, target, request)), pod.name
-    pod = _pods(runtime, expectation.source, "from")[0]
+    pod = _pods(runtime, question.source, "from")[0]
     if scheme == "tcp":
         return (lambda: asker.by_tcp(pod.outbound_port, request, tunnel=True)), pod.name
     if scheme == "https":
@@ -106,8 +106,8 @@ def _ask(
     return (lambda: asker.from_pod(pod, request)), pod.name
 
 
-def _entrance(runtime: Runtime, expectation: Expectation) -> Entrance:
-    parts = urlsplit(expectation.url)
+def _entrance(runtime: Runtime, question: Question) -> Entrance:
+    parts = urlsplit(question.url)
     host, wanted = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     secure = parts.scheme == "https"
     fitting = [
@@ -123,7 +123,7 @@ def _entrance(runtime: Runtime, expectation: Expectation) -> Entrance:
             f"{'https' if each.trust else 'http'} at {each.number}" for each in runtime.entrances
         )
         raise SettingsError(
-            f"url = {expectation.url}: no gateway listens there; there is {known or 'none'}"
+            f"url = {question.url}: no gateway listens there; there is {known or 'none'}"
         )
     return named[0]
 
@@ -139,8 +139,8 @@ def _pods(runtime: Runtime, name: str, key: str) -> list[Pod]:
     return found
 
 
-def _called(runtime: Runtime, expectation: Expectation) -> tuple[Pod, int]:
-    parts = urlsplit(expectation.url)
+def _called(runtime: Runtime, question: Question) -> tuple[Pod, int]:
+    parts = urlsplit(question.url)
     number = parts.port or _PORTS[parts.scheme]
     mesh = runtime.mesh
     for service in mesh.services:
@@ -153,7 +153,7 @@ def _called(runtime: Runtime, expectation: Expectation) -> tuple[Pod, int]:
                 is_its = pod.namespace == namespace and service.spec.selects(pod.labels)
                 if is_its and port.port == number:
                     return pod, pod.target(port)
-    raise SettingsError(f"url = {expectation.url}: no Service with a pod is named so")
+    raise SettingsError(f"url = {question.url}: no Service with a pod is named so")
 
 
 def _check_fault(runtime: Runtime, fault: Fault) -> None:

@@ -1,4 +1,4 @@
-"""Runs a mesh's expectations on a rehearsal of it."""
+"""Runs a mesh's tests on a rehearsal of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from petmesh.expectations.coverage import Coverage, coverage
 from petmesh.expectations.judge import Result, judge
 from petmesh.expectations.model import Expectation
-from petmesh.expectations.run import Sent, check, send
+from petmesh.expectations.run import check, send
+from petmesh.expectations.validator import judge as validator
+from petmesh.expectations.validator.ask import questions
+from petmesh.expectations.validator.cases import Case
 from petmesh.rehearsal.ask import Asker
 from petmesh.rehearsal.hops import Hops
 from petmesh.rehearsal.launch import version_of
@@ -15,7 +18,7 @@ from petmesh.rehearsal.runtime import Runtime
 
 @dataclass(frozen=True)
 class Suite:
-    """The results of all expectations, and what they reached."""
+    """The results of all tests, and what they reached."""
 
     results: tuple[Result, ...]
     coverage: Coverage
@@ -26,41 +29,76 @@ class Suite:
         return sum(not result.passed for result in self.results)
 
 
-async def run(runtime: Runtime, expectations: Sequence[Expectation]) -> Suite:
-    """Test expectations in their order, those with faults last.
+async def run(
+    runtime: Runtime, expectations: Sequence[Expectation], cases: Sequence[Case] = ()
+) -> Suite:
+    """Test expectations in their order, those with faults last, and before these test cases.
 
     Chance puts a share outside of its interval once in a thousand: such a one is measured again.
+
+    Args:
+        runtime: the started mesh.
+        expectations: of expectations.yaml.
+        cases: of istio-config-validator.
 
     Raises:
         SettingsError: an expectation names a source, workload or host that there isn't.
     """
     check(runtime, expectations)
     hops = Hops(runtime.folder)
-    ordered = sorted(expectations, key=lambda each: bool(each.faults))
     async with Asker() as asker:
-        results = await _judged(runtime, hops, [await send(runtime, asker, e) for e in ordered])
-        again = [
-            result.expectation
-            for result in results
-            if result.expectation.expect.share
-            and all(miss.startswith("share ") for miss in result.misses)
-            and not result.passed
-        ]
-        anew = await _judged(runtime, hops, [await send(runtime, asker, e) for e in again])
-    replaced = {id(result.expectation): result for result in anew}
-    results = [replaced.get(id(result.expectation), result) for result in results]
+        first = await _chosen_routes(runtime, asker, hops, cases)
+        ordered = sorted(enumerate(expectations), key=lambda each: bool(each[1].faults))
+        measured = await _measured(runtime, asker, hops, [each for _, each in ordered])
+    by_number = {number: result for (number, _), result in zip(ordered, measured, strict=True)}
     workloads = {pod.name: pod.workload for pod in runtime.pods}
-    by_order = {id(each): index for index, each in enumerate(expectations)}
-    return Suite(
-        tuple(sorted(results, key=lambda result: by_order[id(result.expectation)])),
-        coverage(runtime.mesh, hops.all(), workloads),
-    )
+    results = (*first, *(by_number[number] for number in sorted(by_number)))
+    return Suite(results, coverage(runtime.mesh, hops.all(), workloads))
 
 
-async def _judged(runtime: Runtime, hops: Hops, sent: Sequence[Sent]) -> list[Result]:
-    if not sent:
+async def _measured(
+    runtime: Runtime, asker: Asker, hops: Hops, expectations: Sequence[Expectation]
+) -> list[Result]:
+    results = await _judged(runtime, asker, hops, expectations)
+    again = [
+        number
+        for number, result in enumerate(results)
+        if expectations[number].expect.share
+        and not result.passed
+        and all(miss.startswith("share ") for miss in result.misses)
+    ]
+    anew = await _judged(runtime, asker, hops, [expectations[number] for number in again])
+    for number, result in zip(again, anew, strict=True):
+        results[number] = result
+    return results
+
+
+async def _judged(
+    runtime: Runtime, asker: Asker, hops: Hops, expectations: Sequence[Expectation]
+) -> list[Result]:
+    if not expectations:
         return []
     mesh = runtime.mesh
+    sent = [await send(runtime, asker, each) for each in expectations]
     known = await hops.of((answer.id for each in sent for answer in each.answers), runtime.pods)
     versions = {workload.name: version_of(workload) for workload in mesh.workloads}
-    return [judge(mesh, each, known, versions) for each in sent]
+    return [
+        judge(mesh, expectation, each, known, versions)
+        for expectation, each in zip(expectations, sent, strict=True)
+    ]
+
+
+async def _chosen_routes(
+    runtime: Runtime, asker: Asker, hops: Hops, cases: Sequence[Case]
+) -> list[Result]:
+    mesh = runtime.mesh
+    asked = list(questions(mesh, cases))
+    if not asked:
+        return []
+    check(runtime, [question for _, question in asked], "testCases")
+    sent = [await send(runtime, asker, question) for _, question in asked]
+    known = await hops.of((answer.id for each in sent for answer in each.answers), runtime.pods)
+    return [
+        validator.judge(mesh, case, each, known[each.answers[0].id])
+        for (case, _), each in zip(asked, sent, strict=True)
+    ]

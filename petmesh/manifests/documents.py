@@ -15,6 +15,8 @@ _SUFFIXES: Final = (".yaml", ".yml", ".json")
 # Files beside the objects that aren't objects.
 SETTINGS: Final = "rehearsal.yaml"
 EXPECTATIONS: Final = "expectations.yaml"
+# The key of a document of istio-config-validator's tests.
+TEST_CASES: Final = "testCases"
 _NO_OBJECTS: Final = (SETTINGS, EXPECTATIONS)
 _RENDERED: Final = {
     "Chart.yaml": "helm template",
@@ -39,7 +41,7 @@ class Document:
 def read_documents(path: str) -> tuple[Document, ...]:
     """Read every object of a file, of a folder and the folders in it, or of standard input (`-`).
 
-    Empty documents are skipped, and the items of a `List` are objects of their own.
+    Empty documents and test cases are skipped, and the items of a `List` are objects of their own.
 
     Raises:
         ManifestError: the path doesn't exist or has no object, a document isn't an object of
@@ -98,6 +100,8 @@ def _flattened(where: str, source: str, body: object) -> Iterator[Document]:
     if not isinstance(body, dict):
         raise ManifestError(f"{where}: must be an object with apiVersion and kind")
     held = cast("dict[str, Any]", body)
+    if set(held) == {TEST_CASES}:
+        return
     if isinstance(held.get("items"), list) and str(held.get("kind", "")).endswith("List"):
         for item in cast("list[object]", held["items"]):
             yield from _flattened(where, source, item)

@@ -63,16 +63,47 @@ def read_input(
         RefusedError: the rehearsal doesn't know a declared field, value or kind.
         SettingsError: rehearsal.yaml is invalid, or names a workload that isn't declared.
     """
+    declaration = declared(paths, stack, overrides)
+    return input_of(declaration, folder_of(paths[0]), settings=settings, lenient=lenient)
+
+
+def declared(
+    paths: Sequence[str], stack: str, overrides: Mapping[str, str] = MappingProxyType({})
+) -> Declaration:
+    """Return what a program or Kubernetes YAML declares; the arguments are `read_input`'s.
+
+    Raises:
+        ManifestError, ProgramError: the input is invalid.
+    """
     programs = [path for path in paths if is_program(path)]
     if programs and len(paths) > 1:
         raise ManifestError(f"{programs[0]}: a Pulumi program is rehearsed by itself")
     if programs:
         root = Path(paths[0]).resolve()
-        declaration = declare(stack, with_placeholders(stack, overrides, root), root=root)
-    else:
-        declaration = declare_manifests(*paths)
+        return declare(stack, with_placeholders(stack, overrides, root), root=root)
+    return declare_manifests(*paths)
+
+
+def input_of(
+    declaration: Declaration,
+    folder: Path | None,
+    *,
+    settings: Path | None = None,
+    lenient: bool = False,
+) -> Input:
+    """Return a declaration's mesh with the files beside the input.
+
+    Args:
+        declaration: the declared objects.
+        folder: the input's; None for standard input.
+        settings: the file in the place of its rehearsal.yaml.
+        lenient: whether what the rehearsal doesn't know is left out and listed.
+
+    Raises:
+        RefusedError: the rehearsal doesn't know a declared field, value or kind.
+        SettingsError: rehearsal.yaml is invalid, or names a workload that isn't declared.
+    """
     mesh = gather(declaration, assume=True, lenient=lenient)
-    folder = _folder(paths[0])
     file = settings or (folder and folder / SETTINGS)
     read = read_settings(file) if file and (settings or file.is_file()) else RehearsalSettings()
     unused = read.unused(mesh.workloads)
@@ -88,7 +119,7 @@ def read_input(
     return Input(expectations if has_any else None, declaration, mesh, read)
 
 
-def _folder(path: str) -> Path | None:
+def folder_of(path: str) -> Path | None:
     """Return the folder of an input; standard input is in none."""
     if path == STDIN:
         return None

@@ -8,8 +8,10 @@ import pytest
 from petmesh.expectations.model import read_expectations
 from petmesh.expectations.output import misses
 from petmesh.expectations.suite import Suite, run
+from petmesh.expectations.validator.cases import read_cases
+from petmesh.expectations.validator.surroundings import surrounded
 from petmesh.project import ROOT
-from petmesh.rehearsal.inputs import read_input
+from petmesh.rehearsal.inputs import declared, input_of, read_input
 from petmesh.rehearsal.rehearse import running
 
 pytestmark = pytest.mark.envoy
@@ -24,6 +26,22 @@ async def suite_of(folder: Path, stack: str = "") -> Suite:
 @pytest.mark.parametrize("folder", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_meets_its_expectations_and_is_covered(folder: Path) -> None:
     suite = asyncio.run(suite_of(folder))
+    assert list(misses(suite)) == []
+    assert [str(item) for item in suite.coverage.missed] == []
+
+
+def test_tests_of_istio_config_validator_hold_and_reach_every_route() -> None:
+    folder = ROOT / "examples" / "validator-tests"
+    cases = read_cases([folder / "routes_test.yaml"])
+
+    async def tested() -> Suite:
+        async with running(input_of(surrounded(declared((str(folder),), "")), None)) as runtime:
+            right = await run(runtime, (), cases)
+            wrong = [each.model_copy(update={"want_match": not each.want_match}) for each in cases]
+            assert (await run(runtime, (), wrong)).failed == len(right.results)
+            return right
+
+    suite = asyncio.run(tested())
     assert list(misses(suite)) == []
     assert [str(item) for item in suite.coverage.missed] == []
 

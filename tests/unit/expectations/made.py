@@ -36,6 +36,7 @@ def judged(
 ) -> Result:
     """The result of an expectation's answers, each with its hops, sent from the pod a-0."""
     held = {"from": "a", "url": "http://web/", "times": len(answers), "expect": expect, **more}
-    sent = Sent(Expectation.model_validate(held), tuple(each for each, _ in answers), "a-0")
+    expectation = Expectation.model_validate(held)
+    sent = Sent(expectation, tuple(each for each, _ in answers), "a-0")
     hops = {each.id: found for each, found in answers}
-    return judge(mesh, sent, hops, {"web-v1": "v1", "web-v2": "v2"})
+    return judge(mesh, expectation, sent, hops, {"web-v1": "v1", "web-v2": "v2"})
