@@ -17,10 +17,9 @@ _OK = 200
 _WORKLOAD = "reporter:destination,destination_workload:$workload"
 _REQUESTS = f"sum:istio.mesh.request.count{{{_WORKLOAD}}}.as_count()"
 _ERRORS = f"sum:istio.mesh.request.count{{{_WORKLOAD},response_code:5*}}.as_count()"
-_LATENCY = (
-    f"sum:istio.mesh.request.duration.milliseconds.bucket{{{_WORKLOAD}}}"
-    " by {upper_bound}.as_count()"
-)
+_DURATION = "sum:istio.mesh.request.duration.milliseconds"
+_ANSWERS = f"{_DURATION}.count{{{_WORKLOAD}}}.as_count()"
+_LATENCY = f"{_DURATION}.bucket{{{_WORKLOAD}}} by {{upper_bound}}.as_count()"
 _NOWHERE = (
     "sum:istio.mesh.request.count{reporter:source,destination_workload:unknown,"
     "destination_service:$service*,response_flags:$flags}.as_count()"
@@ -53,16 +52,18 @@ class Datadog:
     """One organisation.
 
     Istio's metrics come from the Agent with `use_openmetrics` and `collect_histogram_buckets`: the
-    buckets are cumulative, with their bound in the tag `upper_bound`. What it stores a minute late
-    comes with a later look.
+    buckets are cumulative, with their bound in the tag `upper_bound`; of the last one, of all
+    answers, it keeps the count alone. What it stores a minute late comes with a later look.
 
     Args:
         site: the API's address, such as https://api.datadoghq.eu.
         keys: the API key and the application key.
         clock: the seconds since 1970.
 
-    Source:
+    Sources:
         https://docs.datadoghq.com/api/latest/metrics/#query-timeseries-points
+        https://github.com/DataDog/integrations-core/blob/master/istio/metadata.csv
+        get_histogram of datadog_checks_base/…/openmetrics/v2/transformers/histogram.py there
     """
 
     def __init__(
@@ -82,14 +83,19 @@ class Datadog:
         def filled(query: str) -> str:
             return Template(query).substitute(workload=workload)
 
-        requests, errors, latency = await asyncio.gather(
+        requests, errors, answers, latency = await asyncio.gather(
             self._count("requests", filled(_REQUESTS), seconds),
             self._count("errors", filled(_ERRORS), seconds),
+            self._count("answers", filled(_ANSWERS), seconds),
             self._histogram(filled(_LATENCY), seconds),
         )
-        answers = latency.pop(math.inf, 0.0)
+        if answers and not latency:
+            raise self._http.error("latency: it has answers, but no buckets of them")
         return Figures(
-            requests=requests, errors=min(requests, errors), answers=answers, within=latency
+            requests=requests,
+            errors=min(requests, errors),
+            answers=answers,
+            within={bound: min(answers, count) for bound, count in latency.items()},
         )
 
     async def lost(self, service: str, namespace: str, seconds: float) -> UnroutedRequests:  # noqa: ARG002
@@ -123,9 +129,8 @@ class Datadog:
                 [bound] = map(float, bounds)
             except ValueError as error:
                 raise self._http.error("latency: a series has no tag upper_bound") from error
-            counts[bound] = self._finite("latency", each.total)
-        if counts and math.inf not in counts:
-            raise self._http.error("latency: it has no series with upper_bound:inf")
+            if math.isfinite(bound):
+                counts[bound] = self._finite("latency", each.total)
         return counts
 
     def _finite(self, name: str, value: float) -> float:

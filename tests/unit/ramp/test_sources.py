@@ -129,10 +129,8 @@ def points(value: float | None, **more: Any) -> dict[str, Any]:  # noqa: ANN401 
 def datadog(_: web.Request, query: str) -> web.Response:
     """What Datadog's API answers to the queries of its Istio integration."""
     if ".bucket" in query:
-        found = [
-            points(80, tag_set=["upper_bound:25.0"]),
-            points(100, tag_set=["upper_bound:inf"]),
-        ]
+        # The bucket of all answers is not among them.
+        found = [points(80, tag_set=["upper_bound:25.0"])]
     elif "response_flags" in query:
         found = [points(3)] if "response_flags:uo" in query else []
     else:
@@ -186,3 +184,12 @@ async def test_what_datadog_says_otherwise_is_an_error_that_shows_no_key(
 async def test_what_datadog_does_not_know_of_is_no_request() -> None:
     figures, _ = await asked(lambda _, __: web.json_response({"status": "ok", "series": []}))
     assert figures == Figures()
+
+
+async def test_answers_without_buckets_are_no_figures_to_compare_latencies_by() -> None:
+    def answer(_: web.Request, query: str) -> web.Response:
+        found = [] if ".bucket" in query else [points(100)]
+        return web.json_response({"status": "ok", "series": found})
+
+    with pytest.raises(TargetError, match="it has answers, but no buckets of them"):
+        await asked(answer)
