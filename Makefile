@@ -25,7 +25,7 @@ SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile
 .DEFAULT_GOAL := help
 .PHONY: help setup demo faults test unit engine fuzz lint format types bench bench-plan preview policy pr-report up destroy ramp promote rollback
 .PHONY: ramp-status approve pause resume ramp-report ramp-demo bench-rollback bench-ramps bench-verdicts install-cli env charts e2e lock audit
-.PHONY: base-image sbom docs clean
+.PHONY: base-image sbom docs crds clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -160,6 +160,9 @@ sbom: ## what each image holds, as SPDX in build/sbom, by BuildKit
 
 docs: setup ## write the generated tables of docs/: config keys, a service's entry, GKE settings, guard-rails
 	@$(BIN)/python -m docs.tables
+
+crds: setup ## write the schemas of Istio's CRDs, which declared objects are held to: needs Go
+	@$(BIN)/python -m petmesh.mesh.crds.generate
 
 clean: ## remove what the targets made
 	@rm -rf $(VENV) build .pytest_cache .ruff_cache

@@ -10,7 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 
 
@@ -155,8 +163,14 @@ def _seconds(value: object) -> object:
     return sum(float(part) * unit for part, unit in parts if part)
 
 
+def _written(value: float) -> str:
+    return f"{value:.9f}".rstrip("0").rstrip(".") + "s"
+
+
 # A duration such as `1m30s` or `250ms`, in seconds.
-Seconds = Annotated[float, BeforeValidator(_seconds)]
+Seconds = Annotated[
+    float, BeforeValidator(_seconds), PlainSerializer(_written, when_used="json-unless-none")
+]
 
 
 def only(*allowed: object, because: str) -> BeforeValidator:

@@ -8,6 +8,7 @@ from petmesh.mesh import assumed, cert_manager, envoy_filter, helm, kubernetes, 
 from petmesh.mesh.fields import Fields, Metadata, RefusedError, group, read_marks
 from petmesh.mesh.gateway_api import convert
 from petmesh.mesh.gateway_api import models as api
+from petmesh.mesh.istio import RELEASE, minor
 from petmesh.mesh.istio.destination_rule import DestinationRule
 from petmesh.mesh.istio.networking import Gateway, ServiceEntry, Sidecar, WorkloadEntry
 from petmesh.mesh.istio.security import (
@@ -218,6 +219,7 @@ class _Gatherer:
                 self._leave_out(f"{kind}: {path}", "--lenient: not known to the rehearsal", label)
         else:
             read = model.read(data, what)
+        self._check_schema(resource, kind, what)
         if isinstance(read, kubernetes.BarePod):
             read = kubernetes.Deployment(
                 metadata=read.metadata,
@@ -239,6 +241,15 @@ class _Gatherer:
             self._leave_out(kind, CHECKED[model], label)
         self._objects[model].append(read)
 
+    def _check_schema(self, resource: Resource, kind: str, what: str) -> None:
+        """Check an object of Istio as the API server would."""
+        if ".istio.io/" in resource.type:
+            from petmesh.mesh.crds.check import problems  # noqa: PLC0415 (its libraries load slowly)
+
+            found = [f"{what}: {line}" for line in problems(kind, resource.inputs.get("spec"))]
+            if found:
+                raise RefusedError("\n".join(found))
+
     def _take_release(self, resource: Resource) -> None:
         inputs = resource.inputs
         chart = str(inputs["chart"]).rstrip("/").rpartition("/")[2]
@@ -249,6 +260,7 @@ class _Gatherer:
             self._leave_out(f"Release of chart {chart}", LEFT_OUT_CHARTS[chart], name)
             return
         if chart == "istiod":
+            self._compare_release(inputs.get("version"), f"{namespace}/{name}")
             read = helm.IstiodValues.read(values, f"{what}: values")
             self._istiod.append(read)
         elif chart == "gateway":
@@ -258,6 +270,12 @@ class _Gatherer:
             raise RefusedError(f"{what}: chart {chart} is not known to the rehearsal")
         for path, reason in read.omissions():
             self._leave_out(f"Release of chart {chart}: values.{path}", reason, name)
+
+    def _compare_release(self, version: object, label: str) -> None:
+        """List a control plane whose minor version isn't the one that is translated."""
+        if isinstance(version, str) and minor(version) != minor(RELEASE):
+            reason = f"the translation is that of Istio {minor(RELEASE)}: a field may mean another"
+            self._leave_out(f"Release of chart istiod: version {version}", reason, label)
 
     def _services_in_mesh(self) -> tuple[kubernetes.Service, ...]:
         """Return every Service but the ingress gateway's, which only outside callers use."""

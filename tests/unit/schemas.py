@@ -1,26 +1,23 @@
 """The schemas that a cluster would check a manifest against."""
 
-import json
-import os
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
 
+from petmesh.mesh.crds.generate import MODULE, ModuleError, module_folder
+
 # Go modules that carry CRDs, by what the API groups of these end in.
-ISTIO_API = "istio.io/api@v1.31.1"
 GATEWAY_API = "sigs.k8s.io/gateway-api@v1.3.0"
 CERT_MANAGER_API = "github.com/cert-manager/cert-manager@v1.18.2"
 OPERATOR_API = "github.com/prometheus-operator/prometheus-operator@v0.93.1"
 CRDS = {
-    "istio.io": (ISTIO_API, ["kubernetes/customresourcedefinitions.gen.yaml"]),
+    "istio.io": (MODULE, ["kubernetes/customresourcedefinitions.gen.yaml"]),
     "gateway.networking.k8s.io": (
         GATEWAY_API,
         [
@@ -67,8 +64,6 @@ def check(manifest: Mapping[str, Any], kubernetes: str = "") -> None:
         kubernetes: The version of Kubernetes, such as 1.30; the latest known without one.
 
     The test is skipped where the CRD of a custom resource can't be had.
-
-    Istio's CEL rules (`x-kubernetes-validations`) aren't evaluated.
 
     Raises:
         SchemaError: The schema refuses it.
@@ -141,22 +136,8 @@ def strict(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def _module(module: str) -> Path | str:
-    """A Go module from the module cache or the module proxy, or why it can't be had."""
-    with tempfile.TemporaryDirectory() as empty:
-        try:
-            done = subprocess.run(
-                ["go", "mod", "download", "-json", module],
-                cwd=empty,
-                env={**os.environ, "GOFLAGS": "-mod=mod"},
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-        except (FileNotFoundError, subprocess.TimeoutExpired) as error:
-            return str(error)
+    """A Go module's folder, or why it can't be had."""
     try:
-        answer = cast("dict[str, str]", json.loads(done.stdout))
-    except json.JSONDecodeError:
-        return done.stderr.strip()
-    return Path(answer["Dir"]) if "Dir" in answer else answer.get("Error", "no reason given")
+        return module_folder(module)
+    except ModuleError as error:
+        return str(error)

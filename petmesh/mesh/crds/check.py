@@ -1,0 +1,155 @@
+"""Checks an object of Istio as an API server does that has Istio's CRDs."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+
+import celpy
+import jsonschema
+from celpy import celtypes
+from celpy.adapter import json_to_cel
+from celpy.evaluation import CELEvalError
+
+SCHEMAS: Final = Path(str(resources.files("petmesh.mesh.crds"))) / "istio.json"
+_RULES: Final = "x-kubernetes-validations"
+_UNKNOWN: Final = "x-kubernetes-preserve-unknown-fields"
+_INT_OR_STRING: Final = "x-kubernetes-int-or-string"
+_COMBINING: Final = ("oneOf", "anyOf", "allOf", "not")
+
+
+def problems(kind: str, spec: object) -> Iterator[str]:
+    """Yield what an API server refuses in an object's spec: the field, its value, and the reason.
+
+    Args:
+        kind: of Istio.
+        spec: plain data.
+    """
+    schema = _schemas().get(kind)
+    if schema is None or spec is None:
+        return
+    validator: Any = _validator(kind)
+    found: list[jsonschema.ValidationError] = list(validator.iter_errors(spec))
+    for error in found:
+        yield _told(error)
+    if not found:
+        yield from _broken(schema, spec, "spec")
+
+
+@cache
+def _schemas() -> Mapping[str, Mapping[str, Any]]:
+    held: Mapping[str, Mapping[str, Any]] = json.loads(SCHEMAS.read_text(encoding="utf-8"))
+    return held
+
+
+@cache
+def _validator(kind: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(_json_schema(_schemas()[kind]))
+
+
+def _json_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a structural schema as a JSON schema; a number or text may be either where it says so.
+
+    https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
+    """
+    result = dict(schema)
+    if "properties" in schema:
+        result["properties"] = {k: _json_schema(v) for k, v in schema["properties"].items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), Mapping):
+            result[key] = _json_schema(schema[key])
+    if schema.get(_INT_OR_STRING):
+        result["type"] = ["integer", "string"]
+    if schema.get("nullable"):
+        result["type"] = [result["type"], "null"]
+    return result
+
+
+def _told(error: jsonschema.ValidationError) -> str:
+    path = "spec" + re.sub(r"^\$", "", error.json_path)
+    given = error.instance if isinstance(error.instance, str | int | float | bool) else None
+    reason = _one_of(error) or error.message
+    if given is not None:
+        return f"{path} = {given}: {reason.removeprefix(f'{given!r} ')}"
+    return f"{path}: {reason}"
+
+
+def _one_of(error: jsonschema.ValidationError) -> str | None:
+    """Return what a combination of schemas asks for: at most or exactly one of some fields."""
+    if error.validator not in _COMBINING:
+        return None
+    names = sorted(set(_required(error.schema)))
+    return f"must have one of {', '.join(names)}" if names else None
+
+
+def _required(held: object) -> Iterator[str]:
+    if isinstance(held, Mapping):
+        for key, value in cast("Mapping[str, object]", held).items():
+            if key == "required":
+                yield from cast("list[str]", value)
+            elif key in _COMBINING:
+                yield from _required(value)
+    elif isinstance(held, list):
+        for each in cast("list[object]", held):
+            yield from _required(each)
+
+
+def _broken(schema: Mapping[str, Any], held: object, path: str) -> Iterator[str]:
+    """Yield the rules of a schema, and of those in it, that a value breaks."""
+    for rule in schema.get(_RULES, ()):
+        if not _holds(rule["rule"], held):
+            given = f" = {held}" if isinstance(held, str | int | float | bool) else ""
+            yield f"{path}{given}: {rule.get('message') or rule['rule']}"
+    if isinstance(held, Mapping):
+        properties: Mapping[str, Any] = schema.get("properties", {})
+        others = schema.get("additionalProperties")
+        for key, value in cast("Mapping[str, object]", held).items():
+            inner: object = properties.get(key, others)
+            if isinstance(inner, Mapping):
+                yield from _broken(cast("Mapping[str, Any]", inner), value, f"{path}.{key}")
+    elif isinstance(held, list | tuple) and "items" in schema:
+        for index, value in enumerate(cast("list[object]", held)):
+            yield from _broken(schema["items"], value, f"{path}[{index}]")
+
+
+def _holds(rule: str, held: object) -> bool:
+    """Return whether a rule holds; one that can't be evaluated doesn't, as for an API server."""
+    try:
+        return bool(_program(rule).evaluate({"self": json_to_cel(cast("Any", held))}))
+    except CELEvalError:
+        return False
+
+
+@cache
+def _program(rule: str) -> celpy.Runner:
+    environment: Any = celpy.Environment()
+    program: celpy.Runner = environment.program(environment.compile(rule), functions=_FUNCTIONS)
+    return program
+
+
+def _is_url(text: celtypes.StringType) -> celtypes.BoolType:
+    return celtypes.BoolType(bool(urlsplit(text).scheme))
+
+
+def _substring(
+    text: celtypes.StringType, start: celtypes.IntType, end: celtypes.IntType
+) -> celtypes.StringType:
+    return celtypes.StringType(text[start:end])
+
+
+def _scheme(url: celtypes.StringType) -> celtypes.StringType:
+    return celtypes.StringType(urlsplit(url).scheme)
+
+
+# Kubernetes' own functions of CEL that the rules use.
+# https://kubernetes.io/docs/reference/using-api/cel/#kubernetes-url-library
+_FUNCTIONS: Mapping[str, Any] = {
+    "isURL": _is_url,
+    "url": celtypes.StringType,
+    "getScheme": _scheme,
+    "substring": _substring,
+}

@@ -1,0 +1,123 @@
+"""Objects that an API server with Istio's CRDs would refuse, and the release that these are of."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from petmesh.mesh.crds.check import SCHEMAS, problems
+from petmesh.mesh.crds.generate import ModuleError, generated
+from petmesh.mesh.fields import RefusedError
+from petmesh.mesh.gather import gather
+from petmesh.mesh.istio import RELEASE, minor
+from tests.unit.declared import local
+from tests.unit.envoy.laid import istio
+from tests.unit.manifests.inputs import read
+from tests.unit.mesh.meshes import with_values
+
+REFUSED = [
+    (
+        "VirtualService",
+        "{hosts: [a], http: [{timeout: 0.5ms, route: [{destination: {host: a}}]}]}",
+        "spec.http[0].timeout = 0.5ms: must be a valid duration greater than 1ms",
+    ),
+    (
+        "VirtualService",
+        "{hosts: [a], http: [{match: [{uri: {exact: a, prefix: b}}]}]}",
+        "spec.http[0].match[0].uri: must have one of exact, prefix, regex",
+    ),
+    (
+        "DestinationRule",
+        "{host: a, trafficPolicy: {connectionPool: {http: {maxRetries: many}}}}",
+        "spec.trafficPolicy.connectionPool.http.maxRetries = many: is not of type 'integer'",
+    ),
+    (
+        "DestinationRule",
+        "{host: a, trafficPolicy: {retryBudget: {percent: 120}}}",
+        "spec.trafficPolicy.retryBudget.percent = 120: is greater than the maximum of 100",
+    ),
+    (
+        "DestinationRule",
+        "{host: a, workloadSelector: {matchLabels: {'a*': b}}}",
+        "spec.workloadSelector.matchLabels: wildcard not allowed in label key match",
+    ),
+    (
+        "ServiceEntry",
+        "{hosts: [a.com], ports: [{number: 80, name: a}, {number: 80, name: b}]}",
+        "spec.ports: port number cannot be duplicated",
+    ),
+    (
+        "ServiceEntry",
+        "{hosts: ['*'], ports: [{number: 80, name: a}]}",
+        "spec.hosts[0] = *: hostname cannot be wildcard",
+    ),
+    (
+        "WorkloadEntry",
+        "{address: 'unix://here'}",
+        "spec.address = unix://here: UDS must be an absolute path or abstract socket",
+    ),
+    (
+        "PeerAuthentication",
+        "{portLevelMtls: {'80': {mode: STRICT}}}",
+        "spec: portLevelMtls requires selector",
+    ),
+    (
+        "RequestAuthentication",
+        "{jwtRules: [{issuer: a, jwksUri: 'ftp://a'}]}",
+        "spec.jwtRules[0].jwksUri = ftp://a: url must have scheme http:// or https://",
+    ),
+    (
+        "AuthorizationPolicy",
+        "{selector: {matchLabels: {a: b}}, targetRefs: [{kind: Gateway, name: a}]}",
+        "spec: only one of targetRefs or selector can be set",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "spec", "message"), REFUSED)
+def test_an_api_server_refuses(kind: str, spec: str, message: str) -> None:
+    assert message in list(problems(kind, yaml.safe_load(spec)))
+
+
+def test_what_it_refuses_is_refused_here(tmp_path: Path) -> None:
+    entry = istio(
+        "ServiceEntry",
+        "a",
+        "{hosts: [a.com], ports: [{number: 80, name: a, protocol: ''}], "
+        "resolution: NONE, endpoints: [{address: 10.0.0.1}]}",
+    )
+    message = "ServiceEntry default/a: spec: NONE mode cannot set endpoints"
+    with pytest.raises(RefusedError, match=f"^{re.escape(message)}$"):
+        read(tmp_path, entry)
+
+
+def test_a_declared_stack_is_taken() -> None:
+    checked = 0
+    for resource in local(egressGateway="true", dogApiEnabled="true").resources:
+        if ".istio.io/" in resource.type:
+            kind = resource.type.rpartition(":")[2]
+            assert list(problems(kind, resource.inputs["spec"])) == []
+            checked += 1
+    assert checked > 20
+
+
+def test_the_schemas_are_those_of_the_release() -> None:
+    try:
+        text = generated()
+    except ModuleError as error:
+        pytest.skip(str(error))
+    assert SCHEMAS.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("version", "listed"), [("1.30.3", ["1.30.3"]), (RELEASE, []), ("1.31.9", [])]
+)
+def test_a_control_plane_of_another_minor_version_is_listed(
+    version: str, listed: list[str]
+) -> None:
+    mesh = gather(with_values("istiod", lambda inputs: inputs.update(version=version)))
+    what = "Release of chart istiod: version "
+    found = {each.what: each.reason for each in mesh.omissions if each.what.startswith(what)}
+    assert list(found) == [what + each for each in listed]
+    assert all(minor(RELEASE) in reason for reason in found.values())
