@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from demo.pets import PETDETAILS
 from demo.scenes import (
     back_ends,
     canary,
@@ -35,7 +36,7 @@ async def demo(
     Raises:
         ProgramError: the stack has no canary to show.
     """
-    if not session.canary:
+    if not session.releases[PETDETAILS.name].canary:
         raise ProgramError(
             f"stack {session.stack} has no canaryVersion: the demo needs one; "
             "give --config canaryVersion=v2"

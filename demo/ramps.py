@@ -19,6 +19,7 @@ from petmesh.ramp.driver import Driver, Listener, RampRun
 from petmesh.ramp.journal import Journal, JournalError, RampHeader, now, read
 from petmesh.ramp.judge import Judge
 from petmesh.ramp.machine import Phase, State, begin
+from petmesh.ramp.options import RampOptions
 from petmesh.ramp.outcome import last_line
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.progress import LiveView, PlainLines
@@ -80,8 +81,8 @@ async def play(scenario: Scenario, console: Console, stack: str) -> RampResult:
         TargetError: the mesh couldn't be started.
     """
     console.rule(scenario.name, align="left")
-    overrides = {"canaryWeight": "0"}
-    async with rehearsed(stack, overrides, dict(scenario.faults)) as place:
+    options = RampOptions(stack, target="rehearsal", faults=scenario.faults)
+    async with rehearsed(options) as place:
         release = await place.target.release()
         await place.target.prepare()
         header = RampHeader(

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 from bench.ramps.ramps import (
     CANARY,
+    REHEARSED,
     STABLE,
     WORKLOAD,
     counted,
@@ -192,7 +193,7 @@ async def bench(ramps: int, seed: int) -> int:
     """Ramp and print; returns the exit status."""
     random.seed(seed)
     lost = wrong = 0
-    async with rehearsed("local", {"canaryWeight": "0"}, {}) as place:
+    async with rehearsed(REHEARSED) as place:
         for number in range(1, ramps + 1):
             requests, ended_well = await one(place, number)
             lost, wrong = lost + requests, wrong + (not ended_well)

@@ -8,6 +8,7 @@ from petmesh.ramp.driver import Driver, Listener, RampRun
 from petmesh.ramp.journal import Journal, RampHeader, now
 from petmesh.ramp.judge import Judge
 from petmesh.ramp.machine import begin
+from petmesh.ramp.options import RampOptions
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.target import Release, Target
 from petmesh.ramp.targets import OpenTarget
@@ -16,6 +17,7 @@ from petmesh.rehearsal.session import Session
 
 STABLE, CANARY = "v1", "v2"
 WORKLOAD = f"petdetailsservice-{CANARY}"
+REHEARSED = RampOptions(target="rehearsal", service="petdetailsservice")
 HOST = "petdetailsservice.pets.svc.cluster.local"
 
 

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from bench.ramps.ramps import (
     CANARY,
+    REHEARSED,
     WORKLOAD,
     counted,
     new_ramp,
@@ -87,7 +88,7 @@ async def measure(place: OpenTarget, rounds: int) -> list[float]:
 
 async def bench(rounds: int) -> int:
     """Measure and print; returns the exit status."""
-    async with rehearsed("local", {"canaryWeight": "0"}, {}) as place:
+    async with rehearsed(REHEARSED) as place:
         seconds = await measure(place, rounds)
     slowest = max(seconds)
     print(

@@ -37,12 +37,12 @@ class SceneContext:
     @property
     def stable(self) -> str:
         """The stable version of petdetailsservice."""
-        return self.session.config("stableVersion")
+        return self.session.releases[PETDETAILS.name].stable
 
     @property
     def canary(self) -> str:
         """The canary's version."""
-        return self.session.canary
+        return self.session.releases[PETDETAILS.name].canary
 
     @property
     def workload(self) -> str:
@@ -52,7 +52,7 @@ class SceneContext:
     @property
     def details_host(self) -> str:
         """Petdetailsservice's fully qualified name."""
-        return self.session.host
+        return self.session.releases[PETDETAILS.name].host
 
     def pod(self, service: Service) -> Pod:
         """Return a pod of a service; of petdetailsservice one of the stable version."""
@@ -107,7 +107,8 @@ async def learn_versions(session: Session) -> Classifier:
         ProgramError: two versions respond alike.
     """
     known: dict[str, str] = {}
-    for version in filter(None, (session.config("stableVersion"), session.canary)):
+    details = session.releases[PETDETAILS.name]
+    for version in filter(None, (details.stable, details.canary)):
         pod = session.runtime.pods_of(f"{PETDETAILS.name}-{version}")[0]
         answer = await send_request(f"http://{LOOPBACK}:{pod.app_port}{PATH}/details")
         details = _canonical(answer.json if answer else None)

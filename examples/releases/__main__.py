@@ -1,6 +1,7 @@
 """Two services of a shop, each with a version for everybody and one that is tried out.
 
-`petmesh ramp` reads the output `releases` and nothing else.
+The ingress leads to the cart, which asks payment. `petmesh ramp` reads the output `releases` and
+nothing else.
 """
 
 import pulumi
@@ -10,23 +11,41 @@ NAMESPACE = "shop"
 VERSIONS = ("blue", "green")
 
 
-def run(service: str, version: str) -> kubernetes.apps.v1.Deployment:
-    """Declare the Deployment of a version."""
+def serve(name: str, labels: dict[str, str]) -> kubernetes.core.v1.Service:
+    """Declare a Service for the pods with some labels."""
+    return kubernetes.core.v1.Service(
+        name,
+        metadata={"name": name, "namespace": NAMESPACE},
+        spec={"selector": labels, "ports": [{"name": "http", "port": 80}]},
+    )
+
+
+def run(service: str, version: str) -> list[pulumi.Resource]:
+    """Declare a version: its Deployment, and a Service of the same name."""
     name, labels = f"{service}-{version}", {"app": service, "version": version}
-    return kubernetes.apps.v1.Deployment(
+    deployment = kubernetes.apps.v1.Deployment(
         name,
         metadata={"name": name, "namespace": NAMESPACE},
         spec={
             "selector": {"match_labels": labels},
             "template": {
                 "metadata": {"labels": labels},
-                "spec": {"containers": [{"name": service, "image": f"shop/{service}:{version}"}]},
+                "spec": {
+                    "containers": [
+                        {
+                            "name": service,
+                            "image": f"shop/{service}:{version}",
+                            "ports": [{"container_port": 80}],
+                        }
+                    ]
+                },
             },
         },
     )
+    return [deployment, serve(name, labels)]
 
 
-def release(service: str) -> dict[str, object]:
+def release(service: str, hosts: tuple[str, ...] = ()) -> dict[str, object]:
     """Declare a service's versions and its VirtualService, and return the release as data."""
     wanted = pulumi.Config().require_object(service)
     stable, canary = wanted["stable"], wanted.get("canary", "")
@@ -35,20 +54,25 @@ def release(service: str) -> dict[str, object]:
     share: dict[str, object] = {
         "name": "share",
         "route": [
-            {"destination": {"host": service, "subset": version}, "weight": percent}
+            {"destination": {"host": f"{service}-{version}"}, "weight": percent}
             for version, percent in shares.items()
         ],
     }
     if mirror:
-        share["mirror"] = {"host": service, "subset": canary}
+        share["mirror"] = {"host": f"{service}-{canary}"}
         share["mirrorPercentage"] = {"value": mirror}
+    versions = [each for version in shares for each in run(service, version)]
     route = kubernetes.apiextensions.CustomResource(
         f"{service}-split",
         api_version="networking.istio.io/v1",
         kind="VirtualService",
         metadata={"name": service, "namespace": NAMESPACE},
-        spec={"hosts": [service], "http": [share]},
-        opts=pulumi.ResourceOptions(depends_on=[run(service, version) for version in shares]),
+        spec={
+            "hosts": [service, *hosts],
+            "gateways": ["mesh", *(["shop"] if hosts else [])],
+            "http": [share],
+        },
+        opts=pulumi.ResourceOptions(depends_on=[serve(service, {"app": service}), *versions]),
     )
     return {
         "service": service,
@@ -59,4 +83,21 @@ def release(service: str) -> dict[str, object]:
     }
 
 
-pulumi.export("releases", {service: release(service) for service in ("cart", "payment")})
+kubernetes.apiextensions.CustomResource(
+    "shop-gateway",
+    api_version="networking.istio.io/v1",
+    kind="Gateway",
+    metadata={"name": "shop", "namespace": NAMESPACE},
+    spec={
+        "selector": {"istio": "ingressgateway"},
+        "servers": [
+            {
+                "port": {"number": 80, "name": "http", "protocol": "HTTP"},
+                "hosts": ["shop.example.com"],
+            }
+        ],
+    },
+)
+pulumi.export(
+    "releases", {"cart": release("cart", ("shop.example.com",)), "payment": release("payment")}
+)

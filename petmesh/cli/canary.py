@@ -13,12 +13,12 @@ import typer
 
 from petmesh.cli.errors import FAILED, INTERRUPTED, MISTAKEN, CommandError
 from petmesh.cli.values import Stack
+from petmesh.program.plain import plain
 from petmesh.program.pulumi_cli import CliError
 from petmesh.ramp import commands
 from petmesh.ramp.control import BusyError, LockError
 from petmesh.ramp.journal import JournalError
 from petmesh.ramp.options import PROMETHEUS, MetricsName, Options, TargetName
-from petmesh.ramp.plain import plain
 from petmesh.ramp.target import TargetError, UsageError
 
 app = typer.Typer()

@@ -12,11 +12,12 @@ from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType
 from pydantic import ValidationError
 
+from petmesh.program.exported import ExportedRelease
 from petmesh.ramp.control import BusyError, turn
 from petmesh.ramp.engine import Detached, is_left_behind, reason_of
-from petmesh.ramp.exported import ExportedRelease, StackState
 from petmesh.ramp.measurements import Figures, Observation, attribute_unrouted
 from petmesh.ramp.source import MetricsSource
+from petmesh.ramp.stack_state import StackState, workload_of
 from petmesh.ramp.target import Release, TargetError
 
 # An update of another ramp, such as its promotion, may take as long as the engine is given.
@@ -152,7 +153,7 @@ class ClusterTarget:
             self._configure(exported, wanted)
             missing: list[str] = []
             if not state.runs(exported, wanted.stable):
-                missing = self._resources_of(exported.workload(wanted.stable))
+                missing = self._resources_of(workload_of(exported, wanted.stable))
             self._stack.up(target=[exported.route.urn, *missing], color="never")
             self._last = wanted
 
@@ -170,7 +171,7 @@ class ClusterTarget:
             state, exported = self._look()
             live = state.live(exported)
             self._refuse_foreign(live, promoted)
-            old = exported.workload(release.stable)
+            old = workload_of(exported, release.stable)
             try:
                 self._configure(exported, promoted)
                 others = [
@@ -202,7 +203,7 @@ class ClusterTarget:
         exported = await self._exported()
 
         def figures(version: str) -> Awaitable[Figures]:
-            workload = exported.workload(version)
+            workload = workload_of(exported, version)
             return self._source.figures(workload, exported.namespace, version, seconds)
 
         stable, canary, lost = await asyncio.gather(
@@ -265,8 +266,7 @@ class ClusterTarget:
     def _look(self) -> tuple[StackState, ExportedRelease]:
         """The stack's state, and the release in it."""
         deployment = self._stack.export_stack().deployment or {}
-        resources = {each["urn"]: each for each in deployment.get("resources", [])}
-        state = StackState(self._stack.name, resources)
+        state = StackState.of_deployment(self._stack.name, deployment)
         self._known = state.exported(self._service)
         return state, self._known
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from petmesh.program.plain import plain
 from petmesh.ramp import control
 from petmesh.ramp.events import Approve, Event, Pause, Resume, RollBack
 from petmesh.ramp.journal import JournalError, Record, latest
@@ -18,7 +19,6 @@ from petmesh.ramp.machine import FINAL, Phase, advance
 from petmesh.ramp.measurements import Observation
 from petmesh.ramp.options import Options
 from petmesh.ramp.outcome import FAILED, PROMOTED, ROLLED_BACK, exit_status, last_line, standing
-from petmesh.ramp.plain import plain
 from petmesh.ramp.plan import PROMOTION
 from petmesh.ramp.ramping import Ended, end, follow_up, is_half_promoted, is_of
 from petmesh.ramp.report import write_report

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from petmesh.program.plain import Plain
 from petmesh.ramp.conditions import Outcome
 from petmesh.ramp.measurements import Observation
-from petmesh.ramp.plain import Plain
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 

@@ -13,13 +13,13 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from petmesh.program.plain import Plain
 from petmesh.ramp.conditions import Verdict
 from petmesh.ramp.events import Event, Judged
 from petmesh.ramp.files import private_folder, read_regular
 from petmesh.ramp.judge import Judge
 from petmesh.ramp.machine import Action, State, Transition, advance, begin, begins_a_hold
 from petmesh.ramp.measurements import Observation
-from petmesh.ramp.plain import Plain
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.target import Release
 

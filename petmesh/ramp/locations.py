@@ -13,8 +13,8 @@ import yaml
 from petmesh.program.pulumi_cli import state_environment
 from petmesh.project import ROOT
 from petmesh.ramp import control
-from petmesh.ramp.exported import check_service
 from petmesh.ramp.options import Options
+from petmesh.ramp.stack_state import check_service
 from petmesh.ramp.target import UsageError
 
 STATE = ROOT / ".state" / "canary"

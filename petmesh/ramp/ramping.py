@@ -6,31 +6,33 @@ import signal
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from pydantic import ValidationError
 from rich.console import Console
 
+from petmesh.program.plain import plain
 from petmesh.ramp.before import ask_source, observe_before, until_open
 from petmesh.ramp.driver import Driver, Listener, RampRun
 from petmesh.ramp.events import Event, Interrupt, Restarted, Resume, RollBack
 from petmesh.ramp.files import open_regular
 from petmesh.ramp.journal import Entry, Journal, JournalError, RampHeader, Record, latest, now, read
 from petmesh.ramp.judge import Judge
-from petmesh.ramp.locations import held_stack, journal_folder, lock_folder
+from petmesh.ramp.locations import check_names, held_stack, journal_folder, lock_folder
 from petmesh.ramp.machine import FINAL, WATCHED, Phase, State, Transition, advance, begin
 from petmesh.ramp.options import NOTIFY_VARIABLE, WEBHOOK_VARIABLE, Options, RampOptions
 from petmesh.ramp.outcome import exit_status, last_line, standing
-from petmesh.ramp.plain import plain
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.progress import InBackground, JsonLines, LiveView, PlainLines, say
 from petmesh.ramp.report import write_report
-from petmesh.ramp.services import of_stack
 from petmesh.ramp.target import Release, Target, TargetError, UsageError
-from petmesh.ramp.targets import OpenTarget, check_place, opened
+from petmesh.ramp.targets import OpenTarget, check_place, cluster_of, loaded
 from petmesh.ramp.webhook import Notifier, Webhook
+
+if TYPE_CHECKING:
+    from petmesh.ramp.cluster import ClusterTarget
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WEBHOOK_SECONDS = 5.0
@@ -51,13 +53,30 @@ async def ramp(options: RampOptions) -> int:
     _check_addresses(notify)
     _check_report(options.report)
     plan = _with_own(options.plan or Plan(), options)
-    options = await of_stack(options)
+    check_names(options)
+    async with cluster_of(options) as cluster:
+        if cluster is not None:
+            options = replace(options, service=options.service or await cluster.service())
+        ended = await _ramped(options, plan, cluster, (url, notify))
+    # Nobody waits for what follows: the stack is free.
+    await follow_up(ended, options, options.report)
+    say(last_line(ended.run.header, ended.state), _out(options))
+    return exit_status(ended.state)
+
+
+async def _ramped(
+    options: RampOptions,
+    plan: Plan,
+    cluster: "ClusterTarget | None",
+    told: tuple[str, Sequence[str]],
+) -> "Ended":
+    """Ramp as the only process that does, on an open cluster or in a rehearsal."""
     folder = journal_folder(options)
     with held_stack(folder, options):
         record = latest(folder)
         if options.resume and (record is None or record.state.phase in FINAL):
             raise TargetError(f"stack {options.stack}: no ramp was left to go on with")
-        async with opened(options) as place:
+        async with loaded(options, cluster) as place:
             live = await place.target.release()
             if options.resume and record is not None:
                 if record.state.phase in _ASKING:
@@ -66,26 +85,27 @@ async def ramp(options: RampOptions) -> int:
             else:
                 refuse_unfinished(record, live, options)
                 check_start(live, options)
-                await place.target.prepare()
-                header = RampHeader(
-                    at=now(),
-                    stack=options.stack,
-                    service=options.service,
-                    target=options.target,
-                    stable=live.stable,
-                    canary=live.canary,
-                    plan=plan,
-                )
-                await until_open(header, _tell_waiting)
-                before = await observe_before(header, place.target, _tell_waiting)
-                header = header.model_copy(update={"before": before})
-                journal = Journal.create(folder, header)
-                run = RampRun(header, journal, begin(plan), Judge(plan.conditions, before))
-            ended = await _drive(run, place, options, (url, notify))
-    # Nobody waits for what follows: the stack is free.
-    await follow_up(ended, options, options.report)
-    say(last_line(ended.run.header, ended.state), _out(options))
-    return exit_status(ended.state)
+                run = await _begun(options, plan, live, place.target)
+            return await _drive(run, place, options, told)
+
+
+async def _begun(options: RampOptions, plan: Plan, live: Release, target: Target) -> RampRun:
+    """A new ramp, once it may begin."""
+    await target.prepare()
+    header = RampHeader(
+        at=now(),
+        stack=options.stack,
+        service=options.service,
+        target=options.target,
+        stable=live.stable,
+        canary=live.canary,
+        plan=plan,
+    )
+    await until_open(header, _tell_waiting)
+    before = await observe_before(header, target, _tell_waiting)
+    header = header.model_copy(update={"before": before})
+    journal = Journal.create(journal_folder(options), header)
+    return RampRun(header, journal, begin(plan), Judge(plan.conditions, before))
 
 
 def _with_own(plan: Plan, options: RampOptions) -> Plan:

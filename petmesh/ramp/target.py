@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from petmesh.program.plain import plain
 from petmesh.ramp.measurements import Observation
-from petmesh.ramp.plain import plain
 
 
 class TargetError(Exception):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,22 @@ class OpenTarget:
     load: Load | None = None
     traffic: Traffic | None = None
     session: Session | None = field(default=None, repr=False)
+
+
+@asynccontextmanager
+async def cluster_of(options: Options) -> AsyncGenerator[ClusterTarget | None]:
+    """The stack while the context is open; None where the options name a rehearsal.
+
+    Raises what `open_cluster` does.
+    """
+    if options.target != "cluster":
+        yield None
+        return
+    target = open_cluster(options)
+    try:
+        yield target
+    finally:
+        await target.close()
 
 
 def open_cluster(options: Options) -> ClusterTarget:
@@ -113,37 +129,29 @@ def check_place(options: RampOptions) -> None:
             if given:
                 raise UsageError(f"--{option}: a rehearsal alone takes it: give --target rehearsal")
         return
-    if options.program:
-        raise UsageError("--program: a rehearsal is of this checkout's program")
-    if options.service:
-        raise UsageError(
-            f"--service = {options.service}: a rehearsal is of the service that canaryService "
-            f"names: give --config canaryService={options.service}"
-        )
-    if options.load:
-        raise UsageError("--load: a rehearsal has a load of its own")
+    if options.load or options.load_url:
+        raise UsageError("--load: a rehearsal has a load of its own; --load-path is what it asks")
 
 
 @asynccontextmanager
-async def opened(options: RampOptions) -> AsyncGenerator[OpenTarget]:
-    """The target that the options name; the rehearsal's has a constant load while it is open.
+async def loaded(options: RampOptions, cluster: ClusterTarget | None) -> AsyncGenerator[OpenTarget]:
+    """The target that the options name, under the load that they ask for.
+
+    Args:
+        options: what `ramp` is given.
+        cluster: the stack, open; None for a rehearsal, which is started and has a constant load.
 
     Raises:
-        TargetError: it can't be opened.
+        TargetError: it can't be started.
     """
-    if options.target == "cluster":
-        target = open_cluster(options)
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(target.close)
-            traffic = None
-            if options.load:
-                url = await _load_url(options, target)
-                traffic = await stack.enter_async_context(Traffic(url, options.load))
-            yield OpenTarget(target, traffic=traffic)
-        return
-    overrides = {"canaryWeight": "0", **options.config}
-    async with rehearsed(options.stack, overrides, options.faults) as place:
-        yield place
+    if cluster is None:
+        async with rehearsed(options) as place:
+            yield place
+    elif options.load:
+        async with Traffic(await _load_url(options, cluster), options.load) as traffic:
+            yield OpenTarget(cluster, traffic=traffic)
+    else:
+        yield OpenTarget(cluster)
 
 
 async def _load_url(options: RampOptions, target: ClusterTarget) -> URL:
@@ -153,7 +161,7 @@ async def _load_url(options: RampOptions, target: ClusterTarget) -> URL:
         UsageError: it is no address, or the stack has none.
     """
     given = options.load_url or await target.url()
-    path = options.load_path or ("/" if options.program else project().path)
+    path = _load_path(options)
     try:
         url = URL(given)
     except ValueError as error:
@@ -161,47 +169,76 @@ async def _load_url(options: RampOptions, target: ClusterTarget) -> URL:
     if url.scheme not in ("http", "https") or not url.host:
         shown = "the stack has no output url" if not given else "it is no http:// or https:// one"
         raise UsageError(f"--load-url: must be given: {shown}")
-    if not path.startswith("/"):
-        raise UsageError(f"--load-path = {path}: must begin with /")
     return url.join(URL(path))
 
 
 @asynccontextmanager
-async def rehearsed(
-    stack: str, overrides: Mapping[str, str], faults: Mapping[str, str]
-) -> AsyncGenerator[OpenTarget]:
-    """A stack's mesh on this machine under constant load, its canary with faults.
+async def rehearsed(options: RampOptions) -> AsyncGenerator[OpenTarget]:
+    """A stack's mesh on this machine under constant load, its canary at weight 0 and with faults.
 
     Raises:
-        TargetError: the program refuses, or a process failed.
+        TargetError: the program refuses, there is no canary, or a process failed.
     """
     from petmesh.host.processes import ProcessError  # noqa: PLC0415
     from petmesh.mesh.fields import RefusedError  # noqa: PLC0415
     from petmesh.program.declaration import ProgramError  # noqa: PLC0415
     from petmesh.ramp.rehearsed import RehearsalTarget  # noqa: PLC0415
     from petmesh.rehearsal.load import Load, by_success  # noqa: PLC0415
-    from petmesh.rehearsal.run_folder import new_folder  # noqa: PLC0415
-    from petmesh.rehearsal.runtime import Runtime  # noqa: PLC0415
-    from petmesh.rehearsal.session import Session  # noqa: PLC0415
+    from petmesh.rehearsal.settings import SettingsError  # noqa: PLC0415
 
     try:
-        runtime = Runtime(new_folder())
-    except ProcessError as error:
+        session = _session(options)
+    except (ProcessError, SettingsError) as error:
         raise TargetError(str(error)) from error
-    session = Session(runtime, stack, {**project().config, **overrides})
+    runtime = session.runtime
     try:
+        target = RehearsalTarget(session, options.service)
         try:
-            await session.start()
-            if not session.canary:
-                raise TargetError(f"stack {stack} has no canary: give --config canaryVersion=v2")
-            if faults:
-                await runtime.adjust(session.canary_workload, environment=faults)
+            await target.start(options.config)
+            if options.faults:
+                await target.adjust(options.faults)
         except (ProgramError, RefusedError, ProcessError) as error:
             raise TargetError(str(error)) from error
-        target = RehearsalTarget(session)
-        origin, path = runtime.origin, project().path
-        async with Load(origin, path, by_success, rest_seconds=_REST_SECONDS) as load:
+        async with Load(
+            runtime.origin, _load_path(options), by_success, rest_seconds=_REST_SECONDS
+        ) as load:
             await load.measure("warm-up", 200)
             yield OpenTarget(target, load, session=session)
     finally:
         await runtime.stop()
+
+
+def _session(options: RampOptions) -> Session:
+    """A stack of this checkout, run from its sources, or of another program by its rehearsal.yaml.
+
+    Raises:
+        ProcessError: there is no place for its files.
+        SettingsError: the rehearsal.yaml is invalid.
+    """
+    from petmesh.manifests.documents import SETTINGS  # noqa: PLC0415
+    from petmesh.rehearsal.launch import Launcher  # noqa: PLC0415
+    from petmesh.rehearsal.run_folder import new_folder  # noqa: PLC0415
+    from petmesh.rehearsal.runtime import Runtime  # noqa: PLC0415
+    from petmesh.rehearsal.session import Session  # noqa: PLC0415
+    from petmesh.rehearsal.settings import RehearsalSettings, read_settings  # noqa: PLC0415
+
+    if options.program is None:
+        config = {**project().config, **options.config}
+        return Session(Runtime(new_folder()), options.stack, config)
+    root = options.program.resolve()
+    file = root / SETTINGS
+    launcher = Launcher(read_settings(file) if file.is_file() else RehearsalSettings())
+    runtime = Runtime(new_folder(), launch=launcher, is_stand_in=launcher.is_stand_in)
+    return Session(runtime, options.stack, options.config, root)
+
+
+def _load_path(options: RampOptions) -> str:
+    """What a load asks for.
+
+    Raises:
+        UsageError: it is no path.
+    """
+    path = options.load_path or ("/" if options.program else project().path)
+    if not path.startswith("/"):
+        raise UsageError(f"--load-path = {path}: must begin with /")
+    return path

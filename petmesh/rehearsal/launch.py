@@ -31,6 +31,10 @@ class Launcher:
 
     settings: RehearsalSettings
 
+    def is_stand_in(self, workload: Workload) -> bool:
+        """Return whether a workload's process is a stand-in."""
+        return self.settings.of(workload).command is None
+
     def __call__(
         self, mesh: Mesh, pod: Pod, workload: Workload, extra: Mapping[str, str]
     ) -> Command:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -92,10 +92,10 @@ class Pods:
         certificates: Certificates,
         *,
         launch: Launch,
-        stand_ins: frozenset[str] = frozenset(),
+        is_stand_in: Callable[[Workload], bool],
     ) -> None:
         self._launch = launch
-        self._stand_ins = stand_ins
+        self._is_stand_in = is_stand_in
         self.live: dict[str, LivePod] = {}
         self.adjusted: dict[str, Adjustment] = {}
         self._envoys = envoys
@@ -148,7 +148,7 @@ class Pods:
             outbound_port=self._ports.take(),
             named_ports={p.name: p.container_port for p in workload.container.ports if p.name},
             in_mesh=workload.in_mesh,
-            is_stand_in=f"{workload.namespace}/{workload.name}" in self._stand_ins,
+            is_stand_in=self._is_stand_in(workload),
         )
         return self._with_ports(mesh, planned)
 

@@ -21,16 +21,12 @@ async def running(read: Input, port: int | None = None) -> AsyncGenerator[Runtim
         PortInUseError: the port is taken.
         ProcessError: a process failed.
     """
-    stand_ins = frozenset(
-        f"{workload.namespace}/{workload.name}"
-        for workload in read.mesh.workloads
-        if read.settings.of(workload).command is None
-    )
+    launcher = Launcher(read.settings)
     runtime = Runtime(
         new_folder(),
         port,
-        launch=Launcher(read.settings),
-        stand_ins=stand_ins,
+        launch=launcher,
+        is_stand_in=launcher.is_stand_in,
         logs_decisions=True,
     )
     try:

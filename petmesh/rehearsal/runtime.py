@@ -1,7 +1,7 @@
 """Runs a mesh on this machine, and applies changes of its declaration."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from petmesh.host.concurrency import together
 from petmesh.host.ports import Ports, is_free
 from petmesh.host.processes import Processes
 from petmesh.host.tokens import TokenIssuer
-from petmesh.mesh.mesh import Mesh
+from petmesh.mesh.mesh import Mesh, Workload
 from petmesh.rehearsal.certificates import Certificates
 from petmesh.rehearsal.entrances import Entrance, entrances
 from petmesh.rehearsal.envoys import Envoys
@@ -29,6 +29,10 @@ from petmesh.rehearsal.terminating import Terminating
 
 class PortInUseError(Exception):
     """The port that was chosen for the ingress isn't available."""
+
+
+def _no_stand_in(_: Workload) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Runtime:
         folder: for logs and Envoy's files.
         port: the ingress's port; None for any free port.
         launch: returns the commands of pods' processes.
-        stand_ins: workloads whose process is a stand-in, as namespace/name.
+        is_stand_in: tells whether a workload's process is a stand-in.
         logs_decisions: whether proxies log which route and rule decided each request.
 
     Attributes:
@@ -69,7 +73,7 @@ class Runtime:
         port: int | None = None,
         *,
         launch: Launch = source_command,
-        stand_ins: frozenset[str] = frozenset(),
+        is_stand_in: Callable[[Workload], bool] = _no_stand_in,
         logs_decisions: bool = False,
     ) -> None:
         self.folder = folder
@@ -85,7 +89,7 @@ class Runtime:
             ports,
             self._certificates,
             launch=launch,
-            stand_ins=stand_ins,
+            is_stand_in=is_stand_in,
         )
         self._gateways = Gateways(self._envoys, ports, self._certificates, port)
         self.stub_hosts = StubHosts(self._certificates.outside, ports)

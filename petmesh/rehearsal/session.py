@@ -2,12 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 
 from petmesh.mesh.gather import gather
-from petmesh.program.declaration import Declaration
+from petmesh.mesh.mesh import Mesh
+from petmesh.program.config_paths import is_path, set_paths
+from petmesh.program.declaration import Declaration, ProgramError
 from petmesh.program.difference import Difference, compare
+from petmesh.program.exported import ExportedRelease, ExportError, read_releases
 from petmesh.program.placeholders import with_placeholders
 from petmesh.program.program import declare
+from petmesh.program.stack_config import StackConfigError, project_name, stack_config
+from petmesh.project import ROOT
 from petmesh.rehearsal.runtime import Change, Runtime
 
 
@@ -17,16 +23,21 @@ class Session:
     Args:
         runtime: not started yet; the caller stops it.
         stack: the stack's name.
-        overrides: configuration that overrides the stack's.
+        overrides: configuration that overrides the stack's, by a key or a path.
+        root: the folder of the program. Of another program than this checkout's, what its mesh
+            leaves to others, such as istiod, is assumed.
 
     Attributes:
         stack, overrides: the ones that are applied.
     """
 
-    def __init__(self, runtime: Runtime, stack: str, overrides: Mapping[str, str]) -> None:
+    def __init__(
+        self, runtime: Runtime, stack: str, overrides: Mapping[str, str], root: Path = ROOT
+    ) -> None:
         self.runtime = runtime
         self.stack = stack
         self.overrides = dict(overrides)
+        self._root = root
         self._declaration: Declaration | None = None
 
     @property
@@ -42,24 +53,16 @@ class Session:
         return declaration.config[f"{declaration.project}:{key}"]
 
     @property
-    def canary(self) -> str:
-        """The canary's version; empty for none."""
-        return self.config("canaryVersion")
+    def releases(self) -> Mapping[str, ExportedRelease]:
+        """The releases that the applied program exports, by service.
 
-    @property
-    def host(self) -> str:
-        """The fully qualified name of the service that has the canary."""
-        return f"{self.service}.{self.config('namespace')}.svc.cluster.local"
-
-    @property
-    def service(self) -> str:
-        """The service that has the canary."""
-        return self.config("canaryService")
-
-    @property
-    def canary_workload(self) -> str:
-        """The name of the canary's Deployment."""
-        return f"{self.service}-{self.canary}"
+        Raises:
+            ProgramError: the output is of another form.
+        """
+        try:
+            return read_releases(self.declaration.outputs)
+        except ExportError as error:
+            raise ProgramError(f"stack {self.stack}: {error}") from error
 
     async def start(self) -> Change:
         """Run the program and start its mesh.
@@ -71,7 +74,7 @@ class Session:
             ProcessError: a process failed.
         """
         declaration = await self.declare({})
-        change = await self.runtime.start(gather(declaration))
+        change = await self.runtime.start(self.mesh_of(declaration))
         self._declaration = declaration
         return change
 
@@ -81,7 +84,7 @@ class Session:
         """Run the program with further overrides, and apply its mesh.
 
         Args:
-            overrides: configuration that overrides the session's own.
+            overrides: configuration that overrides the session's own, by a key or a path.
             stack: another stack's name, whose mesh replaces this one's.
             lasting: whether later changes build on this one, instead of on the session's own.
 
@@ -92,18 +95,46 @@ class Session:
             ProgramError, RefusedError: nothing was changed.
             ProcessError: a process failed or an Envoy rejected a file.
         """
+        before = self.declaration
         declaration = await self.declare(overrides, stack)
-        mesh = gather(declaration)
-        differences = compare(self.declaration, declaration)
-        change = await self.runtime.apply(mesh)
-        self._declaration = declaration
+        change = await self.apply(declaration, self.mesh_of(declaration))
         if lasting:
             self.stack = declaration.stack
-            self.overrides |= overrides
-        return differences, change
+            self.overrides = self._resolved(self.stack, overrides)
+        return compare(before, declaration), change
+
+    async def apply(self, declaration: Declaration, mesh: Mesh) -> Change:
+        """Apply what the program declared, and its mesh.
+
+        Raises:
+            ProcessError: a process failed or an Envoy rejected a file.
+        """
+        change = await self.runtime.apply(mesh)
+        self._declaration = declaration
+        return change
 
     async def declare(self, overrides: Mapping[str, str], stack: str | None = None) -> Declaration:
         """Run the program with further overrides, and apply nothing."""
         chosen = stack or self.stack
-        merged = with_placeholders(chosen, {**self.overrides, **overrides})
-        return await asyncio.to_thread(declare, chosen, merged)
+        merged = self._resolved(chosen, overrides)
+        return await asyncio.to_thread(declare, chosen, merged, root=self._root)
+
+    def mesh_of(self, declaration: Declaration) -> Mesh:
+        """Return the objects of a declaration that the rehearsal translates.
+
+        Raises:
+            RefusedError: it doesn't know a declared field, value or kind.
+        """
+        return gather(declaration, assume=self._root != ROOT)
+
+    def _resolved(self, stack: str, overrides: Mapping[str, str]) -> dict[str, str]:
+        """Return the values that override a stack's configuration, none of them by its path."""
+        given = {**self.overrides, **overrides}
+        whole = {key: value for key, value in given.items() if not is_path(key)}
+        merged = with_placeholders(stack, whole, self._root)
+        paths = {key: value for key, value in given.items() if is_path(key)}
+        try:
+            config, _ = stack_config(stack, merged, self._root)
+            return merged | set_paths(config, paths, project_name(self._root))
+        except StackConfigError as error:
+            raise ProgramError(str(error)) from error

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from petmesh.program.exported import ExportedRelease
 from petmesh.project import project
 from petmesh.rehearsal.load import Load, by_success
 from petmesh.rehearsal.metrics import VersionMetrics
@@ -28,31 +29,32 @@ class Split:
     problems: tuple[str, ...] = ()
 
 
-async def measure_split(session: Session, requests: int) -> Split:
+async def measure_split(session: Session, release: ExportedRelease, requests: int) -> Split:
     """Send requests through the ingress, and read the versions' counts from the callers' Envoys.
 
     One correct share in 1,000 is outside its interval by chance: one outside is measured again.
 
     Args:
-        session: started, with a canary.
+        session: started.
+        release: one with a canary, of the applied program.
         requests: the number of requests.
     """
-    split = await _measure(session, requests)
+    split = await _measure(session, release, requests)
     outside = split.problems and not split.failures
-    return await _measure(session, requests) if outside else split
+    return await _measure(session, release, requests) if outside else split
 
 
-async def _measure(session: Session, requests: int) -> Split:
-    runtime, weight = session.runtime, int(session.config("canaryWeight"))
-    before = await runtime.version_metrics(session.host)
+async def _measure(session: Session, release: ExportedRelease, requests: int) -> Split:
+    runtime, weight = session.runtime, release.weight
+    before = await runtime.version_metrics(release.host)
     async with Load(runtime.origin, project().path, by_success) as load:
         phase = await load.measure("split", requests)
-    after = await runtime.version_metrics(session.host)
+    after = await runtime.version_metrics(release.host)
     counts = {
         version: metrics.since(before.get(version, VersionMetrics())).requests
         for version, metrics in after.items()
     }
-    share = CanaryShare(weight, counts.get(session.canary, 0), sum(counts.values()))
+    share = CanaryShare(weight, counts.get(release.canary, 0), sum(counts.values()))
     problems: list[str] = []
     if phase.failed:
         problems.append(f"weight {weight}: {phase.failed} requests failed: {dict(phase.failures)}")
@@ -62,7 +64,7 @@ async def _measure(session: Session, requests: int) -> Split:
             f"weight {weight}: {share.canary} of {share.total} requests, not {lowest} to {highest}"
         )
     return Split(
-        workload=session.canary_workload,
+        workload=release.workloads.get(release.canary, release.canary),
         share=share,
         requests=phase.requests,
         failures=phase.failed,

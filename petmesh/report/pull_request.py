@@ -14,6 +14,7 @@ from petmesh.host.processes import ProcessError
 from petmesh.mesh.fields import RefusedError
 from petmesh.program.declaration import Declaration, ProgramError
 from petmesh.program.difference import Difference, differences, outputs
+from petmesh.program.exported import ExportedRelease, ExportError, read_releases
 from petmesh.program.placeholders import with_placeholders
 from petmesh.program.program import declare
 from petmesh.project import ROOT
@@ -86,11 +87,12 @@ def _reviewed(
     except BaseError as error:
         changes = None
         problems.append(str(error))
-    split = None
-    if requests and declaration.config.get(f"{declaration.project}:canaryVersion"):
-        _progress(f"{stack}: rehearsing its canary with {requests:,} requests")
-        split = asyncio.run(_rehearse(stack, overrides, requests))
-        problems.extend(split.problems)
+    splits: tuple[Split, ...] = ()
+    if requests and (canaries := _with_canary(declaration)):
+        told = ", ".join(each.service for each in canaries)
+        _progress(f"{stack}: rehearsing the canary of {told} with {requests:,} requests")
+        splits = asyncio.run(_rehearse(stack, overrides, canaries, requests))
+        problems.extend(problem for split in splits for problem in split.problems)
     tested = None
     if expectations:
         _progress(f"{stack}: testing its expectations")
@@ -103,7 +105,7 @@ def _reviewed(
         rules=len(RULES),
         compared=changes is not None,
         differences=changes or (),
-        split=split,
+        splits=splits,
         problems=tuple(problems),
     )
 
@@ -116,20 +118,30 @@ def _changes(base: Base, declaration: Declaration) -> tuple[Difference, ...]:
     return (*differences(before.resources, after, built), *outputs(before, declaration))
 
 
-async def _rehearse(stack: str, overrides: Mapping[str, str], requests: int) -> Split:
-    """Measure a canary's share at the stack's configured weight, through real Envoy."""
+def _with_canary(declaration: Declaration) -> Sequence[ExportedRelease]:
+    """Return the releases that have a canary."""
+    try:
+        return [each for each in read_releases(declaration.outputs).values() if each.canary]
+    except ExportError as error:
+        raise ProgramError(f"stack {declaration.stack}: {error}") from error
+
+
+async def _rehearse(
+    stack: str, overrides: Mapping[str, str], canaries: Sequence[ExportedRelease], requests: int
+) -> tuple[Split, ...]:
+    """Measure each canary's share at its declared weight, through real Envoy."""
     try:
         runtime = Runtime(new_folder())
     except ProcessError as error:
-        return Split(problems=(f"rehearsal: {error}",))
+        return (Split(problems=(f"rehearsal: {error}",)),)
     try:
         session = Session(runtime, stack, overrides)
         await session.start()
-        return await measure_split(session, requests)
+        return tuple([await measure_split(session, each, requests) for each in canaries])
     except (ProgramError, RefusedError, ProcessError, OSError) as error:
-        return Split(problems=tuple(f"rehearsal: {line}" for line in str(error).splitlines()))
+        return (Split(problems=tuple(f"rehearsal: {line}" for line in str(error).splitlines())),)
     except Exception as error:  # noqa: BLE001 (whatever the stack under review leads to)
-        return Split(problems=(f"rehearsal: {_crash(error)}",))
+        return (Split(problems=(f"rehearsal: {_crash(error)}",)),)
     finally:
         await runtime.stop()
 

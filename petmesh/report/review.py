@@ -32,7 +32,7 @@ class Review:
         rules: the number of guard-rails that were checked.
         compared: whether the base could be declared.
         differences: from the base, with the stack's outputs.
-        split: the rehearsed canary's share; None if the stack has no canary.
+        splits: each rehearsed canary's share.
         problems: one line each.
         tested: the results of its expectations; None if none were tested.
     """
@@ -42,7 +42,7 @@ class Review:
     rules: int = 0
     compared: bool = False
     differences: tuple[Difference, ...] = ()
-    split: Split | None = None
+    splits: tuple[Split, ...] = ()
     problems: tuple[str, ...] = ()
     tested: Suite | None = None
 
@@ -85,8 +85,8 @@ def _stack(review: Review, base: str) -> list[str]:
         lines += ["**To fix:**", "", *_block(review.problems, "text")]
     elif review.rules:
         lines += [f"Guard-rails: {review.rules} rules, no violation.", ""]
-    if review.split and review.split.workload:
-        lines += [_split(review.split), ""]
+    for split in review.splits:
+        lines += [_split(split), ""] if split.workload else []
     if review.tested:
         lines += [output.markdown(review.tested), ""]
     return lines

@@ -102,11 +102,6 @@ def test_what_cannot_be_a_service_is_refused(
     )
 
 
-def test_a_rehearsal_takes_its_service_by_config(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["ramp", "--target", "rehearsal", "--service", "petservice"]) == 2
-    assert "give --config canaryService=petservice" in capsys.readouterr().err
-
-
 def test_another_program_has_its_own_journals_and_locks(target: FakeTarget, tmp_path: Path) -> None:
     folder = tmp_path / "shop"
     folder.mkdir()
@@ -131,14 +126,6 @@ def test_what_is_no_program_is_refused(
     assert capsys.readouterr().err == (
         f"petmesh: --program = {tmp_path}: must be a folder with a Pulumi.yaml that has a name\n"
     )
-
-
-def test_a_rehearsal_is_of_this_checkouts_program(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "Pulumi.yaml").write_text("name: shop")
-    assert main(["ramp", "--target", "rehearsal", "--program", str(tmp_path)]) == 2
-    assert "--program: a rehearsal is of this checkout's program" in capsys.readouterr().err
 
 
 class Slow(Stack):

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench.ramps.ramps import WORKLOAD, load_totals, new_ramp, session_of, until_passed
+from bench.ramps.ramps import REHEARSED, WORKLOAD, load_totals, new_ramp, session_of, until_passed
 from petmesh.cli.app import main
 from petmesh.ramp.conditions import Conditions
 from petmesh.ramp.events import Judged
@@ -35,7 +36,7 @@ async def ramped(
     folder: Path, faults: Mapping[str, str], plan: Plan = PLAN
 ) -> tuple[State, Release, int]:
     """A whole ramp: how it ended, what was live then, and how many requests of the load failed."""
-    async with rehearsed("local", {"canaryWeight": "0"}, dict(faults)) as place:
+    async with rehearsed(replace(REHEARSED, faults=faults)) as place:
         driver, journal = new_ramp(plan, place.target, folder)
         state = await driver.run()
         journal.close()
@@ -75,7 +76,7 @@ def test_a_slow_canary_goes_back(tmp_path: Path) -> None:
 def test_a_crashing_canary_goes_back_and_then_nothing_fails(tmp_path: Path) -> None:
     async def run() -> tuple[State, Release, int]:
         plan = PLAN.model_copy(update={"hold": 60.0, "silence": 3.0})
-        async with rehearsed("local", {"canaryWeight": "0"}, {}) as place:
+        async with rehearsed(REHEARSED) as place:
             driver, journal = new_ramp(plan, place.target, tmp_path)
             task = asyncio.create_task(driver.run())
             await until_passed(driver, 25, 1)

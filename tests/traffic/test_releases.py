@@ -75,6 +75,7 @@ def test_the_share_of_the_service_that_has_the_plain_keys_is_measured(live: Live
     images = f'["petservice/v2={GIVEN}"]'
     config = {"canaryService": "petservice", "canaryWeight": "40", "images": images}
     live.run(live.session.change(config))
-    split = live.run(measure_split(live.session, REQUESTS))
+    release = live.session.releases["petservice"]
+    split = live.run(measure_split(live.session, release, REQUESTS))
     live.run(live.session.change({}))
     assert (split.workload, split.problems, split.share.weight) == ("petservice-v2", (), 40)

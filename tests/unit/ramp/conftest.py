@@ -23,10 +23,15 @@ def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
         return found
 
     @asynccontextmanager
-    async def opened(_: Options) -> AsyncGenerator[OpenTarget]:
-        yield OpenTarget(found)
+    async def cluster_of(_: Options) -> AsyncGenerator[FakeTarget]:
+        yield found
+
+    @asynccontextmanager
+    async def loaded(_: Options, cluster: FakeTarget) -> AsyncGenerator[OpenTarget]:
+        yield OpenTarget(cluster)
 
     monkeypatch.setattr(commands, "open_cluster", open_cluster)
     monkeypatch.setattr(services, "open_cluster", open_cluster)
-    monkeypatch.setattr(ramping, "opened", opened)
+    monkeypatch.setattr(ramping, "cluster_of", cluster_of)
+    monkeypatch.setattr(ramping, "loaded", loaded)
     return found

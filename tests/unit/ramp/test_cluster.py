@@ -338,8 +338,9 @@ async def test_a_route_that_the_program_did_not_declare_is_an_error_in_one_line(
 async def test_what_the_state_says_of_a_version_steers_no_terminal() -> None:
     painted = route(0)
     painted["inputs"]["spec"]["http"][1]["route"][1]["destination"]["subset"] = "v2\x1b[2J\n"
-    release = await target_of(Exporting(root(RELEASES), painted)).release()
-    assert release.canary.isprintable()
+    with pytest.raises(TargetError, match="it has v1, v2 and not v2") as refused:
+        await target_of(Exporting(root(RELEASES), painted)).release()
+    assert str(refused.value).isprintable()
 
 
 async def test_a_promotion_whose_preview_fails_leaves_the_config_as_it_was() -> None:

@@ -4,16 +4,17 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 from aiohttp import web
 from yarl import URL
 
 from petmesh.cli.app import main
-from petmesh.ramp import targets
-from petmesh.ramp.options import Options, RampOptions
+from petmesh.ramp.cluster import ClusterTarget
+from petmesh.ramp.options import RampOptions
 from petmesh.ramp.target import UsageError
-from petmesh.ramp.targets import check_place, opened
+from petmesh.ramp.targets import check_place, loaded
 from petmesh.ramp.traffic import Traffic
 from tests.unit.ramp.commanded import PLAN
 from tests.unit.ramp.fakes import FakeTarget
@@ -92,29 +93,25 @@ class Cluster(FakeTarget):
         return self.address
 
 
-async def test_the_load_asks_the_stacks_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    ingress, cluster = Ingress(), Cluster()
-
-    def open_cluster(_: Options) -> Cluster:
-        return cluster
-
-    monkeypatch.setattr(targets, "open_cluster", open_cluster)
+async def test_the_load_asks_the_stacks_own_address() -> None:
+    ingress, fake = Ingress(), Cluster()
+    cluster = cast("ClusterTarget", fake)
     async with ingress.served() as url:
-        cluster.address = str(url.origin())
+        fake.address = str(url.origin())
         for path, asked in (("", "/pet/123"), ("/pet/9", "/pet/9")):
-            async with opened(RampOptions(load=100, load_path=path)) as place:
+            async with loaded(RampOptions(load=100, load_path=path), cluster) as place:
                 assert place.traffic is not None
                 await until(place.traffic, 5)
                 await asyncio.sleep(0.1)
             assert ingress.paths[-1] == asked
-    cluster.address = ""
+    fake.address = ""
     for options in (
         RampOptions(load=1),
         RampOptions(load=1, load_url="ftp://x"),
         RampOptions(load=1, load_url="http://x", load_path="pet"),
     ):
         with pytest.raises(UsageError, match="--load"):
-            async with opened(options):
+            async with loaded(options, cluster):
                 pass
     with pytest.raises(UsageError, match="--load"):
         check_place(RampOptions(load=1, target="rehearsal"))

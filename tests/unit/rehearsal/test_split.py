@@ -6,12 +6,26 @@ from typing import Any, ClassVar, Self, cast
 
 import pytest
 
+from petmesh.program.exported import ExportedRelease, ReleaseKeys, ReleaseRoute
 from petmesh.rehearsal import split
 from petmesh.rehearsal.load import LoadPhase
 from petmesh.rehearsal.metrics import VersionMetrics
 from petmesh.rehearsal.session import Session
 
 REQUESTS = 1000
+HOST = "petdetailsservice.pets.svc.cluster.local"
+KEYS = {"stable": "s", "canary": "c", "weight": "w", "mirror": "m"}
+RELEASE = ExportedRelease(
+    service="petdetailsservice",
+    namespace="pets",
+    host=HOST,
+    route=ReleaseRoute(urn="urn", kind="VirtualService", http="weighted"),
+    workloads={"v1": "petdetailsservice-v1", "v2": "petdetailsservice-v2"},
+    config=ReleaseKeys.model_validate(KEYS),
+    stable="v1",
+    canary="v2",
+    weight=25,
+)
 
 
 class _Load:
@@ -41,7 +55,7 @@ async def measured(monkeypatch: pytest.MonkeyPatch, *shares: int, failed: int = 
 
     async def version_metrics(host: str) -> dict[str, VersionMetrics]:
         nonlocal readings
-        assert host == "petdetailsservice.pets.svc.cluster.local"
+        assert host == HOST
         readings += 1
         if readings % 2 == 0:
             own = left.pop(0)
@@ -51,12 +65,8 @@ async def measured(monkeypatch: pytest.MonkeyPatch, *shares: int, failed: int = 
 
     session: Any = SimpleNamespace(
         runtime=SimpleNamespace(origin=None, version_metrics=version_metrics),
-        host="petdetailsservice.pets.svc.cluster.local",
-        canary="v2",
-        canary_workload="petdetailsservice-v2",
-        config={"canaryWeight": "25"}.__getitem__,
     )
-    found = await split.measure_split(cast("Session", session), REQUESTS)
+    found = await split.measure_split(cast("Session", session), RELEASE, REQUESTS)
     assert left == []
     return found
 
@@ -96,9 +106,5 @@ async def test_nothing_counted_is_no_share(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(split, "Load", _Load)
     session: Any = SimpleNamespace(
         runtime=SimpleNamespace(origin=None, version_metrics=nothing),
-        host="",
-        canary="v2",
-        canary_workload="petdetailsservice-v2",
-        config={"canaryWeight": "0"}.__getitem__,
     )
-    assert (await split.measure_split(cast("Session", session), REQUESTS)).problems
+    assert (await split.measure_split(cast("Session", session), RELEASE, REQUESTS)).problems

@@ -8,6 +8,7 @@ import pytest
 
 from petmesh.cli.app import main
 from petmesh.program.declaration import Declaration
+from petmesh.program.exported import ExportedRelease
 from petmesh.project import ROOT
 from petmesh.rehearsal.session import Session
 from petmesh.rehearsal.share import CanaryShare
@@ -92,10 +93,10 @@ def test_a_share_that_is_outside_fails_the_command(
     async def nothing(_: Session) -> None:
         pass
 
-    async def measured(_: Session, requests: int) -> Split:
+    async def measured(_: Session, release: ExportedRelease, requests: int) -> Split:
         return Split(
-            workload="petdetailsservice-v2",
-            share=CanaryShare(25, round(share * requests), requests),
+            workload=release.workloads[release.canary],
+            share=CanaryShare(release.weight, round(share * requests), requests),
             requests=requests,
             problems=("outside",) if status else (),
         )

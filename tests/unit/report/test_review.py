@@ -28,10 +28,12 @@ def test_a_change_of_weight_is_a_line() -> None:
             rules=18,
             compared=True,
             differences=(weight(),),
-            split=Split(
-                workload="petdetailsservice-v2",
-                share=CanaryShare(25, 494, 2000),
-                requests=2000,
+            splits=(
+                Split(
+                    workload="petdetailsservice-v2",
+                    share=CanaryShare(25, 494, 2000),
+                    requests=2000,
+                ),
             ),
         )
     )
@@ -113,7 +115,7 @@ def test_a_change_cant_leave_its_code_block() -> None:
             compared=True,
             differences=(Difference("+", "a:b:C", evil), weight(evil)),
             problems=(evil,),
-            split=Split(workload=evil),
+            splits=(Split(workload=evil),),
         )
     )
     outside = "".join(text.split("```")[::2])

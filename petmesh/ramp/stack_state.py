@@ -1,0 +1,195 @@
+"""A stack's releases: the output `releases`, and what the routes that it names say."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from petmesh.envoy.names import full_host
+from petmesh.program.declaration import STACK_TYPE, Declaration
+from petmesh.program.exported import NAME, OUTPUT, ExportedRelease, ExportError, read_releases
+from petmesh.program.plain import plain
+from petmesh.ramp.target import Release, TargetError, UsageError
+
+_KIND: Final = "VirtualService"
+
+
+def check_service(name: str) -> None:
+    """Raise a UsageError where --service can't be the name of a service."""
+    if not NAME.fullmatch(name):
+        raise UsageError(f"--service = {name}: must be a service's name, such as petservice")
+
+
+@dataclass(frozen=True)
+class StackState:
+    """A stack as it was applied last, or as it is declared.
+
+    Attributes:
+        stack: its name.
+        resources: the resources by URN, each with its type and inputs.
+        outputs: the stack's outputs; None where it has none yet.
+    """
+
+    stack: str
+    resources: Mapping[str, Mapping[str, Any]]
+    outputs: Mapping[str, Any] | None = field(default=None)
+
+    @classmethod
+    def of_deployment(cls, stack: str, deployment: Mapping[str, Any]) -> "StackState":
+        """A stack by the state that the engine exports."""
+        resources = {each["urn"]: each for each in deployment.get("resources", [])}
+        roots = [each for each in resources.values() if each.get("type") == STACK_TYPE]
+        return cls(stack, resources, roots[0].get("outputs") if roots else None)
+
+    @classmethod
+    def of_declaration(cls, declaration: Declaration) -> "StackState":
+        """A stack by what its program declares."""
+        resources = {
+            each.urn: {"type": each.type, "inputs": each.inputs} for each in declaration.resources
+        }
+        return cls(declaration.stack, resources, declaration.outputs)
+
+    def exported(self, service: str) -> ExportedRelease:
+        """A service's entry of the output `releases`.
+
+        Args:
+            service: its name; empty for the only one, or the only one whose weight is a config key
+                of its own, such as canaryWeight.
+
+        Raises:
+            UsageError: there is no such service, or it must be named.
+            TargetError: the stack has no such output, or one of another form.
+        """
+        releases = self._releases()
+        names = ", ".join(sorted(map(plain, releases)))
+        if service:
+            if service not in releases:
+                raise UsageError(f"--service = {service}: must be one of {names}")
+            return releases[service]
+        own = [each for each in releases.values() if each.has_own_key]
+        for found in (list(releases.values()), own):
+            if len(found) == 1:
+                check_service(found[0].service)
+                return found[0]
+        raise UsageError(f"--service: must be given, one of {names}")
+
+    def route(self, exported: ExportedRelease) -> Mapping[str, Any]:
+        """The route of a release.
+
+        Raises:
+            TargetError: it isn't there, or no VirtualService.
+        """
+        if exported.route.kind != _KIND:
+            raise TargetError(
+                f"output releases.{exported.service}.route.kind = {exported.route.kind}: "
+                f"must be {_KIND}"
+            )
+        if exported.route.urn not in self.resources:
+            raise TargetError(
+                f"stack {self.stack}: it has no route of {exported.service}; run make up first"
+            )
+        return self.resources[exported.route.urn]
+
+    def live(self, exported: ExportedRelease) -> Release:
+        """Who gets which requests.
+
+        The version of each destination is told by its subset or its host. Which of two is the
+        canary, the output says; where that is about other versions, as after half a promotion, or
+        names none, the canary comes second in the route.
+
+        Raises:
+            TargetError: the route isn't as the output says.
+        """
+        shares: dict[str, int] = {}
+        with _reading(exported):
+            rule = self._rule(exported)
+            for each in rule["route"]:
+                shares[_version(exported, each["destination"])] = int(each.get("weight", 0))
+            stable, canary = [*shares, ""][:2] if len(shares) == 1 else list(shares)
+            mirrored = int(rule.get("mirrorPercentage", {}).get("value", 0))
+        if {stable, canary} == {exported.stable, exported.canary}:
+            stable, canary = exported.stable, exported.canary
+        return Release(stable, canary, shares.get(canary, 0), mirrored)
+
+    def destinations(self, exported: ExportedRelease) -> Mapping[str, tuple[str, str]]:
+        """The full host and the subset of each version in the route; an empty subset is none.
+
+        Raises:
+            TargetError: the route isn't as the output says.
+        """
+        with _reading(exported):
+            namespace = str(self.route(exported)["inputs"]["metadata"]["namespace"])
+            found = (each["destination"] for each in self._rule(exported)["route"])
+            return {
+                _version(exported, each): (
+                    full_host(str(each["host"]), namespace),
+                    str(each.get("subset", "")),
+                )
+                for each in found
+            }
+
+    def runs(self, exported: ExportedRelease, version: str) -> bool:
+        """Whether a version has a workload."""
+        for resource in self.resources.values():
+            match resource:
+                case {
+                    "type": str(kind),
+                    "inputs": {"metadata": {"name": name, "namespace": namespace}},
+                } if kind.startswith("kubernetes:apps/"):
+                    wanted = exported.workloads.get(version), exported.namespace
+                    if (name, namespace) == wanted:
+                        return True
+                case _:
+                    pass
+        return False
+
+    def _rule(self, exported: ExportedRelease) -> Mapping[str, Any]:
+        rules = self.route(exported)["inputs"]["spec"]["http"]
+        return {rule.get("name"): rule for rule in rules}[exported.route.http]
+
+    def _releases(self) -> Mapping[str, ExportedRelease]:
+        if OUTPUT not in (self.outputs or {}):
+            raise TargetError(f"stack {self.stack}: it has no output {OUTPUT}; run make up first")
+        try:
+            releases = read_releases(self.outputs or {})
+        except ExportError as error:
+            raise TargetError(f"stack {self.stack}: {error}") from error
+        if not releases:
+            raise TargetError(
+                f"stack {self.stack}: output releases is empty: it has no service to ramp"
+            )
+        return releases
+
+
+def workload_of(exported: ExportedRelease, version: str) -> str:
+    """The name of a version's Deployment.
+
+    Raises:
+        TargetError: the output doesn't name it.
+    """
+    if version not in exported.workloads:
+        known = ", ".join(exported.workloads) or "none"
+        raise TargetError(
+            f"output releases.{exported.service}.workloads: it has {known} and not {version}"
+        )
+    return exported.workloads[version]
+
+
+@contextmanager
+def _reading(exported: ExportedRelease) -> Generator[None]:
+    """Say whose route can't be read."""
+    told = f"the route of {exported.service} in the state"
+    try:
+        yield
+    except ExportError as error:
+        raise TargetError(f"{told}: {error}") from error
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise TargetError(
+            f"{told} is not as output releases says: "
+            f"{exported.route.http} has no two versions with weights"
+        ) from error
+
+
+def _version(exported: ExportedRelease, destination: Mapping[str, Any]) -> str:
+    host, subset = str(destination.get("host", "")), str(destination.get("subset", ""))
+    return exported.version_of(host, subset)
