@@ -31,6 +31,7 @@ _FIELDS: Final = {
     "policies": f"%DYNAMIC_METADATA({_RBAC})%",
     "tries": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
     "failure": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
+    "milliseconds": "%DURATION%",
 }
 
 # What differs in the log of connections that aren't HTTP.

@@ -54,9 +54,13 @@ def decided(mesh: Mesh, hops: Sequence[Hop], first: str) -> str:
     called = [hop for hop in hops if not is_caller(hop) and hop.proxy in ends]
     if not callers and not called:
         return _refused(mesh, first)
-    steps = [step for hop in callers for step in _routed(mesh, hop)]
-    steps += [step for hop in called for step in _accepted(mesh, hop)]
-    return "; ".join(dict.fromkeys(steps)) or f"no object at {first}"
+    decisions = [step for hop in (*callers, *called) for step in steps(mesh, hop)]
+    return "; ".join(dict.fromkeys(decisions)) or f"no object at {first}"
+
+
+def steps(mesh: Mesh, hop: Hop) -> list[str]:
+    """Return what one proxy decided, in its order; nothing where a request just came in."""
+    return _routed(mesh, hop) if is_caller(hop) else _accepted(mesh, hop)
 
 
 def is_caller(hop: Hop) -> bool:

@@ -33,6 +33,7 @@ class Hop:
         address: the address that was called.
         denied, allowed: the AuthorizationPolicy's rule that matched, as istiod names it.
         policies: every rule that matched, of CUSTOM policies too.
+        milliseconds: from the request's first byte to the response's last.
     """
 
     proxy: str
@@ -52,6 +53,7 @@ class Hop:
     allowed: str
     tries: int
     policies: tuple[str, ...] = ()
+    milliseconds: int = 0
 
 
 class Hops:
@@ -66,6 +68,14 @@ class Hops:
         self._offsets: dict[Path, int] = {}
         self._hops: dict[str, list[Hop]] = defaultdict(list)
         self._pods: dict[int, str] = {}
+
+    def skip(self) -> None:
+        """Forget what was read, and pass over what was logged until now."""
+        self._hops.clear()
+        for folder in self._folder.iterdir():
+            file = decisions_file(folder)
+            if file.is_file():
+                self._offsets[file] = file.stat().st_size
 
     async def of(self, requests: Iterable[str], pods: Iterable[Pod]) -> dict[str, list[Hop]]:
         """Return the hops of requests in the order in which they ended, by the request's id.
@@ -131,6 +141,7 @@ class Hops:
             allowed=text("allowed"),
             tries=int(held.get("tries") or 0),
             policies=_texts(held.get("policies")),
+            milliseconds=int(held.get("milliseconds") or 0),
         )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,19 +50,12 @@ async def outside(runtime: Runtime, asker: Asker, hops: Hops) -> list[Reached]:
     """Send a request to each route of each gateway's port."""
     asked: list[tuple[Entrance, Request]] = []
     skipped: list[Reached] = []
-    for entrance in runtime.entrances:
-        proxy = runtime.gateway(entrance.gateway)
-        view = exported_to(runtime.mesh, proxy.namespace)
-        routes = gateway_routes(view, proxy, entrance.number)
-        for virtual_host in routes["virtual_hosts"]:
-            host = _spoken_host(str(virtual_host["domains"][0]))
-            for route in virtual_host.get("routes", ()):
-                request = sample(host, route["match"])
-                if request:
-                    asked.append((entrance, request))
-                else:
-                    unsampled = Request(host, "(a regular expression)")
-                    skipped.append(Reached(entrance.origin(host).url, unsampled, {}, ""))
+    for entrance, host, request in samples(runtime):
+        if request:
+            asked.append((entrance, request))
+        else:
+            unsampled = Request(host, "(a regular expression)")
+            skipped.append(Reached(entrance.origin(host).url, unsampled, {}, ""))
     answers = await _all(
         [(lambda e=entrance, r=request: asker.from_outside(e, r)) for entrance, request in asked]
     )
@@ -73,6 +66,21 @@ async def outside(runtime: Runtime, asker: Asker, hops: Hops) -> list[Reached]:
         )
         for (entrance, request), several in zip(asked, answers, strict=True)
     ] + skipped
+
+
+def samples(runtime: Runtime) -> Iterator[tuple[Entrance, str, Request | None]]:
+    """Yield port, host and a request for each route of each gateway's port.
+
+    The request is None for a route with a regular expression.
+    """
+    for entrance in runtime.entrances:
+        proxy = runtime.gateway(entrance.gateway)
+        view = exported_to(runtime.mesh, proxy.namespace)
+        routes = gateway_routes(view, proxy, entrance.number)
+        for virtual_host in routes["virtual_hosts"]:
+            host = _spoken_host(str(virtual_host["domains"][0]))
+            for route in virtual_host.get("routes", ()):
+                yield entrance, host, sample(host, route["match"])
 
 
 async def between(runtime: Runtime, asker: Asker, hops: Hops) -> list[Reached]:

@@ -1,11 +1,12 @@
 """Runs a mesh on this machine, and applies changes of its declaration."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from petmesh.envoy.admin import Stats
+from petmesh.envoy.admin import EndpointCount, Stats
 from petmesh.envoy.process import EnvoyProcess, envoy_path
 from petmesh.envoy.topology import GatewayPod, Pod, Topology, stub_names
 from petmesh.host.concurrency import together
@@ -328,6 +329,13 @@ class Runtime:
         services = (self.mesh.service_host(service) for service in self.mesh.services)
         check_known("host", host, (*services, *outside))
         return await version_metrics([envoy.admin for envoy in self._live_envoys()], host)
+
+    async def endpoint_counts(self) -> dict[str, list[EndpointCount]]:
+        """Return what every proxy counts of the endpoints that it calls, by pod or gateway."""
+        admins = {name: live.sidecar.admin for name, live in self._pods.live.items()}
+        admins |= {name: live.envoy.admin for name, live in self._gateways.live.items()}
+        counts = await asyncio.gather(*(admin.endpoints() for admin in admins.values()))
+        return dict(zip(admins, counts, strict=True))
 
     async def sidecar_stats(self, pod: str, pattern: str) -> Stats:
         """Return statistics of a pod's Envoy.
