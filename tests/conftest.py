@@ -4,6 +4,8 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+_WITH_ENVOY = ("tests/traffic/", "tests/browser/")
+
 
 class _ByFile(LoadScopeScheduling):
     """A file's tests stay in one process, and all that send traffic are in one of their own.
@@ -13,7 +15,7 @@ class _ByFile(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "traffic" if file.startswith("tests/traffic/") else file
+        return "traffic" if file.startswith(_WITH_ENVOY) else file
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -24,4 +26,4 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest."""
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/traffic/"))
+    items.sort(key=lambda item: not item.nodeid.startswith(_WITH_ENVOY))

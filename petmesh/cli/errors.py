@@ -28,10 +28,14 @@ def program_errors() -> Generator[None]:
     from petmesh.program.pulumi_cli import CliError
     from petmesh.rehearsal.runtime import PortInUseError
     from petmesh.rehearsal.settings import SettingsError
+    from petmesh.ui.server import UiPortError
 
     try:
         yield
-    except (ProgramError, ManifestError, RefusedError, PortInUseError, SettingsError) as error:
+    except (
+        *(ProgramError, ManifestError, RefusedError),
+        *(PortInUseError, UiPortError, SettingsError),
+    ) as error:
         raise CommandError(str(error), MISTAKEN) from error
     except (ProcessError, CliError) as error:
         raise CommandError(str(error)) from error

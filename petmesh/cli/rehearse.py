@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from petmesh.cli.errors import FAILED, program_errors
-from petmesh.cli.values import Config, Stack, whole_between
+from petmesh.cli.values import Config, Stack, Ui, UiPort, whole_between
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from petmesh.rehearsal.inputs import Input
     from petmesh.rehearsal.runtime import Runtime
+    from petmesh.ui.server import Links
 
 _WIDTH = 120
+_CHECK_SECONDS = 0.5
 app = typer.Typer()
 Paths = Annotated[
     list[str],
@@ -57,6 +59,8 @@ def rehearse(
     lenient: Lenient = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave it running until Ctrl-C.")] = False,
     port: Port = None,
+    ui: Ui = False,
+    ui_port: UiPort = None,
     left_out: Annotated[
         bool, typer.Option("--left-out", help="List all that is left out, with the reasons.")
     ] = False,
@@ -71,6 +75,9 @@ def rehearse(
 
         overrides = dict(config or ())
         read = read_input(paths, stack, overrides, settings=settings, lenient=lenient)
+        if ui or ui_port:
+            title = f"stack {stack}" if read.declaration.stack else ", ".join(paths)
+            return asyncio.run(_look(read, port, ui_port, title, left_out=left_out))
         return asyncio.run(_rehearse(read, port, keep=keep, left_out=left_out))
 
 
@@ -101,6 +108,36 @@ async def _rehearse(read: Input, port: int | None, *, keep: bool, left_out: bool
             print_addresses(runtime, out)
             await asyncio.Event().wait()
     return FAILED if failed else 0
+
+
+async def _look(
+    read: Input, port: int | None, ui_port: int | None, title: str, *, left_out: bool
+) -> int:
+    """Keep a mesh running with its page; what is reachable is on the page."""
+    from petmesh.rehearsal.overview import print_addresses, print_input, print_omissions
+    from petmesh.rehearsal.rehearse import running
+    from petmesh.ui.rehearsal import RehearsalPage
+    from petmesh.ui.server import Page, served
+
+    out = console()
+    print_input(read, out)
+    page = Page()
+    async with running(read, port) as runtime, served(page, ui_port) as links:
+        print_omissions(read, out, every=left_out)
+        shown = RehearsalPage(page, runtime, lambda: read.declaration, title, read.settings)
+        async with shown.running():
+            print_addresses(runtime, out)
+            print_links(links, out)
+            while True:
+                runtime.check()
+                await asyncio.sleep(_CHECK_SECONDS)
+
+
+def print_links(links: Links, out: Console) -> None:
+    """Print a page's links; whoever has one may use it."""
+    out.print("\nTo look at, with all rights and to read alone:")
+    for link in (links.writing, links.reading):
+        out.print(f"  {link}", soft_wrap=True, markup=False)
 
 
 async def _expect(read: Input, runtime: Runtime, out: Console) -> int:

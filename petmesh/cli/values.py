@@ -124,3 +124,16 @@ JsonFile = Annotated[
         "--json", parser=writable, metavar="FILE", help="Write all figures there; - for stdout."
     ),
 ]
+Ui = Annotated[
+    bool, typer.Option("--ui", help="Serve a page to look at on this machine's loopback address.")
+]
+UiPort = Annotated[
+    int | None,
+    typer.Option(
+        "--ui-port",
+        parser=whole_between(1, 65535),
+        metavar="PORT",
+        help="The page's port; implies --ui.",
+        show_default="any free port",
+    ),
+]
