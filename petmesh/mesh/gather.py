@@ -31,7 +31,7 @@ from petmesh.mesh.known_kinds import (
     STEERING_GROUPS,
 )
 from petmesh.mesh.mesh import GatewayProxy, Mesh, Workload, public_gateways
-from petmesh.mesh.resources import gateway_proxy, label_of, namespace_of
+from petmesh.mesh.resources import gateway_proxy, label_of, namespace_of, workload_of
 from petmesh.mesh.unapplied import unapplied
 from petmesh.program.declaration import Declaration, Resource
 
@@ -91,7 +91,7 @@ class _Gatherer:
         ):
             self._leave_out(what, reason, label)
         self._check_sidecars()
-        services = self._services_in_mesh()
+        services = tuple(sorted(self._services_in_mesh(), key=_by_name))
         if self._problems:
             raise RefusedError("\n".join(self._problems))
         return Mesh(
@@ -99,18 +99,18 @@ class _Gatherer:
             services=services,
             workloads=self._workloads(),
             gateway_proxies=tuple(self._proxies),
-            virtual_services=self._all(VirtualService),
-            destination_rules=self._all(DestinationRule),
-            service_entries=self._all(ServiceEntry),
-            workload_entries=self._all(WorkloadEntry),
+            virtual_services=self._sorted(VirtualService),
+            destination_rules=self._sorted(DestinationRule),
+            service_entries=self._sorted(ServiceEntry),
+            workload_entries=self._sorted(WorkloadEntry),
             gateways=self._all(Gateway),
             envoy_filters=self._all(envoy_filter.EnvoyFilter),
             certificates=self._all(cert_manager.Certificate),
-            peer_authentications=self._all(PeerAuthentication),
-            request_authentications=self._all(RequestAuthentication),
-            authorization_policies=self._all(AuthorizationPolicy),
-            telemetries=self._all(Telemetry),
-            sidecars=self._all(Sidecar),
+            peer_authentications=self._sorted(PeerAuthentication),
+            request_authentications=self._sorted(RequestAuthentication),
+            authorization_policies=self._sorted(AuthorizationPolicy),
+            telemetries=self._sorted(Telemetry),
+            sidecars=self._sorted(Sidecar),
             namespaces=self._all(kubernetes.Namespace),
             network_policies=self._all(network_policy.NetworkPolicy),
             omissions=group(self._omissions),
@@ -118,6 +118,13 @@ class _Gatherer:
 
     def _all(self, model: type[T]) -> tuple[T, ...]:
         return tuple(self._objects[model])
+
+    def _sorted(self, model: type[T]) -> tuple[T, ...]:
+        """Return the objects of a kind in istiod's order where none is known to be older.
+
+        `sortConfigByCreationTime` in pilot/pkg/model/config.go.
+        """
+        return tuple(sorted(self._objects[model], key=_by_name))
 
     def _take(self, resource: Resource) -> None:
         package, _, type_ = resource.type.partition(":")
@@ -314,25 +321,10 @@ class _Gatherer:
             for other in others:
                 label = f"{namespace}/{name} {other.name}"
                 self._leave_out("Container beside the first", _ONE_CONTAINER, label)
-            own = deployment.spec.replicas
+            least = scaled.get((namespace, name), 1)
+            held = self._without_telemetry(container, name)
             workloads.append(
-                Workload(
-                    name=name,
-                    namespace=namespace,
-                    labels=template.metadata.labels,
-                    service_account=template.spec.service_account_name,
-                    in_mesh=self._has_sidecar(deployment),
-                    replicas=own if own is not None else scaled.get((namespace, name), 1),
-                    container=self._without_telemetry(container, name),
-                    settle_seconds=(
-                        container.lifecycle.pre_stop.sleep.seconds
-                        if container.lifecycle
-                        and container.lifecycle.pre_stop
-                        and container.lifecycle.pre_stop.sleep
-                        else 0
-                    ),
-                    grace_seconds=template.spec.termination_grace_period_seconds,
-                )
+                workload_of(deployment, held, least, in_mesh=self._has_sidecar(deployment))
             )
         return tuple(workloads)
 
@@ -394,3 +386,8 @@ class _Gatherer:
 
     def _leave_out(self, what: str, reason: str, name: str) -> None:
         self._omissions[what, reason].append(name)
+
+
+def _by_name(each: Any) -> tuple[str, str]:  # noqa: ANN401 (any kind of object)
+    metadata: Metadata = each.metadata
+    return metadata.name, metadata.namespace

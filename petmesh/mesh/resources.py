@@ -1,10 +1,10 @@
-"""Declared resources: their names, and the gateways of Helm releases."""
+"""Declared resources: their names, the pods of Deployments, and the gateways of Helm releases."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from petmesh.mesh import helm
-from petmesh.mesh.mesh import GatewayProxy
+from petmesh.mesh import helm, kubernetes
+from petmesh.mesh.mesh import GatewayProxy, Workload
 from petmesh.program.declaration import Resource
 
 
@@ -20,6 +20,32 @@ def gateway_proxy(release: str, namespace: str, values: helm.GatewayValues) -> G
         service_account=account.name or (name if account.create else "default"),
         takes_http10=bool(metadata.http10),
         most_connections=metadata.most_connections,
+    )
+
+
+def workload_of(
+    deployment: kubernetes.Deployment, container: kubernetes.Container, least: int, *, in_mesh: bool
+) -> Workload:
+    """Create a Deployment's pods.
+
+    Args:
+        deployment: as declared.
+        container: the one that runs here.
+        least: the number of pods where the Deployment names none.
+        in_mesh: whether its pods get a sidecar.
+    """
+    template = deployment.spec.template
+    hook = container.lifecycle.pre_stop if container.lifecycle else None
+    return Workload(
+        name=deployment.metadata.name,
+        namespace=deployment.metadata.namespace,
+        labels=template.metadata.labels,
+        service_account=template.spec.service_account_name,
+        in_mesh=in_mesh,
+        replicas=least if deployment.spec.replicas is None else deployment.spec.replicas,
+        container=container,
+        settle_seconds=hook.sleep.seconds if hook and hook.sleep else 0,
+        grace_seconds=template.spec.termination_grace_period_seconds,
     )
 
 

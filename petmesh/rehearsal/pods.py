@@ -81,7 +81,7 @@ class Pods:
 
     Attributes:
         live: the running pods by name.
-        adjusted: adjustments of workloads, by name.
+        adjusted: adjustments of workloads, by namespace and name.
     """
 
     def __init__(  # noqa: PLR0913
@@ -97,7 +97,7 @@ class Pods:
         self._launch = launch
         self._is_stand_in = is_stand_in
         self.live: dict[str, LivePod] = {}
-        self.adjusted: dict[str, Adjustment] = {}
+        self.adjusted: dict[tuple[str, str], Adjustment] = {}
         self._envoys = envoys
         self._processes = processes
         self._ports = ports
@@ -118,7 +118,7 @@ class Pods:
         kept: list[str] = []
         missing: list[Template] = []
         for workload in mesh.workloads:
-            adjustment = self.adjusted.get(workload.name, Adjustment())
+            adjustment = self.adjusted.get((workload.namespace, workload.name), Adjustment())
             template = Template(replace(workload, replicas=0), dict(adjustment.environment))
             replicas = adjustment.replicas
             wanted = workload.replicas if replicas is None else replicas

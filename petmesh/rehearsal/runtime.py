@@ -19,7 +19,7 @@ from petmesh.rehearsal.entrances import Entrance, entrances
 from petmesh.rehearsal.envoys import Envoys
 from petmesh.rehearsal.faults import Faults
 from petmesh.rehearsal.gateways import Gateways
-from petmesh.rehearsal.known import check_known
+from petmesh.rehearsal.known import check_known, one_workload
 from petmesh.rehearsal.metrics import VersionMetrics, version_metrics
 from petmesh.rehearsal.origin import Origin, ingress_origin, redirecting_port
 from petmesh.rehearsal.pods import Adjustment, Pods
@@ -177,15 +177,15 @@ class Runtime:
         """Change a workload beyond its declaration: to inject faults, or as an autoscaler does.
 
         Args:
-            workload: a Deployment's name.
+            workload: a Deployment's name, or namespace/name.
             environment: its pods' additional variables; None removes those set before.
             replicas: the number of its pods; None for the declared one.
 
         Raises:
-            ProcessError: there is no such workload.
+            ProcessError: there is no such workload, or more than one.
         """
-        self._check_workload(workload)
-        self._pods.adjusted[workload] = Adjustment(environment or {}, replicas)
+        found = self._workload(workload)
+        self._pods.adjusted[found.namespace, found.name] = Adjustment(environment or {}, replicas)
         return await self.apply(self.mesh)
 
     async def replace(self, pod: str) -> Change:
@@ -290,11 +290,18 @@ class Runtime:
     def pods_of(self, workload: str) -> tuple[Pod, ...]:
         """Return a Deployment's pods.
 
+        Args:
+            workload: its name, or namespace/name.
+
         Raises:
-            ProcessError: there is no such workload.
+            ProcessError: there is no such workload, or more than one.
         """
-        self._check_workload(workload)
-        return tuple(live.pod for live in self._pods.live.values() if live.pod.workload == workload)
+        found = self._workload(workload)
+        return tuple(
+            pod
+            for pod in self.pods
+            if (pod.namespace, pod.workload) == (found.namespace, found.name)
+        )
 
     def process_ids(self) -> dict[str, int]:
         """Return the process id of every running process and Envoy, by name."""
@@ -359,8 +366,8 @@ class Runtime:
     def _ingress(self) -> GatewayPod:
         return self._gateways.live[self.mesh.ingress.name].proxy
 
-    def _check_workload(self, workload: str) -> None:
-        check_known("workload", workload, (each.name for each in self.mesh.workloads))
+    def _workload(self, name: str) -> Workload:
+        return one_workload(self.mesh.workloads, name)
 
     def _live_envoys(self) -> list[EnvoyProcess]:
         sidecars = [live.sidecar for live in self._pods.live.values()]

@@ -64,8 +64,9 @@ def _chosen(mesh: Mesh, hops: Sequence[Hop], first: str) -> _Chosen | None:
     for hop in hops:
         if hop.proxy != first or not is_caller(hop) or not hop.object:
             continue
-        for service in mesh.virtual_services:
-            for routed in routes_of(mesh, service):
+        # A delegate has no hosts: its routes are taken by the root.
+        for root in (each for each in mesh.virtual_services if each.spec.hosts):
+            for routed in routes_of(mesh, root):
                 owner = routed.owner
                 label = f"{owner.kind} {owner.metadata.namespace}/{owner.metadata.name}"
                 if (label, routed.part) == (hop.object, hop.part):

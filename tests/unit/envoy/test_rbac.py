@@ -104,7 +104,7 @@ def test_a_denial_comes_before_what_is_allowed() -> None:
 def test_a_policy_holds_for_the_pods_it_selects_alone() -> None:
     (one,) = authorization_filters(mesh(), "pets", LABELS, 9081)
     assert list(one["typed_config"]["rules"]["policies"]) == [
-        "ns[pets]-policy[petdetailsservice]-rule[0]",
         "ns[pets]-policy[allow-nothing]-rule[0]",
+        "ns[pets]-policy[petdetailsservice]-rule[0]",
     ]
     assert authorization_filters(mesh(), "elsewhere", LABELS, 9081) == []
