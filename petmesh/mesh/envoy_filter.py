@@ -1,4 +1,4 @@
-"""The EnvoyFilter of networking.istio.io, at gateways: local rate limits, and edge settings."""
+"""The EnvoyFilter of networking.istio.io, at gateways: HTTP filters, and edge settings."""
 
 from typing import Annotated, ClassVar, Generic, Literal, TypeVar, cast
 
@@ -71,11 +71,49 @@ class LocalRateLimit(EnvoyFields):
     response_headers_to_add: tuple[HeaderValueOption, ...] = ()
 
 
-class LocalRateLimitFilter(EnvoyFields):
-    """The HTTP filter envoy.filters.http.local_ratelimit."""
+class MetadataValue(EnvoyFields):
+    """A KeyValuePair: where a header's or cookie's value is noted; its own one by default."""
 
-    name: Literal["envoy.filters.http.local_ratelimit"]
-    typed_config: LocalRateLimit
+    metadata_namespace: str = ""
+    key: Annotated[str, Field(min_length=1)]
+    value: str = ""
+    type_: Annotated[Literal["STRING", "NUMBER"], Field(alias="type")] = "STRING"
+
+
+class MetadataRule(EnvoyFields):
+    """A Rule: a header or a cookie, and what is noted where it is present or missing."""
+
+    header: str | None = None
+    cookie: str | None = None
+    on_header_present: MetadataValue | None = None
+    on_header_missing: MetadataValue | None = None
+
+
+class HeaderToMetadata(EnvoyFields):
+    """A Config of header_to_metadata: headers and cookies of requests as dynamic metadata."""
+
+    type_: Annotated[
+        Literal["type.googleapis.com/envoy.extensions.filters.http.header_to_metadata.v3.Config"],
+        Field(alias="@type"),
+    ]
+    request_rules: tuple[MetadataRule, ...]
+
+
+def _filter_kind(config: object) -> str:
+    """The tag of a filter's config: of data, or of a model that is written."""
+    given = cast("dict[str, object]", config).get("@type") if isinstance(config, dict) else ""
+    noted = isinstance(config, HeaderToMetadata) or ".header_to_metadata." in str(given)
+    return "<metadata>" if noted else "<limit>"
+
+
+class HttpFilter(EnvoyFields):
+    """An HTTP filter."""
+
+    name: Literal["envoy.filters.http.local_ratelimit", "envoy.filters.http.header_to_metadata"]
+    typed_config: Annotated[
+        Annotated[LocalRateLimit, Tag("<limit>")] | Annotated[HeaderToMetadata, Tag("<metadata>")],
+        Discriminator(_filter_kind),
+    ]
 
 
 class HttpProtocolOptions(EnvoyFields):
@@ -179,7 +217,7 @@ class InsertPatch(Fields):
     """A Patch that inserts an HTTP filter."""
 
     operation: Literal["INSERT_BEFORE"]
-    value: LocalRateLimitFilter
+    value: HttpFilter
 
 
 class HttpFilterPatch(Fields):

@@ -61,7 +61,7 @@ HARMLESS: Final[dict[str, str]] = {
     r"PeerAuthentication default dropped": "the mesh's own is STRICT; without either it is named",
     r"Sidecar .*dropped": "the mesh's own REGISTRY_ONLY and the NetworkPolicies stay",
     r"(?:DestinationRule|VirtualService|ServiceEntry|Gateway) .*dropped": "a route less, no way in",
-    r"EnvoyFilter .*dropped": "a limit, which no rule asks for",
+    r"EnvoyFilter .*dropped": "a limit or a note, which no rule asks for",
     r"Telemetry .*dropped": "a log; one that is switched off is named",
     # Parts of policies.
     r"AuthorizationPolicy spec\.rules absent": "it allows nothing then",

@@ -177,6 +177,14 @@ def _filters() -> Variants:
         return {"configPatches": [{"applyTo": "HTTP_FILTER", "patch": patch}]}
 
     chosen = {"workloadSelector": {"labels": {"app": "a"}}}
+
+    def noted(**namespace: str) -> dict[str, Any]:
+        rule = {"header": "x-who", "on_header_present": {"key": "sub", **namespace}}
+        return {
+            "name": "envoy.filters.http.header_to_metadata",
+            "typed_config": {"request_rules": [rule]},
+        }
+
     limit = {"name": "envoy.filters.http.local_ratelimit"}
     for spec in (
         patched(operation="INSERT_BEFORE", value=limit),
@@ -191,6 +199,14 @@ def _filters() -> Variants:
                 "envoy.filters.http.ext_proc",
                 "envoy.filters.http.rbac",
                 "envoy.filters.network.tcp_proxy",
+            )
+        ),
+        *(
+            {**chosen, **patched(operation="INSERT_BEFORE", value=noted(**namespace))}
+            for namespace in (
+                {"metadata_namespace": "envoy.filters.http.jwt_authn"},
+                {"metadataNamespace": "envoy.lb"},
+                {"metadata_namespace": "istio_authn"},
             )
         ),
         {

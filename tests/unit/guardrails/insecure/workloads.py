@@ -285,6 +285,10 @@ def credentials() -> Variants:
         headers = {"request": {"set": {name: value}}}
         http = [{"headers": headers, "route": [{"destination": {"host": "a"}}]}]
         yield f"route's {name}", [istio("VirtualService", "networking", http=http)]
+    for cookie in ("session=hunter2", "a=%REQ(x-a)%hunter2", "a=%REQ(x-a)%; token=hunter2"):
+        headers = {"response": {"add": {"set-cookie": cookie}}}
+        http = [{"headers": headers, "route": [{"destination": {"host": "a"}}]}]
+        yield f"route's cookie {cookie}", [istio("VirtualService", "networking", http=http)]
     build = {"dockerfile": "apps/petservice/Dockerfile", "context": "apps"}
     for name in ("NPM_TOKEN", "PASSWORD"):
         given = {**build, "args": {"BASE_IMAGE": DIGEST, name: "hunter2"}}

@@ -168,5 +168,50 @@ LEGITIMATE: Final[dict[str, list[Resource]]] = {
             ],
         )
     ],
+    "headers that Envoy fills in": [
+        istio(
+            "VirtualService",
+            "networking",
+            hosts=["a"],
+            http=[
+                {
+                    "headers": {
+                        "request": {"set": {"x-token": "%REQ(x-request-id):3%"}},
+                        "response": {"add": {"set-cookie": "user-token=%REQ(x-a):3%; Path=/"}},
+                    },
+                    "route": [{"destination": {"host": "a"}}],
+                }
+            ],
+        )
+    ],
+    "a cookie that is noted": [
+        istio(
+            "EnvoyFilter",
+            "networking",
+            workloadSelector={"labels": {"istio": "ingressgateway"}},
+            configPatches=[
+                {
+                    "applyTo": "HTTP_FILTER",
+                    "patch": {
+                        "operation": "INSERT_BEFORE",
+                        "value": {
+                            "name": "envoy.filters.http.header_to_metadata",
+                            "typed_config": {
+                                "request_rules": [
+                                    {
+                                        "cookie": "theme",
+                                        "on_header_present": {
+                                            "metadata_namespace": "shop",
+                                            "key": "theme",
+                                        },
+                                    }
+                                ]
+                            },
+                        },
+                    },
+                }
+            ],
+        )
+    ],
     "a scope": [istio("Sidecar", "networking", egress=[{"hosts": ["./*", "istio-system/*"]}])],
 }
