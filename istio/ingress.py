@@ -16,6 +16,7 @@ from istio.install import (
     LOCAL_HTTPS_PORT,
 )
 from istio.routing import Release, weighted_routes
+from istio.users import UserCookie, at_the_ingress
 
 GATEWAY = "petmesh"
 
@@ -30,7 +31,7 @@ MINIMUM_TLS = "TLSV1_2"
 
 # A client that had a response over TLS sends nothing without it for a year: not even the first
 # request, which the redirect would answer in clear. https://www.rfc-editor.org/rfc/rfc6797
-STRICT_TRANSPORT = {"response": {"set": {"strict-transport-security": "max-age=31536000"}}}
+STRICT_TRANSPORT = {"set": {"strict-transport-security": "max-age=31536000"}}
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,13 @@ class PublicHosts:
         hosts: The DNS names that are served; any other gets 404.
         https: Whether clients speak HTTPS, to the gateway or to a load balancer in front of it.
         forwarded: Whether clients reach the gateway by a port-forward, and no load balancer.
+        user_cookie: The cookie by which users keep their side of every canary; None for none.
     """
 
     hosts: Sequence[str]
     https: bool
     forwarded: bool
+    user_cookie: UserCookie | None = None
 
     @property
     def url(self) -> str:
@@ -89,11 +92,13 @@ def public_route(
         release: The service's versions and their weights.
         opts: The route's options; it is created after the Gateway and the service's pods.
     """
+    response = STRICT_TRANSPORT if front.https else {}
     policy = {
         "timeout": TIMEOUT,
         "retries": RETRIES,
-        **({"headers": STRICT_TRANSPORT} if front.https else {}),
+        **({"headers": {"response": response}} if response else {}),
     }
+    sources = at_the_ingress(front.user_cookie, response) if front.user_cookie else ()
     return CustomResource(
         f"{release.service}-public-route",
         api_version=NETWORKING,
@@ -102,7 +107,7 @@ def public_route(
         spec={
             "hosts": list(front.hosts),
             "gateways": [f"{INGRESS_NAMESPACE}/{GATEWAY}"],
-            "http": weighted_routes(release, {"uri": {"prefix": prefix}}, policy),
+            "http": weighted_routes(release, {"uri": {"prefix": prefix}}, policy, sources),
         },
         opts=opts,
     )

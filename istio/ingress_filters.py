@@ -1,6 +1,6 @@
 """EnvoyFilters of the ingress gateway: an edge proxy's limits of time, and the rate limit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
@@ -8,6 +8,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from istio import idle
 from istio.apis import ENVOY_FILTER
 from istio.install import INGRESS_NAMESPACE, INGRESS_SELECTOR
+from istio.users import METADATA, PLACE_HEADER, REQUEST_ID
 
 _MANAGER = "envoy.filters.network.http_connection_manager"
 _TYPE = "type.googleapis.com/envoy.extensions"
@@ -26,12 +27,16 @@ STALLED_SECONDS = 60
 # https://www.w3.org/TR/trace-context/ and x-client-trace-id in
 # https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers
 TRACE_HEADERS = ("traceparent", "tracestate", "x-client-trace-id")
+# With these it would decide a user's place, which the gateway draws.
+USER_HEADERS = (PLACE_HEADER, REQUEST_ID)
 
 _ALWAYS = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
 _OVERWRITE = "OVERWRITE_IF_EXISTS_OR_ADD"
 
 
-def edge_filter(*, balanced: bool, opts: pulumi.ResourceOptions) -> CustomResource:
+def edge_filter(
+    *, balanced: bool, keeps_users: bool, opts: pulumi.ResourceOptions
+) -> CustomResource:
     """Return an EnvoyFilter that sets the gateway's HTTP connection manager for an edge proxy.
 
     Istio's own form of the times, `connectionSettings` of a proxy's configuration, came with 1.31:
@@ -41,12 +46,14 @@ def edge_filter(*, balanced: bool, opts: pulumi.ResourceOptions) -> CustomResour
 
     Args:
         balanced: Whether a load balancer that keeps its connections is the gateway's client.
+        keeps_users: Whether users keep their side of every canary.
         opts: The EnvoyFilter's options; it is created after the gateway.
 
     Source:
         https://www.envoyproxy.io/docs/envoy/latest/configuration/best_practices/edge
     """
-    config = _connection_manager(idle.GATEWAY_BALANCED if balanced else idle.GATEWAY)
+    removed = (*TRACE_HEADERS, *USER_HEADERS) if keeps_users else TRACE_HEADERS
+    config = _connection_manager(idle.GATEWAY_BALANCED if balanced else idle.GATEWAY, removed)
     return _envoy_filter(
         "edge",
         "NETWORK_FILTER",
@@ -79,8 +86,39 @@ def rate_limit(requests_per_second: int, opts: pulumi.ResourceOptions) -> Custom
         "name": "envoy.filters.http.local_ratelimit",
         "typed_config": _local_rate_limit(requests_per_second),
     }
+    return _http_filter("rate-limit", value, opts)
+
+
+def user_filter(cookie: str, opts: pulumi.ResourceOptions) -> CustomResource:
+    """Return an EnvoyFilter that notes a cookie, which a route then puts into a header.
+
+    A route's header can be given a header of the request or dynamic metadata, but no single cookie.
+
+    Args:
+        cookie: The cookie's name.
+        opts: The EnvoyFilter's options; it is created after the gateway.
+
+    Source:
+        https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/header_to_metadata_filter
+    """
+    namespace, key = METADATA
+    noted = {"metadata_namespace": namespace, "key": key, "type": "STRING"}
+    value = {
+        "name": "envoy.filters.http.header_to_metadata",
+        "typed_config": {
+            "@type": f"{_TYPE}.filters.http.header_to_metadata.v3.Config",
+            "request_rules": [{"cookie": cookie, "on_header_present": noted}],
+        },
+    }
+    return _http_filter("users", value, opts)
+
+
+def _http_filter(
+    name: str, value: Mapping[str, object], opts: pulumi.ResourceOptions
+) -> CustomResource:
+    """Return an EnvoyFilter of the ingress gateway that inserts an HTTP filter."""
     return _envoy_filter(
-        "rate-limit",
+        name,
         "HTTP_FILTER",
         {"name": _MANAGER, "subFilter": {"name": "envoy.filters.http.router"}},
         {"operation": "INSERT_BEFORE", "value": value},
@@ -127,7 +165,7 @@ def _envoy_filter(
     )
 
 
-def _connection_manager(idle_seconds: int) -> Mapping[str, object]:
+def _connection_manager(idle_seconds: int, removed: Sequence[str]) -> Mapping[str, object]:
     """The part of the connection manager that is set."""
     mutation = "http.early_header_mutation.header_mutation"
     return {
@@ -143,7 +181,7 @@ def _connection_manager(idle_seconds: int) -> Mapping[str, object]:
                 "name": "envoy.http.early_header_mutation.header_mutation",
                 "typed_config": {
                     "@type": f"{_TYPE}.{mutation}.v3.HeaderMutation",
-                    "mutations": [{"remove": header} for header in TRACE_HEADERS],
+                    "mutations": [{"remove": header} for header in removed],
                 },
             }
         ],

@@ -8,6 +8,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 
 from istio.apis import NETWORKING
 from istio.destinations import cluster_host
+from istio.users import ANY_PLACE, IN_THE_MESH, PlaceSource, places_below
 
 TESTER_HEADER = "x-canary"
 TESTER_COOKIE = "canary"
@@ -37,6 +38,7 @@ class Release:
             100. Nobody waits for its responses. The testers' requests aren't mirrored: the canary
             gets them anyway.
         is_safe: Whether every request that its callers may send can be retried.
+        keeps_users: Whether users keep their side of the canary (`istio/users.py`).
     """
 
     service: str
@@ -46,6 +48,7 @@ class Release:
     canary_weight: int = 0
     canary_mirror_percent: int = 0
     is_safe: bool = True
+    keeps_users: bool = False
 
     @property
     def host(self) -> str:
@@ -67,7 +70,8 @@ def release_route(release: Release, opts: pulumi.ResourceOptions) -> CustomResou
         release: The versions and their weights.
         opts: The route's options; it is created after the subsets and the pods in them.
     """
-    retries = RETRIES if release.is_safe else UNSAFE_RETRIES
+    policy = {"timeout": TIMEOUT, "retries": RETRIES if release.is_safe else UNSAFE_RETRIES}
+    sources = IN_THE_MESH if release.keeps_users and release.canary else ()
     return CustomResource(
         f"{release.service}-route",
         api_version=NETWORKING,
@@ -75,30 +79,41 @@ def release_route(release: Release, opts: pulumi.ResourceOptions) -> CustomResou
         metadata={"name": release.service, "namespace": release.namespace},
         spec={
             "hosts": [release.host],
-            "http": weighted_routes(release, {}, {"timeout": TIMEOUT, "retries": retries}),
+            "http": weighted_routes(release, {}, policy, sources),
         },
         opts=opts,
     )
 
 
 def weighted_routes(
-    release: Release, match: Mapping[str, object], policy: Mapping[str, object]
+    release: Release,
+    match: Mapping[str, object],
+    policy: Mapping[str, object],
+    sources: Sequence[PlaceSource] = (),
 ) -> Sequence[Mapping[str, object]]:
     """Return the HTTP routes to a release's versions: of testers to the canary, then by weight.
 
     Requests with the header `x-canary: always` or the cookie `canary=always` go to the canary
-    whatever its weight.
+    whatever its weight. Those of a user go by the user's place, any other request by chance.
 
     Args:
         release: The versions and their weights.
         match: What every request has to match; empty for all requests.
         policy: The fields of every route: timeout, retries, headers.
+        sources: Where requests have their users' places; empty where users don't keep their side.
     """
     routes: list[Mapping[str, object]] = []
     if release.canary:
-        canary = [{"destination": _subset(release, release.canary), "weight": 100}]
         testers = [{**match, "headers": headers} for headers in _tester_headers()]
-        routes.append({"name": "testers", "match": testers, "route": canary, **policy})
+        routes.append(
+            {"name": "testers", "match": testers, "route": _all(release, release.canary), **policy}
+        )
+    mirrored: dict[str, object] = {}
+    if release.canary_mirror_percent:
+        mirrored["mirror"] = _subset(release, release.canary)
+        mirrored["mirrorPercentage"] = {"value": release.canary_mirror_percent}
+    for source in sources:
+        routes += _user_routes(release, match, {**policy, **mirrored}, source)
     weighted = {
         "name": WEIGHTED,
         **({"match": [match]} if match else {}),
@@ -107,11 +122,37 @@ def weighted_routes(
             for version, weight in release.weights.items()
         ],
         **policy,
+        **mirrored,
     }
-    if release.canary_mirror_percent:
-        weighted["mirror"] = _subset(release, release.canary)
-        weighted["mirrorPercentage"] = {"value": release.canary_mirror_percent}
     return [*routes, weighted]
+
+
+def _user_routes(
+    release: Release,
+    match: Mapping[str, object],
+    policy: Mapping[str, object],
+    source: PlaceSource,
+) -> Sequence[Mapping[str, object]]:
+    """The routes of users by their places: the lowest ones to the canary, all others to stable."""
+    sides = {
+        "canary": (release.canary, places_below(release.canary_weight)),
+        "stable": (release.stable, ANY_PLACE),
+    }
+    return [
+        {
+            "name": f"{source.name}-{side}",
+            "match": [{**match, "headers": source.match(places)}],
+            "route": _all(release, version),
+            **policy,
+            **source.policy,
+        }
+        for side, (version, places) in sides.items()
+        if places
+    ]
+
+
+def _all(release: Release, version: str) -> Sequence[Mapping[str, object]]:
+    return [{"destination": _subset(release, version), "weight": 100}]
 
 
 def _tester_headers() -> Sequence[Mapping[str, object]]:

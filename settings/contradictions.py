@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from infra.machines import is_arm
+from settings.cookie_contradictions import cookie_problems
 from settings.forms import ROOT, SPECIAL_USE, VERSION
 from settings.gke_contradictions import gke_problems
 from settings.keys import Settings
@@ -39,6 +40,7 @@ def contradictions(
     yield from _platform_problems(settings)
     yield from gke_problems(settings)
     yield from _ingress_problems(settings)
+    yield from cookie_problems(settings)
     yield from _range_problems(settings)
     yield from release_problems(settings, built, fixed)
     yield from _version_file_problems(settings, built)

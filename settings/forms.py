@@ -153,6 +153,12 @@ def each_once(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def each_attribute_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Attributes of a cookie, none of them twice, whatever their values."""
+    each_once(tuple(value.partition("=")[0] for value in values))
+    return values
+
+
 def outside_host(value: str) -> str:
     """A DNS name of no cluster, no local network and no metadata server."""
     top = value.rpartition(".")[2]
@@ -224,3 +230,10 @@ Member = Annotated[
 Cidr = Annotated[str, AfterValidator(_ipv4_range)]
 Image = Annotated[str, AfterValidator(_pinned_image)]
 DnsName = Annotated[str, matches(DNS_NAME), Field(max_length=253)]
+CookieAttribute = Annotated[
+    str,
+    matches(
+        rf"Path=/[A-Za-z0-9._~/-]*|Domain={DNS_NAME}|SameSite=(Lax|Strict|None)|HttpOnly|Secure"
+        "|Partitioned"
+    ),
+]

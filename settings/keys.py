@@ -18,6 +18,7 @@ from settings.forms import (
     REPOSITORY,
     Array,
     Cidr,
+    CookieAttribute,
     DnsName,
     Image,
     Member,
@@ -27,6 +28,7 @@ from settings.forms import (
     Whole,
     chart_version,
     charts,
+    each_attribute_once,
     each_once,
     free_namespace,
     matches,
@@ -161,6 +163,16 @@ class Settings(GkeFeatures):
     )
     ingress_connections: Whole = Field(
         ge=1, le=100_000, description="a whole number from 1 to 100000"
+    )
+    user_cookie: Annotated[str, matches(r"[A-Za-z0-9_-]{0,64}")] = Field(
+        description="a cookie's name of 1 to 64 letters, digits, - and _, or empty for none"
+    )
+    user_cookie_days: Whole = Field(ge=0, le=400, description="a whole number from 0 to 400")
+    user_cookie_attributes: Annotated[
+        tuple[CookieAttribute, ...], Array, AfterValidator(each_attribute_once)
+    ] = Field(
+        description="a list of Path=/, Domain=example.com, HttpOnly, Secure, SameSite=Lax, "
+        "SameSite=Strict, SameSite=None and Partitioned, each attribute once"
     )
     namespace: Annotated[str, matches(DNS_LABEL), AfterValidator(free_namespace)] = Field(
         description="a namespace's name, not default, istio-system, istio-ingress, istio-egress, "

@@ -10,7 +10,7 @@ from infra.load_balancer import LoadBalancer, LoadBalancerArgs
 from infra.platform import Platform
 from istio.certificate import ingress_certificate
 from istio.ingress import PublicHosts, ingress_gateway, public_route
-from istio.ingress_filters import edge_filter, rate_limit
+from istio.ingress_filters import edge_filter, rate_limit, user_filter
 from istio.install import (
     HTTP_PORT,
     INGRESS,
@@ -20,6 +20,7 @@ from istio.install import (
     IstioMesh,
 )
 from istio.security import allow_anybody, allow_nothing
+from istio.users import UserCookie
 from settings import Settings
 from stack.labels import resource_labels
 from stack.mesh import InstalledMesh
@@ -85,6 +86,7 @@ def public_hosts(settings: Settings) -> PublicHosts:
         hosts=settings.ingress_hosts,
         https=settings.ingress_tls != "none",
         forwarded=settings.ingress_service_type == "ClusterIP" and not settings.google_balanced,
+        user_cookie=_user_cookie(settings),
     )
 
 
@@ -114,8 +116,12 @@ def _guards(
     allowed = allow_anybody(INGRESS, {"methods": methods}, opts)
     guards: list[pulumi.Resource] = [
         allow_nothing(INGRESS_NAMESPACE, platform.after(allowed)),
-        edge_filter(balanced=settings.google_balanced, opts=opts),
+        edge_filter(
+            balanced=settings.google_balanced, keeps_users=bool(settings.user_cookie), opts=opts
+        ),
     ]
+    if settings.user_cookie:
+        guards.append(user_filter(settings.user_cookie, opts))
     if settings.ingress_tls == "certManager":
         guards.append(
             ingress_certificate(
@@ -125,3 +131,15 @@ def _guards(
     if settings.ingress_requests_per_second:
         guards.append(rate_limit(settings.ingress_requests_per_second, opts))
     return guards
+
+
+def _user_cookie(settings: Settings) -> UserCookie | None:
+    """The cookie by which users keep their side of every canary; None for none."""
+    if not settings.user_cookie:
+        return None
+    secure = ["Secure"] if settings.ingress_tls != "none" else []
+    return UserCookie(
+        settings.user_cookie,
+        settings.user_cookie_days,
+        [*dict.fromkeys([*settings.user_cookie_attributes, *secure])],
+    )

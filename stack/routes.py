@@ -71,6 +71,7 @@ def release_of(settings: Settings, catalog: Catalog, service: Service) -> Releas
         canary_weight=versions.weight,
         canary_mirror_percent=versions.mirror_percent,
         is_safe=service.is_safe,
+        keeps_users=bool(settings.user_cookie),
     )
 
 

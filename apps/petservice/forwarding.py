@@ -19,13 +19,14 @@ FORWARDED = (
     "x-b3-sampled",
     "x-b3-flags",
     "x-canary",
+    "x-canary-place",
 )
 _COOKIE = "canary="
 _LINE_OVERHEAD = len(": \r\n")
 
 
 def forwarded(request: web.Request) -> dict[str, str]:
-    """Give the headers to send on: trace context, and what puts a tester on the canary.
+    """Give the headers to send on: trace context, and what puts a tester or a user on a canary.
 
     Sidecars join a trace's spans by these headers only if the application passes them on
     (https://istio.io/latest/docs/tasks/observability/distributed-tracing/overview/). Of the

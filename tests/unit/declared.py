@@ -37,6 +37,7 @@ def local_otherwise() -> Declaration:
         istioCharts="oci://charts.example.com/istio/",
         istioVersion="1.32.0",
         ingressRequestsPerSecond="200",
+        userCookie="place",
         namespace="dev-pets",
         minReplicas="3",
         maxReplicas="7",

@@ -15,6 +15,7 @@ CONTEXT = (
     "x-b3-sampled",
     "x-b3-flags",
     "x-canary",
+    "x-canary-place",
 )
 
 
@@ -24,7 +25,7 @@ def forwarded(*headers: tuple[str, str]) -> dict[str, str]:
     )
 
 
-def test_trace_context_and_the_testers_header_go_on() -> None:
+def test_trace_context_and_the_canarys_headers_go_on() -> None:
     headers = [(name, f"v-{name}") for name in CONTEXT]
     assert forwarded(*headers) == dict(headers)
     assert forwarded(*((name.title(), value) for name, value in headers)) == dict(headers)

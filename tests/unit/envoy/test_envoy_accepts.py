@@ -73,6 +73,7 @@ def test_envoy_accepts_every_kind_of_proxy(
         ingressTls="secret",
         ingressRequestsPerSecond="5",
         tracing="jaeger",
+        userCookie="place",
     )
     of = without_resilience(of) if bare else of
     place = (tmp_path, tmp_path / "admin.sock")

@@ -87,6 +87,35 @@ def test_the_limit_is_in_envoys_form_as_it_is_declared() -> None:
     assert limit["token_bucket"] == bucket
 
 
+def test_a_cookie_is_noted_as_it_is_declared() -> None:
+    of = mesh(userCookie="place", ingressRequestsPerSecond="5")
+    assert filters(of)[len(BEFORE) : -1] == [
+        "envoy.filters.http.header_to_metadata",
+        "envoy.filters.http.local_ratelimit",
+    ]
+    [chain] = listener(of, 80)["filter_chains"]
+    noting = chain["filters"][0]["typed_config"]["http_filters"][len(BEFORE)]["typed_config"]
+    assert noting == {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.header_to_metadata.v3.Config",
+        "request_rules": [
+            {
+                "cookie": "place",
+                "on_header_present": {
+                    "metadata_namespace": "petmesh.users",
+                    "key": "place",
+                    "type": "STRING",
+                },
+            }
+        ],
+    }
+
+
+def test_a_rule_that_the_rehearsal_cannot_apply_is_refused() -> None:
+    with pytest.raises(RefusedError) as refused:
+        changed("EnvoyFilter", "users", put(*CONFIG, "response_rules", value=[]), userCookie="a")
+    assert "typed_config.response_rules: not known to the rehearsal" in str(refused.value)
+
+
 def elsewhere(inputs: Any) -> None:  # noqa: ANN401 (data)
     inputs["metadata"]["namespace"] = "pets"
 

@@ -21,6 +21,9 @@ ISTIO = "a release of Istio from 1.25 on, such as 1.31.1"
 TLS = "none, secret, certManager or googleManaged"
 HOSTS = "a list of 1 to 16 different DNS names such as pets.example.com"
 
+COOKIE = "a cookie's name of 1 to 64 letters, digits, - and _, or empty for none"
+ATTRIBUTES = "a list of Path=/, Domain=example.com, HttpOnly, Secure, SameSite=Lax"
+
 REFUSED = [
     *GKE_REFUSED,
     *(
@@ -43,6 +46,30 @@ REFUSED = [
         )
     ),
     ("canaryWeight", "-0", WEIGHT),
+    *(
+        ("userCookie", value, COOKIE)
+        for value in ("a b", "a=b", "a;b", "%REQ(:PATH)%", "é", "a" * 65)
+    ),
+    *(
+        ("userCookieDays", value, "a whole number from 0 to 400")
+        for value in ("401", "-1", "1.5", "")
+    ),
+    *(
+        ("userCookieAttributes", value, ATTRIBUTES)
+        for value in (
+            "HttpOnly",
+            '["httponly"]',
+            '["Max-Age=5"]',
+            '["Path=pet"]',
+            '["Path=/; Secure"]',
+            '["Path=/%x"]',
+            '["SameSite=lax"]',
+            '["Domain=.example.com"]',
+            '["Secure", "Secure"]',
+            '["SameSite=Lax", "SameSite=None"]',
+            "[5]",
+        )
+    ),
     ("metrics", "Prometheus", "none, prometheus or managed"),
     ("metrics", "", "none, prometheus or managed"),
     ("grafana", "yes", "true or false"),

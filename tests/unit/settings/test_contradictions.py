@@ -45,6 +45,27 @@ CONTRADICTORY = [
         {"ingressTls": "googleManaged", "ingressHosts": '["pets.example.com"]'},
         "ingressTls = googleManaged: must be another while platform is existing",
     ),
+    ({"userCookie": "canary"}, "userCookie = canary: must be another name"),
+    ({"userCookie": "__Secure-place"}, "userCookie = __Secure-place: needs Secure in"),
+    (
+        {"userCookieAttributes": '["SameSite=None"]'},
+        "userCookieAttributes = SameSite=None: needs Secure in userCookieAttributes, or an",
+    ),
+    (
+        {"userCookieAttributes": '["Partitioned"]'},
+        "userCookieAttributes = Partitioned: needs Secure in userCookieAttributes",
+    ),
+    (
+        {"userCookie": "__Host-place", "userCookieAttributes": '["Secure"]'},
+        "userCookie = __Host-place: must have Path=/ and no Domain in userCookieAttributes",
+    ),
+    (
+        {
+            "userCookie": "__Host-place",
+            "userCookieAttributes": '["Secure", "Path=/", "Domain=example.com"]',
+        },
+        "userCookie = __Host-place: must have Path=/ and no Domain",
+    ),
     ({"minNodes": "5"}, "maxNodes = 4: must be at least minNodes = 5"),
     ({"minReplicas": "3"}, "maxReplicas = 2: must be at least minReplicas = 3"),
     ({"grafana": "true"}, "grafana = true: needs metrics = prometheus"),

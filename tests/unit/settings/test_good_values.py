@@ -55,6 +55,13 @@ from tests.unit.settings.reading import KEYS, read
         ("ingressRequestsPerSecond", "100000", 100_000),
         ("ingressConnections", "1", 1),
         ("ingressConnections", "100000", 100_000),
+        ("userCookie", "pets-place", "pets-place"),
+        ("userCookieDays", "0", 0),
+        (
+            "userCookieAttributes",
+            '["Domain=example.com", "SameSite=Strict", "Path=/pet"]',
+            ("Domain=example.com", "SameSite=Strict", "Path=/pet"),
+        ),
         ("namespace", "p" * 63, "p" * 63),
         ("minReplicas", "2", 2),
         ("maxReplicas", "100", 100),

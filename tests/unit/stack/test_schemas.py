@@ -20,6 +20,8 @@ STACKS = {
         canaryMirrorPercent="10",
         ingressTls="secret",
         ingressRequestsPerSecond="5",
+        userCookie="place",
+        canaryWeight="10",
     ),
     "local, otherwise": local_otherwise,
     "local, with an egress gateway": lambda: local(
