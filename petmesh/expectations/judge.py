@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -35,17 +35,24 @@ class Result:
         misses: one line for each thing that didn't come, with the object that decided.
         seconds: of all its requests together.
         answered: answers by status and workload, such as `200 reviews-v1`.
+        skipped: what wasn't asked, and why; empty if all was.
     """
 
     question: Question
     misses: tuple[str, ...]
     seconds: float
     answered: Mapping[str, int]
+    skipped: str = ""
 
     @property
     def passed(self) -> bool:
-        """Whether all came as expected."""
+        """Whether all that was asked came as expected."""
         return not self.misses
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether anything was."""
+        return bool(self.answered or self.misses)
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,10 @@ class _Case:
     def counts_for(self, name: str) -> bool:
         """Return whether it is of a workload, version or status."""
         return name in (self.workload, self.version, str(self.answer.status))
+
+
+# Tells which objects decided about a case.
+_Why = Callable[[_Case], str]
 
 
 def judge(
@@ -79,19 +90,29 @@ def judge(
         hops: of each request.
         versions: the version of each workload.
     """
-    expected = expectation.expect
     cases = [
         _case(answer, hops.get(answer.id, ()), sent.first, versions) for answer in sent.answers
     ]
+    return _compared(expectation, cases, lambda case: decided(mesh, case.hops, sent.first))
+
+
+def judge_answers(expectation: Expectation, answers: Sequence[Answer]) -> Result:
+    """Compare answers of which nobody tells who decided."""
+    cases = [_Case(answer, (), "", "", "") for answer in answers]
+    return _compared(expectation, cases, lambda _: "")
+
+
+def _compared(expectation: Expectation, cases: Sequence[_Case], why: _Why) -> Result:
+    expected = expectation.expect
     wrong = [(case, lines) for case in cases if (lines := list(_wrong(expected, case)))]
     misses: list[str] = []
     if len(wrong) > expected.failures:
         for line, several in _grouped(wrong).items():
             count = f" ({len(several)} of {len(cases)})" if len(cases) > 1 else ""
-            misses.append(f"{line}{count}: {decided(mesh, several[0].hops, sent.first)}")
+            misses.append(_with(f"{line}{count}", why(several[0])))
         if expected.failures:
             misses.append(f"{len(wrong)} of {len(cases)} failed, allowed are {expected.failures}")
-    misses += _shares(expected, cases, mesh, sent.first)
+    misses += _shares(expected, cases, why)
     answered = Counter(f"{case.answer.status} {case.workload}".strip() for case in cases)
     return Result(
         expectation,
@@ -211,15 +232,13 @@ def _mirrored(expected: Expected, hops: Sequence[Hop]) -> Iterator[str]:
         yield f"a copy to {wanted} expected, got requests at {', '.join(sorted(got)) or 'none'}"
 
 
-def _shares(expected: Expected, cases: Sequence[_Case], mesh: Mesh, first: str) -> list[str]:
+def _shares(expected: Expected, cases: Sequence[_Case], why: _Why) -> list[str]:
     misses: list[str] = []
     total = len(cases)
     pods = sorted({case.pod for case in cases if case.pod})
     if expected.pods is not None and len(pods) != expected.pods:
-        misses.append(
-            f"{expected.pods} pods expected, got {', '.join(pods) or 'none'}: "
-            f"{decided(mesh, cases[0].hops, first)}"
-        )
+        line = f"{expected.pods} pods expected, got {', '.join(pods) or 'none'}"
+        misses.append(_with(line, why(cases[0])))
     for name, percent in expected.share.items():
         count = sum(case.counts_for(name) for case in cases)
         if expected.tolerance is not None:
@@ -229,11 +248,16 @@ def _shares(expected: Expected, cases: Sequence[_Case], mesh: Mesh, first: str) 
             least, most = binomial_interval(total, percent / 100, CONFIDENCE)
         if not least <= count <= most:
             example = next((each for each in cases if not each.counts_for(name)), cases[0])
-            misses.append(
+            line = (
                 f"share {percent:g}% of {name} expected ({least / total:.1%} to {most / total:.1%} "
-                f"of {total}), got {count / total:.1%}: {decided(mesh, example.hops, first)}"
+                f"of {total}), got {count / total:.1%}"
             )
+            misses.append(_with(line, why(example)))
     return misses
+
+
+def _with(line: str, reason: str) -> str:
+    return f"{line}: {reason}" if reason else line
 
 
 def _grouped(wrong: Sequence[tuple[_Case, list[str]]]) -> dict[str, list[_Case]]:

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from petmesh.expectations.judge import Result
 from petmesh.expectations.suite import Suite
 from petmesh.program.diff_text import printable
 
@@ -18,15 +20,23 @@ def print_suite(suite: Suite, console: Console) -> None:
     for column in table.columns:
         column.overflow = "fold"
     for result in suite.results:
-        mark = "[green]ok[/]" if result.passed else "[red]MISS[/]"
         counts = [f"{count} x {what}" for what, count in result.answered.items()]
-        table.add_row(mark, escape(printable(result.question.title)), escape(", ".join(counts)))
+        title = escape(printable(result.question.title))
+        table.add_row(_mark(result), title, escape(", ".join(counts)))
     console.print(table)
     for line in misses(suite):
         console.print(escape(line), style="red", soft_wrap=True)
+    for line in skipped(suite):
+        console.print(escape(line), style="dim", soft_wrap=True)
     console.print(summary(suite))
-    for item in suite.coverage.missed:
+    for item in suite.coverage.missed if suite.coverage else ():
         console.print(escape(f"  not reached: {item}"), style="dim", soft_wrap=True)
+
+
+def _mark(result: Result) -> str:
+    if not result.was_asked:
+        return "[dim]skip[/]"
+    return "[green]ok[/]" if result.passed else "[red]MISS[/]"
 
 
 def misses(suite: Suite) -> Iterator[str]:
@@ -36,14 +46,24 @@ def misses(suite: Suite) -> Iterator[str]:
             yield printable(f"{result.question.title}: {miss}")
 
 
+def skipped(suite: Suite) -> Iterator[str]:
+    """Yield a line for each expectation of which something wasn't asked, with the reason."""
+    for result in suite.results:
+        if result.skipped:
+            yield printable(f"{result.question.title}: skipped {result.skipped}")
+
+
 def summary(suite: Suite) -> str:
     """Return the number of met expectations, and the coverage, in one line."""
-    total, reached = len(suite.results), suite.coverage
+    asked = len(suite.results) - suite.skipped
+    text = f"{asked - suite.failed} of {asked} expectations met"
+    if suite.skipped:
+        text += f", {suite.skipped} skipped"
+    if suite.coverage is None:
+        return text
+    reached = suite.coverage
     count = len(reached.items) - len(reached.missed)
-    return (
-        f"{total - suite.failed} of {total} expectations met; "
-        f"coverage {reached.percent:.0f}% ({count} of {len(reached.items)})"
-    )
+    return f"{text}; coverage {reached.percent:.0f}% ({count} of {len(reached.items)})"
 
 
 def junit(suite: Suite) -> str:
@@ -54,6 +74,7 @@ def junit(suite: Suite) -> str:
         name="petmesh",
         tests=str(len(suite.results)),
         failures=str(suite.failed),
+        skipped=str(suite.skipped),
         time=f"{total:.3f}",
     )
     for result in suite.results:
@@ -64,39 +85,46 @@ def junit(suite: Suite) -> str:
         if not result.passed:
             failure = ET.SubElement(case, "failure", message=printable(result.misses[0]))
             failure.text = "\n".join(map(printable, result.misses))
+        elif not result.was_asked:
+            ET.SubElement(case, "skipped", message=printable(result.skipped))
     return ET.tostring(root, encoding="unicode", xml_declaration=True)
 
 
 def as_json(suite: Suite) -> str:
     """Return the results as JSON."""
-    held = {
+    held: dict[str, Any] = {
         "expectations": [
             {
                 "name": result.question.title,
-                "passed": result.passed,
+                "passed": result.passed and result.was_asked,
                 "misses": list(result.misses),
+                "skipped": result.skipped,
                 "answered": dict(result.answered),
                 "seconds": round(result.seconds, 4),
             }
             for result in suite.results
         ],
         "failed": suite.failed,
-        "coverage": {
+        "skipped": suite.skipped,
+    }
+    if suite.coverage:
+        held["coverage"] = {
             "percent": round(suite.coverage.percent, 2),
             "items": len(suite.coverage.items),
             "missed": [str(item) for item in suite.coverage.missed],
-        },
-    }
+        }
     return json.dumps(held, indent=2) + "\n"
 
 
 def markdown(suite: Suite) -> str:
     """Return the results as Markdown; what a change's author wrote is in code that it can't end."""
     lines = [f"**{summary(suite)}**", ""]
-    missed = list(misses(suite))
+    missed, left_out = list(misses(suite)), list(skipped(suite))
     if missed:
         lines += ["Not met:", "", *_block(missed)]
-    if suite.coverage.missed:
+    if left_out:
+        lines += ["Skipped:", "", *_block(left_out)]
+    if suite.coverage and suite.coverage.missed:
         names = [printable(str(item)) for item in suite.coverage.missed]
         lines += ["<details><summary>No expectation reached</summary>", "", *_block(names)]
         lines += ["</details>", ""]

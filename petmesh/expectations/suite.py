@@ -18,15 +18,25 @@ from petmesh.rehearsal.runtime import Runtime
 
 @dataclass(frozen=True)
 class Suite:
-    """The results of all tests, and what they reached."""
+    """The results of all tests, and what they reached: None for a cluster, which doesn't tell."""
 
     results: tuple[Result, ...]
-    coverage: Coverage
+    coverage: Coverage | None
 
     @property
     def failed(self) -> int:
         """The number of expectations that weren't met."""
         return sum(not result.passed for result in self.results)
+
+    @property
+    def skipped(self) -> int:
+        """The number of those of which nothing was asked."""
+        return sum(not result.was_asked for result in self.results)
+
+    @property
+    def percent(self) -> float:
+        """The coverage in percent; 0 where it isn't known."""
+        return self.coverage.percent if self.coverage else 0.0
 
 
 async def run(

@@ -37,6 +37,11 @@ def test_a_ramps_help_names_the_defaults_of_its_plan(capsys: pytest.CaptureFixtu
         (["policy", "--config"], "petmesh: option '--config' requires an argument; see "),
         (["approve", "now"], "petmesh: got unexpected extra argument(s) (now); see "),
         (["--nothing"], "petmesh: no such option: --nothing; see "),
+        (["test", "a", "--address", "b"], "petmesh: --address: needs --target cluster\n"),
+        (
+            ["test", "a", "--target", "cluster", "--fail-under", "90"],
+            "petmesh: --fail-under and --validator-tests: no cluster tells which object decided\n",
+        ),
         (["preview", "--in-process", "--diff"], "petmesh: preview in process: --diff: only the "),
     ],
 )

@@ -1,0 +1,1 @@
+"""Expectations against a live cluster: by its ingress, and from short-lived pods."""
