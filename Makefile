@@ -23,7 +23,7 @@ RUN := import sys; sys.path.insert(0, sys.argv.pop(1)); from petmesh.cli.app imp
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo faults test unit engine fuzz lint format types bench bench-plan preview policy pr-report up destroy ramp promote rollback
+.PHONY: help setup demo faults users test unit engine fuzz lint format types bench bench-plan preview policy pr-report up destroy ramp promote rollback
 .PHONY: ramp-status approve pause resume ramp-report ramp-demo bench-rollback bench-ramps bench-verdicts install-cli env charts e2e lock audit
 .PHONY: base-image sbom docs crds clean
 
@@ -46,6 +46,9 @@ demo: setup ## rehearse a stack on this machine with real Envoy: STACK, REQUESTS
 
 faults: setup ## break the stack's services on this machine, row by row: STACK, REQUESTS, JSON, MARKDOWN=file, CONFIG
 	@$(BIN)/petmesh faults --stack $(STACK) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN)) $(CONFIGS)
+
+users: setup ## keep users on one side of two canaries on this machine, and measure that none changes it: USERS, STACK, JSON, CONFIG
+	@$(BIN)/petmesh users --stack $(STACK) $(if $(USERS),--users $(USERS)) $(if $(JSON),--json $(JSON)) $(CONFIGS)
 
 test: setup ## every test but engine, charts and e2e: unit, service, traffic through real Envoy
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --no-loadscope-reorder -m 'not engine and not charts and not cluster'

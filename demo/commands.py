@@ -1,4 +1,4 @@
-"""The commands `demo` and `faults`, which petmesh.yaml adds to `petmesh`."""
+"""The commands `demo`, `faults` and `users`, which petmesh.yaml adds to `petmesh`."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def demo(
         overrides = dict(config or ())
         if keep:
             return play.run(play.keep(stack, overrides, port))
-        return play.run(play.play(scenes_of, stack, overrides, play.OutputFiles(json), port))
+        return play.run(
+            play.play(scenes_of, stack, overrides, play.OutputFiles(json), play.RunOptions(port))
+        )
 
 
 @app.command(rich_help_panel="Demo")
@@ -102,3 +104,39 @@ def faults(
 
         overrides = dict(config or ())
         return play.run(play.play(scenes_of, stack, overrides, play.OutputFiles(json, markdown)))
+
+
+@app.command(rich_help_panel="Demo")
+def users(
+    *,
+    stack: Stack = "local",
+    config: Config = None,
+    weights: Annotated[
+        Percents,
+        typer.Option(
+            parser=percents,
+            metavar="W,W,...",
+            help="The weights of both canaries in percent, in order.",
+            show_default=",".join(map(str, _WEIGHTS)),
+        ),
+    ] = _WEIGHTS,
+    arrivals: Annotated[
+        int,
+        typer.Option(
+            "--users",
+            parser=whole_between(10, 100_000),
+            metavar="N",
+            help="The number of users who come at each weight.",
+        ),
+    ] = 100,
+    json: JsonFile = None,
+) -> int:
+    """Keep users on one side of two canaries on this machine, and measure that none changes it."""
+    with program_errors():
+        from demo import play, playlists
+
+        def scenes_of(session: Session, display: Display) -> AsyncIterator[Scene]:
+            return playlists.users_alone(session, weights, arrivals, display.progress)
+
+        files, options = play.OutputFiles(json), play.RunOptions(logs_decisions=True)
+        return play.run(play.play(scenes_of, stack, dict(config or ()), files, options))

@@ -32,6 +32,21 @@ class OutputFiles(NamedTuple):
     markdown: str | None = None
 
 
+class RunOptions(NamedTuple):
+    """How a mesh runs.
+
+    Attributes:
+        port: the ingress's; None for any free port.
+        logs_decisions: whether proxies log which pod got each request.
+    """
+
+    port: int | None = None
+    logs_decisions: bool = False
+
+
+AS_USUAL = RunOptions()
+
+
 def run(command: Coroutine[Any, Any, int]) -> int:
     """Run a coroutine; SIGINT, SIGTERM and SIGHUP cancel it."""
 
@@ -55,7 +70,7 @@ async def play(
     stack: str,
     overrides: Mapping[str, str],
     written: OutputFiles,
-    port: int | None = None,
+    options: RunOptions = AS_USUAL,
 ) -> int:
     """Play scenes on a stack's mesh, and print their results.
 
@@ -64,14 +79,14 @@ async def play(
         stack: the stack's name.
         overrides: config values that override the stack's.
         written: the files to write.
-        port: the ingress's port; None for any free port.
+        options: how the mesh runs.
 
     Returns:
         0, or 1 for an unexpected result.
     """
     display = Display(to_stderr="-" in written)
     begun = time.monotonic()
-    runtime = Runtime(new_folder(), port)
+    runtime = Runtime(new_folder(), options.port, logs_decisions=options.logs_decisions)
     played: list[Scene] = []
     found: tuple[str, ...] = ()
     try:

@@ -1,8 +1,9 @@
-"""The scenes of `petmesh demo` and of `petmesh faults`, in their order."""
+"""The scenes of `petmesh demo`, `petmesh faults` and `petmesh users`, in their order."""
 
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from demo.pets import PETDETAILS
+from demo.pets import PETDETAILS, PETSERVICE
 from demo.scenes import (
     back_ends,
     canary,
@@ -15,6 +16,7 @@ from demo.scenes import (
     public_route,
     rate_limit,
     testers,
+    users,
 )
 from demo.scenes.scene import Scene
 from demo.scenes.scene_context import SceneContext, learn_versions
@@ -36,11 +38,7 @@ async def demo(
     Raises:
         ProgramError: the stack has no canary to show.
     """
-    if not session.releases[PETDETAILS.name].canary:
-        raise ProgramError(
-            f"stack {session.stack} has no canaryVersion: the demo needs one; "
-            "give --config canaryVersion=v2"
-        )
+    _check_canary(session)
     context = SceneContext(session, await learn_versions(session), progress)
     yield await public_route.play(context)
     yield await rate_limit.play(context)
@@ -69,3 +67,36 @@ async def faults(
     context = SceneContext(session, await learn_versions(session), progress)
     for scene in (back_ends, dog_api, overload, endings):
         yield await scene.play(context, requests)
+
+
+async def users_alone(
+    session: Session, weights: Sequence[int], users_: int, progress: Callable[[str], None]
+) -> AsyncIterator[Scene]:
+    """Play the scene of users on a started session.
+
+    Args:
+        session: the stack's mesh; it gets a canary of petservice, and the users' cookie.
+        weights: the canaries' weights, in percent, in order.
+        users_: how many users come at each weight.
+        progress: shows what is being done.
+
+    Raises:
+        ProgramError: the stack has no canary to show.
+    """
+    _check_canary(session)
+    images = json.dumps([f"{PETSERVICE.name}/{users.CANARY}={users.IMAGE}"])
+    releases = json.dumps({PETSERVICE.name: {"canaryVersion": users.CANARY}})
+    await session.change(
+        {"userCookie": users.COOKIE, "images": images, "releases": releases, "canaryWeight": "0"},
+        lasting=True,
+    )
+    context = SceneContext(session, await learn_versions(session), progress)
+    yield await users.play(context, weights, users_)
+
+
+def _check_canary(session: Session) -> None:
+    if not session.releases[PETDETAILS.name].canary:
+        raise ProgramError(
+            f"stack {session.stack} has no canaryVersion: the demo needs one; "
+            "give --config canaryVersion=v2"
+        )

@@ -27,11 +27,11 @@ T = TypeVar("T")
 class Live:
     """A context, and a loop to run coroutines on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, logs_decisions: bool = False) -> None:
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="rehearsal")
         self._thread.start()
-        self.session = Session(self.run(_runtime()), "local", {})
+        self.session = Session(self.run(_runtime(logs_decisions)), "local", {})
         self.run(self.session.start())
         judge = self.run(learn_versions(self.session))
         self.context = SceneContext(self.session, judge, lambda _: None)
@@ -46,8 +46,8 @@ class Live:
         self.loop.close()
 
 
-async def _runtime() -> Runtime:
-    return Runtime(new_folder())
+async def _runtime(logs_decisions: bool) -> Runtime:  # noqa: FBT001 (private)
+    return Runtime(new_folder(), logs_decisions=logs_decisions)
 
 
 @pytest.fixture(scope="session")
