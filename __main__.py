@@ -11,6 +11,7 @@ from stack.mesh import install_mesh
 from stack.platform import create_platform
 from stack.policies import protect_services
 from stack.protection import DeletionProtection, declared_from_here_on
+from stack.revisions import served
 from stack.routes import releases, route_services
 from stack.services import deploy_services
 from stack.telemetry import telemetry
@@ -44,4 +45,7 @@ pulumi.export("kubeconfig", platform.kubeconfig)
 pulumi.export("images", services.images)
 pulumi.export("weights", routed[settings.canary_service].weights)
 pulumi.export("releases", {name: each.exported for name, each in routed.items()})
+pulumi.export(
+    "mesh", served(mesh.revisions, {settings.namespace: services.workloads, **mesh.gateways})
+)
 pulumi.export("observability", mesh.observability.port_forwards)

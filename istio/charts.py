@@ -9,9 +9,6 @@ import pulumi_kubernetes as kubernetes
 from istio.pod_security import SECCOMP
 
 TIMEOUT_SECONDS = 600
-# An annotation of pod templates, so that an upgrade of the charts replaces the pods by a rolling
-# update: else they keep the proxies that they were injected with.
-PROXY_VERSION = "petmesh/istio-version"
 
 
 @dataclass(frozen=True)
@@ -25,11 +22,6 @@ class Charts:
 
     version: str
     location: str
-
-    @property
-    def proxy(self) -> Mapping[str, str]:
-        """The annotation of every pod that these charts' istiod injects a proxy into."""
-        return {PROXY_VERSION: self.version}
 
     def release(
         self,
@@ -68,7 +60,7 @@ def gateway_values(
     """Return the gateway chart's values for an ingress and an egress alike.
 
     Args:
-        proxy: The annotation of pods that a proxy is injected into.
+        proxy: The annotations of pods that a proxy is injected into.
         min_replicas: Minimum pods, from 1 to 20.
         max_replicas: Maximum pods, from `min_replicas` to 100.
     """

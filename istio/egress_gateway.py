@@ -9,13 +9,13 @@ from pulumi_kubernetes.apiextensions import CustomResource
 
 from istio import idle
 from istio.apis import NETWORKING
-from istio.charts import Charts, gateway_values
+from istio.charts import gateway_values
 from istio.destinations import UNREACHED_DETECTION, cluster_host
 from istio.egress import ExternalHost, ExternalHostArgs, connection_pool, outside_routes
-from istio.install import INJECTION_LABEL
 from istio.network import XDS, NetworkPeer, allow_traffic, default_deny
 from istio.pod_security import RESTRICTED
 from istio.pods import WorkloadPods
+from istio.revisions import Revision
 from istio.security import allow_callers
 
 EGRESS_NAMESPACE = "istio-egress"
@@ -42,7 +42,7 @@ class EgressGatewayArgs:
     """An egress gateway.
 
     Attributes:
-        charts: Where Istio's charts come from.
+        revision: Its pods' istiod.
         min_replicas: Minimum pods.
         max_replicas: Maximum pods.
         callers: Who may connect to it.
@@ -50,7 +50,7 @@ class EgressGatewayArgs:
         needs: Resources that it is created after: the mesh.
     """
 
-    charts: Charts
+    revision: Revision
     min_replicas: int
     max_replicas: int
     callers: Sequence[NetworkPeer]
@@ -74,7 +74,10 @@ class EgressGateway(pulumi.ComponentResource):
         super().__init__("petmesh:istio:EgressGateway", name, None, opts)
         self.namespace: pulumi.Resource = kubernetes.core.v1.Namespace(
             EGRESS_NAMESPACE,
-            metadata={"name": EGRESS_NAMESPACE, "labels": {**INJECTION_LABEL, **RESTRICTED}},
+            metadata={
+                "name": EGRESS_NAMESPACE,
+                "labels": {**args.revision.injection, **RESTRICTED},
+            },
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.needs),
         )
         traffic = allow_traffic(
@@ -84,11 +87,11 @@ class EgressGateway(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, depends_on=[self.namespace]),
         )
         default_deny(EGRESS_NAMESPACE, pulumi.ResourceOptions(parent=self, depends_on=[traffic]))
-        gateway = args.charts.release(
+        gateway = args.revision.charts.release(
             EGRESS_GATEWAY,
             "gateway",
             EGRESS_NAMESPACE,
-            gateway_values(args.charts.proxy, args.min_replicas, args.max_replicas),
+            gateway_values(args.revision.proxy, args.min_replicas, args.max_replicas),
             pulumi.ResourceOptions(parent=self, depends_on=[traffic, *args.needs]),
         )
         self.ready: pulumi.Resource = kubernetes.core.v1.Service(

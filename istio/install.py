@@ -9,7 +9,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from istio.apis import SECURITY
-from istio.charts import Charts, gateway_values
+from istio.charts import gateway_values
 from istio.network import (
     INJECTION_PORT,
     ISTIOD,
@@ -22,6 +22,7 @@ from istio.network import (
 )
 from istio.pod_security import RESTRICTED, SECCOMP
 from istio.pods import WorkloadPods
+from istio.revisions import Revision, Revisions
 
 # GKE requires it: it allows pods that are critical to a node in no other namespace.
 CNI_NAMESPACE = "kube-system"
@@ -36,7 +37,6 @@ INGRESS_SELECTOR = {"app": INGRESS_GATEWAY, "istio": INGRESS_GATEWAY.removeprefi
 INGRESS = WorkloadPods(INGRESS_NAMESPACE, INGRESS_GATEWAY, INGRESS_SELECTOR)
 # The port and path of the gateway pods' readiness.
 INGRESS_HEALTH = (15021, "/healthz/ready")
-INJECTION_LABEL = {"istio-injection": "enabled"}
 HTTP_PORT = 80
 HTTPS_PORT = 443
 # The local ends of a port-forward to them.
@@ -53,7 +53,7 @@ class IstioMeshArgs:
     """The mesh's installation.
 
     Attributes:
-        charts: Where Istio's charts come from.
+        revisions: The istiods.
         platform: The charts' value `global.platform`, such as gke; empty for none.
         ingress_service_type: The ingress gateway's service type, LoadBalancer or ClusterIP.
         ingress_address: The address that a LoadBalancer is to have; None for one of its own.
@@ -73,7 +73,7 @@ class IstioMeshArgs:
             tracing.
     """
 
-    charts: Charts
+    revisions: Revisions
     platform: str
     ingress_service_type: str
     ingress_address: pulumi.Input[str] | None
@@ -95,7 +95,7 @@ class IstioMesh(pulumi.ComponentResource):
     """Istio's Helm releases: outside hosts closed until a ServiceEntry opens one, STRICT inside.
 
     Attributes:
-        ready: What Istio's objects and injected pods depend on: CRDs, istiod and its webhooks. It
+        ready: What Istio's objects and injected pods depend on: CRDs, istiods, their webhooks. It
             is the gateway: that its pods were injected shows that the API server reaches the
             webhooks, which takes a moment longer than until istiod's pods are ready.
         ingress_ready: The ingress gateway and its Service.
@@ -109,31 +109,36 @@ class IstioMesh(pulumi.ComponentResource):
         self, name: str, args: IstioMeshArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("petmesh:istio:IstioMesh", name, None, opts)
-        self._args = args
         system = self._namespace(SYSTEM_NAMESPACE, RESTRICTED)
-        ingress = self._namespace(INGRESS_NAMESPACE, {**INJECTION_LABEL, **RESTRICTED})
-        base = self._release(
-            "istio-base", "base", SYSTEM_NAMESPACE, VALIDATION, depends_on=[system]
+        revisions, moved = args.revisions, args.revisions.of(INGRESS_NAMESPACE)
+        ingress = self._namespace(INGRESS_NAMESPACE, {**moved.injection, **RESTRICTED})
+        base = revisions.newest.release(
+            "istio-base", "base", SYSTEM_NAMESPACE, _base_values(args), self._after(system)
         )
-        cni = self._release("istio-cni", "cni", CNI_NAMESPACE, _cni_values(args), depends_on=[base])
+        cni = revisions.oldest.release(
+            "istio-cni", "cni", CNI_NAMESPACE, _cni_values(args), self._after(base)
+        )
         istiod_traffic = self._traffic(ISTIOD, _istiod_callers(args), [args.api_server], system)
         gateway_traffic = self._traffic(
             INGRESS, _gateway_callers(args), [XDS, *args.ingress_called], ingress
         )
         # After the plugin, and deleted before it: a pod without it can neither start nor end.
-        istiod = self._release(
-            "istiod",
-            "istiod",
-            SYSTEM_NAMESPACE,
-            _istiod_values(args),
-            depends_on=[base, cni, istiod_traffic],
-        )
-        gateway = self._release(
+        istiods = [
+            each.charts.release(
+                each.istiod,
+                "istiod",
+                SYSTEM_NAMESPACE,
+                _istiod_values(args, each),
+                self._after(base, cni, istiod_traffic),
+            )
+            for each in revisions.every
+        ]
+        gateway = moved.charts.release(
             INGRESS_GATEWAY,
             "gateway",
             INGRESS_NAMESPACE,
             _gateway_values(args),
-            depends_on=[ingress, istiod, gateway_traffic],
+            self._after(ingress, *istiods, gateway_traffic),
         )
         CustomResource(
             "mesh-peers",
@@ -141,13 +146,13 @@ class IstioMesh(pulumi.ComponentResource):
             kind="PeerAuthentication",
             metadata={"name": "mesh", "namespace": SYSTEM_NAMESPACE},
             spec={"mtls": {"mode": "STRICT"}},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[gateway]),
+            opts=self._after(gateway),
         )
         service = kubernetes.core.v1.Service(
             INGRESS_GATEWAY,
             metadata={"name": INGRESS_GATEWAY, "namespace": INGRESS_NAMESPACE},
             spec=_service(args),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[gateway]),
+            opts=self._after(gateway),
         )
         self.ready: pulumi.Resource = gateway
         self.ingress_ready: pulumi.Resource = service
@@ -173,21 +178,12 @@ class IstioMesh(pulumi.ComponentResource):
         namespace: pulumi.Resource,
     ) -> pulumi.Resource:
         """Allow some pods' traffic, and deny all other in their namespace."""
-        opts = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
-        allowed = allow_traffic(pods, callers, called, opts)
-        default_deny(pods.namespace, pulumi.ResourceOptions(parent=self, depends_on=[allowed]))
+        allowed = allow_traffic(pods, callers, called, self._after(namespace))
+        default_deny(pods.namespace, self._after(allowed))
         return allowed
 
-    def _release(
-        self,
-        name: str,
-        chart: str,
-        namespace: str,
-        values: Mapping[str, object],
-        depends_on: Sequence[pulumi.Resource],
-    ) -> kubernetes.helm.v3.Release:
-        opts = pulumi.ResourceOptions(parent=self, depends_on=depends_on)
-        return self._args.charts.release(name, chart, namespace, values, opts)
+    def _after(self, *needs: pulumi.Resource) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, depends_on=needs)
 
 
 def _istiod_callers(args: IstioMeshArgs) -> Sequence[NetworkPeer]:
@@ -207,6 +203,12 @@ def _gateway_callers(args: IstioMeshArgs) -> Sequence[NetworkPeer]:
     return [NetworkPeer(ports, addresses=args.ingress_sources), *args.scrapers]
 
 
+def _base_values(args: IstioMeshArgs) -> Mapping[str, object]:
+    """Return the values of base, which has the webhook that validates Istio's objects."""
+    stable = args.revisions.stable.name
+    return {**VALIDATION, **({"defaultRevision": stable} if stable else {})}
+
+
 def _cni_values(args: IstioMeshArgs) -> Mapping[str, object]:
     """Return the CNI plugin's values: it redirects traffic, so that no pod needs a capability.
 
@@ -223,9 +225,10 @@ def _cni_values(args: IstioMeshArgs) -> Mapping[str, object]:
     }
 
 
-def _istiod_values(args: IstioMeshArgs) -> Mapping[str, object]:
+def _istiod_values(args: IstioMeshArgs, revision: Revision) -> Mapping[str, object]:
     return {
         **VALIDATION,
+        **revision.values,
         "global": {
             **({"platform": args.platform} if args.platform else {}),
             # A budget of one pod out of one would block every upgrade of its node.
@@ -260,10 +263,11 @@ def _traces(args: IstioMeshArgs) -> Mapping[str, object]:
 
 
 def _gateway_values(args: IstioMeshArgs) -> Mapping[str, object]:
+    proxy = args.revisions.of(INGRESS_NAMESPACE).proxy
     return {
-        **gateway_values(args.charts.proxy, args.min_replicas, args.max_replicas),
+        **gateway_values(proxy, args.min_replicas, args.max_replicas),
         "podAnnotations": {
-            **args.charts.proxy,
+            **proxy,
             "proxy.istio.io/config": json.dumps(_gateway_proxy(args)),
         },
     }

@@ -7,9 +7,9 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from istio.apis import SECURITY
-from istio.install import INJECTION_LABEL
 from istio.network import SYSTEM_NAMESPACE
 from istio.pod_security import RESTRICTED
+from istio.revisions import Revision
 from istio.sidecar_scope import sidecar_scope
 
 
@@ -25,6 +25,7 @@ class MeshNamespace(pulumi.ComponentResource):
     def __init__(
         self,
         namespace: str,
+        revision: Revision,
         needs: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions,
     ) -> None:
@@ -32,13 +33,14 @@ class MeshNamespace(pulumi.ComponentResource):
 
         Args:
             namespace: The namespace's name.
+            revision: Its pods' istiod.
             needs: Resources that it is created after: the mesh.
             opts: The component's options.
         """
         super().__init__("petmesh:istio:MeshNamespace", namespace, None, opts)
         there: pulumi.Resource = kubernetes.core.v1.Namespace(
             f"{namespace}-namespace",
-            metadata={"name": namespace, "labels": {**INJECTION_LABEL, **RESTRICTED}},
+            metadata={"name": namespace, "labels": {**revision.injection, **RESTRICTED}},
             opts=pulumi.ResourceOptions(parent=self, depends_on=needs),
         )
         child = pulumi.ResourceOptions(parent=self, depends_on=[there])

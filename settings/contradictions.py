@@ -8,6 +8,7 @@ from infra.machines import is_arm
 from settings.cookie_contradictions import cookie_problems
 from settings.forms import ROOT, SPECIAL_USE, VERSION
 from settings.gke_contradictions import gke_problems
+from settings.istio_contradictions import istio_problems
 from settings.keys import Settings
 from settings.messages import readable
 from settings.releases import known_versions, release_problems, versions_of
@@ -39,6 +40,7 @@ def contradictions(
         return
     yield from _platform_problems(settings)
     yield from gke_problems(settings)
+    yield from istio_problems(settings)
     yield from _ingress_problems(settings)
     yield from cookie_problems(settings)
     yield from _range_problems(settings)

@@ -7,6 +7,7 @@ import ipaddress
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -172,11 +173,14 @@ def outside_host(value: str) -> str:
 
 
 def charts(value: str) -> str:
-    """An address of charts without a slash at its end, or a folder that has them all."""
+    """An address of charts without a slash at its end, or a folder that has them all.
+
+    A folder has those of one version, or a folder for each version.
+    """
     if len(value) > LONGEST or not value or not visible(value):
         raise ValueError
     if "://" not in value:
-        if not all(chart_version(value, chart) for chart in CHARTS):
+        if not any(map(has_charts, (value, *_folders(value)))):
             raise ValueError
         return value
     address = urlsplit(value)
@@ -186,6 +190,19 @@ def charts(value: str) -> str:
     if not address.hostname or " " in value or address.port == 0:
         raise ValueError
     return value.rstrip("/")
+
+
+def has_charts(folder: str) -> bool:
+    """Whether a folder has every chart of Istio that is installed."""
+    return all(chart_version(folder, chart) for chart in CHARTS)
+
+
+def _folders(folder: str) -> Sequence[str]:
+    """The folders in a folder; none where it can't be read."""
+    try:
+        return [str(each) for each in (ROOT / folder).iterdir() if each.is_dir()]
+    except (OSError, ValueError):
+        return []
 
 
 def public_path(value: str) -> str:

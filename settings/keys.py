@@ -132,9 +132,16 @@ class Settings(GkeFeatures):
     istio_version: Annotated[str, matches(ISTIO_VERSION)] = Field(
         description="a release of Istio from 1.25 on, such as 1.31.1"
     )
+    istio_upgrades: Literal["inPlace", "byRevision"] = Field(description="inPlace or byRevision")
+    istio_canary_version: Annotated[str, matches(f"({ISTIO_VERSION})?")] = Field(
+        description="a release of Istio from 1.25 on, such as 1.31.1, or empty for no second istiod"
+    )
+    istio_canary_namespaces: Annotated[
+        tuple[Annotated[str, matches(DNS_LABEL)], ...], Array, AfterValidator(each_once)
+    ] = Field(description="a list of different namespaces such as istio-ingress")
     istio_charts: Annotated[str, AfterValidator(charts)] = Field(
-        description=f"an https:// or oci:// address or a folder with {', '.join(CHARTS)}; an "
-        "address without user, query or fragment"
+        description=f"an https:// or oci:// address or a folder with {', '.join(CHARTS)}, or with "
+        "a folder of these for each version; an address without user, query or fragment"
     )
     istio_platform: Literal["", "k3d", "k3s", "microk8s", "minikube"] = Field(
         description="k3d, k3s, microk8s or minikube, or empty for any other cluster"
@@ -229,10 +236,16 @@ class Settings(GkeFeatures):
 
     @property
     def istio_release(self) -> str:
-        """The version of the charts: that of their folder, where they lie in one."""
+        """The version of the stack's Istio: that of the charts' folder, where they lie in one."""
         if "://" in self.istio_charts:
             return self.istio_version
-        return chart_version(self.istio_charts, "istiod")
+        return chart_version(self.istio_charts, "istiod") or self.istio_version
+
+    def charts_of(self, version: str) -> str:
+        """The address or the folder of the charts of a version of Istio."""
+        if "://" in self.istio_charts or chart_version(self.istio_charts, "istiod"):
+            return self.istio_charts
+        return f"{self.istio_charts}/{version}"
 
     @property
     def gateway_secret(self) -> str:

@@ -1,24 +1,26 @@
 """Istio, the services' namespaces, the egress gateway and the observability stack."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from apps.arguments import pods
 from apps.catalog import Catalog
 from infra.load_balancer import PROXIES, SOURCES
 from infra.platform import Platform
-from istio.charts import Charts
 from istio.egress_gateway import (
+    EGRESS_GATEWAY,
     EGRESS_NAMESPACE,
     EGRESS_PORT,
     EgressGateway,
     EgressGatewayArgs,
 )
-from istio.install import INGRESS_NAMESPACE, IstioMesh, IstioMeshArgs
+from istio.install import INGRESS_GATEWAY, INGRESS_NAMESPACE, IstioMesh, IstioMeshArgs
 from istio.namespace import MeshNamespace
 from istio.network import PUBLIC_TLS, NetworkPeer, api_server
+from istio.revisions import Revisions
 from observability.stack import Observability, ObservabilityArgs
 from settings import Settings
+from stack.revisions import revisions_of
 from stack.telemetry import Telemetry
 
 
@@ -31,25 +33,33 @@ class InstalledMesh:
         namespaces: The namespaces of services, by name.
         egress: The egress gateway; None where there is none.
         observability: The observability stack.
+        revisions: The istiods, and which namespaces are whose.
     """
 
     istio: IstioMesh
     namespaces: Mapping[str, MeshNamespace]
     egress: EgressGateway | None
     observability: Observability
+    revisions: Revisions
+
+    @property
+    def gateways(self) -> Mapping[str, Sequence[str]]:
+        """The workloads of the gateways, by namespace."""
+        inner = {EGRESS_NAMESPACE: [EGRESS_GATEWAY]} if self.egress else {}
+        return {INGRESS_NAMESPACE: [INGRESS_GATEWAY], **inner}
 
 
 def install_mesh(
     settings: Settings, catalog: Catalog, platform: Platform, telemetry: Telemetry
 ) -> InstalledMesh:
     """Declare Istio, the services' namespaces, the egress gateway and the observability stack."""
-    charts = Charts(settings.istio_release, settings.istio_charts)
+    revisions = revisions_of(settings)
     gateways = [EGRESS_NAMESPACE] if settings.egress_gateway else []
     to_api_server = api_server(settings.api_server_ranges or platform.api_server_ranges)
     istio = IstioMesh(
         "istio",
         IstioMeshArgs(
-            charts=charts,
+            revisions=revisions,
             platform=platform.helm_platform,
             ingress_service_type=settings.ingress_service_type,
             ingress_address=platform.ingress_address,
@@ -76,7 +86,8 @@ def install_mesh(
         platform.after(),
     )
     namespaces = {
-        each: MeshNamespace(each, [istio.ready], platform.after()) for each in settings.hosts
+        each: MeshNamespace(each, revisions.of(each), [istio.ready], platform.after())
+        for each in settings.hosts
     }
     egress = None
     if settings.egress_gateway:
@@ -90,7 +101,7 @@ def install_mesh(
         egress = EgressGateway(
             "egress",
             EgressGatewayArgs(
-                charts=charts,
+                revision=revisions.of(EGRESS_NAMESPACE),
                 min_replicas=settings.min_replicas,
                 max_replicas=settings.max_replicas,
                 callers=[*callers, *telemetry.scrapers],
@@ -120,4 +131,4 @@ def install_mesh(
         ),
         platform.after(),
     )
-    return InstalledMesh(istio, namespaces, egress, observability)
+    return InstalledMesh(istio, namespaces, egress, observability, revisions)

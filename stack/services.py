@@ -11,11 +11,11 @@ from apps.catalog import Catalog, Service
 from apps.context import build_context
 from apps.service import MeshService
 from infra.platform import Platform
-from istio.charts import Charts
 from istio.install import HTTP_PROXY_PORT
 from istio.routing import CALLER_DEADLINE_SECONDS
 from observability.tracing import service_environment
 from settings import Settings, known_versions, versions_of
+from stack.revisions import revisions_of
 from stack.telemetry import Telemetry
 
 
@@ -34,6 +34,13 @@ class Services:
         """The image reference of each version that runs, by service."""
         return {name: service.images for name, service in self.by_name.items()}
 
+    @property
+    def workloads(self) -> Sequence[str]:
+        """The Deployment of each version that runs."""
+        return [
+            f"{name}-{version}" for name, each in self.by_name.items() for version in each.images
+        ]
+
 
 def deploy_services(
     settings: Settings,
@@ -44,7 +51,6 @@ def deploy_services(
 ) -> Services:
     """Declare every service, created after the mesh, the namespace and its policies."""
     services: dict[str, MeshService] = {}
-    charts = Charts(settings.istio_release, settings.istio_charts)
     # One for all images, and none where all are given.
     context = cache(build_context)
     for service in catalog:
@@ -62,7 +68,7 @@ def deploy_services(
                 max_replicas=settings.max_replicas,
                 needs=needs,
                 environment=_environment(settings, catalog, service, telemetry),
-                annotations=charts.proxy,
+                annotations=revisions_of(settings).of(settings.namespace).proxy,
             ),
             platform.after(),
         )

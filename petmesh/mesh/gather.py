@@ -269,6 +269,11 @@ class _Gatherer:
         if chart == "istiod":
             self._compare_release(inputs.get("version"), f"{namespace}/{name}")
             read = helm.IstiodValues.read(values, f"{what}: values")
+            if any(each.mesh_config != read.mesh_config for each in self._istiod):
+                raise RefusedError(
+                    f"{what}: values: meshConfig: must be that of the other istiod: the rehearsal "
+                    "has one for all namespaces"
+                )
             self._istiod.append(read)
         elif chart == "gateway":
             read = helm.GatewayValues.read(values, f"{what}: values")

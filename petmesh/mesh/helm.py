@@ -76,6 +76,7 @@ class IstiodValues(Fields):
     """The values of the istiod chart."""
 
     mesh_config: MeshConfig
+    revision: Annotated[Any, CONTROL_PLANE] = None
     pilot: Annotated[Any, CONTROL_PLANE] = None
     seccomp_profile: Annotated[Any, CONTROL_PLANE] = None
     global_: Annotated[Any, Field(alias="global"), CONTROL_PLANE] = None
@@ -135,6 +136,7 @@ class GatewayAnnotations(Fields):
         GatewayConfig, Field(alias="proxy.istio.io/config"), BeforeValidator(_read)
     ] = GatewayConfig()
     istio_version: Annotated[Any, Field(alias="petmesh/istio-version"), GATEWAY_POD] = None
+    istio_revision: Annotated[Any, Field(alias="petmesh/istio-revision"), GATEWAY_POD] = None
 
 
 class GatewayValues(Fields):

@@ -30,6 +30,12 @@ STACKS: dict[str, Callable[[], Declaration]] = {
     "local otherwise": local_otherwise,
     "a version that is given": with_v3,
     "an egress gateway": lambda: local(dogApiEnabled="true", egressGateway="true"),
+    "between two istiods": lambda: local(
+        egressGateway="true",
+        istioCanaryVersion="1.30.4",
+        istioCanaryNamespaces='["pets", "istio-egress"]',
+    ),
+    "an istiod by revision": lambda: local(istioUpgrades="byRevision"),
     "watched, with TLS": lambda: local(
         metrics="prometheus",
         grafana="true",

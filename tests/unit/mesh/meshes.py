@@ -35,9 +35,9 @@ def with_change(kind: str, name: str, change: Change, **config: str) -> Declarat
     return _with(declaration, manifest(declaration, kind, name), change)
 
 
-def with_values(release: str, change: Change) -> Declaration:
+def with_values(release: str, change: Change, **config: str) -> Declaration:
     """The declaration with a Helm release's inputs changed in place by `change`."""
-    declaration = local()
+    declaration = local(**config)
     return _with(declaration, declaration.one("kubernetes:helm.sh/v3:Release", release), change)
 
 

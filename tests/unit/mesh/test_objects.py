@@ -29,6 +29,24 @@ def test_the_local_stack_is_read_whole() -> None:
     }
 
 
+TWO_ISTIODS = {"istioCanaryVersion": "1.30.4", "istioCanaryNamespaces": '["pets"]'}
+
+
+def test_two_istiods_of_one_meshconfig_are_one_mesh() -> None:
+    one, two = mesh(), mesh(**TWO_ISTIODS)
+    assert (two.config, two.workloads, two.services) == (one.config, one.workloads, one.services)
+
+
+def test_two_istiods_that_differ_are_refused() -> None:
+    changed = with_values(
+        "istiod",
+        lambda inputs: inputs["values"]["meshConfig"].update(proxyHttpPort=1),
+        **TWO_ISTIODS,
+    )
+    with pytest.raises(RefusedError, match="meshConfig: must be that of the other istiod"):
+        gather(changed)
+
+
 def test_the_autoscalers_minimum_is_the_number_of_pods() -> None:
     assert {workload.replicas for workload in mesh(minReplicas="2", maxReplicas="3").workloads} == {
         2

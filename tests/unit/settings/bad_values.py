@@ -95,6 +95,10 @@ REFUSED = [
     ("deployers", r'["user:eve\u202e@example.com"]', MEMBERS),
     ("istioCharts", "https://user:password@charts.example.com", CHARTS),
     ("istioVersion", "1.12.0", ISTIO),
+    ("istioUpgrades", "byrevision", "inPlace or byRevision"),
+    ("istioCanaryVersion", "1.24.0", ISTIO),
+    ("istioCanaryNamespaces", '["pets", "pets"]', "a list of different namespaces"),
+    ("istioCanaryNamespaces", '["Pets"]', "a list of different namespaces"),
     # Its istiod chart takes no seccomp profile where ours is given; 1.24's knows no platform gke.
     ("istioVersion", "1.23.6", ISTIO),
     ("istioVersion", "1.24.0", ISTIO),

@@ -66,6 +66,25 @@ CONTRADICTORY = [
         },
         "userCookie = __Host-place: must have Path=/ and no Domain",
     ),
+    (
+        {"istioCanaryVersion": "1.31.1"},
+        "istioCanaryVersion = 1.31.1: must differ from istioVersion",
+    ),
+    *(
+        (
+            {"istioCanaryVersion": version},
+            f"istioCanaryVersion = {version}: must be at most 1 minor",
+        )
+        for version in ("1.29.9", "1.33.0")
+    ),
+    (
+        {"istioCanaryNamespaces": '["pets"]'},
+        'istioCanaryNamespaces = ["pets"]: must be empty while istioCanaryVersion is empty',
+    ),
+    (
+        {"istioCanaryVersion": "1.30.4", "istioCanaryNamespaces": '["pets", "istio-egress"]'},
+        "istioCanaryNamespaces = istio-egress: must be one of pets, istio-ingress",
+    ),
     ({"minNodes": "5"}, "maxNodes = 4: must be at least minNodes = 5"),
     ({"minReplicas": "3"}, "maxReplicas = 2: must be at least minReplicas = 3"),
     ({"grafana": "true"}, "grafana = true: needs metrics = prometheus"),

@@ -28,6 +28,7 @@ from istio.charts import Charts
 from istio.install import IstioMesh, IstioMeshArgs
 from istio.network import api_server
 from istio.pods import WorkloadPods
+from istio.revisions import Revision, Revisions
 from istio.routing import Release, release_route
 from istio.security import allow_callers
 
@@ -228,7 +229,7 @@ def mesh(ingress_service_type: str) -> IstioMesh:
     return IstioMesh(
         "istio",
         IstioMeshArgs(
-            charts=Charts("1.31.1", "oci://charts.example.com"),
+            revisions=Revisions(Revision(Charts("1.31.1", "oci://charts.example.com"))),
             platform="",
             ingress_service_type=ingress_service_type,
             ingress_address=None,
