@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from petmesh.cli.errors import program_errors
-from petmesh.cli.values import Config, JsonFile, Percents, Stack, percents, whole_between, writable
+from petmesh.cli.values import (
+    Config,
+    JsonFile,
+    Percents,
+    Stack,
+    UiPort,
+    percents,
+    whole_between,
+    writable,
+)
 
 if TYPE_CHECKING:
     from demo.display import Display
@@ -48,8 +57,8 @@ def demo(
         bool,
         typer.Option(
             "--keep",
-            help="Play no scenes: keep the mesh running until Ctrl-C; a change of the stack's "
-            "config is applied at once.",
+            help="Play no scenes: keep the mesh and a page of it running until Ctrl-C; a change of "
+            "the stack's config is applied at once.",
         ),
     ] = False,
     port: Annotated[
@@ -61,6 +70,7 @@ def demo(
             show_default="any free port; 8080 with --keep",
         ),
     ] = None,
+    ui_port: UiPort = None,
     json: JsonFile = None,
 ) -> int:
     """Rehearse a stack on this machine with real Envoy: its services, and its canary by weight."""
@@ -72,7 +82,7 @@ def demo(
 
         overrides = dict(config or ())
         if keep:
-            return play.run(play.keep(stack, overrides, port))
+            return play.run(play.keep(stack, overrides, port, ui_port))
         return play.run(
             play.play(scenes_of, stack, overrides, play.OutputFiles(json), play.RunOptions(port))
         )

@@ -14,23 +14,37 @@ from istio.routing import TESTER_COOKIE, TESTER_HEADER, TESTER_VALUE
 from petmesh.host.ports import LOOPBACK
 from petmesh.mesh.fields import RefusedError
 from petmesh.program.declaration import ProgramError
-from petmesh.project import ROOT
+from petmesh.project import ROOT, project
 from petmesh.rehearsal.lint import findings
 from petmesh.rehearsal.origin import Origin
 from petmesh.rehearsal.session import Session
+from petmesh.ui.controls import Controls
+from petmesh.ui.rehearsal import RehearsalPage, Rehearsed
+from petmesh.ui.server import Page, served
 
 _WATCH_SECONDS = 0.5
 
 
-async def keep(session: Session, display: Display) -> None:
-    """Start a stack's mesh, and apply changes of its configuration and typed lines.
+async def keep(session: Session, display: Display, ui_port: int | None = None) -> None:
+    """Start a stack's mesh with its page, and apply changes of its configuration and typed lines.
 
     Args:
         session: not started yet.
         display: shows what happens.
+        ui_port: the page's; None for any free one.
     """
     kept = _Kept(session, display)
     await kept.start()
+    page = Page()
+    controls = Controls(session, project().switches)
+    rehearsed = Rehearsed(session.runtime, lambda: session.declaration, controls=controls)
+    async with served(page, ui_port) as links, RehearsalPage(page, rehearsed).running():
+        display.line(f"To look at: {links.writing}")
+        display.line(f"To look at, and change nothing: {links.reading}")
+        await _changes(kept, session)
+
+
+async def _changes(kept: "_Kept", session: Session) -> None:
     lines = _typed_lines()
     seen = kept.modified()
     while True:

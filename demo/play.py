@@ -121,12 +121,14 @@ async def play(
     return FAILED if problems else 0
 
 
-async def keep(stack: str, overrides: Mapping[str, str], port: int | None) -> int:
-    """Keep a stack's mesh running until Ctrl-C, and apply changes of its config at once."""
+async def keep(
+    stack: str, overrides: Mapping[str, str], port: int | None, ui_port: int | None
+) -> int:
+    """Keep a stack's mesh and its page running until Ctrl-C; config changes are applied at once."""
     display = Display()
-    runtime = Runtime(new_folder(), port or KEPT_PORT)
+    runtime = Runtime(new_folder(), port or KEPT_PORT, logs_decisions=True)
     try:
-        await interactive.keep(Session(runtime, stack, overrides), display)
+        await interactive.keep(Session(runtime, stack, overrides), display, ui_port)
     except asyncio.CancelledError:
         display.line("Stopped.")
     finally:

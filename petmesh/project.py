@@ -24,6 +24,8 @@ class Project(BaseModel):
         path: the path that a load requests from the ingress.
         config: config keys and values that override the stack's in a rehearsed ramp.
         faults: environment variables that make a version of a service fail.
+        switches: config keys, true or false, that a rehearsal's page offers as switches, and what
+            each of them switches.
         commands: the module whose `app`, a Typer, adds commands to `petmesh`; empty for none.
     """
 
@@ -33,6 +35,7 @@ class Project(BaseModel):
     path: str = Field(pattern=r"^/")
     config: dict[str, str] = {}
     faults: tuple[str, ...] = ()
+    switches: dict[str, str] = {}
     commands: str = ""
 
 

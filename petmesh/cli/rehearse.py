@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from petmesh.rehearsal.inputs import Input
     from petmesh.rehearsal.runtime import Runtime
+    from petmesh.rehearsal.session import Session
+    from petmesh.ui.controls import Controls
     from petmesh.ui.server import Links
 
 _WIDTH = 120
@@ -71,13 +74,15 @@ def rehearse(
     Where there is an expectations.yaml beside it, its expectations are tested, as by petmesh test.
     """
     with program_errors():
-        from petmesh.rehearsal.inputs import read_input
+        from petmesh.rehearsal.inputs import is_program, read_input
 
         overrides = dict(config or ())
         read = read_input(paths, stack, overrides, settings=settings, lenient=lenient)
         if ui or ui_port:
-            title = f"stack {stack}" if read.declaration.stack else ", ".join(paths)
-            return asyncio.run(_look(read, port, ui_port, title, left_out=left_out))
+            root = Path(paths[0]).resolve() if is_program(paths[0]) else None
+            changed = _Program(root, stack, overrides, lenient) if root else None
+            title = ", ".join(paths)
+            return asyncio.run(_look(read, changed, title, (port, ui_port), left_out=left_out))
         return asyncio.run(_rehearse(read, port, keep=keep, left_out=left_out))
 
 
@@ -110,27 +115,62 @@ async def _rehearse(read: Input, port: int | None, *, keep: bool, left_out: bool
     return FAILED if failed else 0
 
 
+class _Program(NamedTuple):
+    """A program whose config may be changed while its mesh runs."""
+
+    root: Path
+    stack: str
+    overrides: Mapping[str, str]
+    lenient: bool
+
+
 async def _look(
-    read: Input, port: int | None, ui_port: int | None, title: str, *, left_out: bool
+    read: Input,
+    program: _Program | None,
+    title: str,
+    ports: tuple[int | None, int | None],
+    *,
+    left_out: bool,
 ) -> int:
     """Keep a mesh running with its page; what is reachable is on the page."""
     from petmesh.rehearsal.overview import print_addresses, print_input, print_omissions
     from petmesh.rehearsal.rehearse import running
-    from petmesh.ui.rehearsal import RehearsalPage
+    from petmesh.ui.rehearsal import RehearsalPage, Rehearsed
     from petmesh.ui.server import Page, served
 
     out = console()
     print_input(read, out)
     page = Page()
-    async with running(read, port) as runtime, served(page, ui_port) as links:
+    async with running(read, ports[0]) as runtime, served(page, ports[1]) as links:
         print_omissions(read, out, every=left_out)
-        shown = RehearsalPage(page, runtime, lambda: read.declaration, title, read.settings)
+        rehearsed = Rehearsed(runtime, lambda: read.declaration, title, read.settings)
+        if program:
+            session, controls = _changing(read, runtime, program)
+            rehearsed = Rehearsed(
+                runtime, lambda: session.declaration, title, read.settings, controls
+            )
+        shown = RehearsalPage(page, rehearsed)
         async with shown.running():
             print_addresses(runtime, out)
             print_links(links, out)
             while True:
                 runtime.check()
                 await asyncio.sleep(_CHECK_SECONDS)
+
+
+def _changing(read: Input, runtime: Runtime, program: _Program) -> tuple[Session, Controls]:
+    """Return a session of a mesh that runs, and what of its config the page changes."""
+    from petmesh import project
+    from petmesh.rehearsal.session import Session
+    from petmesh.ui.controls import Controls
+
+    session = Session(
+        runtime, program.stack, program.overrides, program.root, lenient=program.lenient
+    )
+    session.take_up(read.declaration)
+    file = program.root / project.FILE
+    switches = project.read(file).switches if file.is_file() else {}
+    return session, Controls(session, switches)
 
 
 def print_links(links: Links, out: Console) -> None:

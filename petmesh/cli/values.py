@@ -133,7 +133,7 @@ UiPort = Annotated[
         "--ui-port",
         parser=whole_between(1, 65535),
         metavar="PORT",
-        help="The page's port; implies --ui.",
+        help="The page's port.",
         show_default="any free port",
     ),
 ]

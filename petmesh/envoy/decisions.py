@@ -15,6 +15,7 @@ _NETWORK_RBAC: Final = "envoy.filters.network.rbac"
 _LOGGED: Final = ("http_connection_manager", "tcp_proxy")
 _FIELDS: Final = {
     "request": f"%REQ({REQUEST_HEADER})%",
+    "envoyRequest": "%REQ(X-REQUEST-ID)%",
     "peer": "%DOWNSTREAM_REMOTE_ADDRESS%",
     "method": "%REQ(:METHOD)%",
     "authority": "%REQ(:AUTHORITY)%",

@@ -67,11 +67,13 @@ class Hops:
         self._folder = folder
         self._offsets: dict[Path, int] = {}
         self._hops: dict[str, list[Hop]] = defaultdict(list)
+        self._envoy_ids: dict[str, set[str]] = defaultdict(set)
         self._pods: dict[int, str] = {}
 
     def skip(self) -> None:
         """Forget what was read, and pass over what was logged until now."""
         self._hops.clear()
+        self._envoy_ids.clear()
         for folder in self._folder.iterdir():
             file = decisions_file(folder)
             if file.is_file():
@@ -80,7 +82,9 @@ class Hops:
     async def of(self, requests: Iterable[str], pods: Iterable[Pod]) -> dict[str, list[Hop]]:
         """Return the hops of requests in the order in which they ended, by the request's id.
 
-        Waits until each has one; what no proxy has logged after a while has none.
+        A call that a service makes for a request is known by the header of its own, or by Envoy's
+        x-request-id, where the service passes one of the two on. Waits until each has one; what no
+        proxy has logged after a while has none.
         """
         for pod in pods:
             for port in (pod.inbound_port, *pod.container_ports.values()):
@@ -95,7 +99,11 @@ class Hops:
         # The called pod's proxy logs at about the same time: its file is written a moment later.
         await asyncio.sleep(_POLL_SECONDS * 6)
         self._read()
-        return {request: list(self._hops.get(request, ())) for request in wanted}
+        return {request: self._of(request) for request in wanted}
+
+    def _of(self, request: str) -> list[Hop]:
+        passed_on = [hop for own in self._envoy_ids[request] for hop in self._hops.get(own, ())]
+        return [*passed_on, *self._hops.get(request, ())]
 
     def all(self) -> list[Hop]:
         """Return every hop that was read so far."""
@@ -114,8 +122,11 @@ class Hops:
             for line in whole.splitlines():
                 held = json.loads(line)
                 # Connections that aren't HTTP have no header: they are known by their client's end.
-                key = held.get("request") or held.get("peer") or ""
+                own = held.get("envoyRequest") or ""
+                key = held.get("request") or own or held.get("peer") or ""
                 self._hops[key].append(self._hop(folder.name, held))
+                if own and own != key:
+                    self._envoy_ids[key].add(own)
 
     def _hop(self, proxy: str, held: dict[str, Any]) -> Hop:
         def text(key: str) -> str:

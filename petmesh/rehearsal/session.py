@@ -26,18 +26,27 @@ class Session:
         overrides: configuration that overrides the stack's, by a key or a path.
         root: the folder of the program. Of another program than this checkout's, what its mesh
             leaves to others, such as istiod, is assumed.
+        lenient: whether what the rehearsal doesn't know is left out.
 
     Attributes:
         stack, overrides: the ones that are applied.
     """
 
     def __init__(
-        self, runtime: Runtime, stack: str, overrides: Mapping[str, str], root: Path = ROOT
+        self,
+        runtime: Runtime,
+        stack: str,
+        overrides: Mapping[str, str],
+        root: Path = ROOT,
+        *,
+        lenient: bool = False,
     ) -> None:
         self.runtime = runtime
         self.stack = stack
         self.overrides = dict(overrides)
         self._root = root
+        self._lenient = lenient
+        self._changing = asyncio.Lock()
         self._declaration: Declaration | None = None
 
     @property
@@ -78,10 +87,14 @@ class Session:
         self._declaration = declaration
         return change
 
+    def take_up(self, declaration: Declaration) -> None:
+        """Go on from a mesh that was started already, as the program declared it."""
+        self._declaration = declaration
+
     async def change(
         self, overrides: Mapping[str, str], *, stack: str | None = None, lasting: bool = False
     ) -> tuple[tuple[Difference, ...], Change]:
-        """Run the program with further overrides, and apply its mesh.
+        """Run the program with further overrides, and apply its mesh; one change after the other.
 
         Args:
             overrides: configuration that overrides the session's own, by a key or a path.
@@ -95,13 +108,14 @@ class Session:
             ProgramError, RefusedError: nothing was changed.
             ProcessError: a process failed or an Envoy rejected a file.
         """
-        before = self.declaration
-        declaration = await self.declare(overrides, stack)
-        change = await self.apply(declaration, self.mesh_of(declaration))
-        if lasting:
-            self.stack = declaration.stack
-            self.overrides = self._resolved(self.stack, overrides)
-        return compare(before, declaration), change
+        async with self._changing:
+            before = self.declaration
+            declaration = await self.declare(overrides, stack)
+            change = await self.apply(declaration, self.mesh_of(declaration))
+            if lasting:
+                self.stack = declaration.stack
+                self.overrides = self._resolved(self.stack, overrides)
+            return compare(before, declaration), change
 
     async def apply(self, declaration: Declaration, mesh: Mesh) -> Change:
         """Apply what the program declared, and its mesh.
@@ -125,7 +139,7 @@ class Session:
         Raises:
             RefusedError: it doesn't know a declared field, value or kind.
         """
-        return gather(declaration, assume=self._root != ROOT)
+        return gather(declaration, assume=self._root != ROOT, lenient=self._lenient)
 
     def _resolved(self, stack: str, overrides: Mapping[str, str]) -> dict[str, str]:
         """Return the values that override a stack's configuration, none of them by its path."""

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from petmesh.envoy.mtls_mode import mtls_mode
 from petmesh.envoy.names import full_host, selects
-from petmesh.mesh.istio.virtual_service import VirtualService
+from petmesh.mesh.istio.virtual_service import Destination
 from petmesh.mesh.kubernetes import Service
 from petmesh.mesh.mesh import Mesh, Workload
 from petmesh.mesh.protocols import spoken
@@ -155,7 +155,7 @@ def _services(mesh: Mesh) -> Iterator[Card]:
             kind="service",
             title=workload.name,
             namespace=workload.namespace,
-            rows=(_row(workload, {}),),
+            rows=(_row(workload, []),),
             mtls=_mtls(mesh, [workload]),
             objects=tuple(once(of_pods(mesh, workload))),
         )
@@ -164,7 +164,7 @@ def _services(mesh: Mesh) -> Iterator[Card]:
 def _service(mesh: Mesh, service: Service, own: Sequence[Workload]) -> Card:
     metadata = service.metadata
     objects = [name for workload in own for name in of_pods(mesh, workload)]
-    weights = _weights(mesh, mesh.service_host(service))
+    weights = _weights(mesh, own)
     return Card(
         id=f"service {metadata.namespace}/{metadata.name}",
         kind="service",
@@ -185,8 +185,8 @@ def _workloads(mesh: Mesh, service: Service) -> list[Workload]:
     ]
 
 
-def _row(workload: Workload, weights: Mapping[tuple[tuple[str, str], ...], float]) -> Row:
-    found = [weight for labels, weight in weights.items() if selects(dict(labels), workload.labels)]
+def _row(workload: Workload, weights: Sequence[tuple[Mapping[str, str], float]]) -> Row:
+    found = [weight for labels, weight in weights if selects(labels, workload.labels)]
     return Row(
         workload=workload.name,
         version=version_of(workload),
@@ -203,39 +203,43 @@ def _mtls(mesh: Mesh, workloads: Sequence[Workload]) -> str:
     return " or ".join(sorted(filter(None, modes)))
 
 
-def _weights(mesh: Mesh, host: str) -> dict[tuple[tuple[str, str], ...], float]:
-    """Return the percent of a host's requests by a subset's labels, of the route of last resort."""
+def _weights(mesh: Mesh, own: Sequence[Workload]) -> list[tuple[Mapping[str, str], float]]:
+    """Return pods' labels and their percent, of the route that takes what no condition took.
+
+    It is a route to several destinations, all of whose pods are of these workloads.
+    """
+    others = [each for each in mesh.workloads if each not in own]
     for each in mesh.virtual_services:
-        own = each.metadata.namespace
-        for route in _unconditional(each):
-            targets = [
-                (each.destination, each.weight)
-                for each in route.route
-                if full_host(each.destination.host, own) == host
-            ]
-            total = sum(weight for _, weight in targets)
-            if len(targets) > 1 and total and len(targets) == len(route.route):
-                found: dict[tuple[tuple[str, str], ...], float] = defaultdict(float)
-                for destination, weight in targets:
-                    labels = _labels(mesh, host, destination.subset)
-                    found[tuple(sorted(labels.items()))] += 100 * weight / total
-                return found
-    return {}
+        targets = [
+            (_labels(mesh, target.destination, each.metadata.namespace), target.weight)
+            for route in each.spec.http[-1:]
+            for target in route.route
+        ]
+        total = sum(weight for _, weight in targets)
+        known = [labels for labels, _ in targets if labels]
+        is_ours = len(known) == len(targets) > 1 and not _select(known, others)
+        if is_ours and total and _select(known, own):
+            return [(labels, 100 * weight / total) for labels, weight in targets]
+    return []
 
 
-def _unconditional(service: VirtualService) -> Iterator[Any]:
-    """Yield the last HTTP route: what no condition before it took."""
-    if service.spec.http:
-        yield service.spec.http[-1]
+def _select(labels: Iterable[Mapping[str, str]], workloads: Sequence[Workload]) -> bool:
+    return any(selects(each, workload.labels) for each in labels for workload in workloads)
 
 
-def _labels(mesh: Mesh, host: str, subset: str) -> Mapping[str, str]:
+def _labels(mesh: Mesh, destination: Destination, namespace: str) -> Mapping[str, str]:
+    """Return the labels of a destination's pods: its Service's, and its subset's."""
+    host = full_host(destination.host, namespace)
+    found: dict[str, str] = {}
+    for service in mesh.services:
+        if mesh.service_host(service) == host:
+            found |= service.spec.selector
     for rule in mesh.destination_rules:
         if full_host(rule.spec.host, rule.metadata.namespace) == host:
-            for each in rule.spec.subsets:
-                if each.name == subset:
-                    return each.labels
-    return {}
+            for subset in rule.spec.subsets:
+                if subset.name == destination.subset:
+                    found |= subset.labels
+    return found
 
 
 def _edges(mesh: Mesh, card_of: Mapping[str, str]) -> tuple[set[Edge], set[str]]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from petmesh.mesh.mesh import Mesh
@@ -12,6 +13,7 @@ from petmesh.rehearsal.lint import findings
 from petmesh.rehearsal.runtime import Runtime
 from petmesh.rehearsal.settings import RehearsalSettings
 from petmesh.ui import traffic
+from petmesh.ui.controls import Controls
 from petmesh.ui.feed import Json
 from petmesh.ui.graph import graph_of
 from petmesh.ui.load import SteadyLoad
@@ -19,7 +21,26 @@ from petmesh.ui.objects import texts
 from petmesh.ui.server import Action, Page, RefusalError
 from petmesh.ui.trial import Trial
 
-_EVERY_SECONDS: Final = 0.5
+_EVERY_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """A rehearsed mesh to be shown.
+
+    Attributes:
+        runtime: started.
+        declaration: returns what is applied now.
+        title: what is rehearsed, for people; of a program, its stack's name is.
+        settings: how the workloads run, for the calls of stand-ins.
+        controls: of a stack's config; None where there is none to change.
+    """
+
+    runtime: Runtime
+    declaration: Callable[[], Declaration]
+    title: str = ""
+    settings: RehearsalSettings = field(default_factory=RehearsalSettings)
+    controls: Controls | None = None
 
 
 class RehearsalPage:
@@ -27,26 +48,17 @@ class RehearsalPage:
 
     Args:
         page: gets the parts and actions.
-        runtime: started.
-        declaration: returns what is applied now.
-        title: what is rehearsed, for people.
-        settings: how the workloads run, for the calls of stand-ins.
+        rehearsed: what is shown.
     """
 
-    def __init__(
-        self,
-        page: Page,
-        runtime: Runtime,
-        declaration: Callable[[], Declaration],
-        title: str,
-        settings: RehearsalSettings | None = None,
-    ) -> None:
+    def __init__(self, page: Page, rehearsed: Rehearsed) -> None:
         self._feed = page.feed
         self._page = page
-        self._runtime = runtime
-        self._declaration = declaration
-        self._title = title
-        self._settings = settings or RehearsalSettings()
+        self._runtime = rehearsed.runtime
+        self._declaration = rehearsed.declaration
+        self._title = rehearsed.title
+        self._settings = rehearsed.settings
+        self._controls = rehearsed.controls
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -59,6 +71,8 @@ class RehearsalPage:
                 "load": Action(load.change),
                 "object": Action(self._object, writes=False),
             }
+            if self._controls:
+                self._page.actions["config"] = Action(self._controls.change)
             self._show(trial)
             following = [
                 asyncio.create_task(self._told(traffic.follow(self._runtime, self._feed))),
@@ -82,18 +96,22 @@ class RehearsalPage:
 
     async def _follow(self, trial: Trial) -> None:
         """Show the mesh anew when another is applied."""
-        shown = self._runtime.mesh
+        shown = self._declaration()
         while True:
             await asyncio.sleep(_EVERY_SECONDS)
-            if self._runtime.mesh is not shown:
-                shown = self._runtime.mesh
+            if self._declaration() is not shown:
+                shown = self._declaration()
                 self._show(trial)
 
     def _show(self, trial: Trial) -> None:
         mesh = self._runtime.mesh
         self._feed.set("mesh", graph_of(mesh, self._calls(mesh)).data())
         self._feed.set("form", trial.form())
-        self._feed.set("about", {"title": self._title, "findings": list(findings(mesh))})
+        stack = self._declaration().stack
+        title = f"stack {stack}" if stack else self._title
+        self._feed.set("about", {"title": title, "findings": list(findings(mesh))})
+        if self._controls:
+            self._feed.set("controls", self._controls.data())
 
     def _calls(self, mesh: Mesh) -> Iterable[tuple[str, str]]:
         """Yield the calls of stand-ins, which no object tells of."""

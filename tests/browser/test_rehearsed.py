@@ -9,7 +9,7 @@ from selenium.webdriver.support.select import Select
 from petmesh.project import ROOT
 from petmesh.rehearsal.inputs import read_input
 from petmesh.rehearsal.rehearse import running
-from petmesh.ui.rehearsal import RehearsalPage
+from petmesh.ui.rehearsal import RehearsalPage, Rehearsed
 from petmesh.ui.server import Links, Page, served
 from tests.browser.conftest import Loop
 from tests.browser.seen import Browser
@@ -21,7 +21,9 @@ pytestmark = pytest.mark.envoy
 async def _bookinfo() -> AsyncGenerator[Links]:
     read, page = read_input([str(ROOT / "examples" / "bookinfo")], "local"), Page()
     async with running(read) as runtime, served(page) as links:
-        shown = RehearsalPage(page, runtime, lambda: read.declaration, "bookinfo", read.settings)
+        shown = RehearsalPage(
+            page, Rehearsed(runtime, lambda: read.declaration, "bookinfo", read.settings)
+        )
         async with shown.running():
             yield links
 

@@ -18,11 +18,12 @@ const heightOf = (card) => (card.kind === 'callers' ? 36 : HEAD + (card.rows.len
 export const colourOf = (index) => `var(--version-${(index % 6) + 1})`;
 
 export function showGraph(page) {
-  const shown = {mesh: null, layout: '', cards: {}, edges: {}, path: new Set()};
+  const shown = {mesh: null, shape: '', cards: {}, edges: {}, steps: []};
 
   page.feed.on('mesh', (mesh) => {
     byId('mesh').hidden = false;
     shown.mesh = mesh;
+    mesh.gateways = Object.fromEntries(mesh.cards.filter((card) => card.kind === 'gateway').map((card) => [card.id, card.title]));
     draw(page, shown);
     if (page.selected && !mesh.cards.some((card) => card.id === page.selected)) page.select(null);
     else details(page, shown);
@@ -32,7 +33,10 @@ export function showGraph(page) {
     for (const [id, card] of Object.entries(shown.cards)) card.setAttribute('aria-pressed', id === page.selected);
     details(page, shown);
   });
-  page.showPath = (steps) => highlight(shown, steps);
+  page.showPath = (steps) => {
+    shown.steps = steps;
+    highlight(shown);
+  };
   let width = innerWidth;
   addEventListener('resize', () => {
     if (shown.mesh && innerWidth !== width) {
@@ -45,6 +49,19 @@ export function showGraph(page) {
 function draw(page, shown) {
   const place = byId('graph');
   const room = place.clientWidth;
+  const shape = JSON.stringify([room, shown.mesh.edges, shown.mesh.cards.map((card) => [card.id, card.kind, card.rows.length])]);
+  if (shape === shown.shape) {
+    // Where everything is as it was, what is focused stays so.
+    for (const card of shown.mesh.cards) fill(shown.cards[card.id], contents(card));
+  } else {
+    shown.shape = shape;
+    place.replaceChildren(frameOf(page, shown, room));
+  }
+  rates(shown, page.feed.parts.traffic || []);
+  highlight(shown);
+}
+
+function frameOf(page, shown, room) {
   const laid = layout(shown.mesh, room < NARROW ? 'TB' : 'LR');
   const scale = Math.max(SMALLEST, Math.min(1, room / laid.width));
   const edges = svg('svg', {width: laid.width, height: laid.height, 'aria-hidden': 'true'});
@@ -59,20 +76,10 @@ function draw(page, shown) {
     shown.edges[`${edge.source}\n${edge.target}`] = {group, label};
   }
   shown.cards = {};
-  const cards = shown.mesh.cards.map((card) => {
-    const at = laid.places[card.id];
-    const made = cardOf(card, at, page);
-    shown.cards[card.id] = made;
-    return made;
-  });
-  const canvas = el('div', {className: 'canvas', style: {
-    width: `${laid.width}px`, height: `${laid.height}px`, transform: `scale(${scale})`,
-  }}, edges, cards);
-  const frame = el('div', {className: 'frame', style: {
-    width: `${laid.width * scale}px`, height: `${laid.height * scale}px`,
-  }}, canvas);
-  fill(place, frame);
-  rates(shown, page.feed.parts.traffic || []);
+  for (const card of shown.mesh.cards) shown.cards[card.id] = cardOf(card, laid.places[card.id], page);
+  const size = (factor) => ({width: `${laid.width * factor}px`, height: `${laid.height * factor}px`});
+  const canvas = el('div', {className: 'canvas', style: {...size(1), transform: `scale(${scale})`}}, edges, Object.values(shown.cards));
+  return el('div', {className: 'frame', style: size(scale)}, canvas);
 }
 
 function layout(mesh, rankdir) {
@@ -117,22 +124,28 @@ function arrow(points) {
 }
 
 function cardOf(card, at, page) {
-  const meta = [card.namespace, ...card.ports, card.mtls && `mTLS ${card.mtls}`, card.open && 'any caller'].filter(Boolean);
-  const callers = card.kind === 'callers';
-  return el(callers ? 'div' : 'button', {
-    className: `card ${card.kind}`, ...(callers ? {} : {type: 'button', 'aria-pressed': card.id === page.selected}),
-    onclick: callers ? undefined : () => page.select(page.selected === card.id ? null : card.id),
-    style: {left: `${at.x - at.width / 2}px`, top: `${at.y - at.height / 2}px`, width: `${at.width}px`, height: `${at.height}px`},
-  },
-  el('span', {className: 'name', title: card.title}, card.title),
-  callers ? null : el('span', {className: 'meta', title: meta.join(' · ')}, meta.join(' · ')),
-  card.rows.map((row, index) => el('span', {className: 'row', title: `${row.workload}: ${row.pods} ${row.pods === 1 ? 'pod' : 'pods'}`},
-    el('span', {className: 'share', style: {width: `${row.weight ?? 0}%`, background: colourOf(index)}}),
-    el('span', {className: 'dot', style: {background: colourOf(index)}}),
-    el('span', {className: 'version'}, row.version),
-    el('span', {className: 'pods'}, `${row.pods} ${row.pods === 1 ? 'pod' : 'pods'}${row.meshed ? '' : ', no sidecar'}`),
-    el('span', {className: 'rate', 'data-workload': row.workload}),
-    el('span', {className: 'weight'}, row.weight === null ? '' : `${Math.round(row.weight)}%`))));
+  const place = {left: `${at.x - at.width / 2}px`, top: `${at.y - at.height / 2}px`, width: `${at.width}px`, height: `${at.height}px`};
+  if (card.kind === 'callers') return el('div', {className: 'card callers', style: place}, contents(card));
+  return el('button', {
+    className: `card ${card.kind}`, type: 'button', 'aria-pressed': card.id === page.selected, style: place,
+    onclick: () => page.select(page.selected === card.id ? null : card.id),
+  }, contents(card));
+}
+
+function contents(card) {
+  const name = el('span', {className: 'name', title: card.title}, card.title);
+  if (card.kind === 'callers') return [name];
+  const meta = [card.namespace, ...card.ports, card.mtls && `mTLS ${card.mtls}`, card.open && 'any caller'].filter(Boolean).join(' · ');
+  return [name, el('span', {className: 'meta', title: meta}, meta), ...card.rows.map((row, index) => {
+    const pods = `${row.pods} ${row.pods === 1 ? 'pod' : 'pods'}`;
+    return el('span', {className: 'row', title: `${row.workload}: ${pods}`},
+      el('span', {className: 'share', style: {width: `${row.weight ?? 0}%`, background: colourOf(index)}}),
+      el('span', {className: 'dot', style: {background: colourOf(index)}}),
+      el('span', {className: 'version'}, row.version),
+      el('span', {className: 'pods'}, row.meshed ? pods : `${pods}, no sidecar`),
+      el('span', {className: 'rate', 'data-workload': row.workload}),
+      el('span', {className: 'weight'}, row.weight === null ? '' : `${Math.round(row.weight)}%`));
+  })];
 }
 
 /** Writes the requests of the last seconds at edges and workloads. */
@@ -149,6 +162,11 @@ function rates(shown, points) {
       const edge = (byEdge[`${source}\n${target}`] ||= {requests: 0, errors: 0});
       edge.requests += requests;
       edge.errors += errors;
+      if (caller === shown.mesh.gateways[source]) {
+        const entered = (byEdge[`outside\n${source}`] ||= {requests: 0, errors: 0});
+        entered.requests += requests;
+        entered.errors += errors;
+      }
       byWorkload[called] = (byWorkload[called] || 0) + requests;
     }
   }
@@ -167,12 +185,12 @@ function rates(shown, points) {
 }
 
 /** Marks the cards and edges of a request's path. */
-function highlight(shown, steps) {
+function highlight(shown) {
   const cards = new Set();
   const edges = new Set();
   const of = (workload) => shown.mesh?.card_of[workload];
   let before;
-  for (const step of steps) {
+  for (const step of shown.steps) {
     const own = of(step.workload);
     if (!own) continue;
     if (!before && shown.mesh.cards.find((card) => card.id === own)?.kind === 'gateway') {

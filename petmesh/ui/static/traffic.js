@@ -4,7 +4,7 @@
 import {byId, el, fill} from './dom.js';
 import {colourOf} from './graph.js';
 
-const SPAN = 180;
+const SPAN = 120;
 const HEIGHT = 190;
 
 /** What a canvas draws with: the page's colours as they are now. */

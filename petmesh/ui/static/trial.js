@@ -33,7 +33,7 @@ export function showTrial(page) {
       el('label', {htmlFor: 'body'}, 'Body'), field.body,
       el('label', {htmlFor: 'token'}, 'Claims of a token that this rehearsal signs, as JSON'), field.token),
     el('div', {className: 'field'}, field.send, field.times, el('label', {htmlFor: 'times'}, 'times'),
-      el('span', {className: 'space'}), field.load, field.rate, el('label', {htmlFor: 'rate'}, 'a second')),
+      el('span', {className: 'space'}), field.load, field.rate, el('label', {htmlFor: 'rate'}, '/s')),
     field.sending, field.error);
   form.addEventListener('submit', (event) => {
     event.preventDefault();
