@@ -181,6 +181,8 @@ class Question(Strict):
             sent over a connection that no proxy reads.
         token: claims of a JSON Web Token that the request has, signed by a key of this machine in
             the place of those that a RequestAuthentication names by URI.
+        certificate: the DNS name of a certificate that the caller from outside shows, of an
+            authority that gateways which ask for one trust.
         times: how many requests are sent.
         at_once: how many of them at the same time.
     """
@@ -192,6 +194,7 @@ class Question(Strict):
     headers: dict[str, str] = Field(default_factory=dict[str, str])
     body: str | None = None
     token: dict[str, Any] | None = None
+    certificate: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,200}$")] | None = None
     times: Annotated[int, Field(ge=1, le=100_000)] = 1
     at_once: Annotated[int, Field(alias="atOnce", ge=1, le=100)] = 1
     faults: tuple[Fault, ...] = ()
@@ -201,6 +204,13 @@ class Question(Strict):
         """The name, or source, method and URL."""
         headers = "".join(f" {name}={value}" for name, value in self.headers.items())
         return self.name or f"{self.source}: {self.method} {self.url}{headers}"
+
+    @model_validator(mode="after")
+    def _shown_outside(self) -> "Question":
+        outside = self.source == OUTSIDE and urlsplit(self.url).scheme == "https"
+        if self.certificate and not outside:
+            raise ValueError("certificate: is shown from outside, by https")
+        return self
 
 
 class Expectation(Question):

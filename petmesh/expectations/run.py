@@ -94,7 +94,8 @@ def _ask(
         if scheme == "tcp":
             port = entrance.port
             return (lambda: asker.by_tcp(port, request, tunnel=False)), entrance.gateway
-        return (lambda: asker.from_outside(entrance, request)), entrance.gateway
+        shown = question.certificate and runtime.client_certificate(question.certificate)
+        return (lambda: asker.from_outside(entrance, request, shown or None)), entrance.gateway
     if question.source == UNMESHED:
         pod, target = _called(runtime, question)
         return (lambda: asker.past_the_mesh(pod, target, request)), pod.name

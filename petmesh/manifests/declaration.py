@@ -22,6 +22,11 @@ _SERVED: Final = {
     "apps/v1beta2": "apps/v1",
 }
 _KEPT: Final = ("networking.istio.io/v1alpha3:EnvoyFilter",)
+# What the API server adds to an object's metadata, as `kubectl get -o yaml` prints it.
+_SERVED_METADATA: Final = (
+    *("uid", "resourceVersion", "generation", "managedFields", "selfLink"),
+    *("ownerReferences", "finalizers", "generateName"),
+)
 _CLUSTER_WIDE: Final = ("Namespace", "GatewayClass")
 
 
@@ -69,6 +74,8 @@ def declaration_of(documents: Sequence[Document]) -> Declaration:
 
 def _resource(body: Mapping[str, Any]) -> Resource:
     kind, metadata = str(body["kind"]), dict(body["metadata"])
+    for key in _SERVED_METADATA:
+        metadata.pop(key, None)
     version = str(body["apiVersion"])
     if f"{version}:{kind}" not in _KEPT:
         version = _SERVED.get(version, version)

@@ -219,12 +219,22 @@ def unique() -> AfterValidator:
 
 
 class Metadata(Fields):
-    """The ObjectMeta of an object, or of a pod template."""
+    """The ObjectMeta of an object, or of a pod template.
+
+    Attributes:
+        creation_timestamp: where an API server has set it; of two objects the older comes first.
+    """
 
     name: str = ""
+    creation_timestamp: str | None = None
     namespace: str = ""
     labels: dict[str, str] = Field(default_factory=dict[str, str])
     annotations: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """What istiod sorts objects by: age, name and namespace."""
+        return self.creation_timestamp or "", self.name, self.namespace
 
 
 _SIDECAR = "a sidecar here is one process of this machine, configured by the rehearsal"
@@ -244,6 +254,7 @@ _MEANT = {
     "sidecar.istio.io/log": _SIDECAR,
     "sidecar.istio.io/rewriteAppHTTPProbers": _SIDECAR,
     "proxy.istio.io/overrides": _SIDECAR,
+    "networking.istio.io/gatewayPort": "gateways of other clusters aren't here",
     "service.istio.io/": "it names a workload in telemetry",
     "operator.istio.io/": "there is no control plane here",
     "install.operator.istio.io/": "there is no control plane here",
@@ -251,6 +262,7 @@ _MEANT = {
 _BOOLEANS = ("true", "false")
 _KNOWN_MARKS = {
     "istio-injection": ("enabled", "disabled"),
+    "istio.io/dry-run": _BOOLEANS,
     "sidecar.istio.io/inject": _BOOLEANS,
     "inject.istio.io/templates": ("gateway", "sidecar"),
 }

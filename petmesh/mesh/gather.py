@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from petmesh.mesh import assumed, cert_manager, envoy_filter, helm, kubernetes, network_policy
 from petmesh.mesh.fields import Fields, Metadata, RefusedError, group, read_marks
 from petmesh.mesh.gateway_api import convert
-from petmesh.mesh.gateway_api import models as api
+from petmesh.mesh.gateway_api.gateway_models import Gateway as ApiGateway
+from petmesh.mesh.gateway_api.listeners import istio_gateway
 from petmesh.mesh.istio import RELEASE, minor
 from petmesh.mesh.istio.destination_rule import DestinationRule
 from petmesh.mesh.istio.networking import Gateway, ServiceEntry, Sidecar, WorkloadEntry
@@ -91,7 +92,7 @@ class _Gatherer:
         ):
             self._leave_out(what, reason, label)
         self._check_sidecars()
-        services = tuple(sorted(self._services_in_mesh(), key=_by_name))
+        services = tuple(sorted(self._services_in_mesh(), key=_order))
         if self._problems:
             raise RefusedError("\n".join(self._problems))
         return Mesh(
@@ -108,7 +109,9 @@ class _Gatherer:
             certificates=self._all(cert_manager.Certificate),
             peer_authentications=self._sorted(PeerAuthentication),
             request_authentications=self._sorted(RequestAuthentication),
-            authorization_policies=self._sorted(AuthorizationPolicy),
+            authorization_policies=tuple(
+                each for each in self._sorted(AuthorizationPolicy) if each.is_enforced
+            ),
             telemetries=self._sorted(Telemetry),
             sidecars=self._sorted(Sidecar),
             namespaces=self._all(kubernetes.Namespace),
@@ -120,11 +123,11 @@ class _Gatherer:
         return tuple(self._objects[model])
 
     def _sorted(self, model: type[T]) -> tuple[T, ...]:
-        """Return the objects of a kind in istiod's order where none is known to be older.
+        """Return the objects of a kind in istiod's order: the older first.
 
         `sortConfigByCreationTime` in pilot/pkg/model/config.go.
         """
-        return tuple(sorted(self._objects[model], key=_by_name))
+        return tuple(sorted(self._objects[model], key=_order))
 
     def _take(self, resource: Resource) -> None:
         package, _, type_ = resource.type.partition(":")
@@ -150,7 +153,7 @@ class _Gatherer:
     def _take_gateway_api(self, resource: Resource, model: type[Fields], kind: str) -> None:
         """Take an object of the Gateway API, unless other controllers are to serve it."""
         spec: Mapping[str, Any] = resource.inputs.get("spec") or {}
-        if model is api.Gateway and spec.get("gatewayClassName") != convert.CLASS:
+        if model is ApiGateway and spec.get("gatewayClassName") != convert.CLASS:
             self._others_gateways.add(
                 f"{namespace_of(resource)}/{resource.outputs['metadata']['name']}"
             )
@@ -166,19 +169,14 @@ class _Gatherer:
         self._take_object(resource, model, kind)
 
     def _convert_gateway_api(self) -> None:
-        declared = convert.Declared(
-            gateways=self._all(api.Gateway),
-            http=self._all(api.HttpRoute),
-            grpc=self._all(api.GrpcRoute),
-            tls=self._all(api.TlsRoute),
-            tcp=self._all(api.TcpRoute),
-            grants=self._all(api.ReferenceGrant),
-            namespaces=self._all(kubernetes.Namespace),
-        )
-        try:
-            self._objects[Gateway] += convert.gateways(declared)
-        except RefusedError as error:
-            self._refuse(str(error))
+        declared = convert.Declared.of(self._all)
+        for label, reason in declared.left_out:
+            self._leave_out("ListenerSet", reason, label)
+        for each in declared.listeners:
+            try:
+                self._objects[Gateway].append(istio_gateway(each, declared.namespaces))
+            except RefusedError as error:
+                self._refuse(str(error))
         self._proxies += convert.gateway_proxies(declared)
         self._objects[VirtualService] += convert.routes(declared)
 
@@ -393,6 +391,6 @@ class _Gatherer:
         self._omissions[what, reason].append(name)
 
 
-def _by_name(each: Any) -> tuple[str, str]:  # noqa: ANN401 (any kind of object)
+def _order(each: Any) -> tuple[str, str, str]:  # noqa: ANN401 (any kind of object)
     metadata: Metadata = each.metadata
-    return metadata.name, metadata.namespace
+    return metadata.order

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from petmesh.mesh import cert_manager, envoy_filter, kubernetes, network_policy
 from petmesh.mesh.fields import Fields
+from petmesh.mesh.gateway_api import gateway_models
 from petmesh.mesh.gateway_api import models as api
 from petmesh.mesh.istio import (
     destination_rule,
@@ -43,6 +44,7 @@ OTHER_CONTROLLER = (
     "requests reach Istio's gateways directly here"
 )
 _BALANCED = "Google's load balancer is not here: requests reach the ingress directly, in plain HTTP"
+_EXPERIMENTAL = "istiod reads it with its alpha features of the Gateway API alone"
 _NO_API_SERVER = "there is no API server here whose rights could be had"
 _NO_FILES = "no file is mounted here"
 _NO_NODES = "there are no nodes here"
@@ -78,6 +80,8 @@ LEFT_OUT_KINDS = {
     "policy/v1:PodDisruptionBudget": _NO_NODES,
     "gateway.networking.k8s.io/v1:GatewayClass": "istiod's own classes are known",
     "gateway.networking.k8s.io/v1:BackendTLSPolicy": "a stand-in has no certificate of its own",
+    "gateway.networking.x-k8s.io/v1alpha1:XBackend": _EXPERIMENTAL,
+    "gateway.networking.x-k8s.io/v1alpha1:XBackendTrafficPolicy": _EXPERIMENTAL,
     "networking.gke.io/v1:GCPBackendPolicy": _BALANCED,
     "networking.gke.io/v1:GCPGatewayPolicy": _BALANCED,
     "networking.gke.io/v1:HealthCheckPolicy": _BALANCED,
@@ -85,7 +89,8 @@ LEFT_OUT_KINDS = {
 GATEWAY_API: Mapping[str, type[Fields]] = {
     f"gateway.networking.k8s.io/v1:{kind}": model
     for kind, model in (
-        ("Gateway", api.Gateway),
+        ("Gateway", gateway_models.Gateway),
+        ("ListenerSet", gateway_models.ListenerSet),
         ("HTTPRoute", api.HttpRoute),
         ("GRPCRoute", api.GrpcRoute),
         ("TLSRoute", api.TlsRoute),

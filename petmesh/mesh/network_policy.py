@@ -6,15 +6,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from petmesh.mesh.fields import Fields, Metadata, only
+from petmesh.mesh.fields import Fields, Metadata
 
 
 class LabelSelectorRequirement(Fields):
     """A LabelSelectorRequirement."""
 
     key: str
-    operator: Annotated[str, only("In", because="no other condition is used")]
-    values: tuple[str, ...]
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: tuple[str, ...] = ()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Return whether labels fulfil the condition."""
+        value = labels.get(self.key)
+        return {
+            "In": value is not None and value in self.values,
+            "NotIn": value not in self.values,
+            "Exists": value is not None,
+            "DoesNotExist": value is None,
+        }[self.operator]
 
 
 class LabelSelector(Fields):
@@ -26,7 +36,7 @@ class LabelSelector(Fields):
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Return whether labels fulfil every condition."""
         return self.match_labels.items() <= labels.items() and all(
-            labels.get(each.key) in each.values for each in self.match_expressions
+            each.matches(labels) for each in self.match_expressions
         )
 
 

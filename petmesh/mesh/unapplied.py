@@ -8,6 +8,7 @@ from petmesh.mesh.istio.telemetry import Telemetry
 
 _NO_LOGS: Final = "no other log than the proxies' own is collected here"
 _NO_WAYPOINT: Final = "it is a waypoint's to apply, and none runs here"
+_NO_DRY_RUN: Final = "it denies nothing in a cluster either: what it would is only logged"
 _NO_AUDIT: Final = "nothing is audited here; it lets requests pass in a cluster too"
 
 
@@ -33,3 +34,6 @@ def unapplied(
         if policy.spec.action == "AUDIT":
             label = f"{policy.metadata.namespace}/{policy.metadata.name}"
             yield "AuthorizationPolicy: spec.action = AUDIT", _NO_AUDIT, label
+        if policy.is_dry_run:
+            label = f"{policy.metadata.namespace}/{policy.metadata.name}"
+            yield "AuthorizationPolicy: dry run", _NO_DRY_RUN, label

@@ -17,6 +17,7 @@ from yarl import URL
 
 from petmesh.envoy.decisions import REQUEST_HEADER
 from petmesh.envoy.topology import Pod
+from petmesh.host.pki import Leaf
 from petmesh.host.ports import LOOPBACK
 from petmesh.rehearsal.entrances import Entrance
 
@@ -80,9 +81,19 @@ class Asker:
     ) -> None:
         await self._session.close()
 
-    async def from_outside(self, entrance: Entrance, request: Request) -> Answer:
-        """Send a request to a gateway's port, by TLS if the gateway terminates it."""
+    async def from_outside(
+        self, entrance: Entrance, request: Request, certificate: Leaf | None = None
+    ) -> Answer:
+        """Send a request to a gateway's port, by TLS if the gateway terminates it.
+
+        Args:
+            entrance: the gateway's port.
+            request: the request.
+            certificate: what the caller shows; None for none.
+        """
         tls = entrance.origin(request.host.partition(":")[0]).tls()
+        if tls and certificate:
+            tls.load_cert_chain(certificate.certificate, certificate.key)
         scheme = "https" if tls else "http"
         return await self._send(
             f"{scheme}://{LOOPBACK}:{entrance.port}{request.path}",

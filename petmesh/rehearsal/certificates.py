@@ -27,6 +27,7 @@ class Certificates:
         self.public = Authority("rehearsal: ingress", folder / "ingress")
         self._identities: dict[str, Identity] = {}
         self._hosts: dict[tuple[str, ...], Leaf] = {}
+        self._clients: dict[str, Leaf] = {}
 
     def identity(self, mesh: Mesh, namespace: str, service_account: str) -> Identity:
         """Return the certificate of a ServiceAccount."""
@@ -35,6 +36,12 @@ class Certificates:
             leaf = self.mesh.issue_identity(uri)
             self._identities[uri] = Identity(uri, leaf.certificate, leaf.key)
         return self._identities[uri]
+
+    def client(self, name: str) -> Leaf:
+        """Return the certificate of a caller from outside, for a DNS name."""
+        if name not in self._clients:
+            self._clients[name] = self.outside.issue_host(name)
+        return self._clients[name]
 
     def of_gateways(self, mesh: Mesh) -> dict[str, Leaf]:
         """Return the certificates of gateways, by the name of the Secret that they replace.

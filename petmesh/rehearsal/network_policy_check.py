@@ -16,7 +16,7 @@ from petmesh.envoy.sidecar_scope import exported_to, visible_to
 from petmesh.mesh import kubernetes
 from petmesh.mesh.istio.security import AuthorizationPolicy
 from petmesh.mesh.mesh import GatewayProxy, Mesh, Workload
-from petmesh.mesh.network_policy import LabelSelector, NetworkPolicyPeer, NetworkPolicyPort
+from petmesh.mesh.network_policy import NetworkPolicyPeer, NetworkPolicyPort
 
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 # Any public address: a NetworkPolicy has addresses, no host names.
@@ -172,7 +172,7 @@ def _is_open(mesh: Mesh, pod: End, other: End, port: int, direction: str) -> boo
         for policy in mesh.network_policies
         if policy.metadata.namespace == pod.namespace
         and direction in policy.spec.policy_types
-        and _matches(policy.spec.pod_selector, pod.labels)
+        and policy.spec.pod_selector.matches(pod.labels)
     ]
     rules: list[tuple[Sequence[NetworkPolicyPeer], Sequence[NetworkPolicyPort]]] = [
         (rule.from_, rule.ports) for spec in policies for rule in spec.ingress
@@ -197,8 +197,8 @@ def _is_peer(mesh: Mesh, peer: NetworkPolicyPeer, pod: End, other: End) -> bool:
     if peer.namespace_selector is None:
         in_namespace = pod.namespace == other.namespace
     else:
-        in_namespace = _matches(peer.namespace_selector, _labels(mesh, other.namespace))
-    return in_namespace and (peer.pod_selector is None or _matches(peer.pod_selector, other.labels))
+        in_namespace = peer.namespace_selector.matches(_labels(mesh, other.namespace))
+    return in_namespace and (peer.pod_selector is None or peer.pod_selector.matches(other.labels))
 
 
 def _labels(mesh: Mesh, namespace: str) -> Mapping[str, str]:
@@ -207,9 +207,3 @@ def _labels(mesh: Mesh, namespace: str) -> Mapping[str, str]:
         if declared.metadata.name == namespace:
             labels |= declared.metadata.labels
     return labels
-
-
-def _matches(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
-    return selects(selector.match_labels, labels) and all(
-        labels.get(expression.key) in expression.values for expression in selector.match_expressions
-    )

@@ -10,6 +10,7 @@ from petmesh.envoy.admin import EndpointCount, Stats
 from petmesh.envoy.process import EnvoyProcess, envoy_path
 from petmesh.envoy.topology import GatewayPod, Pod, Topology, stub_names
 from petmesh.host.concurrency import together
+from petmesh.host.pki import Leaf
 from petmesh.host.ports import Ports, is_free
 from petmesh.host.processes import Processes
 from petmesh.host.tokens import TokenIssuer
@@ -239,6 +240,10 @@ class Runtime:
     def outside_trust(self) -> Path:
         """The certificate of the authority that sidecars and pods trust for outside hosts."""
         return self._certificates.outside.certificate
+
+    def client_certificate(self, name: str) -> Leaf:
+        """Return a certificate for a caller from outside, which gateways that ask for one trust."""
+        return self._certificates.client(name)
 
     @property
     def port(self) -> int:

@@ -16,6 +16,8 @@ def impossible(expectation: Expectation) -> str:
         return "faults: nothing is broken in a cluster"
     if expectation.token is not None:
         return "token: a key of this machine signs it, which is none of the issuer's"
+    if expectation.certificate is not None:
+        return "certificate: an authority of this machine issues it, which no cluster trusts"
     if urlsplit(expectation.url).scheme == "tcp":
         return "url: a connection that isn't HTTP is made in a rehearsal alone"
     return ""

@@ -1,4 +1,4 @@
-"""Objects of gateway.networking.k8s.io: Gateways, and routes of requests and connections."""
+"""Objects of gateway.networking.k8s.io: routes of requests and connections, and grants."""
 
 from typing import Annotated, Any, Literal
 
@@ -6,9 +6,6 @@ from pydantic import Field
 
 from petmesh.mesh.fields import Fields, LeftOut, Metadata, Seconds, not_empty, only
 from petmesh.mesh.istio.common import PortValue, Regex
-from petmesh.mesh.network_policy import LabelSelector
-
-_ONE_POD = LeftOut("a gateway is one process of this machine")
 
 
 class Reference(Fields):
@@ -264,66 +261,6 @@ class TlsRoute(Fields):
 
     metadata: Metadata
     spec: ConnectionRouteSpec
-
-
-class ListenerTls(Fields):
-    """A ListenerTLSConfig: TLS that ends at the Gateway, or passes it."""
-
-    mode: Literal["Terminate", "Passthrough"] = "Terminate"
-    certificate_refs: tuple[Reference, ...] = ()
-    frontend_validation: Annotated[Any, only(None, because="clients show no certificate")] = None
-    options: Annotated[Any, LeftOut("TLS is that of Istio's Gateways")] = None
-
-
-class RouteNamespaces(Fields):
-    """A RouteNamespaces: whose routes a listener takes."""
-
-    from_: Annotated[Literal["All", "Same", "Selector", "None"], Field(alias="from")] = "Same"
-    selector: LabelSelector | None = None
-
-
-class RouteKind(Fields):
-    """A RouteGroupKind."""
-
-    group: str = ""
-    kind: str
-
-
-class ListenerRoutes(Fields):
-    """An AllowedRoutes: namespaces and kinds."""
-
-    namespaces: RouteNamespaces = RouteNamespaces()
-    kinds: tuple[RouteKind, ...] = ()
-
-
-class Listener(Fields):
-    """A Listener of a Gateway."""
-
-    name: str
-    hostname: str | None = None
-    port: PortValue
-    protocol: Literal["HTTP", "HTTPS", "TLS", "TCP"]
-    tls: ListenerTls | None = None
-    allowed_routes: ListenerRoutes = ListenerRoutes()
-
-
-class GatewaySpec(Fields):
-    """A GatewaySpec."""
-
-    gateway_class_name: str
-    listeners: tuple[Listener, ...] = ()
-    addresses: Annotated[Any, _ONE_POD] = None
-    infrastructure: Annotated[Any, _ONE_POD] = None
-    allowed_listeners: Annotated[Any, LeftOut("no ListenerSet is taken")] = None
-    tls: Annotated[Any, only(None, because="clients show no certificate")] = None
-    default_scope: Annotated[Any, LeftOut("no Gateway is a default one")] = None
-
-
-class Gateway(Fields):
-    """A Gateway of the Gateway API."""
-
-    metadata: Metadata
-    spec: GatewaySpec
 
 
 class Grantee(Fields):

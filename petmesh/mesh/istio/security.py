@@ -215,6 +215,16 @@ class AuthorizationPolicy(Fields):
     metadata: Metadata
     spec: AuthorizationPolicySpec = AuthorizationPolicySpec()
 
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether a proxy only logs what it would decide."""
+        return self.metadata.annotations.get("istio.io/dry-run") == "true"
+
+    @property
+    def is_enforced(self) -> bool:
+        """Whether it lets requests pass or denies them."""
+        return self.spec.action != "AUDIT" and not self.is_dry_run
+
 
 class JwtHeader(Fields):
     """A JWTHeader that a token is in, after a prefix."""

@@ -30,6 +30,7 @@ def read(folder: Path, text: str) -> str:
         (f"{GOOD}, times: 10, expect: {{share: {{a: 100}}}}", "a share needs at least 20"),
         (f"{GOOD}, expect: {{status: 200, tolerance: 5}}", "tolerance needs a share"),
         (f"{GOOD}, expect: {{redirect: {{matches: '('}}}}", "must be a regular expression"),
+        (f"{GOOD}, certificate: a, expect: {{status: 200}}", "certificate: is shown from outside"),
         (f"{GOOD}, faults: [{{}}], expect: {{status: 200}}", "must have workload or host"),
         (f"{GOOD}, faults: [{{host: a, pods: 1}}], expect: {{status: 1}}", "are a workload's"),
     ],

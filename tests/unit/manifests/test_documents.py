@@ -7,7 +7,7 @@ import pytest
 
 from petmesh.manifests.declaration import declare_manifests
 from petmesh.manifests.documents import ManifestError, read_documents
-from tests.unit.manifests.inputs import GATEWAY, SHOP
+from tests.unit.manifests.inputs import GATEWAY, SHOP, read
 
 NAMED = "apiVersion: v1\nkind: Service\nmetadata: {name: "
 
@@ -105,3 +105,21 @@ def test_versions_that_istio_serves_with_the_same_fields_are_one(tmp_path: Path)
         "kubernetes:networking.istio.io/v1:Gateway",
         "kubernetes:networking.istio.io/v1:VirtualService",
     ]
+
+
+def test_what_the_api_server_adds_is_no_field_of_the_object(tmp_path: Path) -> None:
+    served = (
+        "uid: a, resourceVersion: '1', generation: 2, managedFields: [{manager: kubectl}], "
+        "ownerReferences: [], finalizers: [a], generateName: w-, creationTimestamp: null"
+    )
+    mesh = read(tmp_path, SHOP.replace("{name: web}", f"{{name: web, {served}}}", 1))
+    assert [each.metadata.name for each in mesh.services] == ["web"]
+
+
+def test_of_two_objects_the_older_comes_first(tmp_path: Path) -> None:
+    one = "apiVersion: networking.istio.io/v1\nkind: VirtualService\n"
+    spec = "spec: {hosts: [web], http: [{directResponse: {status: 418}}]}"
+    young = f"{one}metadata: {{name: a, creationTimestamp: '2026-02-02T00:00:00Z'}}\n{spec}"
+    old = f"{one}metadata: {{name: b, creationTimestamp: '2026-01-01T00:00:00Z'}}\n{spec}"
+    mesh = read(tmp_path, SHOP, young, old)
+    assert [each.metadata.name for each in mesh.virtual_services] == ["b", "a"]

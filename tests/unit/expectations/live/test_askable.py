@@ -19,6 +19,10 @@ def expectation(expect: dict[str, Any] | None = None, **fields: Any) -> Expectat
         ({}, ""),
         ({"faults": [{"workload": "web"}]}, "faults: nothing is broken in a cluster"),
         ({"token": {"sub": "ann"}}, "token: a key of this machine signs it"),
+        (
+            {"from": "outside", "url": "https://web/", "certificate": "a"},
+            "certificate: an authority of this machine issues it",
+        ),
         ({"url": "tcp://web:80"}, "url: a connection that isn't HTTP"),
     ],
 )
