@@ -108,10 +108,11 @@ def _version_file_problems(settings: Settings, built: Mapping[str, Sequence[str]
                 shown = json.dumps(_file(service, version))
                 yield f"{shown}: must have {VERSION_NAME} for a name, such as v3.json"
         release = versions_of(settings, built, service)
-        for key, version in zip(release.keys.values(), release.running, strict=False):
-            if version in versions and (service, version) not in settings.given_images:
+        for fact, version in release.named.items():
+            built_here = version in versions and (service, version) not in settings.given_images
+            if built_here and version in release.running:
                 for problem in _data_problems(_file(service, version)):
-                    yield f"{key} = {version}: {problem}"
+                    yield f"{release.keys[fact]} = {version}: {problem}"
 
 
 def _file(service: str, version: str) -> str:

@@ -8,6 +8,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -154,6 +155,13 @@ def each_once(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def utc_time(value: str) -> str:
+    """A time such as 2026-11-27T18:00:00Z, or no text."""
+    if value and f"{datetime.fromisoformat(value):%Y-%m-%dT%H:%M:%SZ}" != value:
+        raise ValueError
+    return value
+
+
 def each_attribute_once(values: tuple[str, ...]) -> tuple[str, ...]:
     """Attributes of a cookie, none of them twice, whatever their values."""
     each_once(tuple(value.partition("=")[0] for value in values))
@@ -240,6 +248,9 @@ Number = Annotated[int, BeforeValidator(_number)]
 TrueOrFalse = Annotated[bool, BeforeValidator(_true_or_false)]
 Array = BeforeValidator(_array)
 Version = Annotated[str, matches(VERSION)]
+# As long as a promotion's old version is kept, or until which time (`settings/releases.py`).
+Keep = Annotated[str, matches(r"(nextRelease|[1-9][0-9]{0,3}[mhd])?")]
+UtcTime = Annotated[str, AfterValidator(utc_time)]
 Member = Annotated[
     str,
     matches(r"(user|group|serviceAccount):[!-?A-~]+@[!-?A-~]+|principal(Set)?://[!-~]+"),

@@ -21,9 +21,11 @@ from settings.forms import (
     CookieAttribute,
     DnsName,
     Image,
+    Keep,
     Member,
     Number,
     TrueOrFalse,
+    UtcTime,
     Version,
     Whole,
     chart_version,
@@ -40,6 +42,8 @@ from settings.forms import (
 from settings.gke import GkeFeatures
 
 PROJECT = "petmesh"
+KEEP = "nextRelease, or a time such as 30m, 24h or 7d, or empty for not at all"
+UNTIL = "a time in UTC such as 2026-11-27T18:00:00Z, or empty for the next release"
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,11 @@ class ReleaseSettings(BaseModel):
     canary_mirror_percent: Number = Field(
         default=0, ge=0, le=100, description="a whole number from 0 to 100"
     )
+    keep_previous: Keep = Field(default="", description=KEEP)
+    previous_version: Version | Literal[""] = Field(
+        default="", description="a version of the service such as v1, or empty for none"
+    )
+    previous_until: UtcTime = Field(default="", description=UNTIL)
 
 
 class Settings(GkeFeatures):
@@ -197,10 +206,15 @@ class Settings(GkeFeatures):
     )
     canary_weight: Whole = Field(ge=0, le=100, description="a whole number from 0 to 100")
     canary_mirror_percent: Whole = Field(ge=0, le=100, description="a whole number from 0 to 100")
+    keep_previous: Keep = Field(description=KEEP)
+    previous_version: Version | Literal[""] = Field(
+        description="a version of canaryService such as v1, or empty for none"
+    )
+    previous_until: UtcTime = Field(description=UNTIL)
     releases: Annotated[Mapping[str, ReleaseSettings], Array] = Field(
         default_factory=dict[str, ReleaseSettings],
-        description="a map of services to a map of stableVersion, canaryVersion, canaryWeight and "
-        "canaryMirrorPercent",
+        description="a map of services to a map of stableVersion, canaryVersion, canaryWeight, "
+        "canaryMirrorPercent, keepPrevious, previousVersion and previousUntil",
     )
     dog_api_enabled: TrueOrFalse = Field(description="true or false")
     dog_api_host: Annotated[str, matches(DNS_NAME), AfterValidator(outside_host)] = Field(

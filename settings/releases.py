@@ -1,4 +1,4 @@
-"""The releases of a stack: each service's stable version, canary, weight and mirror percent.
+"""The releases of a stack: each service's stable version, canary, weight and previous version.
 
 Those of the service that `canaryService` names are keys of their own, such as `canaryWeight`; those
 of any other are in `releases`, such as `releases.petservice.canaryWeight`.
@@ -6,8 +6,14 @@ of any other are in `releases`, such as `releases.petservice.canaryWeight`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from settings.keys import Settings
+
+
+def now() -> datetime:
+    """The present time, which decides whether a previous version still runs."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,9 @@ class Versions:
         weight: The canary's percent of the requests.
         mirror_percent: The percent of the requests that are mirrored to the canary.
         prefix: What the config keys start with: empty, or releases and the service's name.
+        keep_previous: How long a promotion keeps the old version; empty for not at all.
+        previous: The version that was stable before; empty for none.
+        previous_until: When that one ends, in UTC; empty for as soon as there is another canary.
     """
 
     stable: str
@@ -27,11 +36,28 @@ class Versions:
     weight: int
     mirror_percent: int
     prefix: str
+    keep_previous: str = ""
+    previous: str = ""
+    previous_until: str = ""
+
+    @property
+    def kept(self) -> str:
+        """The previous version where it is still to run, and no other reason has it run."""
+        if self.previous in (self.stable, self.canary):
+            return ""
+        if self.previous_until:
+            return self.previous if now() < datetime.fromisoformat(self.previous_until) else ""
+        return "" if self.canary else self.previous
 
     @property
     def running(self) -> tuple[str, ...]:
-        """The versions that run: the stable one first, then the canary."""
-        return tuple(filter(None, (self.stable, self.canary)))
+        """The versions that run: the stable one first, then the canary, then the previous one."""
+        return tuple(filter(None, (self.stable, self.canary, self.kept)))
+
+    @property
+    def named(self) -> Mapping[str, str]:
+        """The version that each config key names, by its fact; empty for none."""
+        return {"stable": self.stable, "canary": self.canary, "previous": self.previous}
 
     @property
     def keys(self) -> Mapping[str, str]:
@@ -41,6 +67,8 @@ class Versions:
             "canary": f"{self.prefix}canaryVersion",
             "weight": f"{self.prefix}canaryWeight",
             "mirror": f"{self.prefix}canaryMirrorPercent",
+            "previous": f"{self.prefix}previousVersion",
+            "previousUntil": f"{self.prefix}previousUntil",
         }
 
 
@@ -59,6 +87,9 @@ def versions_of(settings: Settings, built: Mapping[str, Sequence[str]], service:
             settings.canary_weight,
             settings.canary_mirror_percent,
             "",
+            settings.keep_previous,
+            settings.previous_version,
+            settings.previous_until,
         )
     if release := settings.releases.get(service):
         return Versions(
@@ -67,6 +98,9 @@ def versions_of(settings: Settings, built: Mapping[str, Sequence[str]], service:
             release.canary_weight,
             release.canary_mirror_percent,
             f"releases.{service}.",
+            release.keep_previous,
+            release.previous_version,
+            release.previous_until,
         )
     return Versions(built[service][0], "", 0, 0, f"releases.{service}.")
 
@@ -93,7 +127,7 @@ def release_problems(
         yield (
             f"releases.{settings.canary_service}: must be left out while canaryService is "
             f"{settings.canary_service}, whose keys are stableVersion, canaryVersion, "
-            "canaryWeight and canaryMirrorPercent"
+            "canaryWeight, canaryMirrorPercent, keepPrevious, previousVersion and previousUntil"
         )
         return
     if why := fixed.get(settings.canary_service):
@@ -107,7 +141,7 @@ def _service_problems(
 ) -> Iterator[str]:
     release = versions_of(settings, built, service)
     keys, versions = release.keys, known_versions(settings, built, service)
-    for fact, version in (("stable", release.stable), ("canary", release.canary)):
+    for fact, version in release.named.items():
         if version and version not in versions:
             yield (
                 f"{keys[fact]} = {version}: must be one of {', '.join(versions)}, which "
@@ -124,3 +158,8 @@ def _service_problems(
     for fact, percent in (("weight", release.weight), ("mirror", release.mirror_percent)):
         if percent and not release.canary:
             yield f"{keys[fact]} = {percent}: must be 0 while {keys['canary']} is not set"
+    if release.previous_until and not release.previous:
+        yield (
+            f"{keys['previousUntil']} = {release.previous_until}: must be empty while "
+            f"{keys['previous']} is not set"
+        )

@@ -50,6 +50,9 @@ class RoutedRelease:
             "canary": release.canary,
             "weight": self.route.id.apply(lambda _: release.canary_weight),
             "mirror": release.canary_mirror_percent,
+            "keepPrevious": self.versions.keep_previous,
+            "previous": self.versions.previous,
+            "previousUntil": self.versions.previous_until,
             "workloads": {version: f"{release.service}-{version}" for version in self.known},
             "config": self.versions.keys,
         }

@@ -24,6 +24,9 @@ HOSTS = "a list of 1 to 16 different DNS names such as pets.example.com"
 COOKIE = "a cookie's name of 1 to 64 letters, digits, - and _, or empty for none"
 ATTRIBUTES = "a list of Path=/, Domain=example.com, HttpOnly, Secure, SameSite=Lax"
 
+KEEP = "nextRelease, or a time such as 30m, 24h or 7d, or empty for not at all"
+UNTIL = "a time in UTC such as 2026-11-27T18:00:00Z, or empty for the next release"
+
 REFUSED = [
     *GKE_REFUSED,
     *(
@@ -68,6 +71,22 @@ REFUSED = [
             '["Secure", "Secure"]',
             '["SameSite=Lax", "SameSite=None"]',
             "[5]",
+        )
+    ),
+    *(
+        ("keepPrevious", value, KEEP)
+        for value in ("true", "nextrelease", "24", "24 h", "0h", "1.5h", "-1h", "24s", "99999h")
+    ),
+    ("previousVersion", "V1", "a version of canaryService such as v1, or empty for none"),
+    *(
+        ("previousUntil", value, UNTIL)
+        for value in (
+            "24h",
+            "2026-11-27",
+            "2026-11-27T18:00:00",
+            "2026-11-27T18:00:00+01:00",
+            "2026-02-30T18:00:00Z",
+            "tomorrow",
         )
     ),
     ("metrics", "Prometheus", "none, prometheus or managed"),

@@ -29,6 +29,11 @@ CONTRADICTORY = [
     ),
     ({"stableVersion": "v9"}, "stableVersion = v9: must be one of v1, v2"),
     ({"canaryVersion": "v9"}, "canaryVersion = v9: must be one of v1, v2"),
+    ({"previousVersion": "v9"}, "previousVersion = v9: must be one of v1, v2"),
+    (
+        {"previousUntil": "2026-11-27T18:00:00Z"},
+        "previousUntil = 2026-11-27T18:00:00Z: must be empty while previousVersion is not set",
+    ),
     (
         {"ingressTls": "certManager"},
         'ingressIssuer = "": must be set while ingressTls is certManager',

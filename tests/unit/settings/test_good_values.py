@@ -55,6 +55,9 @@ from tests.unit.settings.reading import KEYS, read
         ("ingressRequestsPerSecond", "100000", 100_000),
         ("ingressConnections", "1", 1),
         ("ingressConnections", "100000", 100_000),
+        ("keepPrevious", "nextRelease", "nextRelease"),
+        ("keepPrevious", "24h", "24h"),
+        ("previousVersion", "v1", "v1"),
         ("userCookie", "pets-place", "pets-place"),
         ("userCookieDays", "0", 0),
         (

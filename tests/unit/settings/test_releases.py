@@ -1,11 +1,12 @@
 """The releases of services besides the one that `canaryService` names."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from demo.pets import CATALOG
-from settings import versions_of
+from settings import Versions, versions_of
 from tests.unit.settings.reading import read, refusal
 
 GIVEN = "registry.example.com/pets:v2"
@@ -37,9 +38,55 @@ def test_a_number_may_be_a_text_as_pulumi_config_set_writes_it() -> None:
     assert versions_of(settings, CATALOG.versions, "petservice").weight == 25
 
 
+NOON = "2026-11-27T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("until", "canary", "moment", "runs"),
+    [
+        ("", "", 12, True),
+        ("", "v3", 12, False),
+        (NOON, "", 11, True),
+        (NOON, "v3", 11, True),
+        (NOON, "", 12, False),
+    ],
+)
+def test_a_previous_version_runs_until_its_time_or_the_next_canary(
+    until: str, canary: str, moment: int, *, runs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    present = datetime(2026, 11, 27, moment, tzinfo=UTC)
+    monkeypatch.setattr("settings.releases.now", lambda: present)
+    versions = Versions("v2", canary, 0, 0, "", previous="v1", previous_until=until)
+    assert ("v1" in versions.running) == runs
+
+
+@pytest.mark.parametrize("previous", ["v2", "v3"])
+def test_a_previous_version_that_runs_anyway_is_no_further_one(previous: str) -> None:
+    assert Versions("v2", "v3", 0, 0, "", previous=previous).running == ("v2", "v3")
+
+
+def test_a_service_of_releases_keeps_its_previous_version_too() -> None:
+    kept = {"stableVersion": "v2", "previousVersion": "v1", "keepPrevious": "24h"}
+    versions = versions_of(read(**config(petservice=kept)), CATALOG.versions, "petservice")
+    assert (versions.running, versions.keep_previous) == (("v2", "v1"), "24h")
+    assert versions.keys["previousUntil"] == "releases.petservice.previousUntil"
+
+
 @pytest.mark.parametrize(
     ("releases", "told"),
     [
+        (
+            {"petservice": {"keepPrevious": "long"}},
+            "releases.petservice.keepPrevious = long: must be nextRelease, or a time such as 30m",
+        ),
+        (
+            {"petservice": {"previousVersion": "v7"}},
+            "releases.petservice.previousVersion = v7: must be one of v1, v2, which",
+        ),
+        (
+            {"petservice": {"previousUntil": NOON}},
+            f"releases.petservice.previousUntil = {NOON}: must be empty while releases.petserv",
+        ),
         (
             {"petdetailsservice": {"canaryWeight": 5}},
             "releases.petdetailsservice: must be left out while canaryService is petdetailsservice",

@@ -92,6 +92,46 @@ def test_promotion_moves_the_route_and_drops_the_old_workload_and_nothing_else()
     assert promoted.changed.keys() == {"VirtualService petdetailsservice-route"}
 
 
+ROUTE_ALONE = {"VirtualService petdetailsservice-route"}
+
+
+def test_a_promotion_that_keeps_the_old_version_moves_the_route_alone() -> None:
+    promoted = step(stage(100), stage(0, stable="v2", canary="", previousVersion="v1"))
+    assert (promoted.added, promoted.removed) == (set(), set())
+    assert promoted.changed.keys() == ROUTE_ALONE
+
+
+def test_going_back_to_a_version_that_was_kept_moves_the_route_alone() -> None:
+    kept = stage(0, stable="v2", canary="", previousVersion="v1")
+    back = step(kept, stage(0, stable="v1", canary="", previousVersion="v2"))
+    assert (back.added, back.removed) == (set(), set())
+    assert back.changed.keys() == ROUTE_ALONE
+
+
+def test_going_back_by_the_stable_version_alone_ends_the_other_one() -> None:
+    kept = stage(0, stable="v2", canary="", previousVersion="v1")
+    back = step(kept, stage(0, stable="v1", canary="", previousVersion="v1"))
+    assert (back.added, back.removed) == (set(), workload("v2"))
+    assert back.changed.keys() == ROUTE_ALONE
+
+
+def test_the_next_canary_ends_what_was_kept_until_then() -> None:
+    images = f'["petdetailsservice/v3={GIVEN}"]'
+    kept = stage(0, stable="v2", canary="", previousVersion="v1", images=images)
+    following = step(kept, stage(0, stable="v2", canary="v3", previousVersion="v1", images=images))
+    assert following.removed == workload("v1")
+    assert workload("v3") - {"Image petdetailsservice-v3-image"} <= following.added
+
+
+def test_what_was_kept_for_a_time_ends_with_the_first_up_after_it() -> None:
+    past = {"previousVersion": "v1", "previousUntil": "2020-01-01T00:00:00Z"}
+    ahead = {**past, "previousUntil": "2999-01-01T00:00:00Z"}
+    ended = step(
+        stage(0, stable="v2", canary="", **ahead), stage(0, stable="v2", canary="", **past)
+    )
+    assert (ended.added, ended.removed, ended.changed) == (set(), workload("v1"), {})
+
+
 def test_after_promotion_every_request_goes_to_the_promoted_version() -> None:
     stack = stage(0, stable="v2", canary="")
     rules = spec(stack, "VirtualService", "petdetailsservice")["http"]

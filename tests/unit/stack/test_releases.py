@@ -70,12 +70,17 @@ def test_the_stack_tells_its_releases_as_data() -> None:
         "canary": "v2",
         "weight": 25,
         "mirror": 0,
+        "keepPrevious": "",
+        "previous": "",
+        "previousUntil": "",
         "workloads": {"v1": "petservice-v1", "v2": "petservice-v2"},
         "config": {
             "stable": "releases.petservice.stableVersion",
             "canary": "releases.petservice.canaryVersion",
             "weight": "releases.petservice.canaryWeight",
             "mirror": "releases.petservice.canaryMirrorPercent",
+            "previous": "releases.petservice.previousVersion",
+            "previousUntil": "releases.petservice.previousUntil",
         },
     }
     details = releases["petdetailsservice"]
