@@ -67,6 +67,13 @@ def _config() -> Iterator[Sequence[str]]:
         )
     # Structured config has no type that Pulumi.yaml could declare.
     releases = str(Settings.model_fields["releases"].description)
+    applications = str(Settings.model_fields["applications"].description)
+    yield (
+        "`applications`",
+        "map of maps",
+        "empty",
+        f"owner platform: its applications: {applications}",
+    )
     yield "`releases`", "map of maps", "empty", f"Releases of further services: {releases}"
 
 

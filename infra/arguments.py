@@ -63,6 +63,8 @@ class GkeArgs:
         backup_retention_days: The days after which a backup is deleted.
         secret_manager: Whether pods may mount secrets of Secret Manager.
         vertical_pod_autoscaling: Whether VerticalPodAutoscalers are acted on.
+        users: IAM members that reach the cluster, in which RBAC says what they may do, and that
+            push images.
     """
 
     project: str
@@ -87,3 +89,4 @@ class GkeArgs:
     backup_retention_days: int = 30
     secret_manager: bool = False
     vertical_pod_autoscaling: bool = False
+    users: Sequence[str] = ()

@@ -51,6 +51,50 @@ class ClusterAdmins(pulumi.ComponentResource):
         self.register_outputs({})
 
 
+class ClusterUsers(pulumi.ComponentResource):
+    """A role of this project by which its members reach a cluster, and nothing within it.
+
+    Every predefined role that lets somebody reach a cluster lists others, or reads their objects.
+
+    Source:
+        https://cloud.google.com/kubernetes-engine/docs/concepts/network-isolation#dns-based_endpoint
+    """
+
+    def __init__(
+        self,
+        name: str,
+        cluster_name: str,
+        members: Sequence[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare the role and its grants.
+
+        Args:
+            name: The component's name.
+            cluster_name: The cluster's name, which the role's has in it.
+            members: IAM members.
+            opts: The component's options.
+        """
+        super().__init__("petmesh:infra:ClusterUsers", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        role = gcp.projects.IAMCustomRole(
+            f"{name}-role",
+            role_id=f"{cluster_name.replace('-', '_')}_user",
+            title=f"Reaches the GKE cluster: {cluster_name}",
+            permissions=["container.clusters.connect", "container.clusters.get"],
+            opts=child,
+        )
+        for member in members:
+            gcp.projects.IAMMember(
+                f"{name}-{member}",
+                project=role.project,
+                role=role.name,
+                member=member,
+                opts=child,
+            )
+        self.register_outputs({})
+
+
 def _running_account() -> str:
     email = gcp.organizations.get_client_open_id_user_info().email
     if not email:

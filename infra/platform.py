@@ -15,7 +15,7 @@ from infra.backup import BACKUP, backup_plans
 from infra.cluster import GkeCluster
 from infra.cluster_settings import CONTROL_PLANE
 from infra.encryption import CREATE, KMS, encryption
-from infra.iam import ClusterAdmins, NodeIdentity
+from infra.iam import ClusterAdmins, ClusterUsers, NodeIdentity
 from infra.kubernetes_version import refuse_older_kubernetes
 from infra.load_balancer import CERTIFICATE_MANAGER
 from infra.network import Network
@@ -79,6 +79,8 @@ class GkePlatform(pulumi.ComponentResource):
         network = Network("network", args.cluster_name, args.region, opts=child)
         nodes = NodeIdentity("nodes", f"{args.cluster_name}-nodes", opts=child)
         admins = ClusterAdmins("deployers", args.project, args.deployers, opts=child)
+        if args.users:
+            ClusterUsers("users", args.cluster_name, args.users, opts=child)
         key = encryption(args, child)
         repository = ImageRepository(args, nodes.member, key, opts=child)
         cluster = GkeCluster(
@@ -148,6 +150,28 @@ def _admit(
     own = pulumi.Output.concat(repository.address, "/*")
     patterns = [own, *ISTIO_IMAGES, *args.admitted_images]
     return [binary_authorization_policy(patterns, args.attestors, opts)]
+
+
+def referenced_platform(
+    cluster: pulumi.Output[str], kubeconfig: pulumi.Output[str], image_registry: pulumi.Output[str]
+) -> Platform:
+    """Return the platform of a cluster that another stack has created.
+
+    Args:
+        cluster: The cluster's id.
+        kubeconfig: Its kubeconfig, without a credential.
+        image_registry: The registry that images are pushed to.
+    """
+    secret = pulumi.Output.secret(kubeconfig)
+    return Platform(
+        provider=kubernetes.Provider("kubernetes", cluster_identifier=cluster, kubeconfig=secret),
+        image_registry=image_registry,
+        ingress_address=None,
+        api_server_ranges=(),
+        helm_platform="gke",
+        cluster_name=cluster,
+        kubeconfig=secret,
+    )
 
 
 def existing_platform(context: str, image_registry: str, helm_platform: str) -> Platform:

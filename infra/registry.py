@@ -65,13 +65,19 @@ class ImageRepository(pulumi.ComponentResource):
                 parent=self, protect=args.deletion_protection, depends_on=encryption.usable
             ),
         )
-        self.grant = gcp.artifactregistry.RepositoryIamMember(
-            "images-reader",
-            location=repository.location,
-            repository=repository.name,
-            role="roles/artifactregistry.reader",
-            member=reader,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+
+        def grant(name: str, role: str, member: pulumi.Input[str]) -> pulumi.Resource:
+            return gcp.artifactregistry.RepositoryIamMember(
+                name,
+                location=repository.location,
+                repository=repository.name,
+                role=f"roles/artifactregistry.{role}",
+                member=member,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+
+        self.grant = grant("images-reader", "reader", reader)
+        for user in args.users:
+            grant(f"images-writer-{user}", "writer", user)
         self.address = repository.registry_uri
         self.register_outputs({"address": self.address})

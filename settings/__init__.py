@@ -6,6 +6,7 @@ schema can't check: ranges, formats, unknown keys and contradictions.
 
 from settings.forms import ROOT
 from settings.keys import PROJECT, OutsideHost, Settings
+from settings.owners import followed
 from settings.reading import ConfigError, load
 from settings.releases import Versions, known_versions, versions_of
 
@@ -16,6 +17,7 @@ __all__ = [
     "OutsideHost",
     "Settings",
     "Versions",
+    "followed",
     "known_versions",
     "load",
     "versions_of",

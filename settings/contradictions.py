@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from infra.machines import is_arm
+from settings.application_contradictions import application_problems
 from settings.cookie_contradictions import cookie_problems
 from settings.forms import ROOT, SPECIAL_USE, VERSION
 from settings.gke_contradictions import gke_problems
@@ -38,16 +39,19 @@ def contradictions(
     if unknown:
         yield from unknown
         return
-    yield from _platform_problems(settings)
-    yield from gke_problems(settings)
-    yield from istio_problems(settings)
-    yield from _ingress_problems(settings)
-    yield from cookie_problems(settings)
     yield from _range_problems(settings)
-    yield from release_problems(settings, built, fixed)
-    yield from _version_file_problems(settings, built)
-    yield from _image_problems(settings, built)
-    yield from _observability_problems(settings)
+    if settings.owner != "application":
+        yield from application_problems(settings)
+        yield from _platform_problems(settings)
+        yield from gke_problems(settings)
+        yield from istio_problems(settings)
+        yield from _ingress_problems(settings)
+        yield from cookie_problems(settings)
+        yield from _observability_problems(settings)
+    if settings.owner != "platform":
+        yield from release_problems(settings, built, fixed)
+        yield from _version_file_problems(settings, built)
+        yield from _image_problems(settings, built)
 
 
 def _platform_problems(settings: Settings) -> Iterator[str]:
@@ -81,16 +85,16 @@ def _ingress_problems(settings: Settings) -> Iterator[str]:
             f"ingressServiceType = {settings.ingress_service_type}: must be ClusterIP while "
             "ingressTls is googleManaged, whose load balancer is before the ingress"
         )
-    for host in settings.ingress_hosts:
-        if host.endswith(SPECIAL_USE):
-            yield (
-                f"ingressHosts = {host}: must be a public DNS name while ingressTls is "
-                "googleManaged"
-            )
+    for namespace, hosts in settings.hosts.items():
+        platform = settings.owner == "platform"
+        key = f"applications.{namespace}.hosts" if platform else "ingressHosts"
+        for host in hosts:
+            if host.endswith(SPECIAL_USE):
+                yield f"{key} = {host}: must be a public DNS name while ingressTls is googleManaged"
 
 
 def _range_problems(settings: Settings) -> Iterator[str]:
-    if settings.dog_api_host.split(".")[-1] in (settings.namespace, "default"):
+    if settings.dog_api_host.split(".")[-1] in (*settings.hosts, "default"):
         yield f"dogApiHost = {settings.dog_api_host}: must be outside the cluster"
     if settings.max_nodes < settings.min_nodes:
         yield f"maxNodes = {settings.max_nodes}: must be at least minNodes = {settings.min_nodes}"

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from infra.machines import SERIES
+from settings.applications import NAMESPACE, ApplicationSettings, Namespace
 from settings.forms import (
     CHARTS,
     DNS_LABEL,
@@ -32,7 +33,6 @@ from settings.forms import (
     charts,
     each_attribute_once,
     each_once,
-    free_namespace,
     matches,
     narrow,
     of_a_server,
@@ -94,6 +94,16 @@ class Settings(GkeFeatures):
 
     google_project: Annotated[str, matches(r"(([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9])?")] = (
         Field(alias="gcp:project", description="the id of a Google Cloud project")
+    )
+    owner: Literal["all", "platform", "application"] = Field(
+        description="all, platform or application"
+    )
+    platform_stack: Annotated[str, matches(r"([\w.-]+/[\w.-]+/[\w.-]+)?")] = Field(
+        description="a stack's full name, ORGANIZATION/PROJECT/STACK"
+    )
+    applications: Annotated[Mapping[Namespace, ApplicationSettings], Array] = Field(
+        default_factory=dict[str, ApplicationSettings],
+        description="a map of namespaces to a map of team and hosts",
     )
     platform: Literal["gke", "existing"] = Field(description="gke or existing")
     # Cloud NAT's name has two letters at least, and every project comes with a network `default`.
@@ -190,11 +200,7 @@ class Settings(GkeFeatures):
         description="a list of Path=/, Domain=example.com, HttpOnly, Secure, SameSite=Lax, "
         "SameSite=Strict, SameSite=None and Partitioned, each attribute once"
     )
-    namespace: Annotated[str, matches(DNS_LABEL), AfterValidator(free_namespace)] = Field(
-        description="a namespace's name, not default, istio-system, istio-ingress, istio-egress, "
-        "observability or kube-*, nor cert-manager, istio-*, gke-*, gmp-* or another of the mesh's "
-        "or Google Cloud's"
-    )
+    namespace: Namespace = Field(description=NAMESPACE)
     min_replicas: Whole = Field(ge=1, le=20, description="a whole number from 1 to 20")
     max_replicas: Whole = Field(ge=1, le=100, description="a whole number from minReplicas to 100")
     canary_service: Annotated[str, matches(DNS_LABEL)] = Field(
@@ -269,7 +275,20 @@ class Settings(GkeFeatures):
     @property
     def hosts(self) -> Mapping[str, Sequence[str]]:
         """The host names of each namespace of services."""
+        if self.owner == "platform":
+            return {name: each.hosts for name, each in self.applications.items()}
         return {self.namespace: self.ingress_hosts}
+
+    @property
+    def all_hosts(self) -> Sequence[str]:
+        """The host names of all namespaces of services."""
+        return [host for hosts in self.hosts.values() for host in hosts]
+
+    @property
+    def team(self) -> Sequence[str]:
+        """Everybody who deploys an application to the platform, once."""
+        members = (member for each in self.applications.values() for member in each.team)
+        return [*dict.fromkeys(members)]
 
     @property
     def google_balanced(self) -> bool:

@@ -8,14 +8,22 @@ from typing import Any
 
 import pulumi
 from pulumi.runtime import config as runtime_config
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from petmesh.program.urls import HIDDEN, without_credentials
+from settings.applications import NAMESPACE, ApplicationSettings
 from settings.contradictions import contradictions
 from settings.keys import PROJECT, ReleaseSettings, Settings
 from settings.messages import no_such_key, readable
+from settings.owners import of_another_owner, unset
+from settings.platform_stack import platform_config
 
+# Keys that hold a map of maps.
+_STRUCTURED: Mapping[str, type[BaseModel]] = {
+    "applications": ApplicationSettings,
+    "releases": ReleaseSettings,
+}
 _WORD = re.compile(r"""[^\s"']+""")
 
 
@@ -33,8 +41,9 @@ def load(
         fixed: The services that can have no canary, and why.
 
     Raises:
-        ConfigError: A key is unknown or secret, a value isn't allowed, or two keys contradict each
-            other.
+        ConfigError: A key is unknown, secret or another owner's, a value isn't allowed, or two keys
+            contradict each other.
+        PlatformStackError: The platform's stack can't be followed.
     """
     everything = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
     prefix = f"{PROJECT}:"
@@ -45,25 +54,34 @@ def load(
     }
     own["gcp:project"] = everything.get("gcp:project", "")
     secret = {key for key in own if _is_secret(key if ":" in key else f"{prefix}{key}")}
+    settings = _validated(own, secret)
+    others = of_another_owner(own, settings.owner)
+    problems = [f"{key} = {_shown(key, own[key])}: {why}" for key, why in others]
+    problems += unset(settings)
+    if not problems and settings.owner == "application":
+        settings = _validated({**own, **platform_config(settings)}, secret)
+    if problems or (problems := [*contradictions(settings, built, fixed)]):
+        raise ConfigError("\n".join(problems))
+    return settings
+
+
+def _validated(own: Mapping[str, str], secret: Collection[str]) -> Settings:
     try:
         settings = Settings.model_validate(own)
     except ValidationError as error:
         problems = error.errors()
         unknown = {key for key in own if key not in _known()}
         lines = [
-            *(_plain_line(key) for key in sorted(secret - unknown)),
+            *(_plain_line(key) for key in sorted({*secret} - unknown)),
             *(
                 _line(problem, own, secret)
                 for problem in problems
-                if str(problem["loc"][0]) not in secret - unknown
+                if str(problem["loc"][0]) not in {*secret} - unknown
             ),
         ]
         raise ConfigError("\n".join(dict.fromkeys(lines))) from None
     if secret:
         raise ConfigError("\n".join(map(_plain_line, sorted(secret))))
-    problems = [*contradictions(settings, built, fixed)]
-    if problems:
-        raise ConfigError("\n".join(problems))
     return settings
 
 
@@ -87,8 +105,8 @@ def _plain_line(key: str) -> str:
 
 def _line(problem: ErrorDetails, own: Mapping[str, str], secret: Collection[str]) -> str:
     known, key = _known(), str(problem["loc"][0])
-    if key == "releases" and problem["loc"][2:]:
-        return _release_line(problem)
+    if key in _STRUCTURED and problem["loc"][2:]:
+        return _inner_line(problem)
     value = HIDDEN if key in secret else _shown(key, own.get(key, ""))
     if key not in known:
         return f"{readable(key)} = {value}: {no_such_key(key, known)}"
@@ -97,15 +115,18 @@ def _line(problem: ErrorDetails, own: Mapping[str, str], secret: Collection[str]
     return f"{key} = {value}: must be {known[key]}"
 
 
-def _release_line(problem: ErrorDetails) -> str:
-    """A problem of one key in `releases`, by its path there."""
+def _inner_line(problem: ErrorDetails) -> str:
+    """A problem within a map of maps, by its path there."""
     *parts, key = (str(part) for part in problem["loc"][:3])
     given: Any = problem["input"]
     value = readable(given if isinstance(given, str) else json.dumps(given))
-    known = {
-        field.alias or "": field.description for field in ReleaseSettings.model_fields.values()
-    }
+    if key == "[key]":
+        return f"{readable('.'.join(parts))}: must be {NAMESPACE}"
+    model = _STRUCTURED[parts[0]]
+    known = {field.alias or "": field.description for field in model.model_fields.values()}
     must = f"must be {known[key]}" if key in known else no_such_key(key, known)
+    if problem["type"] == "missing":
+        return f"{'.'.join([*parts, key])} is not set: it {must}"
     return f"{readable('.'.join([*parts, key]))} = {value}: {must}"
 
 

@@ -43,7 +43,7 @@ class Ingress:
     ready: Sequence[pulumi.Resource]
     address: pulumi.Input[str] | None
     dns_records: pulumi.Output[list[str]] | None
-    port_forward: str | None
+    port_forward: pulumi.Input[str] | None
 
 
 def open_ingress(
@@ -64,7 +64,7 @@ def open_ingress(
         "edge",
         LoadBalancerArgs(
             name=settings.cluster_name,
-            hosts=settings.ingress_hosts,
+            hosts=settings.all_hosts,
             namespace=INGRESS_NAMESPACE,
             service=INGRESS_GATEWAY,
             port=HTTP_PORT,
@@ -78,6 +78,12 @@ def open_ingress(
         platform.after(),
     )
     return Ingress(ready, balancer.address, balancer.dns_records, istio.port_forward)
+
+
+def ingress_of(reference: pulumi.StackReference) -> Ingress:
+    """The ingress of a platform's stack, as an application's has it."""
+    address, forward = (reference.get_output(each) for each in ("ingressAddress", "portForward"))
+    return Ingress((), address, None, forward)
 
 
 def public_hosts(settings: Settings) -> PublicHosts:
@@ -125,7 +131,7 @@ def _guards(
     if settings.ingress_tls == "certManager":
         guards.append(
             ingress_certificate(
-                settings.ingress_hosts, settings.ingress_issuer, settings.gateway_secret, opts
+                settings.all_hosts, settings.ingress_issuer, settings.gateway_secret, opts
             )
         )
     if settings.ingress_requests_per_second:

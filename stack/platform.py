@@ -1,17 +1,30 @@
-"""The platform: a new GKE cluster, or a cluster that exists."""
+"""The platform: a new GKE cluster, a cluster that exists, or that of another stack."""
+
+import pulumi
 
 from infra.arguments import GkeArgs, NodeArgs
-from infra.platform import GkePlatform, Platform, existing_platform
+from infra.platform import GkePlatform, Platform, existing_platform, referenced_platform
 from observability.charts import COLLECTOR, GRAFANA, JAEGER, KIALI, KUBE_PROMETHEUS_STACK
 from settings import Settings
 from stack.labels import resource_labels
 
 
-def create_platform(settings: Settings) -> Platform:
-    """Declare the cluster, or the provider of one that exists."""
+def create_platform(settings: Settings, reference: pulumi.StackReference | None) -> Platform:
+    """Declare the cluster, or the provider of one that exists.
+
+    Args:
+        settings: The stack's settings.
+        reference: The platform's stack, where this one is an application's.
+    """
     if settings.platform == "existing":
         return existing_platform(
             settings.kube_context, settings.image_registry, settings.istio_platform
+        )
+    if reference:
+        return referenced_platform(
+            reference.require_output("clusterName"),
+            reference.require_output("kubeconfig"),
+            reference.require_output("imageRegistry"),
         )
     return GkePlatform(
         "platform",
@@ -45,6 +58,7 @@ def create_platform(settings: Settings) -> Platform:
             backup_retention_days=settings.backup_retention_days,
             secret_manager=settings.secret_manager,
             vertical_pod_autoscaling=settings.vertical_pod_autoscaling,
+            users=settings.team,
         ),
     ).platform
 

@@ -1,7 +1,7 @@
 """Creates a Mesh from a declaration's Kubernetes and Istio objects, and lists its omissions."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from petmesh.mesh import assumed, cert_manager, envoy_filter, helm, kubernetes, network_policy
@@ -73,8 +73,13 @@ class _Gatherer:
         self._others_gateways: set[str] = set()
 
     def gather(self, declaration: Declaration) -> Mesh:
+        declared = [
+            resource
+            for stack in (*declaration.referenced, declaration)
+            for resource in stack.resources
+        ]
         # Gateways come before the routes that are attached to them.
-        ordered = sorted(declaration.resources, key=lambda each: not each.type.endswith(":Gateway"))
+        ordered = sorted(declared, key=lambda each: not each.type.endswith(":Gateway"))
         for resource in ordered:
             if resource.custom and not resource.read_id:
                 try:
@@ -83,7 +88,7 @@ class _Gatherer:
                     self._refuse(str(error))
         self._convert_gateway_api()
         if self._assume:
-            self._assume_mesh(declaration)
+            self._assume_mesh(declared)
         if not self._istiod and not self._problems:
             self._problems.append("no istiod is declared: there is no mesh to rehearse")
         self._check_injection()
@@ -187,9 +192,9 @@ class _Gatherer:
         for line in problem.splitlines():
             self._leave_out(f"Refused: {line}", "--lenient: the whole object is left out", "")
 
-    def _assume_mesh(self, declaration: Declaration) -> None:
+    def _assume_mesh(self, declared: Sequence[Resource]) -> None:
         try:
-            given = assumed.mesh_config(declaration.resources)
+            given = assumed.mesh_config(declared)
             if not self._istiod:
                 config, is_open = assumed.read_mesh_config(given or {})
                 self._istiod.append(helm.IstiodValues(mesh_config=config))

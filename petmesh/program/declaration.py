@@ -60,7 +60,10 @@ class Resource:
 
 @dataclass(frozen=True)
 class Declaration:
-    """The resources and outputs of one run, in the order of registration."""
+    """The resources and outputs of one run, in the order of registration.
+
+    `referenced` are the stacks whose outputs the program read, each as it is after an update.
+    """
 
     project: str
     stack: str
@@ -70,6 +73,7 @@ class Declaration:
     outputs: Mapping[str, Any]
     secret_outputs: frozenset[str]
     warnings: tuple[str, ...]
+    referenced: tuple["Declaration", ...] = ()
 
     def of_type(self, type_: str) -> tuple[Resource, ...]:
         """Return the resources of a type token, such as `kubernetes:apps/v1:Deployment`."""

@@ -140,6 +140,11 @@ def _service_account(name: str, inputs: Mapping[str, Any], project: str) -> Prop
     }
 
 
+def _custom_role(name: str, inputs: Mapping[str, Any], project: str) -> Properties:
+    path = f"projects/{project}/roles/{inputs.get('roleId', name)}"
+    return {"id": path, "name": path}
+
+
 def _repository(name: str, inputs: Mapping[str, Any], project: str) -> Properties:
     repository = str(inputs.get("repositoryId") or name)
     location = str(inputs.get("location") or "")
@@ -191,6 +196,7 @@ def _digest(text: str) -> str:
 
 _OUTPUTS: dict[str, Callable[[str, Mapping[str, Any], str], Properties]] = {
     "gcp:container/cluster:Cluster": _cluster,
+    "gcp:projects/iAMCustomRole:IAMCustomRole": _custom_role,
     "gcp:serviceaccount/account:Account": _service_account,
     "gcp:artifactregistry/repository:Repository": _repository,
     "gcp:compute/address:Address": _address,

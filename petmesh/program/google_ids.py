@@ -27,6 +27,7 @@ _TEMPLATES: Final[Mapping[str, str]] = {
     "container/nodePool:NodePool": "{cluster}/nodePools/{name}",
     "gkebackup/backupPlan:BackupPlan": _LOCATED + "/backupPlans/{name}",
     "gkebackup/restorePlan:RestorePlan": _LOCATED + "/restorePlans/{name}",
+    "projects/iAMCustomRole:IAMCustomRole": "projects/{project}/roles/{roleId}",
     "pubsub/topic:Topic": "projects/{project}/topics/{name}",
 }
 

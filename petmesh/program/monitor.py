@@ -10,9 +10,13 @@ from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.proto import engine_pb2, resource_pb2
 
-from petmesh.program.declaration import STACK_TYPE, ProgramError, Resource
+from petmesh.program.declaration import STACK_TYPE, Declaration, ProgramError, Resource
 from petmesh.program.fake_cloud import computed_outputs, invoke_result
 from petmesh.program.wire import as_secret, is_secret, plain_struct
+
+# A StackReference, and the function of the engine that it calls.
+_REFERENCE = "pulumi:pulumi:StackReference"
+_READ_OUTPUTS = "pulumi:pulumi:readStackOutputs"
 
 
 class Engine:
@@ -51,16 +55,30 @@ class Monitor(MockMonitor):
     """Records registrations, and returns what `fake_cloud` computes.
 
     Attributes:
+        stack, project, config, preview: what the program runs for.
         declared: the resources by URN, in the order of registration.
         stack_outputs: the stack's outputs.
         stack_secrets: the names of secret ones.
+        wanted: the names of the stacks that the program refers to and that aren't among those
+            given; their outputs were empty.
     """
 
-    def __init__(self, stack: str, project: str, config: dict[str, str], *, preview: bool) -> None:
+    def __init__(
+        self,
+        stack: str,
+        project: str,
+        config: dict[str, str],
+        *,
+        preview: bool,
+        references: Mapping[str, Declaration],
+    ) -> None:
         super().__init__(_NoMocks())
+        self._references = references
+        self.wanted: list[str] = []
+        self.stack, self.project = stack, project
         self._prefix = f"urn:pulumi:{stack}::{project}::"
-        self._config = config
-        self._preview = preview
+        self.config = config
+        self.preview = preview
         self._stack_urn = ""
         self.declared: dict[str, Resource] = {}
         self.stack_outputs: dict[str, Any] = {}
@@ -94,7 +112,10 @@ class Monitor(MockMonitor):
         """Record an existing resource, with computed outputs."""
         urn = self.make_urn(request.parent, request.type, request.name)
         inputs = plain_struct(request.properties, set())
-        _, computed = computed_outputs(request.type, request.name, inputs, self._config)
+        if request.type == _REFERENCE:
+            computed = self._outputs_of(request.id)
+        else:
+            _, computed = computed_outputs(request.type, request.name, inputs, self.config)
         state = struct_pb2.Struct()
         state.CopyFrom(request.properties)
         state.update(computed)
@@ -140,12 +161,25 @@ class Monitor(MockMonitor):
             state = struct_pb2.Struct()
             state.update(declared.outputs)
             result.update({"urn": urn, "id": "", "state": state})
+        elif request.tok == _READ_OUTPUTS:
+            result.update(self._outputs_of(plain_struct(request.args, set())["name"]))
         else:
             args = plain_struct(request.args, set())
-            result.update(invoke_result(request.tok, args, self._config))
+            result.update(invoke_result(request.tok, args, self.config))
         response = resource_pb2.ResourceInvokeResponse()
         getattr(response, "return").CopyFrom(result)
         return response
+
+    def _outputs_of(self, name: str) -> dict[str, Any]:
+        """Return another stack's outputs, as a StackReference has them."""
+        found = self._references.get(name)
+        if found is None:
+            self.wanted.append(name)
+        return {
+            "name": name,
+            "outputs": dict(found.outputs) if found else {},
+            "secretOutputNames": sorted(found.secret_outputs) if found else [],
+        }
 
     def _record(self, resource: Resource) -> None:
         if resource.urn in self.declared:
@@ -157,11 +191,11 @@ class Monitor(MockMonitor):
     ) -> tuple[str, struct_pb2.Struct]:
         state = struct_pb2.Struct()
         state.CopyFrom(request.object)
-        if not request.custom or self._preview:
+        if not request.custom or self.preview:
             return "", state
         if request.type.startswith("pulumi:providers:"):
             return f"{request.name}-id", state
-        id_, computed = computed_outputs(request.type, request.name, inputs, self._config)
+        id_, computed = computed_outputs(request.type, request.name, inputs, self.config)
         for key, value in computed.items():
             secret = key in request.additionalSecretOutputs or is_secret(state.fields.get(key))
             state.update({key: as_secret(value) if secret else value})

@@ -56,7 +56,7 @@ def stack_config(
         raise StackConfigError(f"stack {stack}: {path.name} does not exist (stacks: {known})")
     project = project_name(root)
     given = {full_key(key, project): value for key, value in overrides.items()}
-    config = _project_defaults(root, project)
+    config = project_defaults(root, project)
     secret: set[str] = set()
     for key, value in _stack_values(path, project).items():
         if _is_encrypted(value):
@@ -93,7 +93,8 @@ def full_key(key: str, project: str) -> str:
             )
 
 
-def _project_defaults(root: Path, project: str) -> dict[str, str]:
+def project_defaults(root: Path, project: str) -> dict[str, str]:
+    """Return the values in Pulumi.yaml as text, by full key."""
     path = root / "Pulumi.yaml"
     defaults: dict[str, str] = {}
     for key, schema in _config(path).items():

@@ -223,8 +223,9 @@ def _session(options: RampOptions) -> Session:
     from petmesh.rehearsal.settings import RehearsalSettings, read_settings  # noqa: PLC0415
 
     if options.program is None:
-        config = {**project().config, **options.config}
-        return Session(Runtime(new_folder()), options.stack, config)
+        session = Session(Runtime(new_folder()), options.stack, options.config)
+        session.lay_beneath(project().config)
+        return session
     root = options.program.resolve()
     file = root / SETTINGS
     launcher = Launcher(read_settings(file) if file.is_file() else RehearsalSettings())

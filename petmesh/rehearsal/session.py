@@ -47,6 +47,8 @@ class Session:
         self._root = root
         self._lenient = lenient
         self._changing = asyncio.Lock()
+        self._usual: Mapping[str, str] = {}
+        self._beneath: Mapping[str, str] = {}
         self._declaration: Declaration | None = None
 
     @property
@@ -86,6 +88,14 @@ class Session:
         change = await self.runtime.start(self.mesh_of(declaration))
         self._declaration = declaration
         return change
+
+    def lay_beneath(self, usual: Mapping[str, str]) -> None:
+        """Have configuration beneath the overrides, before the session starts.
+
+        Args:
+            usual: that of the stack that declares the mesh: this one, or those that it refers to.
+        """
+        self._usual = usual
 
     def take_up(self, declaration: Declaration) -> None:
         """Go on from a mesh that was started already, as the program declared it."""
@@ -129,9 +139,21 @@ class Session:
 
     async def declare(self, overrides: Mapping[str, str], stack: str | None = None) -> Declaration:
         """Run the program with further overrides, and apply nothing."""
-        chosen = stack or self.stack
-        merged = self._resolved(chosen, overrides)
-        return await asyncio.to_thread(declare, chosen, merged, root=self._root)
+        if self._usual:
+            await self._place_usual()
+        return await asyncio.to_thread(self._run, stack or self.stack, overrides)
+
+    def _run(self, stack: str, overrides: Mapping[str, str]) -> Declaration:
+        merged = self._resolved(stack, overrides)
+        return declare(stack, merged, root=self._root, beneath=self._beneath)
+
+    async def _place_usual(self) -> None:
+        """Give the usual configuration to the stack that declares the mesh."""
+        usual, self._usual = self._usual, dict[str, str]()
+        if (await self.declare({})).referenced:
+            self._beneath = usual
+        else:
+            self.overrides = {**usual, **self.overrides}
 
     def mesh_of(self, declaration: Declaration) -> Mesh:
         """Return the objects of a declaration that the rehearsal translates.

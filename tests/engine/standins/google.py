@@ -67,6 +67,7 @@ IMMUTABLE: Mapping[str, Collection[str]] = {
         "role",
     ),
     "gcp:projects/iAMMember:IAMMember": ("member", "project", "role"),
+    "gcp:projects/iAMCustomRole:IAMCustomRole": ("project", "roleId"),
     "gcp:projects/service:Service": ("project", "service"),
     "gcp:serviceaccount/account:Account": ("accountId", "project"),
     "gcp:certificatemanager/certificateMap:CertificateMap": ("name", "project"),

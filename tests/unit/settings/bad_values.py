@@ -28,6 +28,12 @@ KEEP = "nextRelease, or a time such as 30m, 24h or 7d, or empty for not at all"
 UNTIL = "a time in UTC such as 2026-11-27T18:00:00Z, or empty for the next release"
 
 REFUSED = [
+    ("owner", "team", "all, platform or application"),
+    ("owner", "", "all, platform or application"),
+    ("platformStack", "platform", "a stack's full name, ORGANIZATION/PROJECT/STACK"),
+    ("platformStack", "a/b/c/d", "a stack's full name, ORGANIZATION/PROJECT/STACK"),
+    ("applications", "[]", "a map of namespaces to a map of team and hosts"),
+    ("applications", "shop", "a map of namespaces to a map of team and hosts"),
     *GKE_REFUSED,
     *(
         ("canaryWeight", value, WEIGHT)

@@ -12,7 +12,7 @@ from petmesh.program.program import declare
 from petmesh.program.stack_config import stacks
 from settings import ROOT
 from settings.gke import GkeFeatures
-from tests.unit.declared import kept
+from tests.unit.declared import kept, leaves
 from tests.unit.settings.reading import KEYS
 
 # What a production stack needn't have: others' attestors and images, a version of its own, and
@@ -35,18 +35,17 @@ def test_a_value_is_written_as_the_cli_writes_it_so_that_no_command_changes_the_
     stack: str,
 ) -> None:
     assert config(stack)
-    for key, value in config(stack).items():
-        for each in value if isinstance(value, list) else [value]:  # pyright: ignore[reportUnknownVariableType]
-            assert isinstance(each, str), f"{key}: the CLI writes it with quotes"
+    for path, value in leaves(config(stack)):
+        assert isinstance(value, str), f"{path}: the CLI writes it with quotes"
 
 
 @pytest.mark.parametrize("stack", stacks())
 def test_each_stack_is_declared_from_config_alone(stack: str) -> None:
-    assert kept(stack).outputs["url"]
+    assert kept(stack).outputs["clusterName"]
 
 
-@pytest.mark.parametrize("stack", stacks())
-def test_each_stack_can_be_rehearsed(stack: str) -> None:
+@pytest.mark.parametrize("stack", sorted({*stacks()} - {"platform"}))
+def test_each_stack_with_services_can_be_rehearsed(stack: str) -> None:
     assert gather(kept(stack)).workloads
 
 
