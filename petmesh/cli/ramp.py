@@ -28,7 +28,8 @@ from petmesh.cli.canary import (
     command,
     errors,
 )
-from petmesh.cli.values import OFF, Limit, Pair, Stack
+from petmesh.cli.ramp_page import ramp_with_page
+from petmesh.cli.values import OFF, Limit, Pair, Stack, Ui, UiPort
 from petmesh.project import project
 from petmesh.ramp import ramping
 from petmesh.ramp.conditions import Conditions
@@ -177,6 +178,8 @@ def ramp(
             show_default=NOTIFY_VARIABLE,
         ),
     ] = None,
+    ui: Ui = False,
+    ui_port: UiPort = None,
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The HTML report.", show_default="beside the journal"),
@@ -368,6 +371,8 @@ def ramp(
             load_path=load_path,
             load_url=load_url,
         )
+        if ui or ui_port:
+            return asyncio.run(ramp_with_page(options, ui_port))
         return asyncio.run(ramping.ramp(options))
 
 

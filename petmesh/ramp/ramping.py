@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -43,7 +43,11 @@ _ALL = 100
 _TERMINAL = (0, 1)
 
 
-async def ramp(options: RampOptions) -> int:
+# Shows a ramp somewhere else than in the terminal: its context is open while the ramp is driven.
+Watch = Callable[[RampRun, OpenTarget, Options], AbstractAsyncContextManager[Listener]]
+
+
+async def ramp(options: RampOptions, watch: Watch | None = None) -> int:
     """Ramp, or go on with a ramp; returns the exit status."""
     if options.resume and options.plan:
         raise UsageError("--resume goes on with the ramp's own plan: give no steps or conditions")
@@ -57,7 +61,7 @@ async def ramp(options: RampOptions) -> int:
     async with cluster_of(options) as cluster:
         if cluster is not None:
             options = replace(options, service=options.service or await cluster.service())
-        ended = await _ramped(options, plan, cluster, (url, notify))
+        ended = await _ramped(options, plan, cluster, (url, notify), watch)
     # Nobody waits for what follows: the stack is free.
     await follow_up(ended, options, options.report)
     say(last_line(ended.run.header, ended.state), _out(options))
@@ -69,6 +73,7 @@ async def _ramped(
     plan: Plan,
     cluster: "ClusterTarget | None",
     told: tuple[str, Sequence[str]],
+    watch: Watch | None,
 ) -> "Ended":
     """Ramp as the only process that does, on an open cluster or in a rehearsal."""
     folder = journal_folder(options)
@@ -86,7 +91,7 @@ async def _ramped(
                 refuse_unfinished(record, live, options)
                 check_start(live, options)
                 run = await _begun(options, plan, live, place.target)
-            return await _drive(run, place, options, told)
+            return await _drive(run, place, options, told, watch)
 
 
 async def _begun(options: RampOptions, plan: Plan, live: Release, target: Target) -> RampRun:
@@ -240,14 +245,20 @@ def check_start(live: Release, options: Options) -> None:
 
 
 async def _drive(
-    run: RampRun, place: OpenTarget, options: Options, told: tuple[str, Sequence[str]]
+    run: RampRun,
+    place: OpenTarget,
+    options: Options,
+    told: tuple[str, Sequence[str]],
+    watch: Watch | None = None,
 ) -> Ended:
     """Drive a ramp; `told` are the webhook's address and Apprise's, each empty for none."""
     notifiers = _notifiers(run.header, *told)
     try:
-        with ExitStack() as stack:
+        async with AsyncExitStack() as stack:
             shown = stack.enter_context(InBackground(_shown(options, run.header, stack)))
             listeners: list[Listener] = [shown, *notifiers]
+            if watch:
+                listeners.append(await stack.enter_async_context(watch(run, place, options)))
             attended = any(map(os.isatty, _TERMINAL))
             driver = Driver(run, place.target, lock_folder(options), listeners, attended=attended)
             stack.enter_context(_interrupting(driver))
@@ -308,7 +319,7 @@ def _check_report(path: Path | None) -> None:
         path.unlink()
 
 
-def _shown(options: Options, header: RampHeader, stack: ExitStack) -> Listener:
+def _shown(options: Options, header: RampHeader, stack: AsyncExitStack) -> Listener:
     console = Console(file=sys.stdout)
     if options.json or not console.is_terminal:
         return _lines(options, header)

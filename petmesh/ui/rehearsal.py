@@ -34,6 +34,7 @@ class Rehearsed:
         title: what is rehearsed, for people; of a program, its stack's name is.
         settings: how the workloads run, for the calls of stand-ins.
         controls: of a stack's config; None where there is none to change.
+        sends: whether the page sends requests.
     """
 
     runtime: Runtime
@@ -41,6 +42,7 @@ class Rehearsed:
     title: str = ""
     settings: RehearsalSettings = field(default_factory=RehearsalSettings)
     controls: Controls | None = None
+    sends: bool = True
 
 
 class RehearsalPage:
@@ -59,6 +61,7 @@ class RehearsalPage:
         self._title = rehearsed.title
         self._settings = rehearsed.settings
         self._controls = rehearsed.controls
+        self._sends = rehearsed.sends
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -66,11 +69,9 @@ class RehearsalPage:
         async with Asker() as asker:
             trial = Trial(self._runtime, asker)
             load = SteadyLoad(trial, self._feed)
-            self._page.actions |= {
-                "request": Action(trial.send),
-                "load": Action(load.change),
-                "object": Action(self._object, writes=False),
-            }
+            self._page.actions["object"] = Action(self._object, writes=False)
+            if self._sends:
+                self._page.actions |= {"request": Action(trial.send), "load": Action(load.change)}
             if self._controls:
                 self._page.actions["config"] = Action(self._controls.change)
             self._show(trial)
@@ -106,7 +107,8 @@ class RehearsalPage:
     def _show(self, trial: Trial) -> None:
         mesh = self._runtime.mesh
         self._feed.set("mesh", graph_of(mesh, self._calls(mesh)).data())
-        self._feed.set("form", trial.form())
+        if self._sends:
+            self._feed.set("form", trial.form())
         stack = self._declaration().stack
         title = f"stack {stack}" if stack else self._title
         self._feed.set("about", {"title": title, "findings": list(findings(mesh))})

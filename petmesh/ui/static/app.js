@@ -48,6 +48,10 @@ function notice(text) {
 }
 
 feed.on('trouble', notice);
+feed.on('waiting', (text) => {
+  byId('waiting').textContent = text;
+  byId('waiting').hidden = !text;
+});
 feed.on('about', (about) => {
   byId('title').textContent = about.title;
   document.title = `${about.title} · petmesh`;

@@ -18,7 +18,7 @@ export function axes(unit, decimals = 0) {
   const style = {stroke: colour('--muted'), grid: {stroke: colour('--line'), width: 1}, ticks: {stroke: colour('--line'), width: 1}, font: '11px system-ui'};
   const time = (at) => new Date(at * 1000).toLocaleTimeString('en-GB');
   return [
-    {...style, values: (_, values) => values.map(time), space: 80},
+    {...style, values: (_, values) => values.map(time), space: 80, size: 28},
     {...style, size: 52, values: (_, values) => values.map((value) => `${Number(value.toFixed(decimals + 1))}${unit}`)},
   ];
 }
