@@ -4,8 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_network
 
-from petmesh.envoy.jwt_authn import PAYLOAD, TOKENS
-from petmesh.envoy.match import pattern_match
+from petmesh.envoy.match import claim_match, pattern_match
 from petmesh.envoy.names import Json
 from petmesh.mesh.istio.security import AuthorizationPolicy, Condition, Rule, To
 
@@ -174,14 +173,7 @@ def _and(*conditions: Json) -> Json:
 
 def _claim(names: Sequence[str], value: str) -> Json:
     """Return the condition of a verified token's claim: its text, or one of its list's."""
-    text = {"string_match": pattern_match(value)}
-    return {
-        "metadata": {
-            "filter": TOKENS,
-            "path": [{"key": PAYLOAD}, *({"key": name} for name in names)],
-            "value": {"or_match": {"value_matchers": [text, {"list_match": {"one_of": text}}]}},
-        }
-    }
+    return {"metadata": claim_match(names, pattern_match(value))}
 
 
 def _range(value: str) -> Json:

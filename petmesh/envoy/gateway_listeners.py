@@ -76,7 +76,7 @@ def _requests(  # noqa: PLR0913, PLR0917
     mesh: Mesh, topology: Topology, proxy: GatewayPod, port: int, file: Path, name: str
 ) -> Json:
     filters = [
-        *token_filters(mesh, proxy.namespace, proxy.labels, topology.jwks),
+        *token_filters(mesh, proxy.namespace, proxy.labels, topology.jwks, chooses_route=True),
         *authorization_filters(mesh, proxy.namespace, proxy.labels, port),
     ]
     inserted = _patches(mesh, proxy, HttpFilterPatch)

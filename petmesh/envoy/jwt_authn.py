@@ -14,7 +14,9 @@ TOKENS: Final = "envoy.filters.http.jwt_authn"
 PAYLOAD: Final = "payload"
 
 
-def token_filters(mesh: Mesh, namespace: str, labels: Mapping[str, str], keys: str) -> list[Json]:
+def token_filters(
+    mesh: Mesh, namespace: str, labels: Mapping[str, str], keys: str, *, chooses_route: bool = False
+) -> list[Json]:
     """Return the filter that verifies the tokens of a workload's requests; none if there are none.
 
     A request may have no token; one that isn't valid is answered 401.
@@ -24,6 +26,7 @@ def token_filters(mesh: Mesh, namespace: str, labels: Mapping[str, str], keys: s
         namespace: the workload's.
         labels: of its pods.
         keys: a JSON Web Key Set in place of those that rules name by URI.
+        chooses_route: whether a verified token's claims choose the route, as at a gateway.
     """
     rules = [
         rule
@@ -33,7 +36,10 @@ def token_filters(mesh: Mesh, namespace: str, labels: Mapping[str, str], keys: s
     ]
     if not rules:
         return []
-    providers = {f"origins-{index}": _provider(rule, keys) for index, rule in enumerate(rules)}
+    providers = {
+        f"origins-{index}": _provider(rule, keys, chooses_route=chooses_route)
+        for index, rule in enumerate(rules)
+    }
     missing: Json = {"allow_missing": {}}
     requirements: list[Json] = [*({"provider_name": name} for name in providers), missing]
     required: Json = {"requires_any": {"requirements": requirements}}
@@ -54,13 +60,14 @@ def _applies(declared: RequestAuthentication, namespace: str, labels: Mapping[st
     return own in (namespace, ROOT_NAMESPACE) and selects(selector, labels)
 
 
-def _provider(rule: JwtRule, keys: str) -> Json:
+def _provider(rule: JwtRule, keys: str, *, chooses_route: bool) -> Json:
     provider: Json = {
         "issuer": rule.issuer,
         "audiences": list(rule.audiences),
         "local_jwks": {"inline_string": rule.jwks or keys},
         "payload_in_metadata": PAYLOAD,
         "forward": rule.forward_original_token,
+        "clear_route_cache": chooses_route,
     }
     if rule.from_headers:
         provider["from_headers"] = [

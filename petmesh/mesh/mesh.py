@@ -122,16 +122,22 @@ class Mesh:
 def public_gateways(
     proxies: Sequence[GatewayProxy], gateways: Sequence[networking.Gateway]
 ) -> tuple[GatewayProxy, ...]:
-    """Return the only gateway, or those that accept callers without an identity of the mesh."""
-    if len(proxies) == 1:
-        return tuple(proxies)
-    return tuple(
-        proxy
-        for proxy in proxies
-        if any(
-            server.tls.mode != "ISTIO_MUTUAL"
+    """Return those that accept callers without an identity of the mesh.
+
+    One that is alone and that no Gateway configures is taken for such.
+    """
+
+    def modes(proxy: GatewayProxy) -> list[str]:
+        return [
+            server.tls.mode
             for gateway in gateways
             if gateway.spec.selector.items() <= proxy.labels.items()
             for server in gateway.spec.servers
-        )
+        ]
+
+    return tuple(
+        proxy
+        for proxy in proxies
+        if any(mode != "ISTIO_MUTUAL" for mode in modes(proxy))
+        or (len(proxies) == 1 and not modes(proxy))
     )

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from petmesh.envoy.match import is_catch_all, route_match
+from petmesh.mesh.istio.virtual_service import HttpMatchRequest
 from tests.unit.envoy.laid import istio, laid, listener
 
 ANY = {"any": True}
@@ -193,3 +195,43 @@ def test_what_an_unknown_provider_should_decide_is_denied(tmp_path: Path) -> Non
     [name, *_] = filters(tmp_path, custom("nobody")).items()
     assert name[0] == "envoy.filters.http.rbac.custom-deny.nobody"
     assert name[1]["rules"]["action"] == "DENY"
+
+
+CLAIM = {
+    "filter": "envoy.filters.http.jwt_authn",
+    "path": [{"key": "payload"}, {"key": "account"}, {"key": "plan"}],
+    "value": {
+        "or_match": {
+            "value_matchers": [
+                {"string_match": {"exact": "gold"}},
+                {"list_match": {"one_of": {"string_match": {"exact": "gold"}}}},
+            ]
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "@request.auth.claims.account.plan",
+        "@request.auth.claims[account][plan]",
+        "@Request.Auth.Claims.account.plan",
+    ],
+)
+def test_a_routes_claim_is_no_header(name: str) -> None:
+    condition = {"exact": "gold"}
+    match = HttpMatchRequest.model_validate({"headers": {name: condition}})
+    assert route_match(match) == {
+        "prefix": "/",
+        "case_sensitive": True,
+        "dynamic_metadata": [CLAIM],
+    }
+    assert not is_catch_all(route_match(match))
+    without = HttpMatchRequest.model_validate({"withoutHeaders": {name: condition}})
+    assert route_match(without)["dynamic_metadata"] == [{**CLAIM, "invert": True}]
+
+
+def test_a_header_that_only_looks_like_a_claim_is_one() -> None:
+    match = HttpMatchRequest.model_validate({"headers": {"request.auth.claims.a": {"exact": "b"}}})
+    assert "dynamic_metadata" not in route_match(match)
