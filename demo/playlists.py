@@ -12,6 +12,7 @@ from demo.scenes import (
     egress,
     egress_gateway,
     endings,
+    going_back,
     overload,
     public_route,
     rate_limit,
@@ -49,6 +50,8 @@ async def demo(
     yield await canary.play(context, weights, requests)
     yield await testers.play(context)
     yield await canary_faults.play(context, max(requests // 2, 200))
+    await session.change({"canaryWeight": "0"})
+    yield await going_back.play(context)
     await session.change({})
 
 
