@@ -61,7 +61,7 @@ else:
     pulumi.export("weights", routed[settings.canary_service].weights)
     pulumi.export("releases", {name: each.exported for name, each in routed.items()})
 
-if settings.platform == "gke":
+if settings.on_gke:
     DeletionProtection(everything, protect=settings.deletion_protection)
 pulumi.export("ingressAddress", ingress.address)
 pulumi.export("portForward", ingress.port_forward)

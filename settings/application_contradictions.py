@@ -25,10 +25,10 @@ def application_problems(settings: Settings) -> Iterator[str]:
 
 def _member_problem(settings: Settings, member: str) -> str:
     kind, _, name = member.partition(":")
-    if settings.platform != "gke":
+    if not settings.on_gke:
         return "must be user: or group: while platform is existing" if kind[0] == "s" else ""
     if "@" not in name:
-        return "must have an email address while platform is gke"
-    if kind == "group" and not settings.rbac_group:
+        return f"must have an email address while platform is {settings.platform}"
+    if kind == "group" and settings.platform == "gke" and not settings.rbac_group:
         return "needs rbacGroup, of which it is a member"
     return ""

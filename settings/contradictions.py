@@ -55,10 +55,13 @@ def contradictions(
 
 
 def _platform_problems(settings: Settings) -> Iterator[str]:
-    if settings.platform == "gke" and not settings.google_project:
+    if settings.on_gke and not settings.google_project:
         yield "gcp:project is not set: run pulumi config set gcp:project YOUR_PROJECT_ID"
-    if settings.platform == "gke" and settings.istio_platform:
-        yield f"istioPlatform = {settings.istio_platform}: must be empty while platform is gke"
+    if settings.on_gke and settings.istio_platform:
+        yield (
+            f"istioPlatform = {settings.istio_platform}: must be empty while platform is "
+            f"{settings.platform}"
+        )
     nodes = "linux/arm64" if is_arm(settings.machine_type) else "linux/amd64"
     if settings.platform == "gke" and settings.image_platform != nodes:
         yield (
@@ -79,7 +82,7 @@ def _ingress_problems(settings: Settings) -> Iterator[str]:
     if not settings.google_balanced:
         return
     if settings.platform != "gke":
-        yield "ingressTls = googleManaged: must be another while platform is existing"
+        yield (f"ingressTls = googleManaged: must be another while platform is {settings.platform}")
     if settings.ingress_service_type != "ClusterIP":
         yield (
             f"ingressServiceType = {settings.ingress_service_type}: must be ClusterIP while "
@@ -142,7 +145,7 @@ def _observability_problems(settings: Settings) -> Iterator[str]:
     for key, is_set in (("grafana", settings.grafana), ("kiali", settings.kiali)):
         if is_set and settings.metrics != "prometheus":
             yield f"{key} = true: needs metrics = prometheus"
-    if settings.metrics == "managed" and settings.platform != "gke":
+    if settings.metrics == "managed" and not settings.on_gke:
         yield "metrics = managed: needs platform = gke; elsewhere set metrics to prometheus"
 
 
@@ -164,6 +167,6 @@ def _image_problems(settings: Settings, built: Mapping[str, Sequence[str]]) -> I
             yield f"images = {service}/{version}: must name one of {allowed}"
     if len(given) < len(settings.images):
         yield f"images = {json.dumps(settings.images)}: must name each service/version once"
-    if settings.platform == "existing" and not settings.image_registry and deployed - set(given):
+    if settings.platform != "gke" and not settings.image_registry and deployed - set(given):
         missing = ", ".join(sorted(f"{name}/{version}" for name, version in deployed - set(given)))
         yield f'imageRegistry = "": must be set to build {missing}, unless images names them'

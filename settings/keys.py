@@ -105,7 +105,9 @@ class Settings(GkeFeatures):
         default_factory=dict[str, ApplicationSettings],
         description="a map of namespaces to a map of team and hosts",
     )
-    platform: Literal["gke", "existing"] = Field(description="gke or existing")
+    platform: Literal["gke", "existingGke", "existing"] = Field(
+        description="gke, existingGke or existing"
+    )
     # Cloud NAT's name has two letters at least, and every project comes with a network `default`.
     cluster_name: Annotated[str, matches(r"(?!default$)[a-z][a-z0-9-]{0,22}[a-z0-9]")] = Field(
         description="2 to 24 of a-z, 0-9 and -, a letter first and no - last, not default"
@@ -248,6 +250,11 @@ class Settings(GkeFeatures):
         description=f"a path that starts with /, of at most {LONGEST} characters, without $( "
         "or $$, which Kubernetes would replace, and without a credential, which logs would show",
     )
+
+    @property
+    def on_gke(self) -> bool:
+        """Whether the cluster is GKE's, whoever created it."""
+        return self.platform != "existing"
 
     @property
     def region(self) -> str:

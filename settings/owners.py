@@ -18,8 +18,11 @@ APPLICATION = {
     "canaryVersion",
     "canaryWeight",
     "images",
+    "keepPrevious",
     "namespace",
     "platformStack",
+    "previousUntil",
+    "previousVersion",
     "releases",
     "stableVersion",
 }

@@ -2,6 +2,7 @@
 
 import pulumi
 
+from infra.adopted import AdoptedArgs, adopted_platform
 from infra.arguments import GkeArgs, NodeArgs
 from infra.platform import GkePlatform, Platform, existing_platform, referenced_platform
 from observability.charts import COLLECTOR, GRAFANA, JAEGER, KIALI, KUBE_PROMETHEUS_STACK
@@ -25,6 +26,15 @@ def create_platform(settings: Settings, reference: pulumi.StackReference | None)
             reference.require_output("clusterName"),
             reference.require_output("kubeconfig"),
             reference.require_output("imageRegistry"),
+        )
+    if settings.platform == "existingGke":
+        return adopted_platform(
+            AdoptedArgs(
+                project=settings.google_project,
+                name=settings.cluster_name,
+                location=settings.location,
+                image_registry=settings.image_registry,
+            )
         )
     return GkePlatform(
         "platform",

@@ -55,6 +55,7 @@ def invoke_result(token: str, args: Mapping[str, Any], config: Mapping[str, str]
     """
     project = config.get("gcp:project", "")
     results: dict[str, Properties] = {
+        "gcp:container/getCluster:getCluster": _found_cluster(args),
         "gcp:organizations/getClientOpenIdUserInfo:getClientOpenIdUserInfo": {
             "id": ACCOUNT,
             "email": ACCOUNT,
@@ -125,6 +126,16 @@ def _cluster(name: str, inputs: Mapping[str, Any], project: str) -> Properties:
             "clusterCaCertificate": _CA_CERTIFICATE,
         },
         "controlPlaneEndpointsConfig": control_plane,
+    }
+
+
+def _found_cluster(args: Mapping[str, Any]) -> Properties:
+    """A cluster that is looked up: its endpoint, and nothing that is known of its settings."""
+    return {
+        **args,
+        "endpoint": "203.0.113.10",
+        "masterVersion": "1.34.1-gke.1000",
+        "masterAuths": [{"clusterCaCertificate": _CA_CERTIFICATE}],
     }
 
 
