@@ -23,7 +23,7 @@ RUN := import sys; sys.path.insert(0, sys.argv.pop(1)); from petmesh.cli.app imp
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo faults users test unit engine fuzz lint format types bench bench-plan preview policy pr-report up destroy ramp promote rollback
+.PHONY: help setup demo faults users test unit engine fuzz lint format types bench bench-plan preview policy precheck pr-report up destroy ramp promote rollback
 .PHONY: ramp-status approve pause resume ramp-report ramp-demo bench-rollback bench-ramps bench-verdicts install-cli env charts e2e lock audit
 .PHONY: base-image sbom docs crds clean
 
@@ -87,6 +87,9 @@ preview: setup ## what an up would change: by the Pulumi CLI, or in process wher
 
 policy: setup ## hold a stack against the guard-rails, in process: STACK, CONFIG="key=value …"
 	@$(BIN)/petmesh policy --stack $(STACK) $(CONFIGS)
+
+precheck: setup ## what another version of Istio would break: STACK, CONFIG="istioCanaryVersion=…", ARGS=--live
+	@$(BIN)/petmesh precheck --stack $(STACK) $(CONFIGS) $(ARGS)
 
 pr-report: setup ## what this checkout changes against BASE, as Markdown: STACKS, OUTPUT, REQUESTS
 	@$(BIN)/petmesh report --base $(or $(BASE),main) $(STACKS:%=--stack %) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(REQUESTS),--requests $(REQUESTS)) $(CONFIGS)

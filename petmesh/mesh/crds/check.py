@@ -15,24 +15,31 @@ from celpy import celtypes
 from celpy.adapter import json_to_cel
 from celpy.evaluation import CELEvalError
 
-SCHEMAS: Final = Path(str(resources.files("petmesh.mesh.crds"))) / "istio.json"
+_FOLDER: Final = Path(str(resources.files("petmesh.mesh.crds")))
+SCHEMAS: Final = _FOLDER / "istio.json"
 _RULES: Final = "x-kubernetes-validations"
 _UNKNOWN: Final = "x-kubernetes-preserve-unknown-fields"
 _INT_OR_STRING: Final = "x-kubernetes-int-or-string"
 _COMBINING: Final = ("oneOf", "anyOf", "allOf", "not")
 
 
-def problems(kind: str, spec: object) -> Iterator[str]:
+def older_schemas(minor: str) -> Path:
+    """Return the file of the schemas of an older minor version, such as 1.30."""
+    return _FOLDER / f"istio-{minor}.json"
+
+
+def problems(kind: str, spec: object, schemas: Path = SCHEMAS) -> Iterator[str]:
     """Yield what an API server refuses in an object's spec: the field, its value, and the reason.
 
     Args:
         kind: of Istio.
         spec: plain data.
+        schemas: the file of the CRDs' schemas.
     """
-    schema = _schemas().get(kind)
+    schema = _schemas(schemas).get(kind)
     if schema is None or spec is None:
         return
-    validator: Any = _validator(kind)
+    validator: Any = _validator(kind, schemas)
     found: list[jsonschema.ValidationError] = list(validator.iter_errors(spec))
     for error in found:
         yield _told(error)
@@ -40,15 +47,50 @@ def problems(kind: str, spec: object) -> Iterator[str]:
         yield from _broken(schema, spec, "spec")
 
 
+def dropped(kind: str, spec: object, schemas: Path = SCHEMAS) -> Iterator[str]:
+    """Yield the fields of an object's spec that the schema doesn't know: an API server drops them.
+
+    Args:
+        kind: of Istio.
+        spec: plain data.
+        schemas: the file of the CRDs' schemas.
+
+    Source:
+        https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#field-pruning
+    """
+    schema = _schemas(schemas).get(kind)
+    if schema is None:
+        yield "kind"
+    else:
+        yield from _unknown(schema, spec, "spec")
+
+
+def _unknown(schema: Mapping[str, Any], held: object, path: str) -> Iterator[str]:
+    if schema.get(_UNKNOWN):
+        return
+    if isinstance(held, Mapping):
+        properties: Mapping[str, Any] = schema.get("properties", {})
+        others: object = schema.get("additionalProperties")
+        for key, value in cast("Mapping[str, object]", held).items():
+            inner: object = properties.get(key, others)
+            if isinstance(inner, Mapping):
+                yield from _unknown(cast("Mapping[str, Any]", inner), value, f"{path}.{key}")
+            elif inner is None:
+                yield f"{path}.{key}"
+    elif isinstance(held, list | tuple) and "items" in schema:
+        for index, value in enumerate(cast("list[object]", held)):
+            yield from _unknown(schema["items"], value, f"{path}[{index}]")
+
+
 @cache
-def _schemas() -> Mapping[str, Mapping[str, Any]]:
-    held: Mapping[str, Mapping[str, Any]] = json.loads(SCHEMAS.read_text(encoding="utf-8"))
+def _schemas(file: Path) -> Mapping[str, Mapping[str, Any]]:
+    held: Mapping[str, Mapping[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
     return held
 
 
 @cache
-def _validator(kind: str) -> jsonschema.Draft202012Validator:
-    return jsonschema.Draft202012Validator(_json_schema(_schemas()[kind]))
+def _validator(kind: str, file: Path) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(_json_schema(_schemas(file)[kind]))
 
 
 def _json_schema(schema: Mapping[str, Any]) -> dict[str, Any]:

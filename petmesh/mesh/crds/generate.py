@@ -1,4 +1,4 @@
-"""Writes istio.json from the CRDs in the Go module istio.io/api, without their descriptions.
+"""Writes the schemas of the CRDs in the Go module istio.io/api, without their descriptions.
 
 Run by `make crds`; needs Go.
 """
@@ -13,10 +13,12 @@ from typing import Any, Final, cast
 
 import yaml
 
-from petmesh.mesh.crds.check import SCHEMAS
+from petmesh.mesh.crds.check import SCHEMAS, older_schemas
 from petmesh.mesh.istio import RELEASE
 
 MODULE: Final = f"istio.io/api@v{RELEASE}"
+# The minor versions that are supported besides that of the translation, by a release of each.
+OLDER: Final = {"1.30": "istio.io/api@v1.30.8", "1.29": "istio.io/api@v1.29.6"}
 _CRDS: Final = "kubernetes/customresourcedefinitions.gen.yaml"
 _GROUPS: Final = ("networking.istio.io", "security.istio.io", "telemetry.istio.io")
 _SECONDS: Final = 60
@@ -26,13 +28,16 @@ class ModuleError(Exception):
     """The Go module can't be had; the text says why."""
 
 
-def generated() -> str:
-    """Return the content of istio.json: the spec's schema of each kind.
+def generated(module: str = MODULE) -> str:
+    """Return a file of schemas: the spec's of each kind.
+
+    Args:
+        module: the Go module with the CRDs.
 
     Raises:
         ModuleError: the CRDs can't be had.
     """
-    text = (module_folder(MODULE) / _CRDS).read_text(encoding="utf-8")
+    text = (module_folder(module) / _CRDS).read_text(encoding="utf-8")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     schemas: dict[str, Any] = {}
     for crd in yaml.load_all(text, Loader=loader):
@@ -90,3 +95,5 @@ def _reduced(held: object) -> Any:  # noqa: ANN401 (JSON)
 
 if __name__ == "__main__":
     SCHEMAS.write_text(generated(), encoding="utf-8")
+    for each, of in OLDER.items():
+        older_schemas(each).write_text(generated(of), encoding="utf-8")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from petmesh.mesh.crds.check import SCHEMAS, problems
-from petmesh.mesh.crds.generate import ModuleError, generated
+from petmesh.mesh.crds.check import SCHEMAS, older_schemas, problems
+from petmesh.mesh.crds.generate import MODULE, OLDER, ModuleError, generated
 from petmesh.mesh.fields import RefusedError
 from petmesh.mesh.gather import gather
 from petmesh.mesh.istio import RELEASE, minor
@@ -92,22 +92,27 @@ def test_what_it_refuses_is_refused_here(tmp_path: Path) -> None:
         read(tmp_path, entry)
 
 
-def test_a_declared_stack_is_taken() -> None:
+@pytest.mark.parametrize("schemas", [SCHEMAS, *map(older_schemas, OLDER)], ids=lambda it: it.stem)
+def test_a_declared_stack_is_taken(schemas: Path) -> None:
     checked = 0
     for resource in local(egressGateway="true", dogApiEnabled="true").resources:
         if ".istio.io/" in resource.type:
             kind = resource.type.rpartition(":")[2]
-            assert list(problems(kind, resource.inputs["spec"])) == []
+            assert list(problems(kind, resource.inputs["spec"], schemas)) == []
             checked += 1
     assert checked > 20
 
 
-def test_the_schemas_are_those_of_the_release() -> None:
+@pytest.mark.parametrize(
+    ("file", "module"),
+    [(SCHEMAS, MODULE), *((older_schemas(each), of) for each, of in OLDER.items())],
+)
+def test_the_schemas_are_those_of_the_release(file: Path, module: str) -> None:
     try:
-        text = generated()
+        text = generated(module)
     except ModuleError as error:
         pytest.skip(str(error))
-    assert SCHEMAS.read_text() == text
+    assert file.read_text() == text
 
 
 @pytest.mark.parametrize(
