@@ -128,7 +128,7 @@ def _application(page: Page, tokens: Tokens) -> web.Application:
 async def _answered(action: Action, request: web.Request) -> web.StreamResponse:
     try:
         body: object = json.loads(await request.text() or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         return _refused(400, "the body must be a JSON object")

@@ -4,13 +4,15 @@
 import {byId, el, fill, perSecond, svg} from './dom.js';
 import {objectButton} from './objects.js';
 
-const WIDTH = {callers: 74, gateway: 168, service: 206, host: 176};
+const WIDTH = {callers: 74, gateway: 184, service: 228, host: 184};
 const HEAD = 50;
 const ROW = 26;
 const FOOT = 10;
-const NARROW = 640;
-const SMALLEST = 0.7;
+const SMALLEST = 0.65;
+// What is made smaller than this gets the whole width of the page.
+const ROOMY = 0.85;
 const RECENT = 5;
+const POLICY = /^(AuthorizationPolicy|PeerAuthentication|RequestAuthentication|NetworkPolicy) /;
 
 const heightOf = (card) => (card.kind === 'callers' ? 36 : HEAD + (card.rows.length ? card.rows.length * ROW + FOOT : 0));
 
@@ -18,7 +20,7 @@ const heightOf = (card) => (card.kind === 'callers' ? 36 : HEAD + (card.rows.len
 export const colourOf = (index) => `var(--version-${(index % 6) + 1})`;
 
 export function showGraph(page) {
-  const shown = {mesh: null, shape: '', cards: {}, edges: {}, steps: []};
+  const shown = {mesh: null, shape: '', room: 0, cards: {}, edges: {}, steps: []};
 
   page.feed.on('mesh', (mesh) => {
     byId('mesh').hidden = false;
@@ -37,33 +39,44 @@ export function showGraph(page) {
     shown.steps = steps;
     highlight(shown);
   };
-  let width = innerWidth;
-  addEventListener('resize', () => {
-    if (shown.mesh && innerWidth !== width) {
-      width = innerWidth;
-      draw(page, shown);
-    }
-  });
+  new ResizeObserver(() => {
+    if (shown.mesh && byId('graph').clientWidth !== shown.room) draw(page, shown);
+  }).observe(byId('graph'));
 }
 
 function draw(page, shown) {
   const place = byId('graph');
-  const room = place.clientWidth;
-  const shape = JSON.stringify([room, shown.mesh.edges, shown.mesh.cards.map((card) => [card.id, card.kind, card.rows.length])]);
-  if (shape === shown.shape) {
+  const shape = JSON.stringify([shown.mesh.edges, shown.mesh.cards.map((card) => [card.id, card.kind, card.rows.length])]);
+  if (shape === shown.shape && place.clientWidth === shown.room) {
     // Where everything is as it was, what is focused stays so.
     for (const card of shown.mesh.cards) fill(shown.cards[card.id], contents(card));
   } else {
     shown.shape = shape;
-    place.replaceChildren(frameOf(page, shown, room));
+    const main = byId('main');
+    main.dataset.broad = false;
+    let laid = fitted(shown.mesh, place.clientWidth);
+    if (laid.scale < ROOMY && place.clientWidth < main.clientWidth - 100) {
+      main.dataset.broad = true;
+      laid = fitted(shown.mesh, place.clientWidth);
+    }
+    place.replaceChildren(frameOf(page, shown, laid));
+    shown.room = place.clientWidth;
   }
   rates(shown, page.feed.parts.traffic || []);
   highlight(shown);
 }
 
-function frameOf(page, shown, room) {
-  const laid = layout(shown.mesh, room < NARROW ? 'TB' : 'LR');
-  const scale = Math.max(SMALLEST, Math.min(1, room / laid.width));
+/** The layout that needs least to be made smaller: from left to right, or from top to bottom. */
+function fitted(mesh, room) {
+  const [across, down] = ['LR', 'TB'].map((rankdir) => {
+    const laid = layout(mesh, rankdir);
+    return {...laid, scale: Math.max(SMALLEST, Math.min(1, room / laid.width))};
+  });
+  return down.scale > across.scale + 0.12 ? down : across;
+}
+
+function frameOf(page, shown, laid) {
+  const {scale} = laid;
   const edges = svg('svg', {width: laid.width, height: laid.height, 'aria-hidden': 'true'});
   shown.edges = {};
   for (const edge of laid.edges) {
@@ -135,7 +148,9 @@ function cardOf(card, at, page) {
 function contents(card) {
   const name = el('span', {className: 'name', title: card.title}, card.title);
   if (card.kind === 'callers') return [name];
-  const meta = [card.namespace, ...card.ports, card.mtls && `mTLS ${card.mtls}`, card.open && 'any caller'].filter(Boolean).join(' · ');
+  const policies = card.objects.filter((each) => POLICY.test(each)).length;
+  const meta = [...card.ports, card.mtls && `mTLS ${card.mtls}`, policies && `${policies} ${policies === 1 ? 'policy' : 'policies'}`,
+    card.open && 'any caller', card.namespace].filter(Boolean).join(' · ');
   return [name, el('span', {className: 'meta', title: meta}, meta), ...card.rows.map((row, index) => {
     const pods = `${row.pods} ${row.pods === 1 ? 'pod' : 'pods'}`;
     return el('span', {className: 'row', title: `${row.workload}: ${pods}`},

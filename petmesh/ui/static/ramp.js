@@ -9,7 +9,7 @@ const HEIGHT = 150;
 const SHOWN = 200;
 const LABELS = {approve: 'Approve', pause: 'Pause', resume: 'Resume', rollback: 'Roll back'};
 const PLOTS = [
-  {title: 'Failed tries', unit: '%', decimals: 1, value: 'failed', least: 1},
+  {title: 'Failed tries', unit: '%', value: 'failed', least: 1},
   {title: 'Latency, p50', unit: ' ms', value: 'p50', least: 5},
   {title: 'Latency, p99', unit: ' ms', value: 'p99', least: 5},
 ];

@@ -14,12 +14,12 @@ export function colour(name) {
 }
 
 /** The look that all curves share. */
-export function axes(unit, decimals = 0) {
+export function axes(unit) {
   const style = {stroke: colour('--muted'), grid: {stroke: colour('--line'), width: 1}, ticks: {stroke: colour('--line'), width: 1}, font: '11px system-ui'};
   const time = (at) => new Date(at * 1000).toLocaleTimeString('en-GB');
   return [
     {...style, values: (_, values) => values.map(time), space: 80, size: 28},
-    {...style, size: 52, values: (_, values) => values.map((value) => `${Number(value.toFixed(decimals + 1))}${unit}`)},
+    {...style, size: 52, values: (_, values) => values.map((value) => `${Number(value.toPrecision(3))}${unit}`)},
   ];
 }
 
@@ -47,7 +47,7 @@ export class Curves {
       this.plot = new uPlot({
         width: this.place.clientWidth, height: this.height, legend: {show: false}, cursor: {drag: {x: false, y: false}, y: false},
         scales: {x: {time: false, range: () => this.range}, y: {range: (_, low, high) => [0, Math.max(high * 1.1, this.options.least ?? 1)]}},
-        axes: axes(this.options.unit, this.options.decimals),
+        axes: axes(this.options.unit),
         series: [{}, ...series.map((each) => ({
           label: each.name, stroke: colour(each.colour), width: each.width ?? 2, dash: each.dash, points: {show: each.points ?? false, size: 5},
           fill: each.fill ? `${colour(each.colour)}33` : undefined, paths: each.stepped ? uPlot.paths.stepped({align: 1}) : undefined,
