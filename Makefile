@@ -24,7 +24,7 @@ SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo faults users test unit engine fuzz lint format types bench bench-plan preview policy precheck pr-report up destroy ramp promote rollback
-.PHONY: ramp-status approve pause resume ramp-report ramp-demo bench-rollback bench-ramps bench-verdicts install-cli env charts e2e lock audit
+.PHONY: istiod ramp-status approve pause resume ramp-report ramp-demo bench-rollback bench-ramps bench-verdicts install-cli env charts e2e lock audit
 .PHONY: base-image sbom docs crds clean
 
 help: ## list the targets
@@ -51,7 +51,7 @@ users: setup ## keep users on one side of two canaries on this machine, and meas
 	@$(BIN)/petmesh users --stack $(STACK) $(if $(USERS),--users $(USERS)) $(if $(JSON),--json $(JSON)) $(CONFIGS)
 
 test: setup ## every test but engine, charts and e2e: unit, service, traffic through real Envoy
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --no-loadscope-reorder -m 'not engine and not charts and not cluster'
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --no-loadscope-reorder -m 'not engine and not charts and not istiod and not cluster'
 
 unit: setup ## the unit tests alone: seconds
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit
@@ -141,6 +141,10 @@ install-cli: setup ## install the official Pulumi CLI of the locked version
 
 env: setup ## what the pulumi command needs to see the same state: eval "$(make -s env)"
 	@$(BIN)/petmesh env
+
+istiod: setup ## compare the translation with istiod, by ISTIOD or as Go builds it: some minutes
+	@$(BIN)/python -m tests.istiod.built
+	@$(BIN)/python -m pytest -rP -m istiod tests/istiod
 
 charts: setup ## render the Helm charts with the declared values, and test what they bring: needs helm
 	@$(BIN)/python -m pytest -m charts tests/charts

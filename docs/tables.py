@@ -90,6 +90,13 @@ def _entry() -> Iterator[Sequence[str]]:
         yield f"`{key}`", shown, field.description or ""
 
 
+def _differences() -> Iterator[Sequence[str]]:
+    """A row for each known difference between istiod and the translation."""
+    text = (ROOT / "docs" / "istiod_differences.yaml").read_text()
+    for each in yaml.safe_load(text):
+        yield each["what"], each["istiod"], each["rehearsal"], each["reason"]
+
+
 TABLES: Final = (
     Table("docs/config.md", ("Key", "Type", "Default", "Description"), [*_config()]),
     Table("docs/services.md", ("Key", "Default", "It must be"), [*_entry()]),
@@ -99,6 +106,7 @@ TABLES: Final = (
         [(f"`{rule.name}`", rule.description, rule.standard) for rule in RULES],
     ),
     Table("docs/gke.md", COLUMNS, rows()),
+    Table("docs/istiod.md", ("What", "istiod", "Rehearsal", "Reason"), [*_differences()]),
 )
 
 

@@ -11,7 +11,7 @@ import typer
 
 from petmesh.cli import live
 from petmesh.cli.errors import FAILED, program_errors
-from petmesh.cli.rehearse import Lenient, Paths, SettingsFile, console
+from petmesh.cli.rehearse import ControlPlaneName, Lenient, Paths, SettingsFile, console
 from petmesh.cli.values import Config, JsonFile, Stack, whole_between, writable
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from petmesh.expectations.suite import Suite
     from petmesh.expectations.validator.cases import Case
     from petmesh.rehearsal.inputs import Input
+    from petmesh.rehearsal.rehearse import ControlPlane
 
 app = typer.Typer()
 
@@ -41,6 +42,7 @@ def run_expectations(
     config: Config = None,
     settings: SettingsFile = None,
     lenient: Lenient = False,
+    control_plane: ControlPlaneName = "translation",
     only: Annotated[
         str, typer.Option(metavar="TEXT", help="Those alone whose name contains it.")
     ] = "",
@@ -96,7 +98,7 @@ def run_expectations(
             place = address or live.address_of(paths[0], stack)
             suite = live.ask_cluster(read, chosen, options, place)
         else:
-            suite = asyncio.run(_test(read, chosen, cases))
+            suite = asyncio.run(_test(read, chosen, cases, control_plane))
     from petmesh.expectations import output
 
     written = ((junit, output.junit), (json_file, output.as_json), (markdown, output.markdown))
@@ -125,9 +127,11 @@ def _expectations(path: str, file: Path | None, *, needed: bool) -> tuple[Expect
     return ()
 
 
-async def _test(read: Input, expectations: list[Expectation], cases: list[Case]) -> Suite:
+async def _test(
+    read: Input, expectations: list[Expectation], cases: list[Case], control_plane: ControlPlane
+) -> Suite:
     from petmesh.expectations.suite import run
     from petmesh.rehearsal.rehearse import running
 
-    async with running(read) as runtime:
+    async with running(read, control_plane=control_plane) as runtime:
         return await run(runtime, expectations, cases)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from petmesh.rehearsal.inputs import Input
+    from petmesh.rehearsal.rehearse import ControlPlane
     from petmesh.rehearsal.runtime import Runtime
     from petmesh.rehearsal.session import Session
     from petmesh.ui.controls import Controls
@@ -52,6 +53,22 @@ Port = Annotated[
 ]
 
 
+ControlPlaneName = Annotated[
+    Literal["translation", "istiod"],
+    typer.Option(
+        help="What configures the Envoys: the translation, or istiod by the path in ISTIOD.",
+    ),
+]
+
+
+class Started(NamedTuple):
+    """What is started: a mesh, the first gateway's first port, and what configures the proxies."""
+
+    read: Input
+    port: int | None
+    control_plane: ControlPlane
+
+
 @app.command(rich_help_panel="Rehearsal")
 def rehearse(
     paths: Paths,
@@ -62,6 +79,7 @@ def rehearse(
     lenient: Lenient = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave it running until Ctrl-C.")] = False,
     port: Port = None,
+    control_plane: ControlPlaneName = "translation",
     ui: Ui = False,
     ui_port: UiPort = None,
     left_out: Annotated[
@@ -78,12 +96,13 @@ def rehearse(
 
         overrides = dict(config or ())
         read = read_input(paths, stack, overrides, settings=settings, lenient=lenient)
+        started = Started(read, port, control_plane)
         if ui or ui_port:
             root = Path(paths[0]).resolve() if is_program(paths[0]) else None
             changed = _Program(root, stack, overrides, lenient) if root else None
             title = ", ".join(paths)
-            return asyncio.run(_look(read, changed, title, (port, ui_port), left_out=left_out))
-        return asyncio.run(_rehearse(read, port, keep=keep, left_out=left_out))
+            return asyncio.run(_look(started, changed, title, ui_port, left_out=left_out))
+        return asyncio.run(_rehearse(started, keep=keep, left_out=left_out))
 
 
 def console() -> Console:
@@ -94,7 +113,7 @@ def console() -> Console:
     return Console(width=probe.width if probe.is_terminal else _WIDTH, highlight=False)
 
 
-async def _rehearse(read: Input, port: int | None, *, keep: bool, left_out: bool) -> int:
+async def _rehearse(started: Started, *, keep: bool, left_out: bool) -> int:
     from petmesh.rehearsal.overview import (
         print_addresses,
         print_input,
@@ -103,9 +122,9 @@ async def _rehearse(read: Input, port: int | None, *, keep: bool, left_out: bool
     )
     from petmesh.rehearsal.rehearse import running
 
-    out = console()
+    read, out = started.read, console()
     print_input(read, out)
-    async with running(read, port) as runtime:
+    async with running(*started) as runtime:
         await print_reach(runtime, out)
         print_omissions(read, out, every=left_out)
         failed = await _expect(read, runtime, out)
@@ -125,10 +144,10 @@ class _Program(NamedTuple):
 
 
 async def _look(
-    read: Input,
+    started: Started,
     program: _Program | None,
     title: str,
-    ports: tuple[int | None, int | None],
+    ui_port: int | None,
     *,
     left_out: bool,
 ) -> int:
@@ -138,10 +157,10 @@ async def _look(
     from petmesh.ui.rehearsal import RehearsalPage, Rehearsed
     from petmesh.ui.server import Page, served
 
-    out = console()
+    read, out = started.read, console()
     print_input(read, out)
     page = Page()
-    async with running(read, ports[0]) as runtime, served(page, ports[1]) as links:
+    async with running(*started) as runtime, served(page, ui_port) as links:
         print_omissions(read, out, every=left_out)
         rehearsed = Rehearsed(runtime, lambda: read.declaration, title, read.settings)
         if program:

@@ -21,6 +21,11 @@ class Caller:
     labels: Mapping[str, str]
     gateways: frozenset[str] = frozenset({MESH_GATEWAY})
 
+    @property
+    def is_sidecar(self) -> bool:
+        """Whether it is no gateway."""
+        return MESH_GATEWAY in self.gateways
+
 
 class Match(Protocol):
     """The fields of a match that tell which proxies it holds for."""

@@ -9,6 +9,7 @@ from petmesh.mesh.istio.destination_rule import (
     OutlierDetection,
     PolicyBlocks,
     RetryBudget,
+    RingHash,
     TcpSettings,
 )
 
@@ -62,7 +63,8 @@ def build_cluster(  # noqa: PLR0913
             "endpoints": [{"lb_endpoints": [_endpoint(port) for port in ports]}] if ports else [],
         },
         "circuit_breakers": {"thresholds": [_threshold(tcp, http, budget)]},
-        "common_lb_config": {},
+        # Panic mode is off, istiod's default for services of few pods; Envoy's default is 50%.
+        "common_lb_config": {"healthy_panic_threshold": {"value": _least_healthy(policy)}},
         "typed_extension_protocol_options": {
             HTTP_OPTIONS: typed(
                 HTTP_OPTIONS,
@@ -81,11 +83,11 @@ def build_cluster(  # noqa: PLR0913
         cluster["upstream_connection_options"] = {"tcp_keepalive": kept}
     if policy.outlier_detection:
         cluster["outlier_detection"] = _outlier_detection(policy.outlier_detection)
-        # Panic mode is off, istiod's default for services of few pods; Envoy's default is 50%.
-        cluster["common_lb_config"]["healthy_panic_threshold"] = {
-            "value": policy.outlier_detection.min_health_percent
-        }
     return cluster
+
+
+def _least_healthy(policy: PolicyBlocks) -> int:
+    return policy.outlier_detection.min_health_percent if policy.outlier_detection else 0
 
 
 def _upgrades(http: HttpSettings) -> bool:
@@ -105,8 +107,10 @@ def _hashing(hashed: ConsistentHash) -> Json:
             "maglev_lb_config": {"table_size": str(hashed.maglev.table_size)},
         }
     ring = hashed.ring_hash.minimum_ring_size if hashed.ring_hash else hashed.minimum_ring_size
-    config = {"ring_hash_lb_config": {"minimum_ring_size": str(ring)}} if ring else {}
-    return {"lb_policy": "RING_HASH", **config}
+    return {
+        "lb_policy": "RING_HASH",
+        "ring_hash_lb_config": {"minimum_ring_size": str(ring or RingHash().minimum_ring_size)},
+    }
 
 
 def _endpoint(port: int) -> Json:

@@ -33,13 +33,23 @@ _TAKES_TLS = {"filter_metadata": {"envoy.transport_socket_match": {"tlsMode": "i
 _TLS_PORTS = (443, 8443)
 
 
+def speaks_tls(port: int, spoken_there: Spoken | None = None) -> bool:
+    """Return whether a server outside the mesh speaks TLS at a port."""
+    return port in _TLS_PORTS or spoken_there == "TLS"
+
+
 @dataclass(frozen=True)
 class Served:
-    """The host and port that lead to a port of a pod's container, and what is spoken there."""
+    """The host and port that lead to a port of a pod's container, and what is spoken there.
+
+    Attributes:
+        grpc: whether it is gRPC.
+    """
 
     host: str
     number: int
     speaks: Spoken
+    grpc: bool = False
 
 
 @dataclass(frozen=True)
@@ -193,7 +203,7 @@ def _outside(  # noqa: PLR0913, PLR0917
         and selects({**selector.labels, **labels}, pod.labels)
     ]
     target = port.target_port or port.number
-    is_secure = target in _TLS_PORTS or port.spoken == "TLS"
+    is_secure = speaks_tls(target, port.spoken)
     servers = topology.outside if is_secure else topology.outside_plain
     stubs = (
         servers.get(name) for name, own in stub_names(mesh, entry, host) if selects(labels, own)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_network
 
+from petmesh.envoy.jwt_authn import PAYLOAD, TOKENS
 from petmesh.envoy.match import claim_match, pattern_match
 from petmesh.envoy.names import Json
 from petmesh.mesh.istio.security import AuthorizationPolicy, Condition, Rule, To
@@ -38,6 +39,9 @@ def account_is(value: str, namespace: str) -> Json:
 
 def trust_domain_is(value: str) -> Json:
     """Return the condition of a trust domain in which `*` stands for any text."""
+    if value == "*" or "*" not in value:
+        prefix = f"spiffe://{value.removesuffix('*')}" + ("" if value == "*" else "/")
+        return {"authenticated": {"principal_name": {"prefix": prefix}}}
     pattern = "[^/]*".join(re.escape(part) for part in value.split("*"))
     return _identity_matching(f"spiffe://{pattern}/.*")
 
@@ -58,11 +62,16 @@ def token_is(value: str) -> Json:
     A pattern's `*` at its begin stands for a part of the issuer, at its end for one of the subject.
     """
     if value == "*":
-        return _and(_claim(["iss"], "*"), _claim(["sub"], "*"))
+        return _and(_text("iss", "*"), _text("sub", "*"))
     issuer, slash, subject = value.rpartition("/")
+    if not slash and value.startswith("*"):
+        return _and(_text("iss", "*"), _text("sub", value))
+    if not slash and value.endswith("*"):
+        return _and(_text("iss", value), _text("sub", "*"))
     if not slash:
-        return _claim(["sub"], value) if value.startswith("*") else _claim(["iss"], value)
-    return _and(_claim(["iss"], issuer), _claim(["sub"], subject or "*"))
+        # Without a subject it is the empty one, as in istiod.
+        return _and(_text("iss", value), _text("sub", ""))
+    return _and(_text("iss", issuer), _text("sub", subject))
 
 
 def port_is(value: str, port: int) -> Json:
@@ -95,9 +104,8 @@ def condition_principals(condition: Condition, namespace: str) -> Iterator[Json]
         "request.auth.audiences": lambda value: _claim(["aud"], value),
         "request.auth.presenter": lambda value: _claim(["azp"], value),
         "request.auth.claims": lambda value: _claim(names, value),
-        "request.headers": lambda value: {
-            "header": {"name": names[0], "string_match": pattern_match(value)}
-        },
+        "request.headers": lambda value: {"header": _header(names[0], value)},
+        "source.trustDomain": trust_domain_is,
     }
     if key in matchers:
         yield from _values(condition, matchers[key], "ids", "not_id")
@@ -154,6 +162,12 @@ def _without_http(rule: Rule, action: str) -> Rule:
 _NEVER = To.model_validate({"operation": {"ports": ["0"]}})
 
 
+def _header(name: str, value: str) -> Json:
+    if value == "*":
+        return {"name": name, "present_match": True}
+    return {"name": name, "string_match": pattern_match(value)}
+
+
 def _values(
     condition: Condition, matcher: Callable[[str], Json], what: str, negation: str
 ) -> Iterator[Json]:
@@ -169,6 +183,17 @@ def _any_of(what: str, conditions: list[Json]) -> Json:
 
 def _and(*conditions: Json) -> Json:
     return {"and_ids": {"ids": list(conditions)}}
+
+
+def _text(name: str, value: str) -> Json:
+    """Return the condition of a verified token's claim that is a text."""
+    return {
+        "metadata": {
+            "filter": TOKENS,
+            "path": [{"key": PAYLOAD}, {"key": name}],
+            "value": {"string_match": pattern_match(value)},
+        }
+    }
 
 
 def _claim(names: Sequence[str], value: str) -> Json:

@@ -83,7 +83,8 @@ def shadowed(filters: list[Json]) -> list[Json]:
     for each in filters:
         config = each["typed_config"]
         if each["name"].startswith((_RBAC, _NETWORK_RBAC)) and "rules" in config:
-            prefix = f"{config['rules']['action'].lower()}_"
+            # ALLOW is the first of the enumeration, which another control plane leaves out.
+            prefix = f"{config['rules'].get('action', 'ALLOW').lower()}_"
             config = {
                 **config,
                 "shadow_rules": config["rules"],

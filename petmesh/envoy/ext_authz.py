@@ -20,7 +20,9 @@ Rules = Mapping[str, Json]
 def custom_filters(
     mesh: Mesh, policies: Sequence[AuthorizationPolicy], rules: Mapping[str, Rules]
 ) -> list[Json]:
-    """Return the filters of CUSTOM policies; of a provider that isn't known all is denied.
+    """Return the filters of CUSTOM policies.
+
+    What a provider should decide that isn't known, or isn't the only one, is denied.
 
     Args:
         mesh: with the providers in its MeshConfig.
@@ -34,10 +36,11 @@ def custom_filters(
             name = f"{policy.metadata.namespace}/{policy.metadata.name}"
             held = by_provider.setdefault(policy.spec.provider.name, {})
             held |= {f"istio-ext-authz-{key}": value for key, value in rules[name].items()}
-    for provider, matched in by_provider.items():
+    for provider, matched in sorted(by_provider.items()):
         service = _service(mesh, provider)
         held: Json = {"action": "DENY", "policies": matched}
-        if service is None:
+        # istiod takes several for one workload only by a feature flag that is off.
+        if service is None or len(by_provider) > 1:
             filters.append(_rbac(f"custom-deny.{provider}", rules=held))
             continue
         prefix = f"{_PREFIX}_{provider}_"

@@ -18,7 +18,7 @@ from petmesh.envoy.managers import (
 from petmesh.envoy.names import Json, selects, sni_name
 from petmesh.envoy.rbac import authorization_filters, connection_filters
 from petmesh.envoy.routes import covers, gateway_routes, gateway_servers, routes_name
-from petmesh.envoy.tls import MINIMUM, gateway_tls, mutual_tls_server
+from petmesh.envoy.tls import MINIMUM, gateway_tls, mutual_tls_gateway
 from petmesh.envoy.topology import GatewayPod, Topology
 from petmesh.envoy.tracing import trace_sampling
 from petmesh.envoy.tunnels import clusters_of, l4_routes
@@ -66,7 +66,7 @@ def gateway_port(
             name = routes_name(port, server)
             routes.append(gateway_routes(mesh, proxy, port, server))
             config = _requests(mesh, topology, proxy, port, file(name), name)
-            chains.append(config | _terminated(mesh, topology, proxy, server))
+            chains.append(config | _terminated(topology, proxy, server))
             inspects = True
     made = listener(f"gateway_{port}", proxy.ports[port], _distinct(chains))
     return made | (TLS_INSPECTOR if inspects else {}), routes
@@ -102,13 +102,11 @@ def _requests(  # noqa: PLR0913, PLR0917
     return chain(config)
 
 
-def _terminated(mesh: Mesh, topology: Topology, proxy: GatewayPod, server: GatewayServer) -> Json:
+def _terminated(topology: Topology, proxy: GatewayPod, server: GatewayServer) -> Json:
     """Return the TLS of a filter chain, and the names that it is for."""
     minimum = MINIMUM[server.tls.min_protocol_version]
     if server.tls.mode == "ISTIO_MUTUAL":
-        socket = mutual_tls_server(
-            proxy.identity, topology.trust, mesh.config.trust_domain, minimum
-        )
+        socket = mutual_tls_gateway(proxy.identity, topology.trust, minimum)
     else:
         certificate = topology.certificates[server.tls.certificate]
         clients = topology.outside_trust if "MUTUAL" in server.tls.mode else None
@@ -149,7 +147,7 @@ def _connections(
             if isinstance(match, TlsMatchAttributes):
                 made |= _named([n for n in match.sni_hosts if _serves(server, n)] or ["none"])
             elif server.tls.mode:
-                made |= _terminated(mesh, topology, proxy, server)
+                made |= _terminated(topology, proxy, server)
             yield made
 
 

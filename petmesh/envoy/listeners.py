@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from petmesh.envoy.clusters import Served
 from petmesh.envoy.jwt_authn import token_filters
 from petmesh.envoy.managers import (
     TLS_INSPECTOR,
@@ -20,7 +21,6 @@ from petmesh.envoy.tls import MINIMUM, mutual_tls_server
 from petmesh.envoy.topology import Pod, Topology
 from petmesh.envoy.tracing import trace_sampling
 from petmesh.mesh.mesh import Mesh
-from petmesh.mesh.protocols import Spoken
 
 
 def outbound_listener(mesh: Mesh, pod: Pod, routes: Path) -> Json:
@@ -35,13 +35,11 @@ def outbound_listener(mesh: Mesh, pod: Pod, routes: Path) -> Json:
     return listener("outbound", pod.outbound_port, [chain(config)])
 
 
-def inbound_listener(
-    mesh: Mesh, topology: Topology, pod: Pod, port: int, speaks: Spoken = "HTTP"
-) -> Json:
+def inbound_listener(mesh: Mesh, topology: Topology, pod: Pod, port: int, served: Served) -> Json:
     """Return the listener of a port of a pod's container, with its TLS and authorization."""
     serving = (
-        _requests(mesh, topology, pod, port)
-        if speaks in ("HTTP", "HTTP2")
+        _requests(mesh, topology, pod, port, served)
+        if served.speaks in ("HTTP", "HTTP2")
         else tcp_chain(
             f"inbound_{port}",
             {"cluster": inbound_cluster_name(port)},
@@ -61,7 +59,7 @@ def inbound_listener(
         return listener(f"inbound_{port}", here, [secure])
     if accepted == "DISABLE":
         return listener(f"inbound_{port}", here, [serving])
-    if speaks == "TLS":
+    if served.speaks == "TLS":
         # Only a sidecar's TLS ends here, which it marks by its protocol; other is passed on.
         secure["filter_chain_match"] = {"server_names": ["*.svc.cluster.local"]}
         return listener(f"inbound_{port}", here, [secure, serving]) | TLS_INSPECTOR
@@ -70,7 +68,7 @@ def inbound_listener(
     return listener(f"inbound_{port}", here, [secure, plain]) | TLS_INSPECTOR
 
 
-def _requests(mesh: Mesh, topology: Topology, pod: Pod, port: int) -> Json:
+def _requests(mesh: Mesh, topology: Topology, pod: Pod, port: int, served: Served) -> Json:
     filters = [
         *token_filters(mesh, pod.namespace, pod.labels, topology.jwks),
         *authorization_filters(mesh, pod.namespace, pod.labels, port),
@@ -78,21 +76,25 @@ def _requests(mesh: Mesh, topology: Topology, pod: Pod, port: int) -> Json:
     config = manager(mesh, f"inbound_{port}") | {
         "forward_client_cert_details": "APPEND_FORWARD",
         "set_current_client_cert_details": {"subject": True, "dns": True, "uri": True},
-        "route_config": _inbound_routes(port),
+        "route_config": _inbound_routes(port, served),
         "http_filters": http_filters(filters, routed=False),
         **trace_sampling(mesh, pod.workload, is_gateway=False),
     }
     return chain(config)
 
 
-def _inbound_routes(port: int) -> Json:
-    """Return the route to the pod's process; a connection closed before use is retried."""
-    action = {
+def _inbound_routes(port: int, served: Served) -> Json:
+    """Return the route to the pod's process; a connection closed before use is retried.
+
+    Not so for gRPC, whose streams don't bear it.
+    """
+    action: Json = {
         "cluster": inbound_cluster_name(port),
         "timeout": "0s",
         "max_stream_duration": {"max_stream_duration": "0s", "grpc_timeout_header_max": "0s"},
-        "retry_policy": {"retry_on": "reset-before-request", "num_retries": 2},
     }
+    if not served.grpc:
+        action["retry_policy"] = {"retry_on": "reset-before-request", "num_retries": 2}
     host = {
         "name": f"inbound|http|{port}",
         "domains": ["*"],

@@ -16,7 +16,7 @@ from petmesh.envoy.routes import outbound_routes
 from petmesh.envoy.sidecar_scope import exported_to, network_alone, visible_to, with_telemetry
 from petmesh.envoy.topology import GatewayPod, Pod, Topology
 from petmesh.mesh.mesh import Mesh
-from petmesh.mesh.protocols import spoken
+from petmesh.mesh.protocols import speaks_grpc, spoken
 
 CLUSTER_TYPE = "envoy.config.cluster.v3.Cluster"
 LISTENER_TYPE = "envoy.config.listener.v3.Listener"
@@ -93,14 +93,14 @@ def sidecar_files(
     listeners: list[Json] = []
     for target, served in served_ports(mesh, pod).items():
         clusters.append(inbound_cluster(view, pod, served, target))
-        listeners.append(inbound_listener(mesh, topology, pod, target, served.speaks))
+        listeners.append(inbound_listener(mesh, topology, pod, target, served))
     routes = outbound_routes(view, caller)
     listeners.append(outbound_listener(mesh, pod, routes_file(folder, routes["name"])))
     return ProxyFiles(
         pod.name,
-        _bootstrap(pod.name, pod.workload, folder, socket),
+        bootstrap(pod.name, pod.workload, folder, socket),
         tuple(clusters),
-        _logging(listeners, mesh, topology, folder),
+        logging(listeners, mesh, topology, folder),
         {routes["name"]: routes},
     )
 
@@ -120,16 +120,17 @@ def gateway_files(
     routes = [each for _, several in opened for each in several]
     return ProxyFiles(
         proxy.name,
-        _bootstrap(proxy.name, proxy.name, folder, socket) | _most_connections(proxy),
+        bootstrap(proxy.name, proxy.name, folder, socket) | most_connections(proxy),
         tuple(outbound_clusters(view, topology, gateway(mesh, proxy), proxy.identity)),
-        _logging(listeners, mesh, topology, folder),
+        logging(listeners, mesh, topology, folder),
         {each["name"]: each for each in routes},
     )
 
 
-def _logging(
+def logging(
     listeners: list[Json], mesh: Mesh, topology: Topology, folder: Path
 ) -> tuple[Json, ...]:
+    """Return listeners with the mesh's access logs, and those of decisions where they are kept."""
     logging = [with_access_log(each, mesh, access_log_file(folder)) for each in listeners]
     if topology.logs_decisions:
         logging = [with_decisions(each, decisions_file(folder)) for each in logging]
@@ -145,14 +146,18 @@ def served_ports(mesh: Mesh, pod: Pod) -> dict[int, Served]:
                 speaks = spoken(port)
                 if speaks != "UDP":
                     host = mesh.service_host(service)
-                    served.setdefault(pod.target(port), Served(host, port.port, speaks))
+                    served.setdefault(
+                        pod.target(port), Served(host, port.port, speaks, speaks_grpc(port))
+                    )
     for entry in mesh.service_entries:
         selector = entry.spec.workload_selector
         own = entry.metadata.namespace == pod.namespace
         if selector and own and selects(selector.labels, pod.labels):
             for port in entry.spec.ports:
                 target = port.target_port or port.number
-                served.setdefault(target, Served(entry.spec.hosts[0], port.number, port.spoken))
+                grpc = port.protocol.upper().startswith("GRPC")
+                found = Served(entry.spec.hosts[0], port.number, port.spoken, grpc)
+                served.setdefault(target, found)
     return served
 
 
@@ -163,7 +168,15 @@ def discovery(type_: str, resources: list[Json] | tuple[Json, ...]) -> tuple[str
     return f'{{"version_info": "{version}", "resources": {held}}}', version
 
 
-def _bootstrap(name: str, cluster: str, folder: Path, socket: Path) -> Json:
+def bootstrap(name: str, cluster: str, folder: Path, socket: Path) -> Json:
+    """Return what an Envoy starts with: where its files are, and Istio's runtime.
+
+    Args:
+        name: the pod or gateway.
+        cluster: its workload.
+        folder: of its files.
+        socket: of its administration interface.
+    """
     return {
         "node": {"id": name, "cluster": cluster},
         "admin": {"address": {"pipe": {"path": str(socket)}}, "ignore_global_conn_limit": True},
@@ -182,7 +195,7 @@ def _bootstrap(name: str, cluster: str, folder: Path, socket: Path) -> Json:
     }
 
 
-def _most_connections(proxy: GatewayPod) -> Json:
+def most_connections(proxy: GatewayPod) -> Json:
     """Return Istio's limit of connections: for all listeners but the administration's together."""
     if proxy.most_connections is None:
         return {}

@@ -171,11 +171,15 @@ def _either(
 
 
 def _host(value: str) -> Json:
+    if value == "*":
+        return {"header": {"name": ":authority", "present_match": True}}
     matched = pattern_match(value) | {"ignore_case": True}
     return {"header": {"name": ":authority", "string_match": matched}}
 
 
 def _method(value: str) -> Json:
+    if value == "*":
+        return {"header": {"name": ":method", "present_match": True}}
     return {"header": {"name": ":method", "string_match": pattern_match(value)}}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from petmesh.envoy.callers import Caller
 from petmesh.envoy.decisions import decided_by
 from petmesh.envoy.delegates import Routed
 from petmesh.envoy.destination_rules import hash_policies
@@ -41,14 +42,14 @@ _OWN_PORTS = {"http": 80, "https": 443}
 _AUTHORITIES = ("host", ":authority")
 
 
-def translate(mesh: Mesh, routed: Routed, port: int, client: str, *, secure: bool) -> Json:
+def translate(mesh: Mesh, routed: Routed, port: int, caller: Caller, *, secure: bool) -> Json:
     """Return a route.
 
     Args:
         mesh: the declared objects.
         routed: the route and its match.
         port: the port that is called.
-        client: the calling proxy's namespace.
+        caller: the calling proxy.
         secure: whether the request came by TLS that ended here.
     """
     route, match = routed.route, routed.match
@@ -64,13 +65,27 @@ def translate(mesh: Mesh, routed: Routed, port: int, client: str, *, secure: boo
             response["body"] = {k: v for k, v in held.items() if v is not None}
         translated["direct_response"] = response
     else:
-        translated["route"] = _action(mesh, routed, port, client)
+        translated["route"] = _action(mesh, routed, port, caller)
     translated |= _header_fields(_changed(route.headers, _single(route)))
     per_filter = _per_filter(route)
     if per_filter:
         translated["typed_per_filter_config"] = per_filter
     decided = decided_by(routed.owner.kind, routed.owner.metadata, routed.part)
     return translated | {"metadata": decided}
+
+
+def requests_cluster(
+    mesh: Mesh, destination: Destination, namespace: str, listened: int, caller: Caller
+) -> str:
+    """Return the cluster of a destination of requests.
+
+    A sidecar knows a host at the called port alone, so that this is the port where none is declared
+    (`BuildSidecarOutboundVirtualHosts` in pilot/pkg/networking/core/httproute.go).
+    """
+    if caller.is_sidecar and not destination.port:
+        host = full_host(destination.host, namespace)
+        return cluster_name(host, listened, destination.subset)
+    return destination_cluster(mesh, destination, namespace, listened)
 
 
 def destination_cluster(mesh: Mesh, destination: Destination, namespace: str, listened: int) -> str:
@@ -91,18 +106,22 @@ def destination_cluster(mesh: Mesh, destination: Destination, namespace: str, li
     return cluster_name(host, port, destination.subset)
 
 
-def _action(mesh: Mesh, routed: Routed, port: int, client: str) -> Json:
+def _action(mesh: Mesh, routed: Routed, port: int, caller: Caller) -> Json:
     route, namespace = routed.route, routed.owner.metadata.namespace
+
+    def cluster_of(each: Destination) -> str:
+        return requests_cluster(mesh, each, namespace, port, caller)
+
     action: Json = {"timeout": duration(route.timeout or 0.0)}
     if len(route.route) == 1:
         destination = route.route[0].destination
-        action["cluster"] = destination_cluster(mesh, destination, namespace, port)
+        action["cluster"] = cluster_of(destination)
     else:
         # istiod drops destinations of weight 0; the total is the sum of the others.
         action["weighted_clusters"] = {
             "clusters": [
                 {
-                    "name": destination_cluster(mesh, weighted.destination, namespace, port),
+                    "name": cluster_of(weighted.destination),
                     "weight": weighted.weight,
                     **_header_fields(_changed(weighted.headers)),
                     **_host_rewrite(weighted.headers),
@@ -114,7 +133,7 @@ def _action(mesh: Mesh, routed: Routed, port: int, client: str) -> Json:
     if route.copies:
         action["request_mirror_policies"] = [
             {
-                "cluster": destination_cluster(mesh, copy.destination, namespace, port),
+                "cluster": cluster_of(copy.destination),
                 "runtime_fraction": {"default_value": _fraction(copy.percentage)},
                 "disable_shadow_host_suffix_append": True,
             }
@@ -123,7 +142,9 @@ def _action(mesh: Mesh, routed: Routed, port: int, client: str) -> Json:
         ]
     action |= _rewrites(route)
     hosts = dict.fromkeys(full_host(each.destination.host, namespace) for each in route.route)
-    hashed = [policy for host in hosts for policy in hash_policies(mesh, host, client, port)]
+    hashed = [
+        policy for host in hosts for policy in hash_policies(mesh, host, caller.namespace, port)
+    ]
     if hashed:
         action["hash_policy"] = hashed
     retries = route.retries or mesh.config.default_http_retry_policy

@@ -31,9 +31,9 @@ def outbound_routes(mesh: Mesh, caller: Caller) -> Json:
         caller: its sidecar; services of its namespace have short names.
     """
     hosts: list[Json] = []
-    known: set[str] = set()
+    known: set[tuple[str, int]] = set()
     for host, number, names in _http_hosts(mesh, caller.namespace):
-        known.add(host)
+        known.add((host, number))
         routes = _routes_of_host(mesh, caller, host, number)
         hosts.append(_virtual_host(host, number, _domains(names, number), routes))
     hosts.extend(_routed_alone(mesh, caller, known))
@@ -195,13 +195,13 @@ def _service_names(host: str, namespace: str) -> list[str]:
 def _routes_of_host(mesh: Mesh, caller: Caller, host: str, port: int) -> list[Json]:
     virtual_service = _of_host(mesh, host)
     routes = _routes(mesh, caller, virtual_service, port) if virtual_service else []
-    if routes or (virtual_service and virtual_service.spec.http):
+    if routes:
         return routes
     action: Json = {"cluster": cluster_name(host, port), "timeout": "0s"}
     hashed = hash_policies(mesh, host, caller.namespace, port)
     if hashed:
         action["hash_policy"] = hashed
-    policy = retry_policy(mesh.config.default_http_retry_policy, hashed=bool(hashed))
+    policy = retry_policy(mesh.config.default_http_retry_policy)
     if policy:
         action["retry_policy"] = policy
     return [{"name": "default", "match": route_match(None), "route": action}]
@@ -227,17 +227,24 @@ def _of_the_mesh(mesh: Mesh) -> Iterator[VirtualService]:
             yield each
 
 
-def _routed_alone(mesh: Mesh, caller: Caller, known: set[str]) -> Iterator[Json]:
-    """Yield the hosts that a VirtualService has and no Service or ServiceEntry: at any port."""
+def _routed_alone(mesh: Mesh, caller: Caller, known: set[tuple[str, int]]) -> Iterator[Json]:
+    """Yield the hosts that a VirtualService has and no Service or ServiceEntry.
+
+    They are routed at the ports of its other hosts, and at port 80 where any host is known there.
+    """
     for each in _of_the_mesh(mesh):
-        for name in each.spec.hosts:
-            host = full_host(name, each.metadata.namespace)
-            if host in known or host == "*" or not each.spec.http:
-                continue
-            routes = _routes(mesh, caller, each, HTTP_PORT)
-            if routes:
-                domains = [host] if host.startswith("*") else [host, f"{host}:*"]
-                yield _virtual_host(host, HTTP_PORT, domains, routes)
+        hosts = {full_host(name, each.metadata.namespace) for name in each.spec.hosts} - {"*"}
+        found = {
+            (pattern, port) for pattern in hosts for host, port in known if covers(pattern, host)
+        }
+        ports = {port for _, port in found}
+        if any(port == HTTP_PORT for _, port in known):
+            ports.add(HTTP_PORT)
+        for port in sorted(ports):
+            routes = _routes(mesh, caller, each, port) if each.spec.http else []
+            for host in sorted(hosts - {pattern for pattern, at in found if at == port}):
+                if routes:
+                    yield _virtual_host(host, port, _domains([host], port), routes)
 
 
 def _bound(virtual_service: VirtualService, gateway_: Gateway) -> bool:
@@ -284,7 +291,7 @@ def _routes(
         namespace = routed.owner.metadata.namespace
         if not holds_for(routed.match, caller, namespace, port):
             continue
-        routes.append(translate(mesh, routed, port, caller.namespace, secure=secure))
+        routes.append(translate(mesh, routed, port, caller, secure=secure))
         if is_catch_all(routes[-1]["match"]):
             break
     return routes

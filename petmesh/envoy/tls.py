@@ -17,6 +17,15 @@ MINIMUM: Mapping[str, str] = {
     "TLSV1_2": "TLSv1_2",
     "TLSV1_3": "TLSv1_3",
 }
+# What a workload takes in TLS 1.2. https://istio.io/latest/docs/ops/best-practices/security/
+_CIPHERS = (
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "AES256-GCM-SHA384",
+    "AES128-GCM-SHA256",
+)
 _TLS = "envoy.extensions.transport_sockets.tls.v3"
 
 
@@ -44,16 +53,23 @@ def mutual_tls_server(
 ) -> Json:
     """Return a called workload's mutual TLS: every caller must have an identity of the mesh."""
     names = [{"san_type": "URI", "matcher": {"prefix": f"spiffe://{trust_domain}/"}}]
+    versions = {**_versions(minimum), "cipher_suites": list(_CIPHERS)}
+    return _mutual_server(identity, trust, versions, {"match_typed_subject_alt_names": names})
+
+
+def mutual_tls_gateway(identity: Identity, trust: Path, minimum: str) -> Json:
+    """Return a gateway's mutual TLS (ISTIO_MUTUAL): what the mesh's authority certified gets in."""
+    return _mutual_server(identity, trust, _versions(minimum), {})
+
+
+def _mutual_server(identity: Identity, trust: Path, versions: Json, more: Json) -> Json:
     return _socket(
         "DownstreamTlsContext",
         require_client_certificate=True,
         common_tls_context={
-            "tls_params": _versions(minimum),
+            "tls_params": versions,
             "tls_certificates": [_certificate(identity)],
-            "validation_context": {
-                "trusted_ca": {"filename": str(trust)},
-                "match_typed_subject_alt_names": names,
-            },
+            "validation_context": {"trusted_ca": {"filename": str(trust)}, **more},
         },
     )
 

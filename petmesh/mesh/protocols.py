@@ -61,6 +61,11 @@ def spoken(port: Port) -> Spoken:
     return _BY_PREFIX.get("grpc-web" if told.startswith("grpc-web") else prefix, "HTTP")
 
 
+def speaks_grpc(port: Port) -> bool:
+    """Return whether a Service's port says that it speaks gRPC."""
+    return (port.app_protocol or port.name).lower().partition("-")[0] == "grpc"
+
+
 def declared(protocol: str) -> Spoken:
     """Return what a ServiceEntry's or Gateway's port says it speaks, such as `GRPC`.
 

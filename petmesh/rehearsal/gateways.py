@@ -4,8 +4,9 @@ from collections.abc import Container, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from petmesh.envoy.control_plane import Translation
 from petmesh.envoy.process import EnvoyProcess
-from petmesh.envoy.proxy import gateway_files
+from petmesh.envoy.proxy import ProxyFiles
 from petmesh.envoy.routes import HTTP_PORT
 from petmesh.envoy.topology import GatewayPod, Topology
 from petmesh.host.ports import Ports
@@ -32,14 +33,21 @@ class Gateways:
         ports: allocates what they open.
         certificates: issues their identities.
         port: the ingress's port; None for any free port.
+        control_plane: configures them.
 
     Attributes:
         live: the running gateways by name.
     """
 
     def __init__(
-        self, envoys: Envoys, ports: Ports, certificates: Certificates, port: int | None
+        self,
+        envoys: Envoys,
+        ports: Ports,
+        certificates: Certificates,
+        port: int | None,
+        control_plane: Translation,
     ) -> None:
+        self._control_plane = control_plane
         self.live: dict[str, LiveGateway] = {}
         self._envoys = envoys
         self._ports = ports
@@ -89,7 +97,7 @@ class Gateways:
                 # Envoy reads the limit at its start: in a cluster new pods replace the old.
                 await self._envoys.stop(self.live.pop(name).envoy)
             if name not in self.live:
-                files = gateway_files(mesh, topology, proxy, *self._envoys.paths(name))
+                files = self._files(mesh, topology, proxy)
                 envoy = await self._envoys.start(name, files)
                 self.live[name] = LiveGateway(proxy, envoy)
                 fresh.append(envoy)
@@ -107,7 +115,7 @@ class Gateways:
         for name, live in self.live.items():
             if live.envoy not in fresh and name in planned:
                 live.proxy = planned[name]
-                files = gateway_files(mesh, topology, live.proxy, *self._envoys.paths(name))
+                files = self._files(mesh, topology, live.proxy)
                 changes[name] = live.envoy.apply(files)
         return changes
 
@@ -115,6 +123,10 @@ class Gateways:
         """Stop the gateways that aren't planned any more."""
         for name in [name for name in self.live if name not in planned]:
             await self._envoys.stop(self.live.pop(name).envoy)
+
+    def _files(self, mesh: Mesh, topology: Topology, proxy: GatewayPod) -> ProxyFiles:
+        paths = self._envoys.paths(proxy.name)
+        return self._control_plane.gateway_files(mesh, topology, proxy, *paths)
 
     def _open(self, mesh: Mesh, proxy: GatewayProxy) -> dict[int, int]:
         """Return the port of this machine for each that Gateways open; it never changes."""

@@ -9,8 +9,9 @@ from typing import Any
 
 import aiohttp
 
+from petmesh.envoy.control_plane import Translation
 from petmesh.envoy.process import EnvoyProcess
-from petmesh.envoy.proxy import served_ports, sidecar_files
+from petmesh.envoy.proxy import ProxyFiles, served_ports
 from petmesh.envoy.topology import Pod, Topology
 from petmesh.host.ports import LOOPBACK, Ports
 from petmesh.host.processes import ProcessError, Processes, Running
@@ -92,9 +93,11 @@ class Pods:
         certificates: Certificates,
         *,
         launch: Launch,
+        control_plane: Translation,
         is_stand_in: Callable[[Workload], bool],
     ) -> None:
         self._launch = launch
+        self._control_plane = control_plane
         self._is_stand_in = is_stand_in
         self.live: dict[str, LivePod] = {}
         self.adjusted: dict[tuple[str, str], Adjustment] = {}
@@ -165,7 +168,7 @@ class Pods:
         Raises:
             ProcessError: its process or its sidecar can't be started.
         """
-        files = sidecar_files(mesh, topology, pod, *self._envoys.paths(pod.name))
+        files = self._files(mesh, topology, pod)
         command = self._launch(mesh, pod, template.workload, template.extra)
         process = await self._run(pod, template, command)
         sidecar = await self._envoys.start(pod.name, files)
@@ -185,11 +188,13 @@ class Pods:
     ) -> dict[str, Coroutine[Any, Any, tuple[str, ...]]]:
         """Return coroutines that apply a mesh to the sidecars of pods, by pod."""
         return {
-            name: live.sidecar.apply(
-                sidecar_files(mesh, topology, live.pod, *self._envoys.paths(name))
-            )
+            name: live.sidecar.apply(self._files(mesh, topology, live.pod))
             for name, live in ((name, self.live[name]) for name in names)
         }
+
+    def _files(self, mesh: Mesh, topology: Topology, pod: Pod) -> ProxyFiles:
+        paths = self._envoys.paths(pod.name)
+        return self._control_plane.sidecar_files(mesh, topology, pod, *paths)
 
     async def _run(self, pod: Pod, template: Template, command: Command) -> Running:
         log = self._envoys.paths(pod.name)[0] / f"{template.workload.container.name}.log"

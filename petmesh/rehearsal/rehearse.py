@@ -2,35 +2,54 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Literal
 
+from petmesh.envoy.control_plane import Translation
 from petmesh.rehearsal.inputs import Input
 from petmesh.rehearsal.launch import Launcher
 from petmesh.rehearsal.run_folder import new_folder
 from petmesh.rehearsal.runtime import Runtime
 
+ControlPlane = Literal["translation", "istiod"]
+
 
 @asynccontextmanager
-async def running(read: Input, port: int | None = None) -> AsyncGenerator[Runtime]:
+async def running(
+    read: Input, port: int | None = None, control_plane: ControlPlane = "translation"
+) -> AsyncGenerator[Runtime]:
     """Run a mesh whose proxies log their decisions.
 
     Args:
         read: the mesh, and how its workloads run.
         port: the first gateway's first port; None for any free port.
+        control_plane: what configures the proxies.
 
     Raises:
         PortInUseError: the port is taken.
         ProcessError: a process failed.
     """
     launcher = Launcher(read.settings)
+    folder = new_folder()
     runtime = Runtime(
-        new_folder(),
+        folder,
         port,
         launch=launcher,
         is_stand_in=launcher.is_stand_in,
         logs_decisions=True,
+        control_plane=_control_plane(control_plane, folder),
     )
     try:
         await runtime.start(read.mesh)
         yield runtime
     finally:
         await runtime.stop()
+
+
+def _control_plane(name: ControlPlane, folder: Path) -> Translation:
+    if name == "translation":
+        return Translation()
+    from petmesh.istiod.control_plane import IstiodControlPlane  # noqa: PLC0415 (loads slowly)
+    from petmesh.istiod.server import istiod_path  # noqa: PLC0415
+
+    return IstiodControlPlane(istiod_path(), folder / "istiod")

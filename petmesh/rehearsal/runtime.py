@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from petmesh.envoy.admin import EndpointCount, Stats
+from petmesh.envoy.control_plane import Translation
 from petmesh.envoy.process import EnvoyProcess, envoy_path
 from petmesh.envoy.topology import GatewayPod, Pod, Topology, stub_names
 from petmesh.host.concurrency import together
@@ -62,6 +63,7 @@ class Runtime:
         launch: returns the commands of pods' processes.
         is_stand_in: tells whether a workload's process is a stand-in.
         logs_decisions: whether proxies log which route and rule decided each request.
+        control_plane: configures the proxies; by default the translation.
 
     Attributes:
         stub_hosts: in place of the outside hosts.
@@ -69,7 +71,7 @@ class Runtime:
         tokens: issues tokens in place of the issuers whose keys are named by URI.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         folder: Path,
         port: int | None = None,
@@ -77,8 +79,10 @@ class Runtime:
         launch: Launch = source_command,
         is_stand_in: Callable[[Workload], bool] = _no_stand_in,
         logs_decisions: bool = False,
+        control_plane: Translation | None = None,
     ) -> None:
         self.folder = folder
+        self._control_plane = control_plane or Translation()
         self._logs_decisions = logs_decisions
         self._port = port
         self._processes = Processes()
@@ -91,9 +95,12 @@ class Runtime:
             ports,
             self._certificates,
             launch=launch,
+            control_plane=self._control_plane,
             is_stand_in=is_stand_in,
         )
-        self._gateways = Gateways(self._envoys, ports, self._certificates, port)
+        self._gateways = Gateways(
+            self._envoys, ports, self._certificates, port, self._control_plane
+        )
         self.stub_hosts = StubHosts(self._certificates.outside, ports)
         self.faults = Faults(self._pods)
         self.tokens = TokenIssuer()
@@ -143,6 +150,7 @@ class Runtime:
             logs_decisions=self._logs_decisions,
             jwks=self.tokens.jwks,
         )
+        await self._control_plane.prepare(mesh, topology, gateways.values())
         started = await together(*(self._pods.start(mesh, topology, *each) for each in new))
         fresh = [
             *(live.sidecar for live in started),

@@ -189,7 +189,7 @@ def test_a_destination_rules_limits_hold_at_the_called_pod_too_but_not_its_eject
 
 
 def listener(of: Mesh) -> Any:  # noqa: ANN401 (data)
-    return inbound_listener(of, TOPOLOGY, PODS[0], 9080)
+    return inbound_listener(of, TOPOLOGY, PODS[0], 9080, Served(PETS, 9080, "HTTP"))
 
 
 def with_mode(mode: str) -> Mesh:

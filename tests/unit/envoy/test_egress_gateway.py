@@ -69,8 +69,8 @@ def test_the_gateway_takes_identities_of_the_mesh_alone() -> None:
     assert chain["filter_chain_match"] == {"server_names": [DOG_API]}
     tls = chain["transport_socket"]["typed_config"]
     assert tls["require_client_certificate"] is True
-    [names] = tls["common_tls_context"]["validation_context"]["match_typed_subject_alt_names"]
-    assert names["matcher"] == {"prefix": "spiffe://cluster.local/"}
+    trusted = tls["common_tls_context"]["validation_context"]
+    assert trusted == {"trusted_ca": {"filename": "/pki/mesh.pem"}}
 
 
 def test_the_gateway_originates_tls_and_says_nothing_of_the_caller() -> None:

@@ -141,8 +141,9 @@ def test_a_match_by_query_and_scheme(tmp_path: Path) -> None:
     ],
 )
 def test_a_match_holds_for_some_callers(tmp_path: Path, match: str, *, holds: bool) -> None:
-    found = routes(client(tmp_path, http(f"[{{match: [{{{match}}}], {TO_WEB}}}]")))
-    assert bool(found) is holds
+    found = routes(client(tmp_path, http(f"[{{name: own, match: [{{{match}}}], {TO_WEB}}}]")))
+    # A caller for which no route holds is led as if there were none.
+    assert [each["name"] for each in found] == ["own" if holds else "default"]
 
 
 def test_a_delegates_routes_meet_both_matches(tmp_path: Path) -> None:
@@ -167,16 +168,29 @@ def test_a_wildcard_host_leads_a_service_without_routes_of_its_own(tmp_path: Pat
     assert routes(client(tmp_path, wild))[0]["direct_response"] == {"status": 418}
 
 
-def test_a_host_that_only_a_route_has_is_known_at_any_port(tmp_path: Path) -> None:
+def test_a_host_that_only_a_route_has_is_known_at_port_80(tmp_path: Path) -> None:
     alone = http(f"[{{{TO_WEB}}}]", hosts="[shop.example.com]")
     hosts = client(tmp_path, alone).routes["http_proxy"]["virtual_hosts"]
     [shop] = [each for each in hosts if each["name"].startswith("shop")]
-    assert shop["domains"] == ["shop.example.com", "shop.example.com:*"]
+    assert shop["domains"] == ["shop.example.com", "shop.example.com:80"]
+
+
+def test_a_host_beside_a_service_is_known_at_the_services_ports(tmp_path: Path) -> None:
+    alone = http(f"[{{{TO_WEB}}}]", hosts="[web, shop.example.com]")
+    found = routes(client(tmp_path, alone), "shop.example.com", 9090)
+    assert found[0]["route"]["cluster"] == f"outbound|9090||{WEB}"
+
+
+def test_a_destination_without_a_port_is_at_the_called_one(tmp_path: Path) -> None:
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: one}\n"
+    one = service + "spec: {selector: {app: web}, ports: [{name: http, port: 8000}]}"
+    found = routes(client(tmp_path, one, http("[{route: [{destination: {host: one}}]}]")))
+    assert found[0]["route"]["cluster"] == "outbound|80||one.default.svc.cluster.local"
 
 
 def test_a_hash_selects_the_pod_and_retries_ask_it_again(tmp_path: Path) -> None:
     spec = "{host: web, trafficPolicy: {loadBalancer: {consistentHash: {httpCookie: {name: a, ttl: 5s}}}}}"  # noqa: E501
-    files = client(tmp_path, istio("DestinationRule", "web", spec))
+    files = client(tmp_path, istio("DestinationRule", "web", spec), http(f"[{{{TO_WEB}}}]"))
     action = routes(files)[0]["route"]
     assert action["hash_policy"] == [{"cookie": {"name": "a", "ttl": "5s"}}]
     assert "retry_host_predicate" not in action["retry_policy"]

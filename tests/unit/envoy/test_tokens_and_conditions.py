@@ -119,7 +119,11 @@ def test_a_request_principal_is_issuer_and_subject(
 ) -> None:
     found = rule(tmp_path, f"[{{from: [{{source: {{requestPrincipals: ['{value}']}}}}]}}]")
     [one] = found["principals"][0]["and_ids"]["ids"][0]["or_ids"]["ids"]
-    assert one == {"and_ids": {"ids": [claim("iss", **issuer), claim("sub", **subject)]}}
+    texts = [
+        (each["metadata"]["path"][1]["key"], each["metadata"]["value"]["string_match"])
+        for each in one["and_ids"]["ids"]
+    ]
+    assert texts == [("iss", issuer), ("sub", subject)]
 
 
 def test_an_allow_rule_of_http_never_matches_a_connection(tmp_path: Path) -> None:
@@ -235,3 +239,25 @@ def test_a_routes_claim_is_no_header(name: str) -> None:
 def test_a_header_that_only_looks_like_a_claim_is_one() -> None:
     match = HttpMatchRequest.model_validate({"headers": {"request.auth.claims.a": {"exact": "b"}}})
     assert "dynamic_metadata" not in route_match(match)
+
+
+@pytest.mark.parametrize(
+    ("value", "matcher"),
+    [
+        ("a.com", {"prefix": "spiffe://a.com/"}),
+        ("*", {"prefix": "spiffe://"}),
+        ("*.com", {"safe_regex": {"regex": "spiffe://[^/]*\\.com/.*"}}),
+    ],
+)
+def test_a_trust_domain_is_a_condition_too(
+    tmp_path: Path, value: str, matcher: dict[str, Any]
+) -> None:
+    found = rule(tmp_path, f"[{{when: [{{key: source.trustDomain, values: ['{value}']}}]}}]")
+    [one] = found["principals"][0]["and_ids"]["ids"][1]["or_ids"]["ids"]
+    assert one == {"authenticated": {"principal_name": matcher}}
+
+
+def test_a_header_that_may_be_anything_must_be_there(tmp_path: Path) -> None:
+    found = rule(tmp_path, "[{when: [{key: 'request.headers[x]', values: ['*']}]}]")
+    [one] = found["principals"][0]["and_ids"]["ids"][1]["or_ids"]["ids"]
+    assert one == {"header": {"name": "x", "present_match": True}}

@@ -1,0 +1,33 @@
+"""What configures the proxies of a rehearsal: the translation, or another control plane."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from petmesh.envoy.proxy import ProxyFiles, gateway_files, sidecar_files
+from petmesh.envoy.topology import GatewayPod, Pod, Topology
+from petmesh.mesh.mesh import Mesh
+
+
+class Translation:
+    """Translates the declared objects; others override it."""
+
+    async def prepare(self, mesh: Mesh, topology: Topology, gateways: Iterable[GatewayPod]) -> None:
+        """Learn of a mesh before the files of its proxies are asked for.
+
+        Args:
+            mesh: the declared objects.
+            topology: of its pods.
+            gateways: every gateway.
+        """
+
+    def sidecar_files(
+        self, mesh: Mesh, topology: Topology, pod: Pod, folder: Path, socket: Path
+    ) -> ProxyFiles:
+        """Return the configuration of a pod's sidecar."""
+        return sidecar_files(mesh, topology, pod, folder, socket)
+
+    def gateway_files(
+        self, mesh: Mesh, topology: Topology, proxy: GatewayPod, folder: Path, socket: Path
+    ) -> ProxyFiles:
+        """Return the configuration of a gateway's proxy."""
+        return gateway_files(mesh, topology, proxy, folder, socket)

@@ -1,0 +1,1 @@
+"""Asks istiod itself what it would send a mesh's proxies."""

@@ -1,0 +1,81 @@
+"""A mesh's objects of Istio, and its MeshConfig, as istiod reads them from files."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from petmesh.mesh.envoy_filter import EnvoyFilter
+from petmesh.mesh.fields import Fields, Metadata
+from petmesh.mesh.gateway_names import GATEWAY_LABEL
+from petmesh.mesh.istio import destination_rule, networking, security, telemetry, virtual_service
+from petmesh.mesh.mesh import Mesh
+
+Object = dict[str, Any]
+_VERSIONS: Mapping[type[Fields], str] = {
+    virtual_service.VirtualService: "networking.istio.io/v1",
+    destination_rule.DestinationRule: "networking.istio.io/v1",
+    networking.ServiceEntry: "networking.istio.io/v1",
+    networking.WorkloadEntry: "networking.istio.io/v1",
+    networking.Gateway: "networking.istio.io/v1",
+    networking.Sidecar: "networking.istio.io/v1",
+    EnvoyFilter: "networking.istio.io/v1alpha3",
+    security.PeerAuthentication: "security.istio.io/v1",
+    security.RequestAuthentication: "security.istio.io/v1",
+    security.AuthorizationPolicy: "security.istio.io/v1",
+    telemetry.Telemetry: "telemetry.istio.io/v1",
+}
+
+
+def own_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return labels without the one by which istiod looks for a Gateway of the Gateway API.
+
+    It reads none of these from files, and ends where a proxy has the label.
+    """
+    return {("petmesh/gateway" if key == GATEWAY_LABEL else key): labels[key] for key in labels}
+
+
+def istio_objects(mesh: Mesh) -> list[Object]:
+    """Return a mesh's objects of Istio; routes of the Gateway API as what they were taken as."""
+    declared = (
+        *mesh.virtual_services,
+        *mesh.destination_rules,
+        *mesh.service_entries,
+        *mesh.workload_entries,
+        *mesh.gateways,
+        *mesh.sidecars,
+        *mesh.envoy_filters,
+        *mesh.peer_authentications,
+        *mesh.request_authentications,
+        *mesh.authorization_policies,
+        *mesh.telemetries,
+    )
+    return [_object(each) for each in declared]
+
+
+def mesh_config_of(mesh: Mesh) -> Object:
+    """Return the MeshConfig that istiod reads."""
+    return _plain(mesh.config)
+
+
+def _plain(model: Fields) -> Object:
+    return model.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def _object(each: Any) -> Object:  # noqa: ANN401 (any of the kinds above)
+    kind = next(model for model in type(each).__mro__ if model in _VERSIONS)
+    metadata: Metadata = each.metadata
+    name = metadata.name
+    if isinstance(each, virtual_service.RouteObject):
+        name = f"{name}-{each.declared_kind.lower()}"
+    spec = _plain(each.spec)
+    if kind is networking.Gateway:
+        spec["selector"] = own_labels(spec.get("selector", {}))
+        for server in spec["servers"]:
+            # TLS without a setting is TLS for istiod.
+            if not server.get("tls"):
+                server.pop("tls", None)
+    return {
+        "apiVersion": _VERSIONS[kind],
+        "kind": kind.__name__,
+        "metadata": {**_plain(metadata), "name": name},
+        "spec": spec,
+    }
