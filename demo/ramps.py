@@ -1,4 +1,4 @@
-"""`python -m demo.ramps`: a good, a failing and a slow version, ramped under constant load."""
+"""`python -m demo.ramps`: good and bad versions, alone and together, ramped under constant load."""
 
 import argparse
 import asyncio
@@ -12,12 +12,13 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
+from demo.pets import PETDETAILS, PETSERVICE
 from petmesh.project import ROOT
 from petmesh.ramp.before import observe_before
 from petmesh.ramp.conditions import Conditions
 from petmesh.ramp.driver import Driver, Listener, RampRun
-from petmesh.ramp.journal import Journal, JournalError, RampHeader, now, read
-from petmesh.ramp.judge import Judge
+from petmesh.ramp.header import RampHeader, members_of
+from petmesh.ramp.journal import Journal, JournalError, now, read
 from petmesh.ramp.machine import Phase, State, begin
 from petmesh.ramp.options import RampOptions
 from petmesh.ramp.outcome import last_line
@@ -44,17 +45,27 @@ PLAN = Plan(
 
 @dataclass(frozen=True)
 class Scenario:
-    """A version, and how its ramp must end."""
+    """A version, and how its ramp must end; or that of a group, whose services are listed."""
 
     name: str
     faults: Mapping[str, str]
     ends: Phase
+    group: str = ""
 
 
+# The called service first.
+GROUP = f"{PETDETAILS.name},{PETSERVICE.name}"
+GROUP_CONFIG = {
+    "images": f'["{PETSERVICE.name}/v2=registry.example.com/{PETSERVICE.name}:v2"]',
+    f"releases.{PETSERVICE.name}.canaryVersion": "v2",
+}
+ONE_FAILS = {f"{PETDETAILS.name}.FAULT_ERROR_PERCENT": "5"}
 SCENARIOS = (
     Scenario("a good v2", {}, Phase.PROMOTED),
     Scenario("v2 fails 2% of its tries", {"FAULT_ERROR_PERCENT": "2"}, Phase.ROLLED_BACK),
     Scenario("v2 answers 150 ms late", {"FAULT_DELAY_MILLISECONDS": "150"}, Phase.ROLLED_BACK),
+    Scenario("two services together, both good", {}, Phase.PROMOTED, GROUP),
+    Scenario("one of two together fails 5%", ONE_FAILS, Phase.ROLLED_BACK, GROUP),
 )
 
 
@@ -66,40 +77,47 @@ class RampResult:
     state: State
     sent: int
     failed: int
+    in_step: bool
     report: Path
 
     @property
     def is_good(self) -> bool:
-        """Whether it ended as it must, and no request failed."""
-        return self.state.phase is self.scenario.ends and not self.failed
+        """Whether it ended as it must, all its services alike, and no request failed."""
+        return self.state.phase is self.scenario.ends and self.in_step and not self.failed
 
 
 async def play(scenario: Scenario, console: Console, stack: str) -> RampResult:
-    """Ramp one version on a mesh of its own.
+    """Ramp one version, or a group's, on a mesh of its own.
 
     Raises:
         TargetError: the mesh couldn't be started.
     """
     console.rule(scenario.name, align="left")
-    options = RampOptions(stack, target="rehearsal", faults=scenario.faults)
+    options = RampOptions(
+        stack,
+        target="rehearsal",
+        group=scenario.group,
+        config=GROUP_CONFIG if scenario.group else {},
+        faults=scenario.faults,
+    )
     async with rehearsed(options) as place:
-        release = await place.target.release()
         await place.target.prepare()
         header = RampHeader(
             at=now(),
             stack=stack,
+            group=options.what if scenario.group else "",
+            members=members_of(await place.target.releases()),
             target="rehearsal",
-            stable=release.stable,
-            canary=release.canary,
             plan=PLAN,
         )
         with TemporaryDirectory() as folder, ExitStack() as contexts:
-            journal = Journal.create(Path(folder), header)
             before = await observe_before(header, place.target, console.print)
+            header = header.model_copy(update={"before": before})
+            journal = Journal.create(Path(folder), header)
             shown: Listener = PlainLines(header, sys.stdout)
             if console.is_terminal:
                 shown = contexts.enter_context(LiveView(header, console))
-            run = RampRun(header, journal, begin(PLAN), Judge(PLAN.conditions, before))
+            run = RampRun(header, journal, begin(PLAN), header.judge())
             state = await Driver(run, place.target, Path(folder), [shown]).run()
             journal.close()
             report = REPORTS / f"{scenario.name.replace(' ', '-').replace('%', '-percent')}.html"
@@ -107,7 +125,11 @@ async def play(scenario: Scenario, console: Console, stack: str) -> RampResult:
         console.print(last_line(header, state), style="bold", markup=False, highlight=False)
         phases = place.load.phases if place.load else []
         sent, failed = sum(p.requests for p in phases), sum(p.failed for p in phases)
-    return RampResult(scenario, state, sent, failed, report)
+        live = await place.target.releases()
+        ended = header.releases()
+        if state.phase is Phase.PROMOTED:
+            ended = {service: each.promoted for service, each in ended.items()}
+    return RampResult(scenario, state, sent, failed, live == ended, report)
 
 
 async def play_all(stack: str) -> int:

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 from bench.ramps.ramps import (
     CANARY,
+    MEMBER,
     REHEARSED,
     STABLE,
     WORKLOAD,
@@ -33,10 +34,9 @@ from petmesh.ramp.driver import Driver
 from petmesh.ramp.events import Interrupt, Pause, Resume
 from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import FINAL, Phase, State
-from petmesh.ramp.measurements import Observation
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.ramping import taken_up
-from petmesh.ramp.target import Release, Target, TargetError
+from petmesh.ramp.target import Observations, Release, Releases, Target, TargetError
 from petmesh.ramp.targets import OpenTarget, rehearsed
 
 PLAN = Plan(
@@ -63,40 +63,42 @@ class FaultyTarget:
         self.blind = False
         self.refuse = 0
 
-    async def release(self) -> Release:
+    async def releases(self) -> Releases:
         """As it is."""
-        return await self._target.release()
+        return await self._target.releases()
 
     async def prepare(self) -> None:
         """As it is."""
         await self._target.prepare()
 
-    async def apply(self, release: Release) -> None:
+    async def apply(self, releases: Releases) -> None:
         """Change, or fail."""
-        await self._change(self._target.apply, release)
+        await self._change(self._target.apply, releases)
 
-    async def promote(self, release: Release) -> None:
+    async def promote(self, releases: Releases) -> None:
         """Change, or fail."""
-        await self._change(self._target.promote, release)
+        await self._change(self._target.promote, releases)
 
     def interrupt(self) -> None:
         """The same."""
         self._target.interrupt()
 
-    async def observe(self, release: Release, seconds: float) -> Observation:
+    async def observe(self, releases: Releases, seconds: float) -> Observations:
         """Observe, or fail."""
         if self.blind:
             raise TargetError("the metrics source was switched off")
-        return await self._target.observe(release, seconds)
+        return await self._target.observe(releases, seconds)
 
     async def close(self) -> None:
         """As it is."""
         await self._target.close()
 
-    async def _change(self, change: Callable[[Release], Awaitable[None]], release: Release) -> None:
+    async def _change(
+        self, change: Callable[[Releases], Awaitable[None]], releases: Releases
+    ) -> None:
         refused, self.refuse = self.refuse, max(0, self.refuse - 1)
         if refused % 2 == 0:
-            await change(release)
+            await change(releases)
         if refused:
             raise TargetError("the change was made to fail")
 
@@ -164,7 +166,7 @@ async def _kill(ramp: Ramp) -> None:
         await ramp.task
     record = latest(ramp.folder)
     if record and record.state.phase not in FINAL:
-        run = taken_up(record, await ramp.target.release(), [Resume()])
+        run = taken_up(record, await ramp.target.releases(), [Resume()])
         ramp.driver = Driver(run, ramp.target, ramp.folder)
         ramp.task = asyncio.create_task(ramp.driver.run())
 
@@ -224,7 +226,7 @@ async def one(place: OpenTarget, number: int) -> tuple[int, bool]:
         journal.close()
     await asyncio.sleep(0.3)
     after, (_, failed_after) = await counted(place), load_totals(place)
-    live = await place.target.release()
+    live = (await place.target.releases())[MEMBER.service]
     for pod in runtime.pods_of(WORKLOAD):
         if fault == "crash":
             await runtime.replace(pod.name)

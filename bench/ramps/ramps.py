@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from petmesh.ramp.driver import Driver, Listener, RampRun
-from petmesh.ramp.journal import Journal, RampHeader, now
-from petmesh.ramp.judge import Judge
+from petmesh.ramp.header import Member, RampHeader
+from petmesh.ramp.journal import Journal, now
 from petmesh.ramp.machine import begin
 from petmesh.ramp.options import RampOptions
 from petmesh.ramp.plan import Plan
@@ -18,6 +18,7 @@ from petmesh.rehearsal.session import Session
 STABLE, CANARY = "v1", "v2"
 WORKLOAD = f"petdetailsservice-{CANARY}"
 REHEARSED = RampOptions(target="rehearsal", service="petdetailsservice")
+MEMBER = Member(service="petdetailsservice", stable=STABLE, canary=CANARY)
 HOST = "petdetailsservice.pets.svc.cluster.local"
 
 
@@ -25,11 +26,9 @@ def new_ramp(
     plan: Plan, target: Target, folder: Path, listeners: Sequence[Listener] = ()
 ) -> tuple[Driver, Journal]:
     """A ramp from v1 to v2."""
-    header = RampHeader(
-        at=now(), stack="local", target="rehearsal", stable=STABLE, canary=CANARY, plan=plan
-    )
+    header = RampHeader(at=now(), stack="local", target="rehearsal", members=(MEMBER,), plan=plan)
     journal = Journal.create(folder, header)
-    run = RampRun(header, journal, begin(plan), Judge(plan.conditions))
+    run = RampRun(header, journal, begin(plan), header.judge())
     return Driver(run, target, folder, listeners), journal
 
 
@@ -42,7 +41,7 @@ def session_of(place: OpenTarget) -> Session:
 
 async def reset(place: OpenTarget) -> None:
     """v1 gets every request, v2 runs beside it without faults."""
-    await place.target.apply(Release(STABLE, CANARY))
+    await place.target.apply({MEMBER.service: Release(STABLE, CANARY)})
     await session_of(place).runtime.adjust(WORKLOAD)
 
 

@@ -19,6 +19,7 @@ from petmesh.ramp import commands
 from petmesh.ramp.control import BusyError, LockError
 from petmesh.ramp.journal import JournalError
 from petmesh.ramp.options import PROMETHEUS, MetricsName, Options, TargetName
+from petmesh.ramp.status import show_status
 from petmesh.ramp.target import TargetError, UsageError
 
 app = typer.Typer()
@@ -64,6 +65,14 @@ Service = Annotated[
         show_default="the one whose ramp runs, or the stack's own",
     ),
 ]
+Group = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|SERVICE,...",
+        help="What is ramped together: a name in the output releaseGroups, or services in order.",
+        show_default="a single service",
+    ),
+]
 Program = Annotated[
     Path | None,
     typer.Option(
@@ -79,6 +88,7 @@ def promote(
     *,
     stack: Stack = "local",
     service: Service = "",
+    group: Group = "",
     program: Program = None,
     journal: Journal = None,
     target: Target = "cluster",
@@ -91,7 +101,17 @@ def promote(
 ) -> int:
     """Make the canary the stable version."""
     options = Options(
-        stack, journal, target, json, prometheus, queries, metrics, google_project, service, program
+        stack,
+        journal,
+        target,
+        json,
+        prometheus,
+        queries,
+        metrics,
+        google_project,
+        service,
+        program,
+        group,
     )
     return run(commands.promote(options, now=now))
 
@@ -101,6 +121,7 @@ def rollback(
     *,
     stack: Stack = "local",
     service: Service = "",
+    group: Group = "",
     program: Program = None,
     journal: Journal = None,
     target: Target = "cluster",
@@ -124,6 +145,7 @@ def rollback(
                 google_project,
                 service,
                 program,
+                group,
             )
         )
     )
@@ -134,6 +156,7 @@ def status(
     *,
     stack: Stack = "local",
     service: Service = "",
+    group: Group = "",
     program: Program = None,
     journal: Journal = None,
     target: Target = "cluster",
@@ -145,7 +168,7 @@ def status(
 ) -> int:
     """Show who gets which requests, how both versions do, and where a ramp stands."""
     return run(
-        commands.status(
+        show_status(
             Options(
                 stack,
                 journal,
@@ -157,6 +180,7 @@ def status(
                 google_project,
                 service,
                 program,
+                group,
             )
         )
     )
@@ -167,6 +191,7 @@ def pause(
     *,
     stack: Stack = "local",
     service: Service = "",
+    group: Group = "",
     program: Program = None,
     journal: Journal = None,
     target: Target = "cluster",
@@ -174,7 +199,9 @@ def pause(
 ) -> int:
     """Keep the weight of the ramp that runs where it is; it is watched on."""
     return run(
-        commands.pause(Options(stack, journal, target, json, service=service, program=program))
+        commands.pause(
+            Options(stack, journal, target, json, service=service, program=program, group=group)
+        )
     )
 
 
@@ -183,6 +210,7 @@ def resume(
     *,
     stack: Stack = "local",
     service: Service = "",
+    group: Group = "",
     program: Program = None,
     journal: Journal = None,
     target: Target = "cluster",
@@ -190,7 +218,9 @@ def resume(
 ) -> int:
     """Let a paused ramp go on; one that was left goes on with ramp --resume."""
     return run(
-        commands.resume(Options(stack, journal, target, json, service=service, program=program))
+        commands.resume(
+            Options(stack, journal, target, json, service=service, program=program, group=group)
+        )
     )
 
 
@@ -199,6 +229,7 @@ def approve(
     *,
     stack: Stack = "local",
     service: Service = "",
+    group: Group = "",
     program: Program = None,
     journal: Journal = None,
     target: Target = "cluster",
@@ -206,7 +237,9 @@ def approve(
 ) -> int:
     """Open the gate that the ramp waits at."""
     return run(
-        commands.approve(Options(stack, journal, target, json, service=service, program=program))
+        commands.approve(
+            Options(stack, journal, target, json, service=service, program=program, group=group)
+        )
     )
 
 
@@ -215,6 +248,7 @@ def ramp_report(
     *,
     stack: Stack = "local",
     service: Service = "",
+    group: Group = "",
     program: Program = None,
     journal: Journal = None,
     target: Target = "cluster",
@@ -222,7 +256,9 @@ def ramp_report(
 ) -> int:
     """Write the HTML report of the latest ramp's journal."""
     return run(
-        commands.report(Options(stack, journal, target, json, service=service, program=program))
+        commands.report(
+            Options(stack, journal, target, json, service=service, program=program, group=group)
+        )
     )
 
 

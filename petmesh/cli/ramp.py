@@ -16,6 +16,7 @@ from typer.models import OptionInfo
 from petmesh.cli import values
 from petmesh.cli.canary import (
     GoogleProject,
+    Group,
     Journal,
     Json,
     Metrics,
@@ -96,7 +97,7 @@ def _hook(text: str) -> Pair:
 
 def _fault(text: str) -> Pair:
     fault, allowed = values.pair(text), project().faults
-    if fault.key not in allowed:
+    if fault.key.rpartition(".")[2] not in allowed:
         raise typer.BadParameter(f"{fault.key}: must be {' or '.join(allowed) or 'left out'}")
     return fault
 
@@ -144,6 +145,7 @@ def ramp(
     *,
     stack: Stack = "local",
     service: Service = "",
+    group: Group = "",
     program: Program = None,
     journal: Journal = None,
     target: Target = "cluster",
@@ -327,7 +329,7 @@ def ramp(
             parser=_fault,
             metavar="NAME=VALUE",
             show_default=False,
-            help="A fault of the canary, of those that petmesh.yaml names; may be given again.",
+            help="A canary's fault, of those that petmesh.yaml names; SERVICE.NAME in a group.",
             rich_help_panel="Rehearsal",
         ),
     ] = None,
@@ -352,6 +354,7 @@ def ramp(
         options = RampOptions(
             stack=stack,
             service=service,
+            group=group,
             program=program,
             journal=journal,
             target=target,

@@ -1,4 +1,4 @@
-"""What a program tells of its releases: the output `releases`."""
+"""What a program tells of its releases: the outputs `releases` and `releaseGroups`."""
 
 import re
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from petmesh.program.config_paths import is_path
 from petmesh.program.plain import Plain, plain
 
 OUTPUT: Final = "releases"
+GROUPS_OUTPUT: Final = "releaseGroups"
 # Text that is the name of a folder too.
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
@@ -101,6 +102,7 @@ class ExportedRelease(BaseModel):
         )
 
 
+_GROUPS = TypeAdapter(dict[str, tuple[str, ...]])
 _RELEASES = TypeAdapter(dict[str, ExportedRelease])
 
 
@@ -111,6 +113,15 @@ def read_releases(outputs: Mapping[str, Any]) -> Mapping[str, ExportedRelease]:
         ExportError: the output is of another form.
     """
     return _validated(_RELEASES, outputs.get(OUTPUT, {}), OUTPUT)
+
+
+def read_groups(outputs: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    """The services that are released together, in order, by the group's name.
+
+    Raises:
+        ExportError: the output `releaseGroups` is of another form.
+    """
+    return _validated(_GROUPS, outputs.get(GROUPS_OUTPUT, {}), GROUPS_OUTPUT)
 
 
 def _validated(adapter: TypeAdapter[Any], held: object, output: str) -> Any:  # noqa: ANN401

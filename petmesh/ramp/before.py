@@ -1,12 +1,13 @@
 """What a ramp needs before it moves anything: a source that answers, and stable's figures."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from petmesh.ramp.journal import RampHeader
+from petmesh.ramp.conditions import Conditions
+from petmesh.ramp.header import RampHeader
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.schedule import Clock, is_open, utc_now
-from petmesh.ramp.target import Target, TargetError
+from petmesh.ramp.target import Observations, Target, TargetError
 
 _OBSERVE_SECONDS = 10.0
 _INTERVALS, _AT_ONCE = 40, 8
@@ -14,7 +15,7 @@ _LOOK_SECONDS = 1.0
 _UNKNOWN = "nothing was changed, for the figures can't be had"
 
 
-async def ask_source(header: RampHeader, target: Target, seconds: float) -> Observation:
+async def ask_source(header: RampHeader, target: Target, seconds: float) -> Observations:
     """The figures of the last so many seconds, with nobody watching yet.
 
     Raises:
@@ -22,7 +23,7 @@ async def ask_source(header: RampHeader, target: Target, seconds: float) -> Obse
     """
     try:
         async with asyncio.timeout(_OBSERVE_SECONDS):
-            return await target.observe(header.release(), seconds)
+            return await target.observe(header.releases(), seconds)
     except TimeoutError as error:
         reason = f"no answer within {_OBSERVE_SECONDS:g} s"
         raise TargetError(f"{_UNKNOWN}: {reason}") from error
@@ -53,7 +54,7 @@ async def until_open(
 
 async def observe_before(
     header: RampHeader, target: Target, tell: Callable[[str], None]
-) -> tuple[Observation, ...]:
+) -> tuple[Observations, ...]:
     """How the versions did before the ramp, interval by interval, the latest last.
 
     How much the stable version's intervals vary tells how soon a difference is more than that. A
@@ -77,18 +78,24 @@ async def observe_before(
     while needed and not _is_known(seen, header) and _now() < until:
         await asyncio.sleep(min(plan.interval, max(0.0, until - _now())))
         seen = await _history(header, target)
-    if needed and not _is_known(seen, header):
-        known = _stable(seen)
-        raise TargetError(
-            f"{header.stable} had {known.requests:.0f} requests in "
-            f"{sum(each.seconds for each in seen):.0f} s: {conditions.min_requests} with their "
-            "latencies are needed before a switch to 100%, "
-            f"to compare {header.canary} with; nothing was changed"
-        )
-    return tuple(each for each in seen if each.stable.requests)
+    for member in header.members if needed else ():
+        known = [each[member.service] for each in seen]
+        if not _is_enough(known, conditions):
+            of = f"{member.service} " if header.is_group else ""
+            raise TargetError(
+                f"{of}{member.stable} had {_stable(known).requests:.0f} requests in "
+                f"{sum(each.seconds for each in known):.0f} s: {conditions.min_requests} with "
+                "their latencies are needed before a switch to 100%, "
+                f"to compare {member.canary} with; nothing was changed"
+            )
+    called = [
+        {service: each for service, each in interval.items() if each.stable.requests}
+        for interval in seen
+    ]
+    return tuple(filter(None, called))
 
 
-async def _history(header: RampHeader, target: Target) -> list[Observation]:
+async def _history(header: RampHeader, target: Target) -> Sequence[Observations]:
     """The last intervals, from looks that reach back ever further; fewer where that takes long."""
     interval = header.plan.interval
     looks = [await ask_source(header, target, interval)]
@@ -100,18 +107,31 @@ async def _history(header: RampHeader, target: Target) -> list[Observation]:
         )
         # It may know of no earlier time.
         known = [
-            each for back, each in enumerate(looks, 1) if each.seconds > (back - 0.5) * interval
+            each
+            for back, each in enumerate(looks, 1)
+            if min(one.seconds for one in each.values()) > (back - 0.5) * interval
         ]
         if len(known) < len(looks):
             looks = known or looks[:1]
             break
-    pairs = zip([None, *looks], looks, strict=False)
-    return [longer.since(shorter) for shorter, longer in pairs][::-1]
+    pairs = zip([{}, *looks], looks, strict=False)
+    return [
+        {service: each.since(shorter.get(service)) for service, each in longer.items()}
+        for shorter, longer in pairs
+    ][::-1]
 
 
-def _is_known(seen: list[Observation], header: RampHeader) -> bool:
+def _is_known(seen: Sequence[Observations], header: RampHeader) -> bool:
+    """Whether enough is known of every stable version."""
+    return all(
+        _is_enough([each[service] for each in seen], header.plan.conditions)
+        for service in header.services
+    )
+
+
+def _is_enough(seen: list[Observation], conditions: Conditions) -> bool:
     """Whether the stable version had enough requests, and the latencies to compare are known."""
-    stable, conditions = _stable(seen), header.plan.conditions
+    stable = _stable(seen)
     latencies = "latency" in conditions.compare
     return stable.requests >= conditions.min_requests and (
         not latencies or stable.quantile(0.5) is not None

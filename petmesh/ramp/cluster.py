@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,8 @@ from petmesh.ramp.control import BusyError, turn
 from petmesh.ramp.engine import Detached, is_left_behind, reason_of
 from petmesh.ramp.measurements import Figures, Observation, attribute_unrouted
 from petmesh.ramp.source import MetricsSource
-from petmesh.ramp.stack_state import StackState, workload_of
-from petmesh.ramp.target import Release, TargetError
+from petmesh.ramp.stack_state import Exported, StackState, config_of, workload_of
+from petmesh.ramp.target import Observations, Release, Releases, TargetError
 
 # An update of another ramp, such as its promotion, may take as long as the engine is given.
 _LOCK_SECONDS = 600.0
@@ -80,16 +80,16 @@ class _Wait:
 class ClusterTarget:
     """A stack that the Pulumi engine applies.
 
-    A change of the weight is an update with the route as its only target: the engine neither
-    compares nor waits for anything else, so that a step takes as long as one resource, a rollback
-    is held up by nothing, and a change that lies ready in the program can't slip in. A step creates
+    A change of the weights is an update with the routes as its only targets: the engine neither
+    compares nor waits for anything else, so that a step takes as long as they do, a rollback is
+    held up by nothing, and a change that lies ready in the program can't slip in. A step creates
     nothing, so that no resource comes about that the guard-rails of `make up` didn't see; going
     back brings nothing back but the stable version.
 
     Args:
         stack: selected already.
         source: where the figures come from.
-        service: whose release it is; empty for the one that `StackState.exported` finds.
+        service, group: what is ramped, as `StackState.exported` takes it.
 
     Attributes:
         lock_seconds: how long another update of the stack is waited for.
@@ -99,26 +99,23 @@ class ClusterTarget:
     """
 
     def __init__(
-        self,
-        stack: automation.Stack,
-        source: MetricsSource,
-        service: str = "",
+        self, stack: automation.Stack, source: MetricsSource, service: str = "", group: str = ""
     ) -> None:
         self._stack = stack
         self._source = source
-        self._service = service
+        self._service, self._group = service, group
         self.turns: Path | None = None
         self.tell: Callable[[str], None] = _to_nobody
         self.lock_seconds = _LOCK_SECONDS
-        self._known: ExportedRelease | None = None
-        self._last: Release | None = None
+        self._known: Exported = {}
+        self._last: Releases = {}
 
-    async def service(self) -> str:
-        """The name of the service whose release it is, in the output `releases`."""
-        return (await self._exported()).service
+    async def services(self) -> Sequence[str]:
+        """The names of the services that are ramped, in the output `releases`."""
+        return [*await self._exported()]
 
-    async def release(self) -> Release:
-        """Who gets which requests, by the route in the stack's state."""
+    async def releases(self) -> Releases:
+        """Who gets which requests, by the routes in the stack's state."""
         self._last = await self._run(self._live)
         return self._last
 
@@ -133,8 +130,8 @@ class ClusterTarget:
         if others:
             raise TargetError(f"the program has changes that aren't applied: {_names(others)}")
 
-    async def apply(self, release: Release) -> None:
-        """Set the config and update the route.
+    async def apply(self, releases: Releases) -> None:
+        """Set the config and update the routes, all of them in one update.
 
         A weight needs both versions to run: where one doesn't, it is refused. Going back takes a
         canary that doesn't run out of the config and the route, since the engine updates no route
@@ -144,40 +141,45 @@ class ClusterTarget:
 
         def change() -> None:
             state, exported = self._look()
-            wanted = release
-            if release.weight or release.mirror:
-                self._refuse_foreign(state.live(exported), release)
-                self._refuse_missing(state, exported, release)
-            elif not state.runs(exported, release.canary):
-                wanted = Release(release.stable, "")
+            wanted = releases
+            if any(each.is_raised for each in releases.values()):
+                self._refuse_foreign(state.live(exported), releases)
+                self._refuse_missing(state, exported, releases)
+            else:
+                wanted = {
+                    service: each
+                    if state.runs(exported[service], each.canary)
+                    else Release(each.stable, "")
+                    for service, each in releases.items()
+                }
             self._configure(exported, wanted)
-            missing: list[str] = []
-            if not state.runs(exported, wanted.stable):
-                missing = self._resources_of(workload_of(exported, wanted.stable))
-            self._stack.up(target=[exported.route.urn, *missing], color="never")
+            routes = [exported[service].route.urn for service in wanted]
+            missing = self._missing(state, exported, wanted)
+            self._stack.up(target=[*routes, *missing], color="never")
             self._last = wanted
 
         await self._run(change, in_turn=True)
 
-    async def promote(self, release: Release) -> None:
-        """Make the canary the stable version in one update.
+    async def promote(self, releases: Releases) -> None:
+        """Make the canaries the stable versions in one update.
 
-        The program moves the route before it removes the old version. The update is refused where
+        The program moves the routes before it removes the old versions. The update is refused where
         it would change anything besides.
         """
-        promoted = Release(release.canary, "")
+        promoted = {service: each.promoted for service, each in releases.items()}
 
         def change() -> None:
             state, exported = self._look()
             live = state.live(exported)
             self._refuse_foreign(live, promoted)
-            old = workload_of(exported, release.stable)
+            old = [
+                workload_of(exported[service], each.stable) for service, each in releases.items()
+            ]
+            routes = {exported[service].route.urn for service in releases}
             try:
                 self._configure(exported, promoted)
                 others = [
-                    each
-                    for each in self._pending()
-                    if not _belongs_to_promotion(each, exported, old)
+                    each for each in self._pending() if not _belongs_to_promotion(each, routes, old)
                 ]
             except Exception:
                 self._begin()
@@ -188,7 +190,8 @@ class ClusterTarget:
                 raise TargetError(f"a promotion would change more: {_names(others)}")
             self._stack.up(color="never")
             # Empty, it means the same, and is gone from the stack's file.
-            self._stack.remove_config(exported.config.canary, path=True)
+            for service in releases:
+                self._stack.remove_config(exported[service].config.canary, path=True)
 
         await self._run(change, in_turn=True)
 
@@ -198,10 +201,17 @@ class ClusterTarget:
         if isinstance(command, Detached):
             command.interrupt()
 
-    async def observe(self, release: Release, seconds: float) -> Observation:
+    async def observe(self, releases: Releases, seconds: float) -> Observations:
         """What the source knows of the last so many seconds."""
         exported = await self._exported()
+        seen = await asyncio.gather(
+            *(self._seen(exported[service], each, seconds) for service, each in releases.items())
+        )
+        return dict(zip(releases, seen, strict=True))
 
+    async def _seen(
+        self, exported: ExportedRelease, release: Release, seconds: float
+    ) -> Observation:
         def figures(version: str) -> Awaitable[Figures]:
             workload = workload_of(exported, version)
             return self._source.figures(workload, exported.namespace, version, seconds)
@@ -221,56 +231,59 @@ class ClusterTarget:
         """Close the connections to the source."""
         await self._source.close()
 
-    def _refuse_foreign(self, live: Release, wanted: Release) -> None:
+    def _refuse_foreign(self, live: Releases, wanted: Releases) -> None:
         """Raise nothing further that isn't as it was seen or set last; going back asks nothing.
 
         What is wanted may be live: an update that a killed ramp began goes on to its end.
         """
-        if self._last is not None and live not in (self._last, wanted):
-            raise TargetError(
-                f"somebody else changed the weight: it is {live} now, not {self._last}"
-            )
-
-    def _refuse_missing(
-        self, state: StackState, exported: ExportedRelease, wanted: Release
-    ) -> None:
-        """Give no weight to a version that isn't there: to create it is for an up to do."""
-        for version in (wanted.stable, wanted.canary):
-            if not state.runs(exported, version):
+        for service, last in self._last.items():
+            if live[service] not in (last, wanted[service]):
+                of = f" of {service}" if len(live) > 1 else ""
                 raise TargetError(
-                    f"stack {self._stack.name}: {exported.service} {version} has no Deployment in "
-                    "its state: run make up first"
+                    f"somebody else changed the weight{of}: it is {live[service]} now, not {last}"
                 )
 
-    def _resources_of(self, workload: str) -> list[str]:
-        """The URNs of what an update would create for a workload."""
-        return [step.urn for step in self._pending() if step.belongs_to(workload)]
+    def _refuse_missing(self, state: StackState, exported: Exported, wanted: Releases) -> None:
+        """Give no weight to a version that isn't there: to create it is for an up to do."""
+        for service, each in wanted.items():
+            for version in (each.stable, each.canary):
+                if not state.runs(exported[service], version):
+                    raise TargetError(
+                        f"stack {self._stack.name}: {service} {version} has no Deployment in "
+                        "its state: run make up first"
+                    )
 
-    async def _exported(self) -> ExportedRelease:
-        """The release as it was seen last: a look at the figures runs no command."""
+    def _missing(self, state: StackState, exported: Exported, wanted: Releases) -> list[str]:
+        """The URNs of what an update would create for the stable versions that don't run."""
+        workloads = [
+            workload_of(exported[service], each.stable)
+            for service, each in wanted.items()
+            if not state.runs(exported[service], each.stable)
+        ]
+        pending = self._pending() if workloads else []
+        return [each.urn for each in pending if any(map(each.belongs_to, workloads))]
+
+    async def _exported(self) -> Exported:
+        """The releases as they were seen last: a look at the figures runs no command."""
         return self._known or (await self._run(self._look))[1]
 
-    def _configure(self, exported: ExportedRelease, release: Release) -> None:
-        """Write all of the release into the stack's config in one step."""
-        keys = exported.config
+    def _configure(self, exported: Exported, releases: Releases) -> None:
+        """Write all of the releases into the stack's config in one step."""
         values = {
-            keys.stable: release.stable,
-            keys.canary: release.canary,
-            keys.weight: str(release.weight),
-            keys.mirror: str(release.mirror),
+            key: automation.ConfigValue(value)
+            for service, each in releases.items()
+            for key, value in config_of(exported[service], each).items()
         }
-        self._stack.set_all_config(
-            {key: automation.ConfigValue(value) for key, value in values.items()}, path=True
-        )
+        self._stack.set_all_config(values, path=True)
 
-    def _look(self) -> tuple[StackState, ExportedRelease]:
-        """The stack's state, and the release in it."""
+    def _look(self) -> tuple[StackState, Exported]:
+        """The stack's state, and the releases in it."""
         deployment = self._stack.export_stack().deployment or {}
         state = StackState.of_deployment(self._stack.name, deployment)
-        self._known = state.exported(self._service)
+        self._known = state.exported(self._service, self._group)
         return state, self._known
 
-    def _live(self) -> Release:
+    def _live(self) -> Releases:
         state, exported = self._look()
         return state.live(exported)
 
@@ -334,9 +347,9 @@ class ClusterTarget:
             raise TargetError(f"stack {name}: {reason_of(error)}") from error
 
 
-def _belongs_to_promotion(step: _Step, exported: ExportedRelease, old: str) -> bool:
-    moves_route = step.urn == exported.route.urn and step.op == "update"
-    return moves_route or (step.op == "delete" and step.belongs_to(old))
+def _belongs_to_promotion(step: _Step, routes: Collection[str], old: Iterable[str]) -> bool:
+    moves_route = step.urn in routes and step.op == "update"
+    return moves_route or (step.op == "delete" and any(map(step.belongs_to, old)))
 
 
 def _names(steps: Iterable[_Step]) -> str:

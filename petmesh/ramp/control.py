@@ -33,14 +33,14 @@ class LockError(OSError):
 
 
 @contextmanager
-def held(folder: Path, stack: str, journal: Path | None = None) -> Generator[None]:
-    """Be the one process that ramps a stack.
+def held(folder: Path, what: str, journal: Path | None = None) -> Generator[None]:
+    """Be the one process that ramps something.
 
     The kernel gives the lock back when the process ends, however it ends.
 
     Args:
         folder: where the lock is, and where requests are put.
-        stack: whose it is, for people.
+        what: what is ramped, for people.
         journal: the folder of the ramp's journals, for `journal_of`.
 
     Raises:
@@ -52,7 +52,7 @@ def held(folder: Path, stack: str, journal: Path | None = None) -> Generator[Non
             private_folder(folder)
             file = kept.enter_context(open_regular(folder / "lock", os.O_RDWR | os.O_CREAT))
             if not _locked(file):
-                raise BusyError(f"stack {stack}: {_owner(folder)} runs a ramp of it")
+                raise BusyError(f"{what}: {_owner(folder)} runs a ramp of it")
             # It is only for people: a full disk keeps nobody from going back.
             with suppress(OSError):
                 os.ftruncate(file.fileno(), 0)

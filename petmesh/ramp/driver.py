@@ -11,9 +11,10 @@ from typing import Protocol
 from petmesh.ramp.conditions import Verdict
 from petmesh.ramp.control import take
 from petmesh.ramp.events import Done, Event, Failed, Hooked, Judged, MetricsFailed, Pause, RollBack
+from petmesh.ramp.group_judge import GroupJudge
+from petmesh.ramp.header import RampHeader
 from petmesh.ramp.hooks import HookedTarget
-from petmesh.ramp.journal import Entry, Journal, JournalError, RampHeader, now
-from petmesh.ramp.judge import Judge
+from petmesh.ramp.journal import Entry, Journal, JournalError, now
 from petmesh.ramp.machine import (
     FINAL,
     WATCHED,
@@ -25,9 +26,8 @@ from petmesh.ramp.machine import (
     advance,
     begins_a_hold,
 )
-from petmesh.ramp.measurements import Observation
 from petmesh.ramp.schedule import Clock, is_open, utc_now
-from petmesh.ramp.target import Target, TargetError
+from petmesh.ramp.target import Observations, Target, TargetError
 
 _POLL_SECONDS = 0.1
 _OBSERVE_SECONDS = 10.0
@@ -54,7 +54,7 @@ class RampRun:
         header: what it was asked to do.
         journal: where every event is written before what follows from it is done.
         transition: where to begin.
-        judge: what is known of the canary.
+        judge: what is known of the canaries.
         taken_up: what happened when it was taken up, which no listener was told yet.
         clock: the time, for the plan's windows.
     """
@@ -62,7 +62,7 @@ class RampRun:
     header: RampHeader
     journal: Journal
     transition: Transition
-    judge: Judge
+    judge: GroupJudge
     taken_up: Sequence[Entry] = ()
     clock: Clock = utc_now
 
@@ -96,9 +96,9 @@ class Driver:
         self._action = run.transition.action
         self._target: Target = target
         if self._plan.hooks:
-            names = {"stack": self._header.stack, "service": self._header.service}
+            facts = self._header.facts
             self._target = HookedTarget(
-                target, self._plan.hooks, self._plan.hook_timeout, names, self.post
+                target, self._plan.hooks, self._plan.hook_timeout, facts, self.post
             )
         self._folder = folder
         self._listeners = list(listeners)
@@ -108,8 +108,9 @@ class Driver:
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._since = 0.0
         self._answered = 0.0
-        self._counted_from = self._seen_at = 0.0
-        self._counted: Observation | None = None
+        self._counted_from = 0.0
+        self._seen_at: dict[str, float] = {}
+        self._counted: Observations = {}
         self._blind = False
         self._work: asyncio.Task[Event] | None = None
 
@@ -252,9 +253,9 @@ class Driver:
             await asyncio.sleep(min(2.0**state.attempts / 4, _LONGEST_BACKOFF_SECONDS))
         try:
             if action.kind is ActionKind.PROMOTE:
-                await self._target.promote(self._header.release())
+                await self._target.promote(self._header.releases())
             else:
-                await self._target.apply(self._header.release(action.weight, action.mirror))
+                await self._target.apply(self._header.releases(action.weight, action.mirror))
         except TargetError as error:
             return Failed(reason=str(error))
         except Exception as error:  # noqa: BLE001 (a change that nobody knows the end of)
@@ -268,7 +269,7 @@ class Driver:
         timeout = min(_OBSERVE_SECONDS, max(1.0, self._patience_left()))
         try:
             async with asyncio.timeout(timeout):
-                observation, verdict = await self._look(held)
+                observations, verdict = await self._look(held)
         except TargetError as error:
             return self._no_metrics(str(error))
         except TimeoutError:
@@ -283,35 +284,42 @@ class Driver:
             held=held,
             clean=verdict.clean,
             shut=not is_open(self._plan.windows, self._clock()),
-            observation=observation,
+            observations=observations,
         )
 
-    async def _look(self, held: float) -> tuple[Observation, Verdict]:
+    async def _look(self, held: float) -> tuple[Observations, Verdict]:
         """What came since the last look, and the verdict.
 
         The source counts from the step's beginning on, so that what it learns late comes with a
-        later look; now and then it counts anew. One that knows of no request for so long as it may
-        be silent may be broken.
+        later look; now and then it counts anew.
         """
         seconds = _now() - self._counted_from
-        split = self._header.release(self._state.weight, self._state.mirror)
+        split = self._header.releases(self._state.weight, self._state.mirror)
         counted = await self._target.observe(split, seconds)
-        seen = counted.since(self._counted)
+        seen = {
+            service: each.since(self._counted.get(service)) for service, each in counted.items()
+        }
         self._counted = counted
         if seconds > self._plan.silence:
-            self._counted_from, self._counted = _now(), None
-        if seen.requests:
-            self._seen_at = _now()
-        elif (silent := _now() - self._seen_at) >= self._plan.silence:
-            raise TargetError(
-                f"no request to either version is known in {silent:.0f} s: "
-                "nobody calls, or the source lacks them"
-            )
+            self._counted_from, self._counted = _now(), {}
+        self._check_silence(seen)
         return seen, self._judge.take(seen, self._header.due(self._state, seen, held))
 
+    def _check_silence(self, seen: Observations) -> None:
+        """Raise a TargetError where a service has no request for so long that none may be known."""
+        self._seen_at |= {service: _now() for service, each in seen.items() if each.requests}
+        for service in seen:
+            silent = _now() - self._seen_at.get(service, self._since)
+            if silent >= self._plan.silence:
+                of = f" of {service}" if self._header.is_group else ""
+                raise TargetError(
+                    f"no request to either version{of} is known in {silent:.0f} s: "
+                    "nobody calls, or the source lacks them"
+                )
+
     def _begin_hold(self) -> None:
-        self._since = self._answered = self._counted_from = self._seen_at = _now()
-        self._counted = None
+        self._since = self._answered = self._counted_from = _now()
+        self._seen_at, self._counted = {}, {}
 
     def _no_metrics(self, reason: str) -> MetricsFailed:
         self._blind = True

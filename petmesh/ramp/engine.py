@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -26,6 +27,7 @@ _SECONDS = 600.0
 _ROUTE_SECONDS = 120.0
 _READ_SECONDS = 60.0
 _CHANGES = ("up", "preview")
+_ROUTE = ":VirtualService::"
 _GRACE_SECONDS = 20.0
 
 
@@ -134,10 +136,11 @@ class Detached(PulumiCommand):
                 self.killed = False
 
     def _limit(self, args: Sequence[str]) -> float:
-        """Seconds: what has one target is the route alone, which nothing is waited for."""
+        """Seconds: where routes alone are targets, nothing is waited for."""
         if args[0] not in _CHANGES:
             return self.read_seconds
-        routed = sum(each.startswith("--target") for each in args) == 1
+        targets = [urn for option, urn in pairwise(args) if option == "--target"]
+        routed = targets and all(_ROUTE in each for each in targets)
         return self.route_seconds if routed else self.seconds
 
 

@@ -1,5 +1,6 @@
 """What can happen to a ramp."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -35,7 +36,7 @@ class Judged(_Event):
         held: seconds since the stage was in force, or since it was resumed.
         clean: whether nothing was seen in it that speaks against the canary.
         shut: whether it is a time when nothing moves.
-        observation: what came since the evaluation before.
+        observations: what came since the evaluation before, by service.
     """
 
     kind: Literal["judged"] = "judged"
@@ -44,7 +45,7 @@ class Judged(_Event):
     held: float
     clean: bool = False
     shut: bool = False
-    observation: Observation
+    observations: Mapping[str, Observation]
 
 
 class MetricsFailed(_Event):

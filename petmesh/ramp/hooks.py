@@ -12,8 +12,7 @@ import aiohttp
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from petmesh.ramp.events import Event, Hooked
-from petmesh.ramp.measurements import Observation
-from petmesh.ramp.target import Release, Target, TargetError
+from petmesh.ramp.target import Observations, Releases, Target, TargetError
 
 _LONGEST_OUTPUT: Final = 4096
 _ACCEPTED = range(200, 300)
@@ -67,7 +66,7 @@ class HookedTarget:
         target: where the ramp runs.
         hooks: what is called, in this order.
         seconds: how long each may take.
-        names: the names of the stack and the service, which hooks are told.
+        facts: what hooks are told of the ramp.
         post: is told of every hook that was called, with its output.
     """
 
@@ -76,48 +75,48 @@ class HookedTarget:
         target: Target,
         hooks: Iterable[Hook],
         seconds: float,
-        names: Mapping[str, str],
+        facts: Mapping[str, str],
         post: Callable[[Event], None],
     ) -> None:
         self._target = target
         self._hooks = list(hooks)
         self._seconds = seconds
-        self._names = names
+        self._facts = facts
         self._post = post
-        self._stepped: Release | None = None
+        self._stepped: Releases | None = None
         self._called: asyncio.Task[None] | None = None
 
-    async def release(self) -> Release:
+    async def releases(self) -> Releases:
         """As it is."""
-        release = await self._target.release()
-        if release.weight or release.mirror:
-            self._stepped = release
-        return release
+        releases = await self._target.releases()
+        if _is_step(releases):
+            self._stepped = releases
+        return releases
 
     async def prepare(self) -> None:
         """As it is."""
         await self._target.prepare()
 
-    async def apply(self, release: Release) -> None:
+    async def apply(self, releases: Releases) -> None:
         """Change, with the hooks of a step or of a rollback."""
-        if not (release.weight or release.mirror):
-            await self._target.apply(release)
-            await self._call(When.ROLLBACK, release)
+        if not _is_step(releases):
+            await self._target.apply(releases)
+            await self._call(When.ROLLBACK, releases)
             return
         if self._stepped is None:
-            await self._call(When.RAMP, release)
-        elif self._stepped != release:
+            await self._call(When.RAMP, releases)
+        elif self._stepped != releases:
             await self._call(When.STEPPED, self._stepped)
-        await self._call(When.STEP, release)
-        await self._target.apply(release)
-        self._stepped = release
+        await self._call(When.STEP, releases)
+        await self._target.apply(releases)
+        self._stepped = releases
 
-    async def promote(self, release: Release) -> None:
+    async def promote(self, releases: Releases) -> None:
         """Promote, once the hooks of the last step and of the promotion passed."""
         if self._stepped is not None:
             await self._call(When.STEPPED, self._stepped)
-        await self._call(When.PROMOTION, release)
-        await self._target.promote(release)
+        await self._call(When.PROMOTION, releases)
+        await self._target.promote(releases)
 
     def interrupt(self) -> None:
         """End the hook that is being called, too."""
@@ -125,18 +124,18 @@ class HookedTarget:
             self._called.cancel()
         self._target.interrupt()
 
-    async def observe(self, release: Release, seconds: float) -> Observation:
+    async def observe(self, releases: Releases, seconds: float) -> Observations:
         """As it is."""
-        return await self._target.observe(release, seconds)
+        return await self._target.observe(releases, seconds)
 
     async def close(self) -> None:
         """As it is."""
         await self._target.close()
 
-    async def _call(self, when: When, release: Release) -> None:
+    async def _call(self, when: When, releases: Releases) -> None:
         for hook in self._hooks:
             if hook.when is when:
-                self._called = asyncio.create_task(self._called_once(hook, release))
+                self._called = asyncio.create_task(self._called_once(hook, releases))
                 try:
                     await self._called
                 except asyncio.CancelledError as error:
@@ -147,14 +146,9 @@ class HookedTarget:
                 finally:
                     self._called = None
 
-    async def _called_once(self, hook: Hook, release: Release) -> None:
-        facts = {
-            "when": str(hook.when),
-            **self._names,
-            "stable": release.stable,
-            "canary": release.canary,
-            "weight": str(release.weight),
-        }
+    async def _called_once(self, hook: Hook, releases: Releases) -> None:
+        weight = max(each.weight for each in releases.values())
+        facts = {"when": str(hook.when), **self._facts, "weight": str(weight)}
         call = _post if hook.is_address else _run
         try:
             async with asyncio.timeout(self._seconds):
@@ -164,6 +158,10 @@ class HookedTarget:
         self._post(Hooked(when=str(hook.when), good=good, output=output))
         if not good:
             raise TargetError(f"hook {hook.when}: {output}")
+
+
+def _is_step(releases: Releases) -> bool:
+    return any(each.is_raised for each in releases.values())
 
 
 async def _run(call: str, facts: dict[str, str]) -> tuple[bool, str]:

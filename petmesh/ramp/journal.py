@@ -11,17 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from petmesh.program.plain import Plain
 from petmesh.ramp.conditions import Verdict
 from petmesh.ramp.events import Event, Judged
 from petmesh.ramp.files import private_folder, read_regular
-from petmesh.ramp.judge import Judge
+from petmesh.ramp.group_judge import GroupJudge
+from petmesh.ramp.header import Moment, RampHeader
 from petmesh.ramp.machine import Action, State, Transition, advance, begin, begins_a_hold
-from petmesh.ramp.measurements import Observation
-from petmesh.ramp.plan import Plan
-from petmesh.ramp.target import Release
 
 # The name that `Journal.create` gives.
 _NAME = re.compile(r"[0-9]{8}-[0-9]{6}\.[0-9]{3}-.+\.jsonl")
@@ -30,53 +27,8 @@ _LONGEST_HEADER = 2**20
 _LONGEST = 2**28
 
 
-def _moment(text: str) -> str:
-    if datetime.fromisoformat(text).tzinfo is None:
-        raise ValueError("it names no zone")
-    return text
-
-
-Moment = Annotated[str, AfterValidator(_moment)]
-
-
 class JournalError(Exception):
     """A journal can't be read or written; the text says which and why."""
-
-
-class RampHeader(BaseModel):
-    """The first line: what the ramp was asked to do. One of another form is refused.
-
-    Attributes:
-        number: how many ramps of the folder began before, and one; 0 where that isn't known.
-        at: when, in ISO 8601, UTC.
-        stack: the stack's name.
-        service: the service's name; empty in a rehearsal.
-        target: where it runs: `cluster` or `rehearsal`.
-        stable, canary: the versions.
-        plan: steps, times and conditions.
-        before: both versions before the ramp, interval by interval.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    number: int = Field(default=0, ge=0)
-    at: Moment
-    stack: Plain
-    service: Plain = ""
-    target: Plain
-    stable: Plain
-    canary: Plain
-    plan: Plan
-    before: tuple[Observation, ...] = ()
-
-    def release(self, weight: int = 0, mirror: int = 0) -> Release:
-        """Its versions with a split."""
-        return Release(self.stable, self.canary, weight, mirror)
-
-    def due(self, state: State, seen: Observation, held: float) -> float:
-        """How many of the requests should have reached the canary; 0 where that isn't known yet."""
-        settled = held >= self.plan.silence
-        return self.release(state.weight, state.mirror).due(seen) if settled else 0.0
 
 
 class _Line(BaseModel):
@@ -120,19 +72,19 @@ class Record:
         """Where the ramp stood after the last line."""
         return self.entries[-1].state if self.entries else begin(self.header.plan).state
 
-    def judge(self) -> Judge:
-        """What was known of the canary after the last line."""
-        judge = Judge(self.header.plan.conditions, self.header.before)
+    def judge(self) -> GroupJudge:
+        """What was known of the canaries after the last line."""
+        judge = self.header.judge()
         for _ in self.judged(judge):
             pass
         return judge
 
-    def judged(self, judge: Judge) -> Iterator[tuple[Entry, Verdict]]:
+    def judged(self, judge: GroupJudge) -> Iterator[tuple[Entry, Verdict]]:
         """Each evaluation, and what another judge says to it."""
         state = begin(self.header.plan).state
         for entry in self.entries:
             if isinstance(entry.event, Judged):
-                seen = entry.event.observation
+                seen = entry.event.observations
                 yield entry, judge.take(seen, self.header.due(state, seen, entry.event.held))
             if begins_a_hold(state.phase, entry.state.phase):
                 judge.begin_stage()
@@ -160,7 +112,7 @@ class Journal:
         numbers = [each.number for each, _ in _headers(folder)]
         header = header.model_copy(update={"number": max(numbers, default=0) + 1})
         when = header.at.translate(str.maketrans("", "", "-:")).replace("T", "-")[:19]
-        path = folder / f"{when}-{header.canary}.jsonl"
+        path = folder / f"{when}-{header.label}.jsonl"
         try:
             private_folder(folder)
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
@@ -343,6 +295,9 @@ def _entries(path: Path, header: RampHeader, lines: list[bytes]) -> Iterator[Ent
             parsed = _Line.model_validate_json(line)
         except ValidationError as error:
             raise JournalError(f"{path}: line {number} is no ramp's event") from error
+        event = parsed.event
+        if isinstance(event, Judged) and set(event.observations) != set(header.services):
+            raise JournalError(f"{path}: line {number} is about other services than line 1")
         transition = advance(header.plan, state, parsed.event)
         state = transition.state
         yield Entry(parsed.at, parsed.event, state, transition.action)

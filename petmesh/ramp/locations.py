@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from petmesh.program.pulumi_cli import state_environment
 from petmesh.project import ROOT
 from petmesh.ramp import control
 from petmesh.ramp.options import Options
-from petmesh.ramp.stack_state import check_service
+from petmesh.ramp.stack_state import check_group, check_service
 from petmesh.ramp.target import UsageError
 
 STATE = ROOT / ".state" / "canary"
@@ -25,21 +25,25 @@ _STACK = re.compile(r"([A-Za-z0-9_.-]{1,100}/){0,2}[A-Za-z0-9_.-]{1,100}")
 
 
 def journal_folder(options: Options) -> Path:
-    """Where a service's journals are; a ramp that runs knows, rehearsals have folders of their own.
+    """Where a ramp's journals are; a ramp that runs knows, rehearsals have folders of their own.
 
     Raises:
-        UsageError: --stack or --service can't be a name, or --journal is no folder.
+        UsageError: --stack, --service or --group can't be a name, or --journal is no folder.
     """
     check_names(options)
     return control.journal_of(lock_folder(options)) or _own_folder(options)
 
 
 def check_names(options: Options) -> None:
-    """Raise a UsageError where --stack or --service can't be a name, or --program is none."""
+    """Raise a UsageError where an option can't be a name, or --program is no program."""
     if not _STACK.fullmatch(options.stack) or ".." in options.stack:
         raise UsageError(f"--stack = {options.stack}: must be a stack's name, such as dev")
+    if options.service and options.group:
+        raise UsageError(f"--group = {options.group}: give it or --service, not both")
     if options.service:
         check_service(options.service)
+    if options.group:
+        check_group(options.group)
     if options.program:
         _project_name(options.program)
 
@@ -68,17 +72,17 @@ def _own_folder(options: Options) -> Path:
         return options.journal
     if options.target == "rehearsal":
         return STATE / f"rehearsal-{options.stack}"
-    return _state(options) / options.stack / options.service
+    return _state(options) / options.stack / options.name
 
 
 def lock_folder(options: Options) -> Path:
-    """Where a service's lock is: one for each backend, stack and service, whatever the checkout.
+    """Where a ramp's lock is: one for each backend, stack and service, whatever the checkout.
 
     A rehearsal's mesh is its process' own: its lock keeps its journals apart.
     """
     if options.target == "rehearsal":
         return _own_folder(options)
-    return _locks(options) / options.service
+    return _locks(options) / options.name
 
 
 def turns(options: Options) -> Path:
@@ -87,19 +91,20 @@ def turns(options: Options) -> Path:
 
 
 def running(options: Options) -> list[str]:
-    """The services of a stack of which a process runs a ramp, in any checkout of this user."""
+    """Whose ramp a process runs, services and groups, in any checkout of this user."""
     return [each.name for each in _folders(_locks(options)) if control.is_held(each)]
 
 
 def recorded(options: Options) -> list[str]:
-    """The services of a stack of which there are journals in the program's folder."""
+    """Of which services and groups of a stack there are journals in the program's folder."""
     folders = _folders(_state(options) / options.stack)
     return [each.name for each in folders if any(each.glob("*.jsonl"))]
 
 
 def _folders(folder: Path) -> list[Path]:
     with suppress(OSError):
-        return sorted(each for each in folder.iterdir() if each.is_dir())
+        found = (each for each in folder.iterdir() if not each.name.startswith("."))
+        return sorted(each for each in found if each.is_dir())
     return []
 
 
@@ -112,24 +117,35 @@ def _locks(options: Options) -> Path:
 
 
 def locks_of(folder: Path, options: Options) -> list[AbstractContextManager[None]]:
-    """A service's lock, and that of the folder of its journals where that is another; none is held.
+    """A ramp's lock, and that of the folder of its journals where that is another; none is held.
 
     Each raises what `control.held` does.
     """
-    lock = lock_folder(options)
-    own = control.held(lock, options.stack, folder)
-    return [own] if lock == folder else [own, control.held(folder, options.stack)]
+    lock, stack = lock_folder(options), f"stack {options.stack}"
+    own = control.held(lock, stack, folder)
+    return [own] if lock == folder else [own, control.held(folder, stack)]
+
+
+def service_locks(options: Options, services: Sequence[str]) -> list[AbstractContextManager[None]]:
+    """A lock for each service that is ramped, since it is in one ramp at a time; none is held.
+
+    A rehearsal has none. Each raises what `control.held` does.
+    """
+    if options.target == "rehearsal":
+        return []
+    folder = _locks(options) / ".services"
+    return [control.held(folder / each, f"stack {options.stack}: {each}") for each in services]
 
 
 @contextmanager
-def held_stack(folder: Path, options: Options) -> Generator[None]:
-    """Be the one process that ramps a stack's service, and writes journals into a folder.
+def held_stack(folder: Path, options: Options, services: Sequence[str] = ()) -> Generator[None]:
+    """Be the one process that ramps services of a stack, and writes journals into a folder.
 
     Raises:
         BusyError: another process is.
         LockError: there can't be a lock.
     """
     with ExitStack() as held:
-        for lock in locks_of(folder, options):
+        for lock in [*locks_of(folder, options), *service_locks(options, services)]:
             held.enter_context(lock)
         yield

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from apprise import Apprise
 
-from petmesh.ramp.journal import RampHeader
+from petmesh.ramp.header import RampHeader
 from petmesh.ramp.target import UsageError
 from petmesh.ramp.webhook import Notifier
 

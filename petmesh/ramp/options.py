@@ -32,6 +32,8 @@ class Options:
         metrics: the source of the metrics.
         google_project: the project whose managed Prometheus it is; empty for the credential's.
         service: the service in the stack's output `releases`; empty where none was given.
+        group: what is ramped together: a name in the output `releaseGroups`, or services in order,
+            joined by commas; empty for a single service.
         program: the folder of another Pulumi program; None for this checkout.
     """
 
@@ -45,6 +47,26 @@ class Options:
     google_project: str = ""
     service: str = ""
     program: Path | None = None
+    group: str = ""
+
+    @property
+    def name(self) -> str:
+        """What is ramped, as the name of a folder: only a group's has a +."""
+        if not self.group:
+            return self.service
+        return self.group.replace(",", "+") if "," in self.group else f"+{self.group}"
+
+    @property
+    def what(self) -> str:
+        """The same for people: a service, or a group."""
+        return self.name.removeprefix("+")
+
+
+def ramped(name: str) -> Mapping[str, str]:
+    """The options `service` and `group` that have a name."""
+    if "+" not in name:
+        return {"service": name, "group": ""}
+    return {"service": "", "group": name.removeprefix("+").replace("+", ",")}
 
 
 @dataclass(frozen=True)
@@ -58,7 +80,8 @@ class RampOptions(Options):
         notify: Apprise's addresses, which hold secrets.
         report: where the HTML report is written; None for beside the journal.
         config: config values of a rehearsal that win over the stack's.
-        faults: environment variables of a rehearsal's canary.
+        faults: environment variables of a rehearsal's canaries; NAME for all that are ramped,
+            SERVICE.NAME for one.
         load: requests a second that the ramp sends itself; 0 for none.
         load_path: what they ask for; empty for the project's path.
         load_url: whom they ask; empty for the stack's output `url`.
@@ -74,6 +97,17 @@ class RampOptions(Options):
     load: float = 0.0
     load_path: str = ""
     load_url: str = ""
+
+    @property
+    def faults_by_service(self) -> Mapping[str, Mapping[str, str]]:
+        """The faults of each service's canary, those of all under the empty name; each is whole."""
+        every = {name: value for name, value in self.faults.items() if "." not in name}
+        found: dict[str, dict[str, str]] = {"": every} if every else {}
+        for key, value in self.faults.items():
+            service, dot, name = key.rpartition(".")
+            if dot:
+                found.setdefault(service, dict(every))[name] = value
+        return found
 
 
 def plan_of(plan: Mapping[str, object], conditions: Mapping[str, object]) -> Plan | None:

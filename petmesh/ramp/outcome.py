@@ -1,6 +1,6 @@
 """How a ramp ended: the exit status and the last line."""
 
-from petmesh.ramp.journal import RampHeader
+from petmesh.ramp.header import RampHeader
 from petmesh.ramp.machine import Phase, State
 
 PROMOTED, FAILED, ROLLED_BACK, LEFT, STUCK = 0, 1, 3, 4, 5
@@ -21,17 +21,20 @@ def exit_status(state: State) -> int:
 def last_line(header: RampHeader, state: State) -> str:
     """What is in force now, and why."""
     stable, canary = header.stable, header.canary
+    are, get = ("are", "get") if header.is_group else ("is", "gets")
+    versions = "stable versions" if header.is_group else "stable version"
     match state.phase:
         case Phase.PROMOTED:
-            return f"promoted: {canary} is the stable version and gets every request"
+            return f"promoted: {canary} {are} the {versions} and {get} every request"
         case Phase.ROLLED_BACK:
             return (
-                f"rolled back: {canary} is at weight 0, {stable} gets every request: {state.reason}"
+                f"rolled back: {canary} {are} at weight 0, {stable} {get} every request: "
+                f"{state.reason}"
             )
         case Phase.PAUSED:
             reason = f": {state.reason}" if state.reason else ""
             return (
-                f"paused: {canary} is at weight {state.weight} and nothing watches it{reason}; "
+                f"paused: {canary} {are} at weight {state.weight} and nothing watches it{reason}; "
                 "go on with ramp --resume, or end it with rollback"
             )
         case Phase.STUCK:
@@ -50,4 +53,4 @@ def standing(header: RampHeader, state: State) -> str:
     if state.phase is Phase.APPLYING:
         stage = header.plan.stages[state.stage]
         reason = f": will pause once {stage} is set" if state.pause_asked else f": sets {stage}"
-    return f"{header.canary} is {state.phase.value} at weight {state.weight}{reason}"
+    return f"{header.label} is {state.phase.value} at weight {state.weight}{reason}"

@@ -16,10 +16,11 @@ from rich.text import Text
 
 from petmesh.ramp.driver import Listener
 from petmesh.ramp.events import Hooked, Judged, MetricsFailed
-from petmesh.ramp.journal import Entry, RampHeader, entry_json
+from petmesh.ramp.header import RampHeader
+from petmesh.ramp.journal import Entry, entry_json
 from petmesh.ramp.machine import Phase
-from petmesh.ramp.measurements import Figures
 from petmesh.ramp.ramp_view import RampView
+from petmesh.ramp.target import Observations
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 48
@@ -38,7 +39,7 @@ def plain_line(header: RampHeader, entry: Entry) -> str:
     """A line of the journal for people, without colours."""
     state, event = entry.state, entry.event
     stage = header.plan.stages[state.stage] if state.stage >= 0 else "before the first step"
-    line = f"{entry.at[11:19]} {header.canary} {state.weight}% {state.phase.value} ({stage})"
+    line = f"{entry.at[11:19]} {header.label} {state.weight}% {state.phase.value} ({stage})"
     if isinstance(event, Judged):
         return f"{line}: {event.outcome.value}: {event.reason}"
     if isinstance(event, MetricsFailed):
@@ -157,12 +158,15 @@ def view(ramp: RampView) -> RenderableType:
     if state.reason:
         head.append(f"  {state.reason}")
     parts: list[RenderableType] = [head, _split(ramp)]
-    if ramp.observation:
-        parts.append(_table(ramp, ramp.observation.stable, ramp.observation.canary))
-        parts.append(Text(f"errors of {header.canary}  {sparkline(ramp.errors[-_WIDTH:])}"))
+    if ramp.observations:
+        parts.append(_table(ramp, ramp.observations))
+        for member in header.members:
+            name = f"{member.service} {member.canary}" if header.is_group else member.canary
+            errors = ramp.errors.get(member.service, [])
+            parts.append(Text(f"errors of {name}  {sparkline(errors[-_WIDTH:])}"))
     if ramp.verdict:
         parts.append(Text(ramp.verdict))
-    title = f"{header.stack}: {header.stable} to {header.canary}"
+    title = f"{header.stack}: {header.title}"
     return Panel(Group(*parts), title=title, title_align="left", width=100)
 
 
@@ -177,23 +181,32 @@ def sparkline(values: list[float]) -> str:
 def _split(ramp: RampView) -> Text:
     state, header = ramp.state, ramp.header
     own = round(state.weight / 100 * _WIDTH)
-    bar = Text(f"{header.stable} {100 - state.weight:3d}% ")
+    stable, canary = ("stable", "canary") if header.is_group else (header.stable, header.canary)
+    bar = Text(f"{stable} {100 - state.weight:3d}% ")
     bar.append("█" * (_WIDTH - own), style="blue")
     bar.append("█" * own, style="green")
-    bar.append(f" {header.canary} {state.weight}%")
+    bar.append(f" {canary} {state.weight}%")
     if state.mirror:
         bar.append(f", copies of {state.mirror}%")
     return bar
 
 
-def _table(ramp: RampView, stable: Figures, canary: Figures) -> Table:
+def _table(ramp: RampView, seen: Observations) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("version", "requests", "errors", "success", "p50", "p99"):
         table.add_column(column, justify="left" if column == "version" else "right", min_width=9)
-    for version, figures in ((ramp.header.stable, stable), (ramp.header.canary, canary)):
+    rows = [
+        (member.service, version, figures)
+        for member in ramp.header.members
+        for version, figures in (
+            (member.stable, seen[member.service].stable),
+            (member.canary, seen[member.service].canary),
+        )
+    ]
+    for service, version, figures in rows:
         rate = figures.success_rate
         table.add_row(
-            version,
+            f"{service} {version}" if ramp.header.is_group else version,
             f"{figures.requests:,.0f}",
             f"{figures.errors:,.0f}",
             "-" if rate is None else f"{rate:.2f}%",

@@ -4,9 +4,11 @@ import time
 from dataclasses import dataclass, field
 
 from petmesh.ramp.events import Judged, MetricsFailed
-from petmesh.ramp.journal import Entry, RampHeader
+from petmesh.ramp.header import RampHeader
+from petmesh.ramp.journal import Entry
 from petmesh.ramp.machine import Phase, State, begin, begins_a_hold
 from petmesh.ramp.measurements import Observation
+from petmesh.ramp.target import Observations
 
 
 @dataclass
@@ -17,16 +19,16 @@ class RampView:
         header: what the ramp was asked to do.
         state: where it stands.
         verdict: the latest one, or why there is none, in one line.
-        observation: the latest figures.
-        errors: the canary's error rates in percent, the latest last.
+        observations: the latest figures, by service.
+        errors: each canary's error rates in percent, the latest last.
         since: when the present hold began, by `time.monotonic`.
     """
 
     header: RampHeader
     state: State = field(init=False)
     verdict: str = ""
-    observation: Observation | None = None
-    errors: list[float] = field(default_factory=list[float])
+    observations: Observations = field(default_factory=dict[str, Observation])
+    errors: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     since: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -39,9 +41,10 @@ class RampView:
         self.state = entry.state
         if isinstance(entry.event, Judged):
             self.verdict = f"{entry.event.outcome.value}: {entry.event.reason}"
-            self.observation = entry.event.observation
-            rate = self.observation.canary.success_rate
-            self.errors.append(0.0 if rate is None else 100 - rate)
+            self.observations = entry.event.observations
+            for service, each in self.observations.items():
+                rate = each.canary.success_rate
+                self.errors.setdefault(service, []).append(0.0 if rate is None else 100 - rate)
         elif isinstance(entry.event, MetricsFailed):
             self.verdict = f"no metrics: {entry.event.reason}"
 

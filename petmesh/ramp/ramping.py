@@ -18,8 +18,8 @@ from petmesh.ramp.before import ask_source, observe_before, until_open
 from petmesh.ramp.driver import Driver, Listener, RampRun
 from petmesh.ramp.events import Event, Interrupt, Restarted, Resume, RollBack
 from petmesh.ramp.files import open_regular
-from petmesh.ramp.journal import Entry, Journal, JournalError, RampHeader, Record, latest, now, read
-from petmesh.ramp.judge import Judge
+from petmesh.ramp.header import RampHeader, members_of
+from petmesh.ramp.journal import Entry, Journal, JournalError, Record, latest, now, read
 from petmesh.ramp.locations import check_names, held_stack, journal_folder, lock_folder
 from petmesh.ramp.machine import FINAL, WATCHED, Phase, State, Transition, advance, begin
 from petmesh.ramp.options import NOTIFY_VARIABLE, WEBHOOK_VARIABLE, Options, RampOptions
@@ -27,7 +27,7 @@ from petmesh.ramp.outcome import exit_status, last_line, standing
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.progress import InBackground, JsonLines, LiveView, PlainLines, say
 from petmesh.ramp.report import write_report
-from petmesh.ramp.target import Release, Target, TargetError, UsageError
+from petmesh.ramp.target import Releases, Target, TargetError, UsageError, by_service
 from petmesh.ramp.targets import OpenTarget, check_place, cluster_of, loaded
 from petmesh.ramp.webhook import Notifier, Webhook
 
@@ -59,9 +59,13 @@ async def ramp(options: RampOptions, watch: Watch | None = None) -> int:
     plan = _with_own(options.plan or Plan(), options)
     check_names(options)
     async with cluster_of(options) as cluster:
+        services: Sequence[str] = ()
         if cluster is not None:
-            options = replace(options, service=options.service or await cluster.service())
-        ended = await _ramped(options, plan, cluster, (url, notify), watch)
+            services = await cluster.services()
+            if not options.name:
+                options = replace(options, service=services[0])
+        with held_stack(journal_folder(options), options, services):
+            ended = await _ramped(options, plan, cluster, (url, notify), watch)
     # Nobody waits for what follows: the stack is free.
     await follow_up(ended, options, options.report)
     say(last_line(ended.run.header, ended.state), _out(options))
@@ -72,45 +76,42 @@ async def _ramped(
     options: RampOptions,
     plan: Plan,
     cluster: "ClusterTarget | None",
-    told: tuple[str, Sequence[str]],
+    addresses: tuple[str, Sequence[str]],
     watch: Watch | None,
 ) -> "Ended":
-    """Ramp as the only process that does, on an open cluster or in a rehearsal."""
-    folder = journal_folder(options)
-    with held_stack(folder, options):
-        record = latest(folder)
-        if options.resume and (record is None or record.state.phase in FINAL):
-            raise TargetError(f"stack {options.stack}: no ramp was left to go on with")
-        async with loaded(options, cluster) as place:
-            live = await place.target.release()
-            if options.resume and record is not None:
-                if record.state.phase in _ASKING:
-                    await ask_source(record.header, place.target, record.header.plan.silence)
-                run = taken_up(record, live, [Resume()])
-            else:
-                refuse_unfinished(record, live, options)
-                check_start(live, options)
-                run = await _begun(options, plan, live, place.target)
-            return await _drive(run, place, options, told, watch)
+    """Ramp on an open cluster or in a rehearsal, as the only process that does."""
+    record = latest(journal_folder(options))
+    if options.resume and (record is None or record.state.phase in FINAL):
+        raise TargetError(f"stack {options.stack}: no ramp was left to go on with")
+    async with loaded(options, cluster) as place:
+        live = await place.target.releases()
+        if options.resume and record is not None:
+            if record.state.phase in _ASKING:
+                await ask_source(record.header, place.target, record.header.plan.silence)
+            run = taken_up(record, live, [Resume()])
+        else:
+            refuse_unfinished(record, live, options)
+            check_start(live, options)
+            run = await _begun(options, plan, live, place.target)
+        return await _drive(run, place, options, addresses, watch)
 
 
-async def _begun(options: RampOptions, plan: Plan, live: Release, target: Target) -> RampRun:
+async def _begun(options: RampOptions, plan: Plan, live: Releases, target: Target) -> RampRun:
     """A new ramp, once it may begin."""
     await target.prepare()
     header = RampHeader(
         at=now(),
         stack=options.stack,
-        service=options.service,
+        group=options.what if options.group else "",
+        members=members_of(live),
         target=options.target,
-        stable=live.stable,
-        canary=live.canary,
         plan=plan,
     )
     await until_open(header, _tell_waiting)
     before = await observe_before(header, target, _tell_waiting)
     header = header.model_copy(update={"before": before})
     journal = Journal.create(journal_folder(options), header)
-    return RampRun(header, journal, begin(plan), Judge(plan.conditions, before))
+    return RampRun(header, journal, begin(plan), header.judge())
 
 
 def _with_own(plan: Plan, options: RampOptions) -> Plan:
@@ -151,7 +152,7 @@ async def end(options: Options, target: Target, record: Record) -> Ended:
     except (UsageError, ImportError) as error:
         say(f"petmesh: nobody is told: {error}", sys.stderr)
         notify = ()
-    live = await target.release()
+    live = await target.releases()
     run = taken_up(record, live, [RollBack(half_promoted=True)])
     return await _drive(run, OpenTarget(target), options, (url, notify))
 
@@ -177,7 +178,7 @@ async def follow_up(ended: Ended, options: Options, report: Path | None = None) 
     say(f"journal: {path}\nreport: {report}", _out(options))
 
 
-def taken_up(record: Record, live: Release, events: Sequence[Event]) -> RampRun:
+def taken_up(record: Record, live: Releases, events: Sequence[Event]) -> RampRun:
     """A ramp that another process left, after what happens first.
 
     Raises:
@@ -188,12 +189,14 @@ def taken_up(record: Record, live: Release, events: Sequence[Event]) -> RampRun:
     promoted = is_half_promoted(record, live)
     if not promoted and not is_of(header, live):
         raise TargetError(
-            f"the stack went on without the ramp of {header.canary}: it is {live} now"
+            f"the stack went on without the ramp of {header.canary}: it is {told(live)} now"
         )
     try:
-        restarted = Restarted(weight=_ALL if promoted else live.weight, mirror=live.mirror)
+        restarted = _restarted(live, promoted=promoted)
     except ValidationError as error:
-        raise JournalError(f"{record.path}: it can't be gone on with: live is {live}") from error
+        raise JournalError(
+            f"{record.path}: it can't be gone on with: live is {told(live)}"
+        ) from error
     journal = Journal.reopen(record)
     state, action = record.state, None
     entries: list[Entry] = []
@@ -209,19 +212,41 @@ def taken_up(record: Record, live: Release, events: Sequence[Event]) -> RampRun:
     return RampRun(header, journal, Transition(state, action), record.judge(), entries)
 
 
-def is_of(header: RampHeader, live: Release) -> bool:
+def _restarted(live: Releases, *, promoted: bool) -> Restarted:
+    """What is in force as a process takes it up; nothing is known of it where services differ."""
+    splits = {(each.weight, each.mirror) for each in live.values()}
+    if promoted:
+        return Restarted(weight=_ALL, mirror=0)
+    if len(splits) > 1:
+        return Restarted()
+    [(weight, mirror)] = splits
+    return Restarted(weight=weight, mirror=mirror)
+
+
+def is_of(header: RampHeader, live: Releases) -> bool:
     """Whether a ramp is one of the versions that the stack has."""
-    return (header.stable, header.canary) == (live.stable, live.canary)
+    return {service: each.at_zero for service, each in live.items()} == header.releases()
 
 
-def is_half_promoted(record: Record, live: Release) -> bool:
-    """Whether the route is the canary's alone, though the ramp's promotion didn't end."""
+def is_half_promoted(record: Record, live: Releases) -> bool:
+    """Whether a route is the canary's alone, though the ramp's promotion didn't end."""
     unfinished = record.state.phase not in FINAL
     last = record.state.stage == len(record.header.plan.stages) - 1
-    return unfinished and last and (live.stable, live.canary) == (record.header.canary, "")
+    ours = record.header.releases()
+    promoted = {service: each.promoted for service, each in ours.items()}
+    return (
+        unfinished
+        and last
+        and live.keys() == ours.keys()
+        and any(live[service] == promoted[service] for service in ours)
+        and all(
+            each == promoted[service] or each.at_zero == ours[service]
+            for service, each in live.items()
+        )
+    )
 
 
-def refuse_unfinished(record: Record | None, live: Release, options: Options) -> None:
+def refuse_unfinished(record: Record | None, live: Releases, options: Options) -> None:
     """Refuse a new ramp while another is unfinished; a rehearsal's mesh ended with its process."""
     if record is None or record.state.phase in FINAL or options.target == "rehearsal":
         return
@@ -232,27 +257,35 @@ def refuse_unfinished(record: Record | None, live: Release, options: Options) ->
         )
 
 
-def check_start(live: Release, options: Options) -> None:
+def check_start(live: Releases, options: Options) -> None:
     """See that a ramp can begin."""
-    where = f"stack {options.stack}: {options.service or 'its service'}"
-    if not live.canary:
-        raise TargetError(f"{where} has no canary: set its version in config and run make up first")
-    if live.weight or live.mirror:
-        raise TargetError(
-            f"{where} has its canary at weight {live.weight}, mirror percent {live.mirror}: "
-            "a ramp begins at 0; run rollback first"
-        )
+    for service, each in live.items():
+        where = f"stack {options.stack}: {service}"
+        if not each.canary:
+            raise TargetError(
+                f"{where} has no canary: set its version in config and run make up first"
+            )
+        if each.is_raised:
+            raise TargetError(
+                f"{where} has its canary at weight {each.weight}, mirror percent {each.mirror}: "
+                "a ramp begins at 0; run rollback first"
+            )
+
+
+def told(live: Releases) -> str:
+    """What is live, in one line."""
+    return by_service(live, named=len(live) > 1)
 
 
 async def _drive(
     run: RampRun,
     place: OpenTarget,
     options: Options,
-    told: tuple[str, Sequence[str]],
+    addresses: tuple[str, Sequence[str]],
     watch: Watch | None = None,
 ) -> Ended:
-    """Drive a ramp; `told` are the webhook's address and Apprise's, each empty for none."""
-    notifiers = _notifiers(run.header, *told)
+    """Drive a ramp, with the webhook's address and Apprise's, each empty for none."""
+    notifiers = _notifiers(run.header, *addresses)
     try:
         async with AsyncExitStack() as stack:
             shown = stack.enter_context(InBackground(_shown(options, run.header, stack)))

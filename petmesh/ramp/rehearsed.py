@@ -9,10 +9,9 @@ from petmesh.host.processes import ProcessError
 from petmesh.mesh.fields import RefusedError
 from petmesh.mesh.mesh import Mesh
 from petmesh.program.declaration import Declaration, ProgramError
-from petmesh.program.exported import ExportedRelease
 from petmesh.ramp.measurements import Figures, Observation
-from petmesh.ramp.stack_state import StackState, workload_of
-from petmesh.ramp.target import Release, TargetError
+from petmesh.ramp.stack_state import Exported, StackState, config_of, workload_of
+from petmesh.ramp.target import Observations, Releases, TargetError, UsageError
 from petmesh.rehearsal.metrics import VersionMetrics
 from petmesh.rehearsal.session import Session
 
@@ -22,10 +21,14 @@ _CHANGE_SECONDS = 60.0
 _TOLERANCE_SECONDS = 0.25
 
 
+# By service and version.
+_Counted = Mapping[str, Mapping[str, VersionMetrics]]
+
+
 @dataclass(frozen=True)
 class _Reading:
     at: float
-    versions: dict[str, VersionMetrics]
+    versions: _Counted
 
 
 class RehearsalTarget:
@@ -34,17 +37,21 @@ class RehearsalTarget:
     Figures are of tries, not of requests: the mesh asks again where a try fails, which hides most
     errors of a bad version from its callers. A request that was tried three times and then answered
     counts as three, two of them errors.
+
+    Args:
+        session: the stack's mesh.
+        service, group: what is ramped, as `StackState.exported` takes it.
     """
 
-    def __init__(self, session: Session, service: str = "") -> None:
+    def __init__(self, session: Session, service: str = "", group: str = "") -> None:
         self._session = session
-        self._service = service
+        self._service, self._group = service, group
         self._readings: list[_Reading] = []
-        self._destinations: dict[str, tuple[str, str]] = {}
-        self._way_back: tuple[Release, Declaration, Mesh] | None = None
+        self._destinations: dict[str, dict[str, tuple[str, str]]] = {}
+        self._way_back: tuple[Releases, Declaration, Mesh] | None = None
 
     async def start(self, given: Collection[str] = ()) -> None:
-        """Start the session, the canary at weight 0.
+        """Start the session, the canaries at weight 0.
 
         Args:
             given: the config keys that aren't to be changed.
@@ -54,61 +61,65 @@ class RehearsalTarget:
             ProgramError, RefusedError, ProcessError: the mesh can't be started.
         """
         declared = StackState.of_declaration(await self._session.declare({}))
-        exported = declared.exported(self._service)
-        live, keys = declared.live(exported), exported.config
-        if not live.canary:
-            raise TargetError(
-                f"stack {declared.stack}: {exported.service} has no canary: "
-                f"give --config {keys.canary}=VERSION"
-            )
-        zero = {key: "0" for key in (keys.weight, keys.mirror) if key not in given}
+        zero: dict[str, str] = {}
+        for service, exported in declared.exported(self._service, self._group).items():
+            keys = exported.config
+            if not declared.release(exported).canary:
+                raise TargetError(
+                    f"stack {declared.stack}: {service} has no canary: "
+                    f"give --config {keys.canary}=VERSION"
+                )
+            zero |= {key: "0" for key in (keys.weight, keys.mirror) if key not in given}
         self._session.overrides |= zero
         await self._session.start()
 
-    async def adjust(self, environment: Mapping[str, str]) -> None:
-        """Give the canary's pods further variables, such as its faults; none takes them away.
+    async def adjust(self, environment: Mapping[str, str], service: str = "") -> None:
+        """Give pods further variables, such as faults; none takes them away.
+
+        Args:
+            environment: the variables.
+            service: whose canary's pods; empty for all that are ramped.
 
         Raises:
+            TargetError: the service isn't ramped.
             ProcessError: a process failed.
         """
-        exported = self.exported
-        workload = workload_of(exported, self._state.live(exported).canary)
-        await self._session.runtime.adjust(workload, environment=environment)
+        exported = self._exported
+        if service and service not in exported:
+            raise UsageError(f"--fault {service}.…: must be of {', '.join(exported)}")
+        for each in [exported[service]] if service else exported.values():
+            workload = workload_of(each, self._state.release(each).canary)
+            await self._session.runtime.adjust(workload, environment=environment)
 
-    @property
-    def exported(self) -> ExportedRelease:
-        """The release as the applied program exports it."""
-        return self._state.exported(self._service)
-
-    async def release(self) -> Release:
-        """Who gets which requests now, by the declared route."""
-        return self._state.live(self.exported)
+    async def releases(self) -> Releases:
+        """Who gets which requests now, by the declared routes."""
+        return self._state.live(self._exported)
 
     async def prepare(self) -> None:
         """Begin to count: figures before a ramp are what the stable version is compared with."""
         await self._read()
 
-    async def apply(self, release: Release) -> None:
-        """Run the program with the release in its config, and put in force what it declares.
+    async def apply(self, releases: Releases) -> None:
+        """Run the program with the releases in its config, and put in force what it declares.
 
         What weight 0 would declare is known before any other weight is in force: going back waits
         for no program to run.
         """
-        back = Release(release.stable, release.canary)
+        back = {service: each.at_zero for service, each in releases.items()}
         with _telling():
             async with asyncio.timeout(_CHANGE_SECONDS):
                 if self._way_back is None or self._way_back[0] != back:
                     declaration = await self._session.declare(self._config(back))
                     self._way_back = back, declaration, self._session.mesh_of(declaration)
-                if release == back:
+                if releases == back:
                     await self._session.apply(*self._way_back[1:])
                 else:
-                    await self._session.change(self._config(release), lasting=True)
+                    await self._session.change(self._config(releases), lasting=True)
         await self._read()
 
-    async def promote(self, release: Release) -> None:
-        """The same with the canary as the stable version; the old version's pods go last."""
-        promoted = Release(release.canary, "")
+    async def promote(self, releases: Releases) -> None:
+        """The same with the canaries as the stable versions; the old versions' pods go last."""
+        promoted = {service: each.promoted for service, each in releases.items()}
         with _telling():
             async with asyncio.timeout(_CHANGE_SECONDS):
                 await self._session.change(self._config(promoted), lasting=True)
@@ -116,15 +127,18 @@ class RehearsalTarget:
     def interrupt(self) -> None:
         """Nothing: a change here takes a moment."""
 
-    async def observe(self, release: Release, seconds: float) -> Observation:
+    async def observe(self, releases: Releases, seconds: float) -> Observations:
         """What the callers' Envoys counted since the latest reading that is so long ago."""
         last = await self._read()
         first = self._before(last.at - seconds)
-        return Observation(
-            seconds=last.at - first.at,
-            stable=_figures(first, last, release.stable),
-            canary=_figures(first, last, release.canary),
-        )
+        return {
+            service: Observation(
+                seconds=last.at - first.at,
+                stable=_figures(first, last, service, each.stable),
+                canary=_figures(first, last, service, each.canary),
+            )
+            for service, each in releases.items()
+        }
 
     async def close(self) -> None:
         """Nothing: the session is its owner's."""
@@ -133,26 +147,34 @@ class RehearsalTarget:
     def _state(self) -> StackState:
         return StackState.of_declaration(self._session.declaration)
 
-    def _config(self, release: Release) -> dict[str, str]:
-        keys = self.exported.config
+    @property
+    def _exported(self) -> Exported:
+        return self._state.exported(self._service, self._group)
+
+    def _config(self, releases: Releases) -> dict[str, str]:
+        exported = self._exported
         return {
-            keys.stable: release.stable,
-            keys.canary: release.canary,
-            keys.weight: str(release.weight),
-            keys.mirror: str(release.mirror),
+            key: value
+            for service, each in releases.items()
+            for key, value in config_of(exported[service], each).items()
         }
 
     async def _read(self) -> _Reading:
-        self._destinations |= self._state.destinations(self.exported)
+        state = self._state
+        for service, exported in self._exported.items():
+            self._destinations.setdefault(service, {}).update(state.destinations(exported))
+        hosts = {host for each in self._destinations.values() for host, _ in each.values()}
         metrics = self._session.runtime.version_metrics
-        hosts = {host for host, _ in self._destinations.values()}
         try:
-            by_host = {host: await metrics(host) for host in hosts}
+            counted = {host: await metrics(host) for host in hosts}
         except (OSError, TimeoutError, ProcessError) as error:
             raise TargetError(f"an Envoy doesn't tell its figures: {error}") from error
         versions = {
-            version: by_host[host].get(subset, VersionMetrics())
-            for version, (host, subset) in self._destinations.items()
+            service: {
+                version: counted[host].get(subset, VersionMetrics())
+                for version, (host, subset) in each.items()
+            }
+            for service, each in self._destinations.items()
         }
         reading = _Reading(asyncio.get_running_loop().time(), versions)
         self._readings = [*self._readings[-_KEPT:], reading]
@@ -174,9 +196,11 @@ def _telling() -> Generator[None]:
         raise TargetError(str(error)) from error
 
 
-def _figures(first: _Reading, last: _Reading, version: str) -> Figures:
-    nothing = VersionMetrics()
-    counted = last.versions.get(version, nothing).since(first.versions.get(version, nothing))
+def _figures(first: _Reading, last: _Reading, service: str, version: str) -> Figures:
+    late, early = (
+        each.versions.get(service, {}).get(version, VersionMetrics()) for each in (last, first)
+    )
+    counted = late.since(early)
     # A caller's Envoy that was replaced meanwhile counts from 0 again.
     requests = max(0, counted.requests + counted.retries)
     within = {bound: max(0, count) for bound, count in counted.latency.items()}

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from petmesh.ramp.conditions import Outcome
 from petmesh.ramp.journal import read
-from petmesh.ramp.judge import Judge
 from petmesh.ramp.options import conditions_of
 from petmesh.ramp.outcome import PROMOTED, ROLLED_BACK
 from petmesh.ramp.target import TargetError
@@ -30,11 +29,11 @@ def replay_journal(path: Path, changed: Mapping[str, object]) -> int:
     """
     record = read(path)
     conditions = conditions_of({**record.header.plan.conditions.model_dump(), **changed})
-    judge = Judge(conditions, record.header.before)
+    judge = record.header.judge(conditions)
     judged = 0
     for entry, verdict in record.judged(judge):
         judged += 1
-        line = f"{entry.at[11:19]} {record.header.canary} {entry.state.weight}%"
+        line = f"{entry.at[11:19]} {record.header.label} {entry.state.weight}%"
         print(f"{line}: {verdict.outcome.value}: {verdict.reason}")
         if verdict.outcome is Outcome.FAIL:
             print(f"it would have been rolled back at {entry.at}; it {_ended(record.state.phase)}")

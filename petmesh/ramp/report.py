@@ -11,6 +11,7 @@ from pathlib import Path
 from petmesh.ramp.conditions import Conditions
 from petmesh.ramp.events import Hooked, Judged
 from petmesh.ramp.files import open_regular
+from petmesh.ramp.header import Member
 from petmesh.ramp.journal import Entry, JournalError, Record
 from petmesh.ramp.machine import FINAL, Phase
 from petmesh.ramp.measurements import Figures
@@ -54,11 +55,11 @@ def write_report(record: Record, path: Path) -> None:
 def html(record: Record) -> str:
     """The report as text."""
     header, state = record.header, record.state
-    title = f"{header.stack}: {header.stable} to {header.canary}"
+    title = f"{header.stack}: {header.title}"
     ended = state.phase in FINAL or state.phase is Phase.STUCK
     end = last_line(header, state) if ended else standing(header, state)
     colour = _GREEN if state.phase is Phase.PROMOTED else _RED if ended else _GREY
-    plots = "\n".join(_plots(record))
+    plots = "\n".join(each for member in header.members for each in _plots(record, member))
     rows = "\n".join(_rows(record))
     conditions = ", ".join(_conditions(header.plan.conditions))
     steps = " &rarr; ".join(escape(str(stage)) for stage in header.plan.stages)
@@ -87,13 +88,13 @@ def _conditions(conditions: Conditions) -> Iterator[str]:
         yield f"{name} {'no worse' if percent is None else f'at most {percent:g}%'}"
 
 
-def _plots(record: Record) -> Iterator[str]:
-    header = record.header
+def _plots(record: Record, member: Member) -> Iterator[str]:
+    of = f" of {member.service}" if record.header.is_group else ""
     seconds = _clock(record)
     latest = max((seconds(entry) for entry in record.entries), default=0.0)
     end = _TICKS * max(1.0, math.ceil(latest / _TICKS))
     judged = [
-        (seconds(entry), entry.event.observation)
+        (seconds(entry), entry.event.observations[member.service])
         for entry in record.entries
         if isinstance(entry.event, Judged)
     ]
@@ -104,11 +105,11 @@ def _plots(record: Record) -> Iterator[str]:
         for entry in record.entries
         if isinstance(entry.event, Judged)
         and not entry.state.mirror
-        and (share := entry.event.observation.share) is not None
+        and (share := entry.event.observations[member.service].share) is not None
     ]
     marks = list(_marks(record))
     yield plot(
-        "The canary's share of the requests",
+        f"The canary's share of the requests{of}",
         "%",
         [Line("asked", _GREY, asked, stepped=True), Line("measured", _GREEN, measured)],
         marks,
@@ -116,8 +117,8 @@ def _plots(record: Record) -> Iterator[str]:
     )
 
     figures = (
-        (header.stable, _BLUE, [(at, seen.stable) for at, seen in judged]),
-        (header.canary, _GREEN, [(at, seen.canary) for at, seen in judged]),
+        (member.stable, _BLUE, [(at, seen.stable) for at, seen in judged]),
+        (member.canary, _GREEN, [(at, seen.canary) for at, seen in judged]),
     )
     for title, unit, value in (
         ("Failed tries", "%", _error_rate),
@@ -125,7 +126,7 @@ def _plots(record: Record) -> Iterator[str]:
         ("Latency, p99", " ms", _p99),
     ):
         lines = [Line(version, colour, _points(own, value)) for version, colour, own in figures]
-        yield plot(title, unit, lines, marks, end)
+        yield plot(f"{title}{of}", unit, lines, marks, end)
 
 
 def _points(

@@ -1,62 +1,57 @@
 """Whose ramp a command is about, where a stack has several releases."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from petmesh.ramp.locations import check_names, recorded, running
-from petmesh.ramp.options import Options
+from petmesh.ramp.options import Options, ramped
 from petmesh.ramp.target import UsageError
 from petmesh.ramp.targets import open_cluster
 
-_O = TypeVar("_O", bound=Options)
 
-
-async def of_stack(options: _O) -> _O:
-    """The options with a service: the one given, or the stack's own.
+async def of_ramp_or_stack(options: Options) -> Options:
+    """The options with what is ramped: what is given, what a process ramps, or the stack's own.
 
     Raises:
         UsageError: it must be given, or the stack has no such service.
         TargetError: the stack can't be asked.
     """
     check_names(options)
-    if options.service or options.target != "cluster":
+    if options.name or options.target != "cluster":
         return options
+    if name := _only(running(options)):
+        return replace(options, **ramped(name))
     target = open_cluster(options)
     try:
-        return replace(options, service=await target.service())
+        [service] = await target.services()
+        return replace(options, service=service)
     finally:
         await target.close()
 
 
-async def of_ramp_or_stack(options: Options) -> Options:
-    """The options with a service: the one given, the one whose ramp runs, or the stack's own.
-
-    Raises what `of_stack` does.
-    """
-    check_names(options)
-    if options.service or options.target != "cluster":
-        return options
-    if ramped := _only(running(options)):
-        return replace(options, service=ramped)
-    return await of_stack(options)
-
-
 def of_ramp(options: Options) -> Options:
-    """The options with a service: the one given, whose ramp runs, or of which there are journals.
+    """The options with what is ramped: what is given, what a process ramps, or has journals.
 
-    The stack isn't asked. Where there is no such service, it stays empty.
+    The stack isn't asked. Where there is nothing, it stays empty.
 
     Raises:
         UsageError: there are several.
     """
     check_names(options)
-    if options.service or options.target != "cluster":
+    if options.name or options.target != "cluster":
         return options
     known = running(options) or ([] if options.journal else recorded(options))
-    return replace(options, service=_only(known))
+    return replace(options, **ramped(_only(known)))
 
 
-def _only(names: list[str]) -> str:
-    if len(names) > 1:
+def _only(names: Sequence[str]) -> str:
+    if not names[1:]:
+        return "".join(names)
+    found = [ramped(name) for name in names]
+    if not any(each["group"] for each in found):
         raise UsageError(f"--service: must be given, one of {', '.join(names)}")
-    return names[0] if names else ""
+    told = (
+        f"--group {each['group']}" if each["group"] else f"--service {each['service']}"
+        for each in found
+    )
+    raise UsageError(f"--service or --group: must be given, one of {', '.join(told)}")

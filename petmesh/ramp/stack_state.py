@@ -1,23 +1,44 @@
 """A stack's releases: the output `releases`, and what the routes that it names say."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from petmesh.envoy.names import full_host
 from petmesh.program.declaration import STACK_TYPE, Declaration
-from petmesh.program.exported import NAME, OUTPUT, ExportedRelease, ExportError, read_releases
+from petmesh.program.exported import (
+    NAME,
+    OUTPUT,
+    ExportedRelease,
+    ExportError,
+    read_groups,
+    read_releases,
+)
 from petmesh.program.plain import plain
-from petmesh.ramp.target import Release, TargetError, UsageError
+from petmesh.ramp.target import Release, Releases, TargetError, UsageError
 
 _KIND: Final = "VirtualService"
+_T = TypeVar("_T")
+
+
+Exported = Mapping[str, ExportedRelease]
 
 
 def check_service(name: str) -> None:
     """Raise a UsageError where --service can't be the name of a service."""
     if not NAME.fullmatch(name):
         raise UsageError(f"--service = {name}: must be a service's name, such as petservice")
+
+
+def check_group(text: str) -> None:
+    """Raise a UsageError where --group can't name a group or list its services."""
+    names = text.split(",")
+    if len({*names}) < len(names) or not all(map(NAME.fullmatch, names)):
+        raise UsageError(
+            f"--group = {text}: must be a group's name, or different services in order, "
+            "such as petservice,petdetailsservice"
+        )
 
 
 @dataclass(frozen=True)
@@ -49,29 +70,46 @@ class StackState:
         }
         return cls(declaration.stack, resources, declaration.outputs)
 
-    def exported(self, service: str) -> ExportedRelease:
-        """A service's entry of the output `releases`.
+    def exported(self, service: str = "", group: str = "") -> Exported:
+        """What is ramped, of the output `releases`, by service and in order.
 
         Args:
-            service: its name; empty for the only one, or the only one whose weight is a config key
-                of its own, such as canaryWeight.
+            service: a service's name; empty for the only one, or the only one whose weight is a
+                config key of its own, such as canaryWeight.
+            group: the name of a group in the output `releaseGroups`, or its services, joined by
+                commas; empty for the single service.
 
         Raises:
-            UsageError: there is no such service, or it must be named.
+            UsageError: there is no such service or group, or it must be named.
             TargetError: the stack has no such output, or one of another form.
         """
         releases = self._releases()
         names = ", ".join(sorted(map(plain, releases)))
+        if group:
+            return {name: releases[name] for name in self._members(group, releases)}
         if service:
             if service not in releases:
                 raise UsageError(f"--service = {service}: must be one of {names}")
-            return releases[service]
+            return {service: releases[service]}
         own = [each for each in releases.values() if each.has_own_key]
         for found in (list(releases.values()), own):
             if len(found) == 1:
                 check_service(found[0].service)
-                return found[0]
+                return {found[0].service: found[0]}
         raise UsageError(f"--service: must be given, one of {names}")
+
+    def _members(self, group: str, releases: Exported) -> Sequence[str]:
+        groups = self._read(read_groups)
+        given = group.split(",")
+        members = groups.get(group, ()) if len(given) == 1 else given
+        known = ", ".join(sorted(map(plain, groups))) or "none"
+        names = ", ".join(sorted(map(plain, releases)))
+        if not members:
+            raise UsageError(f"--group = {group}: must be one of {known}, or a list of {names}")
+        for name in members:
+            if name not in releases:
+                raise UsageError(f"--group = {group}: {plain(name)} must be one of {names}")
+        return members
 
     def route(self, exported: ExportedRelease) -> Mapping[str, Any]:
         """The route of a release.
@@ -90,7 +128,15 @@ class StackState:
             )
         return self.resources[exported.route.urn]
 
-    def live(self, exported: ExportedRelease) -> Release:
+    def live(self, exported: Exported) -> Releases:
+        """Who gets which requests, of some services.
+
+        Raises:
+            TargetError: a route isn't as the output says.
+        """
+        return {service: self.release(each) for service, each in exported.items()}
+
+    def release(self, exported: ExportedRelease) -> Release:
         """Who gets which requests.
 
         The version of each destination is told by its subset or its host. Which of two is the
@@ -150,15 +196,29 @@ class StackState:
     def _releases(self) -> Mapping[str, ExportedRelease]:
         if OUTPUT not in (self.outputs or {}):
             raise TargetError(f"stack {self.stack}: it has no output {OUTPUT}; run make up first")
-        try:
-            releases = read_releases(self.outputs or {})
-        except ExportError as error:
-            raise TargetError(f"stack {self.stack}: {error}") from error
+        releases = self._read(read_releases)
         if not releases:
             raise TargetError(
                 f"stack {self.stack}: output releases is empty: it has no service to ramp"
             )
         return releases
+
+    def _read(self, read: Callable[[Mapping[str, Any]], _T]) -> _T:
+        try:
+            return read(self.outputs or {})
+        except ExportError as error:
+            raise TargetError(f"stack {self.stack}: {error}") from error
+
+
+def config_of(exported: ExportedRelease, release: Release) -> Mapping[str, str]:
+    """The config values that make a release what is declared, by their paths."""
+    keys = exported.config
+    return {
+        keys.stable: release.stable,
+        keys.canary: release.canary,
+        keys.weight: str(release.weight),
+        keys.mirror: str(release.mirror),
+    }
 
 
 def workload_of(exported: ExportedRelease, version: str) -> str:

@@ -1,5 +1,6 @@
-"""What a ramp needs of the place where it runs: set the weight, tell how both versions do."""
+"""What a ramp needs of the place where it runs: set the weights, tell how the versions do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,7 +21,7 @@ class UsageError(TargetError):
 
 @dataclass(frozen=True)
 class Release:
-    """Who gets which requests.
+    """Who gets which of a service's requests.
 
     Attributes:
         stable: the version that gets what the canary doesn't.
@@ -40,6 +41,21 @@ class Release:
         mirrored = f", {self.mirror}% mirrored" if self.mirror else ""
         return f"{self.stable} {100 - self.weight}%, {self.canary} {self.weight}%{mirrored}"
 
+    @property
+    def is_raised(self) -> bool:
+        """Whether the canary gets any request, copies too."""
+        return bool(self.weight or self.mirror)
+
+    @property
+    def at_zero(self) -> "Release":
+        """The same versions, with every request for the stable one."""
+        return Release(self.stable, self.canary)
+
+    @property
+    def promoted(self) -> "Release":
+        """The canary as the stable version, with no canary beside it."""
+        return Release(self.canary, "")
+
     def due(self, seen: Observation) -> float:
         """How many of the requests that were seen, copies too, are the canary's share."""
         if self.weight:
@@ -47,13 +63,23 @@ class Release:
         return seen.stable.requests * self.mirror / 100
 
 
+# By service, in the order in which the group has them; a ramp of one service has one.
+Releases = Mapping[str, Release]
+Observations = Mapping[str, Observation]
+
+
+def by_service(told: Mapping[str, object], *, named: bool) -> str:
+    """What is told of services, in one line, each with its name where that is asked for."""
+    return "; ".join(f"{service}: {text}" if named else f"{text}" for service, text in told.items())
+
+
 class Target(Protocol):
-    """A stack whose canary can be ramped.
+    """A stack, and the services of it that are ramped together.
 
     Every method raises TargetError where it can't do its work.
     """
 
-    async def release(self) -> Release:
+    async def releases(self) -> Releases:
         """Who gets which requests now."""
         ...
 
@@ -61,18 +87,18 @@ class Target(Protocol):
         """See that the stack is fit for a ramp: nothing that lies ready would come with it."""
         ...
 
-    async def apply(self, release: Release) -> None:
-        """Put a release in force, and return once it is.
+    async def apply(self, releases: Releases) -> None:
+        """Put releases in force, in one update, and return once they are.
 
-        Whatever was applied before, wholly or not, it holds afterwards. Of a change of the weight
-        alone nothing but the route is touched.
+        Whatever was applied before, wholly or not, they hold afterwards. Of a change of the weights
+        alone nothing but the routes is touched.
         """
         ...
 
-    async def promote(self, release: Release) -> None:
-        """Make a release's canary the stable version, with no canary beside it.
+    async def promote(self, releases: Releases) -> None:
+        """Make each release's canary the stable version, with no canary beside it, in one update.
 
-        The old version goes, but not before no route names it.
+        An old version goes, but not before no route names it.
         """
         ...
 
@@ -80,8 +106,8 @@ class Target(Protocol):
         """Let a change that is under way end soon, done or not: the ramp goes back."""
         ...
 
-    async def observe(self, release: Release, seconds: float) -> Observation:
-        """How a release's versions did in the last so many seconds."""
+    async def observe(self, releases: Releases, seconds: float) -> Observations:
+        """How the releases' versions did in the last so many seconds."""
         ...
 
     async def close(self) -> None:

@@ -76,7 +76,8 @@ def open_cluster(options: Options) -> ClusterTarget:
     from petmesh.ramp.engine import open_stack  # noqa: PLC0415
 
     source = _source(options)
-    target = ClusterTarget(open_stack(options.stack, options.program), source, options.service)
+    stack = open_stack(options.stack, options.program)
+    target = ClusterTarget(stack, source, options.service, options.group)
     target.turns, target.tell = turns(options), _tell
     return target
 
@@ -192,11 +193,11 @@ async def rehearsed(options: RampOptions) -> AsyncGenerator[OpenTarget]:
         raise TargetError(str(error)) from error
     runtime = session.runtime
     try:
-        target = RehearsalTarget(session, options.service)
+        target = RehearsalTarget(session, options.service, options.group)
         try:
             await target.start(options.config)
-            if options.faults:
-                await target.adjust(options.faults)
+            for service, faults in options.faults_by_service.items():
+                await target.adjust(faults, service)
         except (ProgramError, RefusedError, ProcessError) as error:
             raise TargetError(str(error)) from error
         async with Load(

@@ -6,7 +6,8 @@ from typing import Any
 
 import aiohttp
 
-from petmesh.ramp.journal import Entry, RampHeader, entry_json
+from petmesh.ramp.header import RampHeader
+from petmesh.ramp.journal import Entry, entry_json
 from petmesh.ramp.machine import FINAL, Phase, State
 
 _TIMEOUT_SECONDS = 5.0
@@ -52,11 +53,8 @@ class Notifier(ABC):
             return
         self._told = phase, left
         message = {
-            "stack": self._header.stack,
-            "service": self._header.service,
+            **self._header.facts,
             "target": self._header.target,
-            "stable": self._header.stable,
-            "canary": self._header.canary,
             "text": self._text(entry),
             **entry_json(entry),
             "left": left,
@@ -82,7 +80,10 @@ class Notifier(ABC):
         state = entry.state
         left = " and nothing watches it" if _is_left(state) else ""
         reason = f": {state.reason}" if state.reason else ""
-        about = f"{self._header.service} {self._header.canary}".lstrip()
+        header = self._header
+        about = f"{header.services[0]} {header.canary}"
+        if header.is_group:
+            about = f"{header.group} ({header.canary})"
         return (
             f"{self._header.stack}: {about} is {state.phase.value} at {state.weight}%{left}{reason}"
         )

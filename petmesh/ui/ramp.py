@@ -21,7 +21,8 @@ from petmesh.ramp.events import (
     Resume,
     RollBack,
 )
-from petmesh.ramp.journal import Entry, RampHeader, read
+from petmesh.ramp.header import RampHeader
+from petmesh.ramp.journal import Entry, read
 from petmesh.ramp.locations import lock_folder
 from petmesh.ramp.machine import FINAL, Phase, advance
 from petmesh.ramp.measurements import Figures
@@ -29,6 +30,7 @@ from petmesh.ramp.options import Options
 from petmesh.ramp.outcome import last_line, standing
 from petmesh.ramp.ramp_view import RampView
 from petmesh.ramp.ramping import Watch
+from petmesh.ramp.target import Observations
 from petmesh.ramp.targets import OpenTarget
 from petmesh.ui.feed import Feed, Json
 from petmesh.ui.rehearsal import RehearsalPage, Rehearsed
@@ -168,20 +170,27 @@ class RampPage:
         return str(self._header.plan.gate_name(state.stage + 1)) if waits else ""
 
     def _point(self, entry: Entry, event: Judged) -> Json:
-        seen = {"": event.observation}
         return {
             "at": _seconds(entry.at),
             "weight": entry.state.weight,
-            "share": None if entry.state.mirror else _finite(event.observation.share),
+            "share": None if entry.state.mirror else _finite(_share(event.observations)),
             "members": {
                 service: {"stable": _figures(each.stable), "canary": _figures(each.canary)}
-                for service, each in seen.items()
+                for service, each in event.observations.items()
             },
         }
 
 
 def _members(header: RampHeader) -> list[dict[str, str]]:
-    return [{"service": header.service, "stable": header.stable, "canary": header.canary}]
+    return [each.model_dump() for each in header.members]
+
+
+def _share(seen: Observations) -> float | None:
+    """Return the percent of all services' requests that canaries got; None without requests."""
+    requests = sum(each.requests for each in seen.values())
+    return (
+        100 * sum(each.canary.requests for each in seen.values()) / requests if requests else None
+    )
 
 
 def _line(entry: Entry) -> dict[str, Any]:

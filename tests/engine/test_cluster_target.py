@@ -20,14 +20,14 @@ from petmesh.ramp.cluster import ClusterTarget
 from petmesh.ramp.driver import Driver, RampRun
 from petmesh.ramp.engine import open_stack
 from petmesh.ramp.events import Event, Resume, RollBack
-from petmesh.ramp.journal import Journal, RampHeader, latest, now
-from petmesh.ramp.judge import Judge
+from petmesh.ramp.header import RampHeader
+from petmesh.ramp.journal import Journal, latest, now
 from petmesh.ramp.machine import Phase, begin
 from petmesh.ramp.measurements import Figures, UnroutedRequests
 from petmesh.ramp.prometheus import Prometheus
 from petmesh.ramp.ramping import taken_up
 from petmesh.ramp.target import Release, TargetError
-from tests.unit.ramp.fakes import BAD, GOOD, QUICK
+from tests.unit.ramp.fakes import BAD, GOOD, MEMBERS, QUICK, SERVICE, details
 
 
 def _missing() -> str:
@@ -80,43 +80,43 @@ def config_of(project: Path) -> dict[str, Any]:
 def test_a_ramp_by_the_engine(project: Path) -> None:
     async def run() -> None:
         target = target_of(project)
-        assert await target.release() == Release("v1", "v2")
+        assert await target.releases() == details("v1", "v2")
         await target.prepare()
 
         # A change that lies ready isn't applied by a step.
         stack = open_stack("local", project)
         stack.set_config("extra", automation.ConfigValue("changed"))
-        await target.apply(Release("v1", "v2", 25, 10))
-        assert await target.release() == Release("v1", "v2", 25, 10)
+        await target.apply(details("v1", "v2", 25, 10))
+        assert await target.releases() == details("v1", "v2", 25, 10)
         assert config_of(project)["petmesh:canaryWeight"] in ("25", 25)
         with pytest.raises(TargetError, match="changes that aren't applied: Deployment"):
             await target.prepare()
 
         # Nor by a promotion, which is refused and leaves the config as it was.
         with pytest.raises(TargetError, match="a promotion would change more: Deployment"):
-            await target.promote(Release("v1", "v2", 25, 10))
-        assert await target.release() == Release("v1", "v2", 25, 10)
+            await target.promote(details("v1", "v2", 25, 10))
+        assert await target.releases() == details("v1", "v2", 25, 10)
         assert config_of(project)["petmesh:stableVersion"] == "v1"
 
         # Nor does a program that raises before anything is promoted.
         stack.set_config("extra", automation.ConfigValue("broken"))
         with pytest.raises(TargetError, match="Program failed"):
-            await target.promote(Release("v1", "v2", 25, 10))
+            await target.promote(details("v1", "v2", 25, 10))
         assert config_of(project)["petmesh:stableVersion"] == "v1"
         assert config_of(project)["petmesh:canaryWeight"] in ("25", 25)
 
         stack.remove_config("extra")
-        await target.apply(Release("v1", "v2"))
-        assert await target.release() == Release("v1", "v2")
+        await target.apply(details("v1", "v2"))
+        assert await target.releases() == details("v1", "v2")
 
-        await target.promote(Release("v1", "v2"))
-        assert await target.release() == Release("v2", "")
+        await target.promote(details("v1", "v2"))
+        assert await target.releases() == details("v2", "")
         assert "petmesh:canaryVersion" not in config_of(project)
         await target.prepare()
 
         # Back from a promotion: the version that is gone is started before the route names it.
-        await target.apply(Release("v1", "v2"))
-        assert await target.release() == Release("v1", "v2")
+        await target.apply(details("v1", "v2"))
+        assert await target.releases() == details("v1", "v2")
 
     asyncio.run(run())
 
@@ -126,10 +126,10 @@ def test_going_back_takes_a_canary_out_of_the_route_that_does_not_run_any_more(
 ) -> None:
     async def run() -> None:
         target = target_of(project)
-        await target.apply(Release("v1", "v2", 25))
+        await target.apply(details("v1", "v2", 25))
         forget(project, "petdetailsservice-v2-deployment")
-        await target.apply(Release("v1", "v2"))
-        assert await target.release() == Release("v1", "")
+        await target.apply(details("v1", "v2"))
+        assert await target.releases() == details("v1", "")
         assert config_of(project)["petmesh:canaryVersion"] == ""
 
     asyncio.run(run())
@@ -140,8 +140,8 @@ def test_a_step_creates_no_version_that_is_missing_from_the_state(project: Path)
         target = target_of(project)
         forget(project, "petdetailsservice-v2-deployment")
         with pytest.raises(TargetError, match="petdetailsservice v2 has no Deployment in its"):
-            await target.apply(Release("v1", "v2", 25))
-        assert await target.release() == Release("v1", "v2")
+            await target.apply(details("v1", "v2", 25))
+        assert await target.releases() == details("v1", "v2")
         assert config_of(project)["petmesh:canaryWeight"] in ("0", 0)
 
     asyncio.run(run())
@@ -152,11 +152,11 @@ def test_going_back_from_a_promotion_starts_the_stable_version_and_changes_nothi
 ) -> None:
     async def run() -> None:
         target = target_of(project)
-        await target.promote(Release("v1", "v2"))
+        await target.promote(details("v1", "v2"))
         stack = open_stack("local", project)
         stack.set_config("extra", automation.ConfigValue("changed"))
-        await target.apply(Release("v1", "v2"))
-        assert await target.release() == Release("v1", "v2")
+        await target.apply(details("v1", "v2"))
+        assert await target.releases() == details("v1", "v2")
         deployment = stack.export_stack().deployment
         assert deployment
         extras = {
@@ -208,12 +208,12 @@ def test_a_lock_that_a_killed_process_left_holds_nothing_up(project: Path) -> No
         target = target_of(project)
         target.lock_seconds = 2
         leave(int(ended.stdout))
-        await target.apply(Release("v1", "v2", 10))
-        assert (await target.release()).weight == 10
+        await target.apply(details("v1", "v2", 10))
+        assert (await target.releases())[SERVICE].weight == 10
         leave(os.getpid())
         with pytest.raises(TargetError, match="another update is under way"):
-            await target.apply(Release("v1", "v2", 25))
-        assert (await target.release()).weight == 10
+            await target.apply(details("v1", "v2", 25))
+        assert (await target.releases())[SERVICE].weight == 10
 
     asyncio.run(run())
 
@@ -255,13 +255,11 @@ def test_a_whole_ramp_by_the_engine(
         target = ClusterTarget(open_stack("local", project), Measured(canary))
         # The engine may take its time: what it says first is part of an evaluation.
         plan = QUICK.model_copy(update={"steps": (50, 100), "patience": 60.0})
-        header = RampHeader(
-            at=now(), stack="local", target="cluster", stable="v1", canary="v2", plan=plan
-        )
+        header = RampHeader(at=now(), stack="local", target="cluster", members=MEMBERS, plan=plan)
         journal = Journal.create(tmp_path / "journal", header)
-        run = RampRun(header, journal, begin(plan), Judge(plan.conditions))
+        run = RampRun(header, journal, begin(plan), header.judge())
         state = await Driver(run, target, tmp_path / "journal").run()
-        assert (state.phase, await target.release()) == (phase, release), state.reason
+        assert (state.phase, await target.releases()) == (phase, {SERVICE: release}), state.reason
 
     asyncio.run(run())
 
@@ -277,13 +275,11 @@ asyncio.run(ramp(*map(Path, sys.argv[1:])))
 async def ramp(project: Path, folder: Path) -> None:
     """A ramp of one step on a good canary."""
     plan = QUICK.model_copy(update={"steps": (100,), "patience": 10.0})
-    header = RampHeader(
-        at=now(), stack="local", target="cluster", stable="v1", canary="v2", plan=plan
-    )
+    header = RampHeader(at=now(), stack="local", target="cluster", members=MEMBERS, plan=plan)
     target = ClusterTarget(open_stack("local", project), Measured(GOOD))
-    await target.release()
+    await target.releases()
     journal = Journal.create(folder, header)
-    run = RampRun(header, journal, begin(plan), Judge(plan.conditions))
+    run = RampRun(header, journal, begin(plan), header.judge())
     await Driver(run, target, folder).run()
 
 
@@ -317,13 +313,13 @@ def test_a_ramp_that_was_killed_is_taken_up_while_its_update_is_under_way(
         record = latest(folder)
         assert record is not None
         assert record.state.phase is Phase.APPLYING
-        live = await target.release()
+        live = await target.releases()
         # The update of the ramp that was killed isn't in force yet.
         assert list(locks.rglob("*.json"))
-        assert live.weight == 0
+        assert live[SERVICE].weight == 0
         run = taken_up(record, live, [event])
         state = await Driver(run, target, folder).run()
-        assert (state.phase, await target.release()) == (phase, release), state.reason
+        assert (state.phase, await target.releases()) == (phase, {SERVICE: release}), state.reason
 
     asyncio.run(run())
 
@@ -331,13 +327,13 @@ def test_a_ramp_that_was_killed_is_taken_up_while_its_update_is_under_way(
 def test_a_weight_that_somebody_else_changed_is_not_raised_but_taken_back(project: Path) -> None:
     async def run() -> None:
         target, other = target_of(project), target_of(project)
-        await target.release()
-        await target.apply(Release("v1", "v2", 10))
-        await other.apply(Release("v1", "v2", 40))
+        await target.releases()
+        await target.apply(details("v1", "v2", 10))
+        await other.apply(details("v1", "v2", 40))
         with pytest.raises(TargetError, match="somebody else changed the weight: it is v1 60%"):
-            await target.apply(Release("v1", "v2", 25))
-        assert (await other.release()).weight == 40
-        await target.apply(Release("v1", "v2"))
-        assert (await other.release()).weight == 0
+            await target.apply(details("v1", "v2", 25))
+        assert (await other.releases())[SERVICE].weight == 40
+        await target.apply(details("v1", "v2"))
+        assert (await other.releases())[SERVICE].weight == 0
 
     asyncio.run(run())

@@ -17,8 +17,8 @@ from petmesh.ramp import locations
 from petmesh.ramp.cluster import ClusterTarget
 from petmesh.ramp.driver import Driver, RampRun
 from petmesh.ramp.engine import open_stack
-from petmesh.ramp.journal import Journal, RampHeader, now
-from petmesh.ramp.judge import Judge
+from petmesh.ramp.header import RampHeader, members_of
+from petmesh.ramp.journal import Journal, now
 from petmesh.ramp.machine import Phase, begin
 from petmesh.ramp.measurements import Figures, UnroutedRequests
 from petmesh.ramp.options import Options
@@ -84,21 +84,19 @@ def test_two_services_of_the_example_are_ramped_at_the_same_time(
 
     async def ramp(service: str, canary: Figures) -> tuple[Phase, Release]:
         target = target_of(project, service, canary, told)
-        assert await target.release() == Release("blue", "green")
+        assert await target.releases() == {service: Release("blue", "green")}
         plan = QUICK.model_copy(update={"steps": (50, 100), "patience": 60.0})
         header = RampHeader(
             at=now(),
             stack="dev",
-            service=service,
             target="cluster",
-            stable="blue",
-            canary="green",
+            members=members_of(await target.releases()),
             plan=plan,
         )
         folder = tmp_path / "journals" / service
-        run = RampRun(header, Journal.create(folder, header), begin(plan), Judge(plan.conditions))
+        run = RampRun(header, Journal.create(folder, header), begin(plan), header.judge())
         state = await Driver(run, target, folder).run()
-        return state.phase, await target.release()
+        return state.phase, (await target.releases())[service]
 
     async def both() -> tuple[tuple[Phase, Release], ...]:
         return tuple(await asyncio.gather(ramp("cart", GOOD), ramp("payment", BAD)))
@@ -121,7 +119,8 @@ def test_two_services_of_the_example_are_ramped_at_the_same_time(
 def test_the_commands_take_the_example_by_its_folder(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asyncio.run(target_of(project, "payment", GOOD, []).apply(Release("blue", "green", 5)))
+    raised = {"payment": Release("blue", "green", 5)}
+    asyncio.run(target_of(project, "payment", GOOD, []).apply(raised))
     of_example = ["--program", str(project), "--stack", "dev"]
     assert main(["status", *of_example]) == 2
     assert "--service: must be given, one of cart, payment" in capsys.readouterr().err

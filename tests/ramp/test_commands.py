@@ -14,7 +14,7 @@ from petmesh.ramp.machine import Phase
 from petmesh.ramp.measurements import Figures
 from petmesh.ramp.target import Release, TargetError
 from tests.unit.ramp.commanded import PLAN, left_at_10, phase, run
-from tests.unit.ramp.fakes import BAD, GOOD, SLOW, FakeTarget, start
+from tests.unit.ramp.fakes import BAD, GOOD, SERVICE, SLOW, FakeTarget, start
 
 
 def test_a_ramp_promotes_and_says_so_last(
@@ -157,7 +157,7 @@ def test_blue_green_is_compared_with_the_figures_from_before_though_it_was_kille
     record = latest(tmp_path)
     assert record is not None
     assert record.entries == ()
-    assert [each.stable for each in record.header.before] == [GOOD]
+    assert [each[SERVICE].stable for each in record.header.before] == [GOOD]
     assert target.live == Release("v2", "")
 
 

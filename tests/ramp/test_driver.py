@@ -83,7 +83,7 @@ async def test_requests_of_other_processes_pause_and_resume_and_roll_back(tmp_pa
     target = FakeTarget()
     plan = QUICK.model_copy(update={"hold": 1.0})
 
-    with control.held(tmp_path, "local"):
+    with control.held(tmp_path, "stack local"):
         driver = start(tmp_path, target, plan)
         task = asyncio.create_task(driver.run())
         await wait_for_weight(target, 10)
@@ -99,9 +99,9 @@ async def test_requests_of_other_processes_pause_and_resume_and_roll_back(tmp_pa
 
 def test_one_ramp_at_a_time_and_a_request_without_one_is_refused(tmp_path: Path) -> None:
     with (
-        control.held(tmp_path, "local"),
+        control.held(tmp_path, "stack local"),
         pytest.raises(control.BusyError, match=r"stack local: process [0-9]+ runs a ramp of it"),
-        control.held(tmp_path, "local"),
+        control.held(tmp_path, "stack local"),
     ):
         pass
     with pytest.raises(control.IdleError):

@@ -15,8 +15,7 @@ from petmesh.ramp.events import Interrupt, Resume
 from petmesh.ramp.journal import JournalError, latest, read
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.plan import OnInterrupt
-from petmesh.ramp.target import Release
-from tests.unit.ramp.fakes import QUICK, FakeTarget, start, take_over, wait_for_weight
+from tests.unit.ramp.fakes import QUICK, FakeTarget, details, start, take_over, wait_for_weight
 
 
 async def test_a_journal_that_cannot_be_written_any_more_gives_weight_0(
@@ -66,7 +65,7 @@ async def test_killed_after_any_line_the_journal_is_enough_to_go_on(
     cut.parent.mkdir()
     cut.write_bytes(b"".join(lines[:killed_after]) + lines[killed_after][:7])
     record = read(cut)
-    target = FakeTarget(live=Release("v1", "v2", record.state.weight))
+    target = FakeTarget(lives=details("v1", "v2", record.state.weight))
     state = await take_over(cut.parent, target, record).run()
     assert state.phase is Phase.PROMOTED
     weights = [each.weight for each in target.changes]
@@ -117,8 +116,9 @@ from petmesh.ramp.target import Release
 from tests.unit.ramp.fakes import FakeTarget, QUICK, start
 
 class Kept(FakeTarget):
-    async def _change(self, release):
-        await super()._change(release)
+    async def _change(self, releases):
+        await super()._change(releases)
+        [release] = releases.values()
         new = Path(sys.argv[1], "live.new")
         new.write_text(json.dumps([release.stable, release.canary, release.weight]))
         new.rename(Path(sys.argv[1], "live"))
@@ -150,7 +150,7 @@ def test_a_process_that_is_killed_leaves_a_journal_to_go_on_from(
         return
     kept = tmp_path / "live"
     stable, canary, weight = json.loads(kept.read_text() if kept.exists() else '["v1", "v2", 0]')
-    target = FakeTarget(live=Release(stable, canary, weight))
+    target = FakeTarget(lives=details(stable, canary, weight))
     # What is live is what the journal says, or what it says is under way.
     under_way = record.state.weight if record.state.stage < 0 else record.state.stage + 1
     assert target.live.weight in (record.state.weight, under_way)

@@ -8,7 +8,7 @@ from petmesh.ramp.events import Judged
 from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.measurements import Figures, Observation
-from tests.unit.ramp.fakes import GOOD, QUICK, FakeTarget, figures, start, wait_for_weight
+from tests.unit.ramp.fakes import GOOD, QUICK, SERVICE, FakeTarget, figures, start, wait_for_weight
 
 
 async def test_each_request_is_judged_once(tmp_path: Path) -> None:
@@ -17,7 +17,7 @@ async def test_each_request_is_judged_once(tmp_path: Path) -> None:
     record = latest(tmp_path)
     assert record is not None
     judged = [each.event for each in record.entries if isinstance(each.event, Judged)]
-    assert {each.observation.canary.requests for each in judged} == {1000}
+    assert {each.observations[SERVICE].canary.requests for each in judged} == {1000}
 
 
 WAITS = QUICK.model_copy(update={"gates": (25,), "silence": 0.05, "patience": 0.3})
@@ -80,7 +80,7 @@ async def test_at_100_the_canary_is_compared_with_the_stable_version_under_all_o
     before = Observation(seconds=0.001, stable=GOOD, canary=Figures())
 
     async def run() -> None:
-        task = asyncio.create_task(start(tmp_path, target, before=(before,)).run())
+        task = asyncio.create_task(start(tmp_path, target, before=({SERVICE: before},)).run())
         await wait_for_weight(target, 100)
         target.stable, target.canary = Figures(), GOOD
         assert (await task).phase is Phase.PROMOTED
@@ -88,7 +88,7 @@ async def test_at_100_the_canary_is_compared_with_the_stable_version_under_all_o
     await run()
     record = latest(tmp_path)
     assert record is not None
-    assert record.header.before == (before,)
+    assert record.header.before == ({SERVICE: before},)
     reasons = [entry.event.reason for entry in record.entries if isinstance(entry.event, Judged)]
     assert reasons[-1].endswith("stable earlier 100.00%, p50 3.02 ms, p99 5 ms")
 

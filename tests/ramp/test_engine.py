@@ -130,13 +130,21 @@ def test_a_cli_that_is_gone_is_an_error_in_one_line(tmp_path: Path) -> None:
         Detached(Found(gone)).run(["stack"], str(tmp_path), {})
 
 
-def test_only_the_route_alone_is_given_the_time_of_one_resource(tmp_path: Path) -> None:
+def test_only_routes_alone_are_given_the_time_of_one_resource(tmp_path: Path) -> None:
     script = tmp_path / "pulumi"
     script.write_text("#!/bin/sh\nsleep 60\n")
     script.chmod(0o700)
     command = Detached(Found(script))
     command.route_seconds, command.seconds, command.grace_seconds = 0.1, 0.3, 0.1
-    for targets, seconds in (([], 0.3), (["a"], 0.1), (["a", "b"], 0.3)):
+    route = "urn:pulumi:dev::shop::kubernetes:networking.istio.io/v1:VirtualService::"
+    of = {"cart": f"{route}cart", "payment": f"{route}payment", "pods": "urn::Deployment::cart"}
+    for names, seconds in (
+        ([], 0.3),
+        (["cart"], 0.1),
+        (["cart", "payment"], 0.1),
+        (["cart", "pods"], 0.3),
+    ):
+        targets = [of[name] for name in names]
         arguments = [part for each in targets for part in ("--target", each)]
         with pytest.raises(TargetError, match=f"no end within {seconds} s"):
             command.run(["up", *arguments], str(tmp_path), {})

@@ -131,6 +131,7 @@ async def test_an_address_is_told_where_the_ramp_stands(tmp_path: Path) -> None:
     assert received[0] == {
         "when": "before-step",
         "stack": "local",
+        "group": "",
         "service": "petdetailsservice",
         "stable": "v1",
         "canary": "v2",

@@ -9,13 +9,14 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from petmesh.ramp.journal import RampHeader, now
+from petmesh.ramp.header import RampHeader
+from petmesh.ramp.journal import now
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.notifications import Notifications
 from tests.unit.ramp.commanded import PLAN, run
-from tests.unit.ramp.fakes import BAD, QUICK, FakeTarget, start
+from tests.unit.ramp.fakes import BAD, MEMBERS, QUICK, FakeTarget, start
 
-HEADER = RampHeader(at=now(), stack="dev", target="fake", stable="v1", canary="v2", plan=QUICK)
+HEADER = RampHeader(at=now(), stack="dev", target="fake", members=MEMBERS, plan=QUICK)
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from petmesh.ramp.conditions import Conditions, Outcome
 from petmesh.ramp.journal import latest
 from petmesh.ramp.judge import Judge
 from petmesh.ramp.measurements import Observation
-from tests.unit.ramp.fakes import GOOD, QUICK, FakeTarget, figures, start
+from tests.unit.ramp.fakes import GOOD, QUICK, SERVICE, FakeTarget, figures, start
 
 RISKY = Conditions(min_requests=100, warm_up=0, compare=())
 
@@ -58,7 +58,7 @@ def test_a_ramp_that_is_taken_up_knows_what_the_process_before_knew(tmp_path: Pa
     record = latest(tmp_path)
     assert record is not None
     seen = Observation(seconds=0.02, stable=GOOD, canary=figures(errors=100))
-    assert record.judge().take(seen).outcome is Outcome.FAIL
+    assert record.judge().take({SERVICE: seen}, {SERVICE: 0.0}).outcome is Outcome.FAIL
     assert Judge(record.header.plan.conditions).take(seen).outcome is not Outcome.FAIL
 
 

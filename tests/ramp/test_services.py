@@ -14,7 +14,7 @@ from petmesh.ramp.machine import Phase
 from petmesh.ramp.options import Options
 from petmesh.ramp.target import Release, TargetError
 from tests.unit.ramp.commanded import PLAN
-from tests.unit.ramp.fakes import FakeTarget
+from tests.unit.ramp.fakes import FakeTarget, details
 from tests.unit.ramp.test_cluster import Stack, target_of
 
 DETAILS, PETS = Options(service="petdetailsservice"), Options(service="petservice")
@@ -23,7 +23,7 @@ DETAILS, PETS = Options(service="petdetailsservice"), Options(service="petservic
 def phase(options: Options) -> Phase:
     record = latest(locations.journal_folder(options))
     assert record is not None
-    assert record.header.service == options.service
+    assert record.header.services == (options.service,)
     return record.state.phase
 
 
@@ -154,16 +154,16 @@ async def test_two_services_change_the_stack_in_turn_and_the_one_that_waits_says
     turns = tmp_path / "locks" / ".turns"
     slow, other = Slow(), Stack()
     first = asyncio.create_task(
-        in_turn(slow, "petdetailsservice", turns, told).apply(Release("v1", "v2", 10))
+        in_turn(slow, "petdetailsservice", turns, told).apply(details("v1", "v2", 10))
     )
     assert await asyncio.to_thread(slow.began.wait, 10)
     waiting = in_turn(other, "petservice", turns, told)
-    second = asyncio.create_task(waiting.apply(Release("v1", "v2", 20)))
+    second = asyncio.create_task(waiting.apply({"petservice": Release("v1", "v2", 20)}))
     async with asyncio.timeout(10):
         while not told:  # noqa: ASYNC110 (it is told by a thread)
             await asyncio.sleep(0.01)
     # What is asked of the stack waits for no turn, and nothing was written into its config.
-    assert (await waiting.release()).weight == 5
+    assert (await waiting.releases())["petservice"].weight == 5
     assert (other.calls, second.done()) == ([], False)
     slow.may_end.set()
     await asyncio.wait_for(asyncio.gather(first, second), 20)
@@ -177,17 +177,17 @@ async def test_two_services_change_the_stack_in_turn_and_the_one_that_waits_says
 async def test_a_turn_is_not_waited_for_without_end(tmp_path: Path) -> None:
     turns = tmp_path / ".turns"
     with control.turn(turns, lambda: False):
-        target = in_turn(Stack(), "petservice", turns, [])
+        target = in_turn(Stack(), "", turns, [])
         target.lock_seconds = 0
         with pytest.raises(TargetError, match="stack local: another update is under way"):
-            await target.apply(Release("v1", "v2", 10))
+            await target.apply(details("v1", "v2", 10))
 
 
 async def test_where_no_turn_can_be_taken_going_back_waits_for_none(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     stack = Stack()
     target = in_turn(stack, "", tmp_path / "file" / ".turns", [])
-    await target.apply(Release("v1", "v2"))
+    await target.apply(details("v1", "v2"))
     assert stack.targets
 
 
@@ -196,5 +196,5 @@ async def test_the_lock_of_another_machines_update_is_waited_for_and_told() -> N
     stack = Stack(busy=1)
     target = target_of(stack)
     target.tell = told.append
-    await target.apply(Release("v1", "v2", 10))
+    await target.apply(details("v1", "v2", 10))
     assert (stack.live, told) == (10, ["stack local: waits for another update, 600 s at most"])

@@ -51,7 +51,7 @@ def test_status_tells_what_is_live_beside_what_the_journal_says(
     assert "the stack went on without it" in capsys.readouterr().out
     assert run(tmp_path, "status", "--json") == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["live"] == {"stable": "v2", "canary": "v3", "weight": 0, "mirror": 0}
+    assert told["live"][SERVICE] == {"stable": "v2", "canary": "v3", "weight": 0, "mirror": 0}
 
 
 def test_a_gate_opens_by_the_approval_from_another_process(
@@ -281,7 +281,7 @@ def test_status_of_a_ramp_that_ended_says_where_it_only_has_the_journals_word(
     target.canary = BAD
     run(tmp_path, "ramp", *PLAN)
     capsys.readouterr()
-    monkeypatch.setattr(target, "release", unknown)
+    monkeypatch.setattr(target, "releases", unknown)
     run(tmp_path, "status")
     told = capsys.readouterr().out
     assert "live: not known: no engine" in told

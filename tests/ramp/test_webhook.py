@@ -10,19 +10,18 @@ from typing import Any
 from aiohttp import web
 
 from petmesh.ramp.events import Interrupt, Pause
-from petmesh.ramp.journal import RampHeader, now
+from petmesh.ramp.header import RampHeader
+from petmesh.ramp.journal import now
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.plan import OnInterrupt
 from petmesh.ramp.webhook import Webhook
-from tests.unit.ramp.fakes import BAD, QUICK, FakeTarget, start
+from tests.unit.ramp.fakes import BAD, MEMBERS, QUICK, FakeTarget, start
 
 OPENING = RampHeader(
     at=now(),
     stack="local",
-    service="petservice",
     target="fake",
-    stable="v1",
-    canary="v2",
+    members=MEMBERS,
     plan=QUICK,
 )
 Received = list[dict[str, Any]]

@@ -16,6 +16,7 @@ from petmesh.ramp.machine import Phase, State
 from petmesh.ramp.plan import Kind, Plan
 from petmesh.ramp.target import Release
 from petmesh.ramp.targets import OpenTarget, rehearsed
+from tests.unit.ramp.fakes import SERVICE
 
 pytestmark = pytest.mark.envoy
 
@@ -40,7 +41,11 @@ async def ramped(
         driver, journal = new_ramp(plan, place.target, folder)
         state = await driver.run()
         journal.close()
-        return state, await place.target.release(), load_totals(place)[1]
+        return state, await live_at(place), load_totals(place)[1]
+
+
+async def live_at(place: OpenTarget) -> Release:
+    return (await place.target.releases())[SERVICE]
 
 
 def test_a_good_canary_is_promoted_and_no_request_fails(tmp_path: Path) -> None:
@@ -85,7 +90,7 @@ def test_a_crashing_canary_goes_back_and_then_nothing_fails(tmp_path: Path) -> N
             journal.close()
             _, before = load_totals(place)
             await asyncio.sleep(1)
-            return state, await place.target.release(), load_totals(place)[1] - before
+            return state, await live_at(place), load_totals(place)[1] - before
 
     state, live, failed_after = asyncio.run(run())
     assert (state.phase, live) == (Phase.ROLLED_BACK, Release("v1", "v2"))
@@ -109,4 +114,4 @@ def test_a_failing_canary_is_found_by_mirrored_requests_before_any_caller_meets_
     assert record is not None
     assert plan.stages[state.stage].kind is Kind.MIRROR
     judged = [entry.event for entry in record.entries if isinstance(entry.event, Judged)]
-    assert sum(each.observation.canary.errors for each in judged) >= 10
+    assert sum(each.observations[SERVICE].canary.errors for each in judged) >= 10

@@ -45,7 +45,7 @@ def test_the_public_service_is_ramped_by_its_keys_in_releases(tmp_path: Path) ->
     }
     given = [each for pair in config.items() for each in ("--config", "=".join(pair))]
     status, record = ramped(tmp_path, "--service", "petservice", *given)
-    assert (status, record.header.service) == (PROMOTED, "petservice")
+    assert (status, record.header.services) == (PROMOTED, ("petservice",))
     assert (record.header.stable, record.header.canary) == ("v1", "v2")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from petmesh.ramp import commands, locations, ramping, services
+from petmesh.ramp import commands, locations, ramping, services, status
 from petmesh.ramp.options import Options
 from petmesh.ramp.targets import OpenTarget
 from tests.unit.ramp.fakes import FakeTarget
@@ -19,12 +19,13 @@ def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
     monkeypatch.setattr(locations, "STATE", tmp_path / "state")
     monkeypatch.setattr(locations, "LOCKS", tmp_path / "locks")
 
-    def open_cluster(_: Options) -> FakeTarget:
+    def open_cluster(options: Options) -> FakeTarget:
+        found.choose(options.service, options.group)
         return found
 
     @asynccontextmanager
-    async def cluster_of(_: Options) -> AsyncGenerator[FakeTarget]:
-        yield found
+    async def cluster_of(options: Options) -> AsyncGenerator[FakeTarget]:
+        yield open_cluster(options)
 
     @asynccontextmanager
     async def loaded(_: Options, cluster: FakeTarget) -> AsyncGenerator[OpenTarget]:
@@ -32,6 +33,7 @@ def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
 
     monkeypatch.setattr(commands, "open_cluster", open_cluster)
     monkeypatch.setattr(services, "open_cluster", open_cluster)
+    monkeypatch.setattr(status, "open_cluster", open_cluster)
     monkeypatch.setattr(ramping, "cluster_of", cluster_of)
     monkeypatch.setattr(ramping, "loaded", loaded)
     return found

@@ -8,14 +8,15 @@ from pathlib import Path
 from petmesh.ramp.conditions import Conditions
 from petmesh.ramp.driver import Driver, Listener, RampRun
 from petmesh.ramp.events import Restarted
-from petmesh.ramp.journal import Journal, RampHeader, Record, now
-from petmesh.ramp.judge import Judge
+from petmesh.ramp.header import Member, RampHeader, members_of
+from petmesh.ramp.journal import Journal, Record, now
 from petmesh.ramp.machine import Transition, advance, begin
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.plan import Plan
-from petmesh.ramp.target import Release, TargetError
+from petmesh.ramp.target import Observations, Release, Releases, TargetError
 
 SERVICE = "petdetailsservice"
+MEMBERS = (Member(service=SERVICE, stable="v1", canary="v2"),)
 BOUNDS = (1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0)
 
 
@@ -26,71 +27,117 @@ def figures(requests: float = 1000, errors: float = 0, *, ms: float = 5) -> Figu
     return Figures(requests=requests, errors=errors, answers=requests, within=within)
 
 
+def details(stable: str, canary: str, weight: int = 0, mirror: int = 0) -> Releases:
+    """The release of the one service that most ramps here are of."""
+    return {SERVICE: Release(stable, canary, weight, mirror)}
+
+
 GOOD, BAD, SLOW = figures(), figures(errors=600), figures(ms=50)
 
 
 @dataclass
 class FakeTarget:
-    """Keeps the release in memory."""
+    """Keeps the releases in memory: of one service, or of those that `group` names.
 
-    live: Release = field(default_factory=lambda: Release("v1", "v2"))
-    canary: Figures = GOOD
+    Attributes:
+        live: the release of the first service; setting it sets that of every one.
+        canaries: the figures of each service's canary that has others than `canary`.
+    """
+
     broken_metrics: bool = False
     broken_changes: int = 0
+    canary: Figures = GOOD
     error: type[Exception] = TargetError
     slowness: float = 0.0
     stable: Figures = GOOD
+    group: tuple[str, ...] = (SERVICE,)
+    canaries: dict[str, Figures] = field(default_factory=dict[str, Figures])
+    lives: Releases = field(default_factory=dict[str, Release])
     windows: list[float] = field(default_factory=list[float])
-    seen: list[tuple[float, Observation]] = field(default_factory=list[tuple[float, Observation]])
-    changes: list[Release] = field(default_factory=list[Release])
+    seen: list[tuple[float, Observations]] = field(default_factory=list[tuple[float, Observations]])
+    updates: list[Releases] = field(default_factory=list[Releases])
     interrupted: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def service(self) -> str:
-        return SERVICE
+    def __post_init__(self) -> None:
+        self.lives = self.lives or dict.fromkeys(self.group, Release("v1", "v2"))
 
-    async def release(self) -> Release:
-        return self.live
+    @property
+    def live(self) -> Release:
+        return self.lives[self.group[0]]
+
+    @live.setter
+    def live(self, release: Release) -> None:
+        self.lives = dict.fromkeys(self.group, release)
+
+    @property
+    def changes(self) -> list[Release]:
+        """What every service became with each update, in which they never part."""
+        for each in self.updates:
+            assert len({*each.values()}) == 1
+        return [each[self.group[0]] for each in self.updates]
+
+    def choose(self, service: str, group: str) -> None:
+        """Be the target of a service, or of a group's services."""
+        names = (service,) if service else tuple(filter(None, group.split(",")))
+        names = names or (SERVICE,)
+        if names != self.group:
+            self.lives, self.group, self.seen = dict.fromkeys(names, self.live), names, []
+
+    async def services(self) -> tuple[str, ...]:
+        return self.group
+
+    async def releases(self) -> Releases:
+        return self.lives
 
     async def prepare(self) -> None:
         pass
 
-    async def apply(self, release: Release) -> None:
-        await self._change(release)
+    async def apply(self, releases: Releases) -> None:
+        await self._change(releases)
 
-    async def promote(self, release: Release) -> None:
-        await self._change(Release(release.canary, ""))
+    async def promote(self, releases: Releases) -> None:
+        await self._change({service: each.promoted for service, each in releases.items()})
 
     def interrupt(self) -> None:
         self.slowness = 0.0
         self.interrupted.set()
 
-    async def observe(self, release: Release, seconds: float) -> Observation:  # noqa: ARG002
+    async def observe(self, releases: Releases, seconds: float) -> Observations:
         """Counts what `stable` and `canary` are once more at each look, since so many seconds."""
         self.windows.append(seconds)
         if self.broken_metrics:
             raise self.error("metrics refused")
         now = asyncio.get_running_loop().time()
-        self.seen.append((now, Observation(seconds=0, stable=self.stable, canary=self.canary)))
+        look = {
+            service: Observation(
+                seconds=0, stable=self.stable, canary=self.canaries.get(service, self.canary)
+            )
+            for service in releases
+        }
+        self.seen.append((now, look))
         since = [each for at, each in self.seen if at > now - seconds]
-        return Observation(
-            seconds=min(seconds, now - self.seen[0][0]),
-            stable=sum((each.stable for each in since), Figures()),
-            canary=sum((each.canary for each in since), Figures()),
-        )
+        return {
+            service: Observation(
+                seconds=min(seconds, now - self.seen[0][0]),
+                stable=sum((each[service].stable for each in since), Figures()),
+                canary=sum((each[service].canary for each in since), Figures()),
+            )
+            for service in releases
+        }
 
     async def close(self) -> None:
         pass
 
-    async def _change(self, release: Release) -> None:
+    async def _change(self, releases: Releases) -> None:
         if self.slowness:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.interrupted.wait(), self.slowness)
         if self.broken_changes:
             self.broken_changes -= 1
             raise self.error("change refused")
-        self.changes.append(release)
-        self.live = release
+        self.updates.append(releases)
+        self.lives = {**self.lives, **releases}
         async with self.changed:
             self.changed.notify_all()
 
@@ -105,22 +152,21 @@ def start(
     target: FakeTarget,
     plan: Plan = QUICK,
     listeners: tuple[Listener, ...] = (),
-    before: tuple[Observation, ...] = (),
+    before: tuple[Observations, ...] = (),
 ) -> Driver:
     """A new ramp."""
     header = RampHeader(
         at=now(),
         stack="local",
-        service=SERVICE,
         target="fake",
-        stable="v1",
-        canary="v2",
+        group="checkout" if len(target.group) > 1 else "",
+        members=members_of(target.lives),
         plan=plan,
         before=before,
     )
     journal = Journal.create(folder, header)
     return Driver(
-        RampRun(header, journal, begin(plan), Judge(plan.conditions, before)),
+        RampRun(header, journal, begin(plan), header.judge()),
         target,
         folder,
         listeners,

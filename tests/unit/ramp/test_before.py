@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from petmesh.ramp.before import observe_before
-from petmesh.ramp.journal import RampHeader, latest, now
+from petmesh.ramp.header import RampHeader
+from petmesh.ramp.journal import latest, now
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.plan import Plan
-from petmesh.ramp.target import Release, TargetError
+from petmesh.ramp.target import Observations, Release, Releases, TargetError
 from tests.unit.ramp.commanded import PLAN, left_at_10, run
-from tests.unit.ramp.fakes import FakeTarget, figures
+from tests.unit.ramp.fakes import MEMBERS, SERVICE, FakeTarget, figures
 
 
 @pytest.mark.parametrize("error", [TargetError, KeyError])
@@ -44,35 +45,36 @@ def test_a_ramp_that_was_left_is_not_taken_up_without_its_source_but_goes_back_w
 class Growing(FakeTarget):
     """A stable version that gets its first requests after two looks."""
 
-    async def observe(self, release: Release, seconds: float) -> Observation:
+    async def observe(self, releases: Releases, seconds: float) -> Observations:
         self.stable = figures(300) if len(self.windows) > 1 else Figures()
-        return await super().observe(release, seconds)
+        return await super().observe(releases, seconds)
 
 
 class Old(FakeTarget):
     """A source that knows of ten requests a second since long ago."""
 
-    async def observe(self, release: Release, seconds: float) -> Observation:  # noqa: ARG002
-        return Observation(seconds=seconds, stable=figures(10 * seconds), canary=Figures())
+    async def observe(self, releases: Releases, seconds: float) -> Observations:
+        seen = Observation(seconds=seconds, stable=figures(10 * seconds), canary=Figures())
+        return dict.fromkeys(releases, seen)
 
 
 def header(**plan: object) -> RampHeader:
     given = Plan.model_validate({"interval": 0.01, "silence": 0.3, **plan})
-    return RampHeader(at=now(), stack="s", target="fake", stable="v1", canary="v2", plan=given)
+    return RampHeader(at=now(), stack="s", target="fake", members=MEMBERS, plan=given)
 
 
 async def test_a_ramp_looks_at_the_intervals_before_it() -> None:
     seen = await observe_before(header(interval=30), Old(), print)
     assert len(seen) == 40
     for each in seen:
-        assert each.seconds == pytest.approx(30)
-        assert each.stable.requests == pytest.approx(300)
+        assert each[SERVICE].seconds == pytest.approx(30)
+        assert each[SERVICE].stable.requests == pytest.approx(300)
 
 
 async def test_a_switch_at_once_waits_until_the_stable_version_is_known() -> None:
     told: list[str] = []
     seen = await observe_before(header(steps=(100,)), Growing(), told.append)
-    assert sum(each.stable.requests for each in seen) >= 500
+    assert sum(each[SERVICE].stable.requests for each in seen) >= 500
     assert told == ["v1 is measured before the switch, 0.3 s at most"]
 
 

@@ -15,6 +15,7 @@ from petmesh.ramp.engine import Detached
 from petmesh.ramp.measurements import Figures, UnroutedRequests
 from petmesh.ramp.prometheus import Prometheus
 from petmesh.ramp.target import Release, TargetError
+from tests.unit.ramp.fakes import SERVICE, details
 
 LOCKED = "error: the stack is currently locked by 1 lock(s)."
 
@@ -143,9 +144,9 @@ class Exporting(Stack):
 async def test_an_update_that_a_killed_ramp_began_is_waited_for() -> None:
     stack = Stack(busy=1)
     target = target_of(stack)
-    await target.release()
+    await target.releases()
     stack.finished = 25
-    await target.apply(Release("v1", "v2", 25))
+    await target.apply(details("v1", "v2", 25))
     assert (stack.live, "cancel" in stack.calls) == (25, False)
 
 
@@ -154,9 +155,9 @@ async def test_another_update_is_not_waited_for_without_end_nor_when_interrupted
     target = target_of(stack)
     target.lock_seconds = 0
     with pytest.raises(TargetError, match="another update is under way"):
-        await target.apply(Release("v1", "v2"))
+        await target.apply(details("v1", "v2"))
     target.lock_seconds = 600
-    change = asyncio.create_task(target.apply(Release("v1", "v2")))
+    change = asyncio.create_task(target.apply(details("v1", "v2")))
     await asyncio.sleep(0.05)
     target.interrupt()
     with pytest.raises(TargetError, match="another update is under way"):
@@ -166,7 +167,7 @@ async def test_another_update_is_not_waited_for_without_end_nor_when_interrupted
 async def test_what_the_ramp_itself_killed_is_cancelled() -> None:
     stack = Stack(busy=1000)
     stack.command.killed = True
-    await target_of(stack).apply(Release("v1", "v2", 10))
+    await target_of(stack).apply(details("v1", "v2", 10))
     assert (stack.live, stack.calls.count("cancel"), stack.command.killed) == (10, 1, False)
 
 
@@ -179,7 +180,7 @@ async def test_a_lock_that_goes_by_itself_before_it_is_cancelled_is_no_error(
     stack = Stack(busy=1)
     stack.command.killed = True
     monkeypatch.setattr(stack, "cancel", nothing_to_cancel)
-    await target_of(stack).apply(Release("v1", "v2", 10))
+    await target_of(stack).apply(details("v1", "v2", 10))
     assert stack.live == 10
 
 
@@ -202,14 +203,14 @@ async def test_a_promotion_that_is_interrupted_leaves_the_config_as_it_was(
     monkeypatch.setattr(stack, "set_all_config", checked)
     monkeypatch.setattr(stack, "preview", interrupted)
     with pytest.raises(TargetError, match="interrupted"):
-        await target_of(stack).promote(Release("v1", "v2", 100))
+        await target_of(stack).promote(details("v1", "v2", 100))
     assert stack.calls == ["config v2 0", "config v1 100"]
 
 
 async def test_a_new_change_is_not_held_back_by_the_interrupt_of_an_earlier_one() -> None:
     stack = Stack()
     stack.command.interrupt()
-    await target_of(stack).apply(Release("v1", "v2", 10))
+    await target_of(stack).apply(details("v1", "v2", 10))
     assert (stack.live, stack.command.interrupted) == (10, False)
 
 
@@ -232,7 +233,7 @@ async def test_a_step_is_the_route_and_at_most_the_stable_version_that_it_goes_b
 ) -> None:
     stack = Stack()
     stack.versions, stack.creates = versions, [*OWN, *OTHERS]
-    await target_of(stack).apply(Release("v1", "v2", weight))
+    await target_of(stack).apply(details("v1", "v2", weight))
     assert stack.targets == [targets]
 
 
@@ -244,7 +245,7 @@ async def test_a_version_that_is_not_in_the_state_gets_no_request(
     stack = Stack()
     stack.versions.remove(missing)
     with pytest.raises(TargetError) as refused:
-        await target_of(stack).apply(wanted)
+        await target_of(stack).apply({SERVICE: wanted})
     version = f"petdetailsservice {missing}"
     assert str(refused.value) == (
         f"stack local: {version} has no Deployment in its state: run make up first"
@@ -255,8 +256,8 @@ async def test_a_version_that_is_not_in_the_state_gets_no_request(
 async def test_another_service_is_ramped_by_its_own_route_and_config_keys() -> None:
     stack = Stack()
     target = target_of(stack, service="petservice")
-    assert await target.release() == Release("v1", "v2", 5)
-    await target.apply(Release("v1", "v2", 10))
+    assert await target.releases() == {"petservice": Release("v1", "v2", 5)}
+    await target.apply({"petservice": Release("v1", "v2", 10)})
     assert stack.calls == ["config releases.petservice.v1 10"]
     assert stack.targets == [[f"{URN}::petservice-route"]]
 
@@ -273,7 +274,7 @@ async def test_another_service_is_ramped_by_its_own_route_and_config_keys() -> N
 async def test_without_a_service_it_is_the_stacks_own(
     releases: dict[str, object], service: str
 ) -> None:
-    assert await target_of(Exporting(root(releases))).service() == service
+    assert await target_of(Exporting(root(releases))).services() == [service]
 
 
 OTHER_KEYS = {name: exported(name, f"{name}:") for name in ("cart", "payment")}
@@ -305,20 +306,20 @@ async def test_an_output_that_cannot_be_ramped_is_refused_in_one_line(
     releases: object, service: str, text: str
 ) -> None:
     with pytest.raises(TargetError) as refused:
-        await target_of(Exporting(root(releases), route(0)), service=service).release()
+        await target_of(Exporting(root(releases), route(0)), service=service).releases()
     assert str(refused.value) == text
 
 
 async def test_a_stack_without_the_output_is_named() -> None:
     with pytest.raises(TargetError, match="stack local: it has no output releases; run make up"):
-        await target_of(Exporting(route(0))).release()
+        await target_of(Exporting(route(0))).releases()
 
 
 async def test_a_workload_of_another_namespace_is_not_the_versions() -> None:
     runs = [deployment("petdetailsservice-v1"), deployment("petdetailsservice-v2", "other")]
     stack = Exporting(root(RELEASES), route(0), *runs)
     with pytest.raises(TargetError, match="petdetailsservice v2 has no Deployment"):
-        await target_of(stack).apply(Release("v1", "v2", 10))
+        await target_of(stack).apply(details("v1", "v2", 10))
 
 
 @pytest.mark.parametrize("http", [[], [{"name": "weighted", "route": []}], [{"name": "x"}], "no"])
@@ -328,7 +329,7 @@ async def test_a_route_that_the_program_did_not_declare_is_an_error_in_one_line(
     foreign = route(0)
     foreign["inputs"]["spec"]["http"] = http
     with pytest.raises(TargetError) as refused:
-        await target_of(Exporting(root(RELEASES), foreign)).release()
+        await target_of(Exporting(root(RELEASES), foreign)).releases()
     assert str(refused.value) == (
         "the route of petdetailsservice in the state is not as output releases says: "
         "weighted has no two versions with weights"
@@ -339,7 +340,7 @@ async def test_what_the_state_says_of_a_version_steers_no_terminal() -> None:
     painted = route(0)
     painted["inputs"]["spec"]["http"][1]["route"][1]["destination"]["subset"] = "v2\x1b[2J\n"
     with pytest.raises(TargetError, match="it has v1, v2 and not v2") as refused:
-        await target_of(Exporting(root(RELEASES), painted)).release()
+        await target_of(Exporting(root(RELEASES), painted)).releases()
     assert str(refused.value).isprintable()
 
 
@@ -347,7 +348,7 @@ async def test_a_promotion_whose_preview_fails_leaves_the_config_as_it_was() -> 
     stack = Stack()
     stack.live, stack.breaks_preview = 100, True
     with pytest.raises(TargetError, match=r"^stack local: error: no program$"):
-        await target_of(stack).promote(Release("v1", "v2", 100))
+        await target_of(stack).promote(details("v1", "v2", 100))
     assert stack.calls == ["config v2 0", "config v1 100"]
 
 
@@ -368,7 +369,7 @@ async def test_requests_that_found_no_pod_are_the_failures_of_the_version_that_i
     stack = Stack()
     stack.live = 50
     target = target_of(stack, Lossy("http://127.0.0.1:1"))
-    seen = await target.observe(Release("v1", "v2", 50), 60)
+    seen = (await target.observe(details("v1", "v2", 50), 60))[SERVICE]
     assert (seen.canary.requests, seen.canary.errors) == (500, 500)
     assert (seen.stable.requests, seen.stable.errors) == (500, 0)
 
@@ -378,6 +379,6 @@ async def test_a_look_at_the_figures_runs_no_command_beside_a_change(
 ) -> None:
     stack = Stack()
     target = target_of(stack, Lossy("http://127.0.0.1:1"))
-    await target.release()
+    await target.releases()
     monkeypatch.setattr(stack, "export_stack", None)
-    await target.observe(Release("v1", "v2", 50), 60)
+    await target.observe(details("v1", "v2", 50), 60)

@@ -15,12 +15,13 @@ from petmesh.project import ROOT
 from petmesh.ramp import control, locations
 from petmesh.ramp.events import Approve, Pause
 from petmesh.ramp.files import private_folder, read_regular
-from petmesh.ramp.journal import Journal, JournalError, RampHeader, latest, read
+from petmesh.ramp.header import RampHeader
+from petmesh.ramp.journal import Journal, JournalError, latest, read
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.options import Options
 from petmesh.ramp.target import Release
 from tests.unit.ramp.commanded import PLAN, left_at_10, phase, run
-from tests.unit.ramp.fakes import QUICK, SERVICE, FakeTarget, start
+from tests.unit.ramp.fakes import MEMBERS, QUICK, SERVICE, FakeTarget, start
 
 NAMED = "20991231-235959.999-v2.jsonl"
 
@@ -58,7 +59,7 @@ def test_rollback_works_whatever_a_journal_does(
 
 
 def header(at: str) -> RampHeader:
-    return RampHeader(at=at, stack="local", target="fake", stable="v1", canary="v2", plan=QUICK)
+    return RampHeader(at=at, stack="local", target="fake", members=MEMBERS, plan=QUICK)
 
 
 def test_the_latest_ramp_is_the_one_that_began_last_though_the_clock_was_set_back(

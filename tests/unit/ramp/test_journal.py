@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 
 from petmesh.ramp.events import Done, Pause
-from petmesh.ramp.journal import Journal, JournalError, RampHeader, now, read
+from petmesh.ramp.header import RampHeader
+from petmesh.ramp.journal import Journal, JournalError, now, read
 from petmesh.ramp.machine import Transition, begin
-from tests.unit.ramp.fakes import QUICK, FakeTarget, start
+from tests.unit.ramp.fakes import MEMBERS, QUICK, FakeTarget, start
 
 
 def new(folder: Path) -> tuple[Journal, Transition]:
-    header = RampHeader(
-        at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=QUICK
-    )
+    header = RampHeader(at=now(), stack="local", target="fake", members=MEMBERS, plan=QUICK)
     return Journal.create(folder, header), begin(QUICK)
 
 

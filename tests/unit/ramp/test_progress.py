@@ -9,10 +9,11 @@ import pytest
 from rich.console import Console
 
 from petmesh.ramp import progress
-from petmesh.ramp.journal import Entry, RampHeader, now, read
+from petmesh.ramp.header import RampHeader
+from petmesh.ramp.journal import Entry, now, read
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.progress import InBackground, LiveView
-from tests.unit.ramp.fakes import BAD, QUICK, FakeTarget, start
+from tests.unit.ramp.fakes import BAD, MEMBERS, QUICK, FakeTarget, start
 
 
 class Shown:
@@ -54,9 +55,7 @@ class Stopped(io.StringIO):
 
 def test_a_terminal_that_stands_still_holds_up_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_LAST_LINES_SECONDS", 0.1)
-    header = RampHeader(
-        at=now(), stack="local", target="fake", stable="v1", canary="v2", plan=QUICK
-    )
+    header = RampHeader(at=now(), stack="local", target="fake", members=MEMBERS, plan=QUICK)
     terminal = Stopped()
     ended = threading.Event()
 

@@ -9,10 +9,11 @@ import pytest
 
 from petmesh.ramp.conditions import Conditions
 from petmesh.ramp.events import Done
-from petmesh.ramp.journal import Entry, RampHeader, Record
+from petmesh.ramp.header import RampHeader
+from petmesh.ramp.journal import Entry, Record
 from petmesh.ramp.machine import advance, begin
 from petmesh.ramp.report import html
-from tests.unit.ramp.fakes import QUICK
+from tests.unit.ramp.fakes import MEMBERS, QUICK
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -20,7 +21,7 @@ BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 def one_change(seconds: float) -> Record:
     """A ramp whose first weight came into force so many seconds after it began."""
     header = RampHeader(
-        at=BEGUN.isoformat(), stack="local", target="fake", stable="v1", canary="v2", plan=QUICK
+        at=BEGUN.isoformat(), stack="local", target="fake", members=MEMBERS, plan=QUICK
     )
     begun = begin(QUICK)
     then = advance(QUICK, begun.state, Done())

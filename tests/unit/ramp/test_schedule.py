@@ -9,13 +9,13 @@ from pydantic import TypeAdapter, ValidationError
 from petmesh.ramp.before import until_open
 from petmesh.ramp.conditions import Outcome
 from petmesh.ramp.driver import Driver, RampRun
-from petmesh.ramp.journal import Journal, RampHeader, latest, now
-from petmesh.ramp.judge import Judge
+from petmesh.ramp.header import RampHeader
+from petmesh.ramp.journal import Journal, latest, now
 from petmesh.ramp.machine import Phase, begin
 from petmesh.ramp.plan import Plan
 from petmesh.ramp.schedule import Window, is_open
 from tests.unit.ramp.commanded import PLAN, run
-from tests.unit.ramp.fakes import QUICK, FakeTarget
+from tests.unit.ramp.fakes import MEMBERS, QUICK, FakeTarget
 from tests.unit.ramp.world import World, judged
 
 OFFICE = "Mon-Fri 09:00-16:00 Europe/Berlin"
@@ -78,7 +78,7 @@ def test_a_step_that_passed_waits_for_a_window_and_is_watched() -> None:
 
 async def test_a_ramp_moves_within_its_window_alone(tmp_path: Path) -> None:
     plan = QUICK.model_copy(update={"windows": (OFFICE,), "steps": (10, 100)})
-    header = RampHeader(at=now(), stack="s", target="fake", stable="v1", canary="v2", plan=plan)
+    header = RampHeader(at=now(), stack="s", target="fake", members=MEMBERS, plan=plan)
     target, looks = FakeTarget(), list[int]()
 
     def clock() -> datetime:
@@ -86,7 +86,7 @@ async def test_a_ramp_moves_within_its_window_alone(tmp_path: Path) -> None:
         return SATURDAY if len(looks) < 6 else FRIDAY
 
     journal = Journal.create(tmp_path, header)
-    ramp = RampRun(header, journal, begin(plan), Judge(plan.conditions), clock=clock)
+    ramp = RampRun(header, journal, begin(plan), header.judge(), clock=clock)
     state = await Driver(ramp, target, tmp_path).run()
     assert state.phase is Phase.PROMOTED
     assert looks[:6] == [10] * 6
@@ -100,7 +100,7 @@ async def test_a_ramp_that_is_begun_outside_its_window_waits_for_it(
 ) -> None:
     monkeypatch.setattr("petmesh.ramp.before._LOOK_SECONDS", 0.0)
     plan = QUICK.model_copy(update={"windows": (OFFICE,)})
-    header = RampHeader(at=now(), stack="s", target="fake", stable="v1", canary="v2", plan=plan)
+    header = RampHeader(at=now(), stack="s", target="fake", members=MEMBERS, plan=plan)
     moments, told = iter([SATURDAY, SATURDAY, SATURDAY, FRIDAY]), list[str]()
     await until_open(header, told.append, lambda: next(moments))
     assert told == [f"waits for {OFFICE}"]

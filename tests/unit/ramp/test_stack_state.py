@@ -32,7 +32,7 @@ def to(weight: int, subset: str = "", host: str = "cart") -> dict[str, Any]:
 
 
 def live(found: StackState) -> Release:
-    return found.live(found.exported("cart"))
+    return found.release(found.exported("cart")["cart"])
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_where_the_output_names_other_versions_the_canary_comes_second() -> None
 
 def test_the_destinations_have_full_hosts() -> None:
     found = state(to(90, host="cart-blue"), to(10, "green", "cart"))
-    assert found.destinations(found.exported("cart")) == {
+    assert found.destinations(found.exported("cart")["cart"]) == {
         "blue": ("cart-blue.shop.svc.cluster.local", ""),
         "green": ("cart.shop.svc.cluster.local", "green"),
     }

@@ -7,6 +7,7 @@ from petmesh.ramp.events import EVENT, Approve, Done, Event, Failed, Judged, Res
 from petmesh.ramp.machine import ACTING, Action, ActionKind, Phase, State, advance, begin
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.plan import Plan
+from tests.unit.ramp.fakes import SERVICE
 
 SEEN = Observation(
     seconds=10, stable=Figures(requests=900, errors=0), canary=Figures(requests=100, errors=0)
@@ -14,7 +15,9 @@ SEEN = Observation(
 
 
 def judged(outcome: Outcome, held: float, *, clean: bool = False) -> Judged:
-    return Judged(outcome=outcome, reason="figures", held=held, clean=clean, observation=SEEN)
+    return Judged(
+        outcome=outcome, reason="figures", held=held, clean=clean, observations={SERVICE: SEEN}
+    )
 
 
 @dataclass

@@ -9,7 +9,8 @@ import pytest
 from petmesh.ramp import control
 from petmesh.ramp.conditions import Outcome
 from petmesh.ramp.events import Approve, Done, Event, Judged, MetricsFailed, RollBack
-from petmesh.ramp.journal import Entry, RampHeader
+from petmesh.ramp.header import Member, RampHeader
+from petmesh.ramp.journal import Entry
 from petmesh.ramp.machine import advance, begin
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.plan import Plan
@@ -21,10 +22,8 @@ PLAN = Plan(steps=(10, 100), gates=(100,), hold=60.0, interval=10.0)
 HEADER = RampHeader(
     at="2026-01-02T03:04:00.000Z",
     stack="dev",
-    service="cart",
+    members=(Member(service="cart", stable="v1", canary="v2"),),
     target="cluster",
-    stable="v1",
-    canary="v2",
     plan=PLAN,
 )
 GOOD = Figures(requests=90, errors=0, answers=90, within={10.0: 80, 50.0: 90})
@@ -79,7 +78,9 @@ def ramp(tmp_path: Path) -> _Ramp:
 
 def _judged(outcome: Outcome = Outcome.PASS, held: float = 60.0) -> Judged:
     seen = Observation(seconds=10.0, stable=GOOD, canary=BAD)
-    return Judged(outcome=outcome, reason="all is well", held=held, clean=True, observation=seen)
+    return Judged(
+        outcome=outcome, reason="all is well", held=held, clean=True, observations={"cart": seen}
+    )
 
 
 def test_the_page_tells_who_gets_what_and_where_the_ramp_stands(ramp: _Ramp) -> None:
