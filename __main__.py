@@ -53,13 +53,14 @@ if settings.owner == "platform":
 else:
     services = deploy_services(settings, catalog, platform, needs, peers)
     routes = route_services(settings, catalog, platform, services)
-    public = publish(settings, catalog, platform, ingress, services)
+    public = publish(settings, catalog, platform, ingress, routes)
     routed = releases(settings, catalog, routes, public)
     workloads[settings.namespace] = services.workloads
     pulumi.export("url", public_hosts(settings).url)
     pulumi.export("images", services.images)
     pulumi.export("weights", routed[settings.canary_service].weights)
     pulumi.export("releases", {name: each.exported for name, each in routed.items()})
+    pulumi.export("releaseGroups", settings.release_groups)
 
 if settings.on_gke:
     DeletionProtection(everything, protect=settings.deletion_protection)

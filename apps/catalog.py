@@ -91,6 +91,23 @@ class Catalog:
         """The services that call one."""
         return tuple(each for each in self if service.name in each.entry.calls.values())
 
+    @property
+    def callees_first(self) -> tuple[Service, ...]:
+        """Every service after those that it calls, unless they call it too."""
+        ordered: dict[str, Service] = {}
+        seen: set[str] = set()
+
+        def visit(service: Service) -> None:
+            if service.name not in seen:
+                seen.add(service.name)
+                for called in self.called(service):
+                    visit(called)
+                ordered[service.name] = service
+
+        for each in self:
+            visit(each)
+        return tuple(ordered.values())
+
     def calling_outside(self, name: str) -> tuple[Service, ...]:
         """The services that call an outside host, by its name in the stack's config."""
         return tuple(each for each in self if name in each.entry.outside)

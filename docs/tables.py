@@ -75,6 +75,8 @@ def _config() -> Iterator[Sequence[str]]:
         f"owner platform: its applications: {applications}",
     )
     yield "`releases`", "map of maps", "empty", f"Releases of further services: {releases}"
+    groups = str(Settings.model_fields["release_groups"].description)
+    yield "`releaseGroups`", "map of lists", "empty", f"What is released together: {groups}"
 
 
 def _entry() -> Iterator[Sequence[str]]:

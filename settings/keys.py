@@ -61,6 +61,9 @@ class OutsideHost:
     path: str
 
 
+GroupName = Annotated[str, matches(DNS_LABEL)]
+
+
 class ReleaseSettings(BaseModel):
     """A service's release in `releases`. A field's description says what its key allows."""
 
@@ -223,6 +226,11 @@ class Settings(GkeFeatures):
         default_factory=dict[str, ReleaseSettings],
         description="a map of services to a map of stableVersion, canaryVersion, canaryWeight, "
         "canaryMirrorPercent, keepPrevious, previousVersion and previousUntil",
+    )
+    release_groups: Annotated[Mapping[GroupName, tuple[str, ...]], Array] = Field(
+        default_factory=dict[str, tuple[str, ...]],
+        description="a map of names such as checkout to lists of services that are released "
+        "together",
     )
     dog_api_enabled: TrueOrFalse = Field(description="true or false")
     dog_api_host: Annotated[str, matches(DNS_NAME), AfterValidator(outside_host)] = Field(

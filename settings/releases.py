@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from settings.keys import Settings
+from settings.messages import readable
 
 
 def now() -> datetime:
@@ -134,6 +135,19 @@ def release_problems(
         yield f"canaryService = {settings.canary_service}: must be another service: {why}"
     for service in built:
         yield from _service_problems(settings, built, service, fixed.get(service, ""))
+    for group, services in settings.release_groups.items():
+        yield from _group_problems(f"releaseGroups.{group}", services, built, fixed)
+
+
+def _group_problems(
+    key: str, services: Sequence[str], built: Mapping[str, Sequence[str]], fixed: Mapping[str, str]
+) -> Iterator[str]:
+    able = [each for each in built if each not in fixed]
+    for service in services:
+        if service not in able:
+            yield f"{key} = {readable(service)}: must be of {', '.join(able)}"
+    if len({*services}) < max(2, len(services)):
+        yield f"{key} = {readable(','.join(services))}: must be two or more different services"
 
 
 def _service_problems(

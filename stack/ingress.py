@@ -25,8 +25,7 @@ from settings import Settings
 from stack.labels import resource_labels
 from stack.mesh import InstalledMesh
 from stack.policies import Policies
-from stack.routes import release_of
-from stack.services import Services
+from stack.routes import InnerRoutes, release_of
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def public_hosts(settings: Settings) -> PublicHosts:
 
 
 def publish(
-    settings: Settings, catalog: Catalog, platform: Platform, ingress: Ingress, services: Services
+    settings: Settings, catalog: Catalog, platform: Platform, ingress: Ingress, inner: InnerRoutes
 ) -> Mapping[str, pulumi.CustomResource]:
     """Declare the public services' routes, and return them by service."""
     front = public_hosts(settings)
@@ -106,7 +105,7 @@ def publish(
             front,
             service.entry.public,
             release_of(settings, catalog, service),
-            platform.after(*ingress.ready, *services.by_name[service.name].ready),
+            platform.after(*ingress.ready, *inner.before(service)),
         )
         for service in catalog.public
     }

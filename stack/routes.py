@@ -78,24 +78,45 @@ def release_of(settings: Settings, catalog: Catalog, service: Service) -> Releas
     )
 
 
+@dataclass(frozen=True)
+class InnerRoutes:
+    """The routes between the services.
+
+    Attributes:
+        by_name: The VirtualServices, by the called service.
+    """
+
+    catalog: Catalog
+    services: Services
+    by_name: Mapping[str, pulumi.CustomResource]
+
+    def before(self, service: Service) -> Sequence[pulumi.Resource]:
+        """What a route to a service comes after: its pods, and the routes of what it calls.
+
+        So of releases that change together, a callee's is in force first.
+        """
+        called = [each.name for each in self.catalog.called(service)]
+        routes = [self.by_name[name] for name in called if name in self.by_name]
+        return [*self.services.by_name[service.name].ready, *routes]
+
+
 def route_services(
     settings: Settings, catalog: Catalog, platform: Platform, services: Services
-) -> Mapping[str, pulumi.CustomResource]:
-    """Declare the routes between the services, and return them by the called service."""
-    return {
-        service.name: release_route(
-            release_of(settings, catalog, service),
-            platform.after(*services.by_name[service.name].ready),
-        )
-        for service in catalog
-        if catalog.callers(service)
-    }
+) -> InnerRoutes:
+    """Declare the routes between the services."""
+    routes: dict[str, pulumi.CustomResource] = {}
+    inner = InnerRoutes(catalog, services, routes)
+    for service in catalog.callees_first:
+        if catalog.callers(service):
+            release = release_of(settings, catalog, service)
+            routes[service.name] = release_route(release, platform.after(*inner.before(service)))
+    return inner
 
 
 def releases(
     settings: Settings,
     catalog: Catalog,
-    inner: Mapping[str, pulumi.CustomResource],
+    inner: InnerRoutes,
     public: Mapping[str, pulumi.CustomResource],
 ) -> Mapping[str, RoutedRelease]:
     """Return every service that can have a canary with its route, by name.
@@ -112,7 +133,7 @@ def releases(
             versions_of(settings, catalog.versions, service.name),
             known_versions(settings, catalog.versions, service.name),
             public_route_name(service.name) if service.name in public else service.name,
-            {**inner, **public}[service.name],
+            {**inner.by_name, **public}[service.name],
         )
         for service in catalog
         if service.name not in catalog.without_release

@@ -80,7 +80,7 @@ async def test_every_change_of_phase_is_told_in_order_and_again_until_it_arrives
         await webhook.close(5)
     assert [each["phase"] for each in received] == ["watching", "rolling back", "rolled back"]
     assert received[-1]["text"].startswith(
-        "local: petservice v2 is rolled back at 0%: success 40.00%"
+        "local: petdetailsservice v2 is rolled back at 0%: success 40.00%"
     )
     assert received[-1]["weight"] == 0
     assert webhook.dropped == 0
@@ -101,7 +101,7 @@ async def test_that_nobody_watches_a_paused_ramp_any_more_is_told_first(tmp_path
         ("paused", True),
         ("paused", False),
     ]
-    text = "local: petservice v2 is paused at 10% and nothing watches it: asked for"
+    text = "local: petdetailsservice v2 is paused at 10% and nothing watches it: asked for"
     assert received[1]["text"] == text
 
 

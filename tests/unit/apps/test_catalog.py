@@ -199,3 +199,11 @@ def test_versions_are_told_once(apps: Path) -> None:
 def test_one_service_at_least_is_public(apps: Path) -> None:
     write(apps, front={**FRONT, "public": ""})
     assert refusal() == ["apps/*/service.yaml: public: must be set for one service at least"]
+
+
+def test_a_service_comes_after_those_that_it_calls_whoever_calls_whom(apps: Path) -> None:
+    calls = {"front": ["b", "back"], "b": ["c", "d"], "c": ["b"], "d": []}
+    for name, called in calls.items():
+        urls = {f"{each.upper()}_URL": each for each in called}
+        write(apps, **{name: {**(FRONT if name == "front" else BACK), "calls": urls}})
+    assert [each.name for each in read_catalog().callees_first] == ["c", "d", "b", "back", "front"]

@@ -130,6 +130,8 @@ REFUSED = [
     ("dogApiHost", "petservice.pets.svc", HOST),
     ("dogApiPath", "/%zz", PATH),
     ("releases", "5", "a map of services to a map of stableVersion, canaryVersion, canaryWeight"),
+    ("releaseGroups", "[]", "a map of names such as checkout to lists of services"),
+    ("releaseGroups", '{"Pets": ["petservice"]}', "a map of names such as checkout to lists"),
     ("canaryService", "Pet_Service", "the name of a service, which is its folder's in apps/"),
     ("canaryVersion", "V2", "a version of canaryService such as v2, or empty"),
     ("deployers", '["bob", "eve"]', MEMBERS),

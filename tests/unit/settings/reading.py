@@ -31,7 +31,7 @@ def refusal(stack: str = "local", **config: str) -> list[str]:
 
 GOOGLE_PROJECT = "gcp:project"
 # Structured config has no type that Pulumi.yaml could declare.
-UNDECLARED = {"applications", "releases"}
+UNDECLARED = {"applications", "releases", "releaseGroups"}
 KEYS = {
     str(field.alias): name
     for name, field in Settings.model_fields.items()

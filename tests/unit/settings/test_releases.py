@@ -146,3 +146,26 @@ def test_what_is_no_map_gets_one_line(value: str) -> None:
     [line] = refusal(releases=value)
     assert line.startswith("releases = ")
     assert "must be a map of services to a map of stableVersion" in line
+
+
+def groups(*services: str) -> dict[str, str]:
+    return {"releaseGroups": json.dumps({"checkout": services})}
+
+
+def test_a_group_lists_services_in_order() -> None:
+    settings = read(**groups("petdetailsservice", "petservice"))
+    assert settings.release_groups == {"checkout": ("petdetailsservice", "petservice")}
+
+
+@pytest.mark.parametrize(
+    ("services", "told"),
+    [
+        (["petservice"], " = petservice: must be two or more different services"),
+        (["petservice", "petservice"], " = petservice,petservice: must be two or more different"),
+        ([], ' = "": must be two or more different services'),
+        (["petservice", "dogservice"], " = dogservice: must be of petdetailsservice, "),
+    ],
+)
+def test_what_can_be_no_group_gets_one_line(services: list[str], told: str) -> None:
+    [line] = refusal(**groups(*services))
+    assert line.startswith(f"releaseGroups.checkout{told}")

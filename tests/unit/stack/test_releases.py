@@ -101,3 +101,17 @@ def test_another_service_may_have_the_plain_keys() -> None:
     assert stack.outputs["weights"] == {"v1": 70, "v2": 30}
     assert stack.outputs["releases"]["petservice"]["config"]["weight"] == "canaryWeight"
     assert "petdetailsservice-v2" not in manifests(stack, "Deployment")
+
+
+def test_a_public_route_comes_after_those_of_the_services_that_it_calls() -> None:
+    stack = local()
+    public = stack.one(ROUTE, "petservice-public-route")
+    for called in ("petdetailsservice", "petmedicalhistoryservice"):
+        assert stack.one(ROUTE, f"{called}-route").urn in public.dependencies
+
+
+def test_the_stack_tells_what_is_released_together() -> None:
+    groups = {"pets": ["petdetailsservice", "petservice"]}
+    stack = local(releaseGroups=json.dumps(groups))
+    assert stack.outputs["releaseGroups"] == groups
+    assert local().outputs["releaseGroups"] == {}
