@@ -115,16 +115,18 @@ def _release(declared: Mapping[str, Any], into: Path) -> Release:
 
 
 def _folder(declared: Mapping[str, Any], into: Path) -> Path:
-    """Where a chart is: in the folder that `CHARTS` names, or pulled."""
+    """Where a chart is: in the folder that `CHARTS` names or its version's in it, or pulled."""
     name, version = declared["chart"], declared["version"]
     given = os.environ.get(FOLDER_VARIABLE)
-    folder = Path(given or into) / name
+    every = Path(given or into)
+    of_version = every / version
+    folder = (of_version if not given or of_version.is_dir() else every) / name
     if not given and not folder.exists():
         repository = declared["repositoryOpts"]["repo"]
         command = ["helm", "pull", name, "--repo", repository, "--version", version]
         try:
             done = subprocess.run(
-                [*command, "--untar", "--untardir", str(into)],
+                [*command, "--untar", "--untardir", str(of_version)],
                 capture_output=True,
                 text=True,
                 check=False,
