@@ -100,7 +100,7 @@ class Controls:
         for exported in self._session.releases.values():
             # A release that the ramp couldn't read has no slider either.
             with suppress(TargetError):
-                live = state.live(exported)
+                live = state.release(exported)
                 if live.canary:
                     found.append(
                         Slider(

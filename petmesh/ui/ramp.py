@@ -30,7 +30,6 @@ from petmesh.ramp.options import Options
 from petmesh.ramp.outcome import last_line, standing
 from petmesh.ramp.ramp_view import RampView
 from petmesh.ramp.ramping import Watch
-from petmesh.ramp.target import Observations
 from petmesh.ramp.targets import OpenTarget
 from petmesh.ui.feed import Feed, Json
 from petmesh.ui.rehearsal import RehearsalPage, Rehearsed
@@ -108,7 +107,8 @@ class RampPage:
         self._feed.set(
             "ramp",
             {
-                "members": _members(header),
+                "title": header.title,
+                "members": [each.model_dump() for each in header.members],
                 "begun": header.at,
                 "target": header.target,
                 "stages": [str(each) for each in header.plan.stages],
@@ -173,24 +173,16 @@ class RampPage:
         return {
             "at": _seconds(entry.at),
             "weight": entry.state.weight,
-            "share": None if entry.state.mirror else _finite(_share(event.observations)),
             "members": {
-                service: {"stable": _figures(each.stable), "canary": _figures(each.canary)}
-                for service, each in event.observations.items()
+                service: {
+                    # Copies are no share of the requests.
+                    "share": None if entry.state.mirror else _finite(seen.share),
+                    "stable": _figures(seen.stable),
+                    "canary": _figures(seen.canary),
+                }
+                for service, seen in event.observations.items()
             },
         }
-
-
-def _members(header: RampHeader) -> list[dict[str, str]]:
-    return [each.model_dump() for each in header.members]
-
-
-def _share(seen: Observations) -> float | None:
-    """Return the percent of all services' requests that canaries got; None without requests."""
-    requests = sum(each.requests for each in seen.values())
-    return (
-        100 * sum(each.canary.requests for each in seen.values()) / requests if requests else None
-    )
 
 
 def _line(entry: Entry) -> dict[str, Any]:

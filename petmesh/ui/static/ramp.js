@@ -58,7 +58,7 @@ function build(page, first) {
     const at = points.map((point) => point.at);
     const colours = {stable: 'var(--version-1)', canary: 'var(--version-2)'};
     share.curves.show([{name: 'asked', colour: '--muted', dash: [4, 3], stepped: true, width: 1.5}, {name: 'measured', colour: colours.canary}],
-      [at, points.map((point) => point.weight), points.map((point) => point.share)], [from, until]);
+      [at, points.map((point) => point.weight), points.map((point) => point.members[member.service].share)], [from, until]);
     for (const plot of plots) {
       const values = (kind) => points.map((point) => point.members[member.service][kind][plot.value]);
       plot.curves.show([{name: member.stable, colour: colours.stable, points: points.length < 3}, {name: member.canary, colour: colours.canary, points: points.length < 3}],
@@ -81,7 +81,7 @@ function build(page, first) {
 
   return {
     element: el('div', {className: 'ramp'},
-      el('div', {className: 'bar'}, el('h2', {}, title(first, group)), el('span', {className: 'hint'}, `on the ${first.target}`), chooser),
+      el('div', {className: 'bar'}, el('h2', {}, `Ramp of ${group ? '' : `${only.service}: `}${first.title}`), el('span', {className: 'hint'}, `on the ${first.target}`), chooser),
       el('div', {className: 'head'}, el('div', {}, line, verdict), orders.element),
       el('div', {className: 'who'}, stable, bar, canary), el('div', {className: 'under'}, stages, clock),
       el('table', {className: 'figures'}, el('thead', {}, el('tr', {}, ['Version', 'Tries', 'Failed', 'p50', 'p99'].map((name) => el('th', {scope: 'col'}, name)))), table),
@@ -110,12 +110,6 @@ function build(page, first) {
         el('td', {}, new Date(each.at * 1000).toLocaleTimeString('en-GB')), el('td', {}, `${each.weight}%`), el('td', {}, each.phase), el('td', {}, each.text))));
     },
   };
-}
-
-function title(ramp, group) {
-  if (group) return `Ramp of ${ramp.members.map((each) => each.service).join(', ')}`;
-  const [{service, stable, canary}] = ramp.members;
-  return `Ramp of ${service ? `${service}: ` : ''}${stable} to ${canary}`;
 }
 
 function plotOf(name, unit, options) {

@@ -85,6 +85,7 @@ def _judged(outcome: Outcome = Outcome.PASS, held: float = 60.0) -> Judged:
 
 def test_the_page_tells_who_gets_what_and_where_the_ramp_stands(ramp: _Ramp) -> None:
     shown = ramp.happen(Done()).part("ramp")
+    assert shown["title"] == "v1 to v2"
     assert shown["members"] == [{"service": "cart", "stable": "v1", "canary": "v2"}]
     assert (shown["weight"], shown["phase"], shown["stages"]) == (10, "watching", ["10%", "100%"])
     assert shown["line"] == "v2 is watching at weight 10"
@@ -93,8 +94,8 @@ def test_the_page_tells_who_gets_what_and_where_the_ramp_stands(ramp: _Ramp) -> 
 
 def test_an_evaluation_is_a_point_of_both_versions_curves(ramp: _Ramp) -> None:
     [point] = ramp.happen(Done(), _judged(held=10.0)).part("figures")
-    assert (point["weight"], point["share"]) == (10, 10)
-    [figures] = point["members"].values()
+    figures = point["members"]["cart"]
+    assert (point["weight"], figures["share"]) == (10, 10)
     assert figures["canary"] == {"requests": 10, "failed": 50, "p50": None, "p99": None}
     assert figures["stable"]["failed"] == 0
     assert figures["stable"]["p50"] == pytest.approx(5.625)
