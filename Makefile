@@ -23,7 +23,7 @@ RUN := import sys; sys.path.insert(0, sys.argv.pop(1)); from petmesh.cli.app imp
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo faults users test unit engine fuzz lint format types bench bench-plan preview policy precheck pr-report up destroy ramp promote rollback
+.PHONY: help setup demo faults users test unit engine fuzz lint format types bench bench-plan preview policy precheck pr-report drift up destroy ramp promote rollback
 .PHONY: istiod ramp-status approve pause resume ramp-report ramp-demo bench-rollback bench-ramps bench-verdicts install-cli env charts e2e lock audit
 .PHONY: base-image sbom docs crds clean
 
@@ -93,6 +93,9 @@ precheck: setup ## what another version of Istio would break: STACK, CONFIG="ist
 
 pr-report: setup ## what this checkout changes against BASE, as Markdown: STACKS, OUTPUT, REQUESTS
 	@$(BIN)/petmesh report --base $(or $(BASE),main) $(STACKS:%=--stack %) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(REQUESTS),--requests $(REQUESTS)) $(CONFIGS)
+
+drift: setup ## what differs from what a stack declares, as Markdown, by the Pulumi CLI: STACK, OUTPUT
+	@$(BIN)/petmesh drift --stack $(STACK) $(if $(OUTPUT),--output $(OUTPUT))
 
 up: setup ## apply a stack: STACK, ARGS for the Pulumi CLI
 	@$(BIN)/petmesh up --stack $(STACK) $(ARGS)

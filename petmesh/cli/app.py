@@ -8,7 +8,7 @@ from importlib import import_module
 import typer
 from typer.core import TyperGroup
 
-from petmesh.cli import expectations, precheck, ramp, rehearse, report, stack
+from petmesh.cli import drift, expectations, precheck, ramp, rehearse, report, stack
 from petmesh.cli.errors import FAILED, INTERRUPTED, MISTAKEN, CommandError
 from petmesh.project import FILE, ProjectError, project
 
@@ -55,7 +55,7 @@ def run(name: str, app: Callable[[], typer.Typer], arguments: Sequence[str]) -> 
 
 def _app(arguments: Sequence[str]) -> typer.Typer:
     """Return the application; the project's commands are imported only if one may be needed."""
-    own = [rehearse.app, expectations.app, stack.app, precheck.app, report.app, ramp.app]
+    own = [rehearse.app, expectations.app, stack.app, precheck.app, drift.app, report.app, ramp.app]
     app = _united(own)
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)  # noqa: S101 (several commands make a group)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -154,14 +152,12 @@ def _preview(stack: str, config: list[Pair] | None) -> int:
 
 
 def _run(pulumi: PulumiCommand | None, command: str, stack: str, arguments: list[str]) -> int:
-    from petmesh.program.pulumi_cli import state_environment
+    from petmesh.program.pulumi_cli import environment_of
 
     if pulumi is None:
         what = shlex.join([command, *arguments])
         raise CommandError(f"{what} needs the Pulumi CLI: run make install-cli, or install it")
-    environment = {**os.environ, **state_environment()}
-    if os.sep in pulumi.command:
-        environment["PATH"] = f"{Path(pulumi.command).parent}{os.pathsep}{environment['PATH']}"
+    environment = environment_of(pulumi)
     print(f"The Pulumi CLI {pulumi.version}: pulumi {command} --stack {stack}", flush=True)
     select = [pulumi.command, "stack", "select", stack, "--create"]
     if status := subprocess.run(select, cwd=ROOT, env=environment, check=False).returncode:

@@ -80,6 +80,19 @@ def state_environment(environment: Mapping[str, str] = os.environ) -> dict[str, 
         raise CliError(f"{STATE}: can't be written: {error.strerror}") from error
 
 
+def environment_of(pulumi: PulumiCommand) -> dict[str, str]:
+    """Return the environment in which a CLI finds its state and its own plugins.
+
+    Raises:
+        CliError: `.state` can't be created or written.
+    """
+    environment = {**os.environ, **state_environment()}
+    if os.sep in pulumi.command:
+        folder = Path(pulumi.command).parent
+        environment["PATH"] = f"{folder}{os.pathsep}{environment['PATH']}"
+    return environment
+
+
 def _local_state(environment: Mapping[str, str]) -> dict[str, str]:
     STATE.mkdir(mode=0o700, exist_ok=True)
     variables = {"PULUMI_BACKEND_URL": f"{STATE.as_uri()}?{WHOLE_FILES}"}

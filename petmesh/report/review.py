@@ -62,8 +62,8 @@ def markdown(reviews: Iterable[Review], base: str, commit: str) -> str:
     """
     parts = [MARK]
     for review in reviews:
-        parts += [f"### Preview of `{_inline(review.stack)}`, in process", ""]
-        parts += _stack(review, f"`{_inline(base)}` ({commit[:7]})")
+        parts += [f"### Preview of `{inline(review.stack)}`, in process", ""]
+        parts += _stack(review, f"`{inline(base)}` ({commit[:7]})")
     text = "\n".join(parts)
     if len(text) > LIMIT:
         cut = text[:LIMIT].rpartition("\n")[0]
@@ -78,11 +78,11 @@ def _stack(review: Review, base: str) -> list[str]:
         told = _count(review.differences, base) if review.compared else "not compared"
         lines += [f"{review.declared} resources declared, {told}.", ""]
     if review.differences:
-        lines += _block(_grouped(review.differences), "diff")
+        lines += block(grouped(review.differences), "diff")
     if any(each.change == "~" and each.type != STACK_TYPE for each in review.differences):
         lines += ["An update or a replacement (`~`)? The engine's preview alone knows.", ""]
     if review.problems:
-        lines += ["**To fix:**", "", *_block(review.problems, "text")]
+        lines += ["**To fix:**", "", *block(review.problems, "text")]
     elif review.rules:
         lines += [f"Guard-rails: {review.rules} rules, no violation.", ""]
     for split in review.splits:
@@ -101,7 +101,7 @@ def _count(differences: Sequence[Difference], base: str) -> str:
     return told
 
 
-def _grouped(differences: Sequence[Difference]) -> list[str]:
+def grouped(differences: Sequence[Difference]) -> list[str]:
     """Return removed, added and changed resources; those of a kind without notes share a line."""
     lines: list[str] = []
     for sign in ("-", "+"):
@@ -120,19 +120,19 @@ def _grouped(differences: Sequence[Difference]) -> list[str]:
 def _split(split: Split) -> str:
     lowest, highest = split.share.ratios
     return (
-        f"Rehearsed through Envoy: `{_inline(split.workload)}` is to get {split.share.weight}%, "
+        f"Rehearsed through Envoy: `{inline(split.workload)}` is to get {split.share.weight}%, "
         f"and got {split.share.ratio:.1%} of {split.requests:,} requests (99.9% interval "
         f"{lowest:.1%} to {highest:.1%}), {split.failures} failures."
     )
 
 
-def _block(lines: Sequence[str], language: str) -> list[str]:
+def block(lines: Sequence[str], language: str) -> list[str]:
     """Return lines in a code block, whatever they contain."""
-    shown = [_inline(line) for line in lines[:LINES]]
+    shown = [inline(line) for line in lines[:LINES]]
     more = [f"and {len(lines) - LINES} more"] if len(lines) > LINES else []
     return [f"{_FENCE}{language}", *shown, *more, _FENCE, ""]
 
 
-def _inline(text: str) -> str:
+def inline(text: str) -> str:
     """Return text on one line that can't end a code block, without the credentials of URLs."""
     return printable(without_credentials(" ".join(text.split()))).replace("`", "'")

@@ -26,6 +26,8 @@ MAY = {
     ("apply", "preview"): {"id-token": "write"},
     ("apply", "up"): {"id-token": "write"},
     ("deploy", "apply"): {"id-token": "write"},
+    ("drift", "look"): {"id-token": "write"},
+    ("drift", "tell"): {"issues": "write"},
     ("update", "propose"): {"contents": "write", "pull-requests": "write"},
 }
 # The engine runs a pull request's code with an identity at Google Cloud: no fork's, nor that of
@@ -38,6 +40,7 @@ ENGINE_IF = (
 )
 # The identity of each job at Google Cloud; no other has one.
 IDENTITY = {
+    ("drift", "look"): "${{ vars.PREVIEW_SERVICE_ACCOUNT }}",
     ("preview", "engine"): "${{ vars.PREVIEW_SERVICE_ACCOUNT }}",
     ("apply", "preview"): "${{ vars.PREVIEW_SERVICE_ACCOUNT }}",
     ("apply", "up"): "${{ vars.DEPLOY_SERVICE_ACCOUNT }}",
@@ -213,7 +216,10 @@ def test_no_job_that_runs_the_code_of_a_branch_may_write_to_github() -> None:
 def test_the_token_that_writes_never_checks_out_what_an_event_names() -> None:
     for key, inputs in calls("actions/checkout"):
         assert not {"ref", "repository"} & set(inputs), key
-    assert {key for key, may in MAY.items() if {"pull-requests", "contents"} & set(may)} == {
+    assert {
+        key for key, may in MAY.items() if {"pull-requests", "contents", "issues"} & set(may)
+    } == {
+        ("drift", "tell"),
         ("comment", "comment"),
         ("update", "propose"),
     }
