@@ -32,7 +32,7 @@ def precheck(
         from petmesh.program.placeholders import with_placeholders
         from petmesh.program.program import declare
         from petmesh.upgrade.cluster import Cluster
-        from petmesh.upgrade.declared import check_declared, istiods
+        from petmesh.upgrade.declared import check_declared, istiods, rolled_namespaces
         from petmesh.upgrade.live import check_live
 
         declaration = declare(stack, with_placeholders(stack, dict(config or ())))
@@ -40,7 +40,7 @@ def precheck(
         installed = istiods(declaration)
         asked = live or bool(context)
         if asked:
-            found += check_live(Cluster(context), installed)
+            found += check_live(Cluster(context), installed, rolled_namespaces(declaration))
     for each in dict.fromkeys(found):
         print(each)
     versions = ", ".join(each.version for each in installed)

@@ -1,6 +1,6 @@
 """What an upgrade would break, by the objects that a stack declares."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,7 @@ from petmesh.upgrade.findings import OLDEST_PROXY, SUPPORTED, Finding, minors_be
 from petmesh.upgrade.objects import GROUPS, check_object
 
 _RELEASE: Final = "kubernetes:helm.sh/v3:Release"
+_DEPLOYMENT: Final = "kubernetes:apps/v1:Deployment"
 REVISION: Final = "istio.io/rev"
 INJECTION: Final = "istio-injection"
 DEFAULT: Final = "default"
@@ -45,6 +46,16 @@ def istiods(declaration: Declaration) -> Sequence[Istiod]:
             version = _version_of(each)
             found.append(Istiod(str(each.outputs["name"]), revision, version, tags or ()))
     return found
+
+
+def rolled_namespaces(declaration: Declaration) -> Collection[str]:
+    """Return the namespaces whose pods an up replaces itself: it declares their workloads."""
+    gateways = (each for each in declaration.of_type(_RELEASE) if _chart(each) == "gateway")
+    deployments = declaration.of_type(_DEPLOYMENT)
+    return {
+        *(str(each.inputs["namespace"]) for each in gateways),
+        *(str(each.inputs["metadata"].get("namespace")) for each in deployments),
+    }
 
 
 def check_declared(declaration: Declaration) -> Iterator[Finding]:

@@ -5,12 +5,12 @@ Source:
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from petmesh.mesh.istio import minor
 from petmesh.upgrade.cluster import Cluster, ClusterError
-from petmesh.upgrade.declared import Istiod, check_namespace
+from petmesh.upgrade.declared import REVISION, Istiod, check_namespace
 from petmesh.upgrade.findings import OLDEST_PROXY, SUPPORTED, Finding, minors_between, parsed
 from petmesh.upgrade.objects import GROUPS, check_object
 
@@ -36,27 +36,30 @@ _PROXY: Final = "istio-proxy"
 _KUBERNETES: Final = re.compile(r"v?1\.(\d+)")
 
 
-def check_live(cluster: Cluster, installed: Sequence[Istiod]) -> Iterator[Finding]:
+def check_live(
+    cluster: Cluster, installed: Sequence[Istiod], rolled: Collection[str] = ()
+) -> Iterator[Finding]:
     """Yield what the istiods that a stack declares would break in a cluster, and what isn't known.
 
     Args:
         cluster: where they are to be installed.
         installed: the istiods that will be there.
+        rolled: the namespaces whose pods are replaced in the same up.
     """
-    questions: Sequence[Callable[[Cluster, Sequence[Istiod]], Iterator[Finding]]] = (
-        _kubernetes,
-        _permissions,
-        _gateway_api,
-        _objects,
-        _namespaces,
-        _proxies,
-    )
-    for ask in questions:
+    questions = {
+        "kubernetes": _kubernetes(cluster, installed),
+        "permissions": _permissions(cluster),
+        "gateway api": _gateway_api(cluster),
+        "objects": _objects(cluster, installed),
+        "namespaces": _namespaces(cluster, installed),
+        "proxies": _proxies(cluster, installed),
+        "revisions": _revisions(cluster, installed, rolled),
+    }
+    for question, answers in questions.items():
         try:
-            yield from ask(cluster, installed)
+            yield from answers
         except ClusterError as error:
-            what = ask.__name__.strip("_").replace("_", " ")
-            yield Finding("cluster", f"{what}: not known: {error}")
+            yield Finding("cluster", f"{question}: not known: {error}")
 
 
 def _kubernetes(cluster: Cluster, installed: Sequence[Istiod]) -> Iterator[Finding]:
@@ -75,17 +78,15 @@ def _kubernetes(cluster: Cluster, installed: Sequence[Istiod]) -> Iterator[Findi
             )
 
 
-def _permissions(cluster: Cluster, installed: Sequence[Istiod]) -> Iterator[Finding]:
+def _permissions(cluster: Cluster) -> Iterator[Finding]:
     """Kinds of which the charts create objects, and the user mayn't."""
-    del installed
     for kind in _CREATED:
         if not cluster.may_create(kind, _ROOT):
             yield Finding("cluster", f"you may not create {kind} in {_ROOT}, as the charts do")
 
 
-def _gateway_api(cluster: Cluster, installed: Sequence[Istiod]) -> Iterator[Finding]:
+def _gateway_api(cluster: Cluster) -> Iterator[Finding]:
     """CRDs of the Gateway API that are older than Istio reads."""
-    del installed
     for crd in cluster.items(_CRDS):
         spec: Mapping[str, Any] = crd["spec"]
         served = [each["name"] for each in spec["versions"] if each["served"]]
@@ -136,6 +137,25 @@ def _proxies(cluster: Cluster, installed: Sequence[Istiod]) -> Iterator[Finding]
                 subject,
                 f"its proxy of {version} is more than {OLDEST_PROXY} minor versions older than "
                 f"the istiod of {min(versions)}: restart it first",
+            )
+
+
+def _revisions(
+    cluster: Cluster, installed: Sequence[Istiod], rolled: Collection[str]
+) -> Iterator[Finding]:
+    """Pods whose proxies are configured by an istiod that would be gone."""
+    known = {each.revision for each in installed}
+    for pod in cluster.items("pods"):
+        metadata = pod["metadata"]
+        annotations: Mapping[str, str] = metadata.get("annotations") or {}
+        revision = annotations.get(REVISION)
+        if _proxy(pod) is None or revision is None or metadata["namespace"] in rolled:
+            continue
+        if revision not in known:
+            yield Finding(
+                f"Pod {metadata['namespace']}/{metadata['name']}",
+                f"its proxy is of the revision {revision}, whose istiod isn't declared: move its "
+                "namespace and restart it first",
             )
 
 

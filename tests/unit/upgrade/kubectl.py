@@ -75,12 +75,16 @@ def _crd(
     }
 
 
-def pod(name: str, image: str, *, native: bool = False) -> Mapping[str, Any]:
+def pod(name: str, image: str, *, native: bool = False, revision: str = "") -> Mapping[str, Any]:
     """A pod of the namespace shop with a proxy, as a container or as a native sidecar."""
     proxy = {"name": "istio-proxy", "image": image}
     app = {"name": "app", "image": "shop:v1"}
     inits = {"initContainers": [proxy]} if native else {}
     return {
-        "metadata": {"name": name, "namespace": "shop"},
+        "metadata": {
+            "name": name,
+            "namespace": "shop",
+            **({"annotations": {"istio.io/rev": revision}} if revision else {}),
+        },
         "spec": {"containers": [app] if native else [app, proxy], **inits},
     }

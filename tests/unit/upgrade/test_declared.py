@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from petmesh.program.declaration import Declaration, Resource
-from petmesh.upgrade.declared import check_declared
+from petmesh.upgrade.declared import check_declared, rolled_namespaces
 from petmesh.upgrade.findings import SUPPORTED
 from tests.unit.declared import local
 
@@ -53,6 +53,10 @@ def test_a_stack_with_everything_on_fits_each_supported_version(minor: str) -> N
 )
 def test_each_step_of_an_upgrade_by_revision_breaks_nothing(namespaces: str) -> None:
     assert told(local(**BOTH, istioCanaryNamespaces=namespaces)) == []
+
+
+def test_the_namespaces_of_its_own_workloads_are_rolled_by_an_up() -> None:
+    assert rolled_namespaces(local()) == {"pets", "istio-ingress"}
 
 
 def test_nothing_is_known_of_a_version_that_is_not_supported() -> None:

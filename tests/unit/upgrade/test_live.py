@@ -116,11 +116,24 @@ def test_proxies_that_no_istiod_would_serve_are_told(kubectl: Kubectl, *, native
     assert unknown == "Pod shop/own: its proxy's image has the tag edge: its version isn't known"
 
 
+def test_proxies_of_an_istiod_that_would_be_gone_are_told(kubectl: Kubectl) -> None:
+    image = "docker.io/istio/proxyv2:1.30.8"
+    pods = [pod(each, image, revision=each) for each in ("default", "1-31-1")]
+    kubectl.objects = {"pods": pods}
+    [line] = told(NEW)
+    assert line.startswith(
+        "Pod shop/default: its proxy is of the revision default, whose istiod is"
+    )
+    assert told(OLD, NEW) == []
+    # Their own Deployments' rolling update moves them.
+    assert list(check_live(Cluster("prod"), [NEW], ["shop"])) == []
+
+
 @pytest.mark.parametrize(
     ("unreadable", "questions"),
     [
         ("version", ["kubernetes"]),
-        ("pods", ["proxies"]),
+        ("pods", ["proxies", "revisions"]),
         ("namespaces", ["namespaces"]),
         (CRDS, ["gateway api", "objects"]),
     ],
