@@ -131,7 +131,7 @@ def rollback(
     metrics: Metrics = "prometheus",
     google_project: GoogleProject = "",
 ) -> int:
-    """Set the canary's weight to 0."""
+    """Set the canary's weight to 0, or after a promotion go back to the version that it kept."""
     return run(
         commands.rollback(
             Options(

@@ -2,9 +2,17 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 
 from petmesh.program.config_paths import is_path
 from petmesh.program.plain import Plain, plain
@@ -37,7 +45,10 @@ class ReleaseRoute(BaseModel):
 
 
 class ReleaseKeys(BaseModel):
-    """The config keys of a release, as `pulumi config set --path` takes them."""
+    """The config keys of a release, as `pulumi config set --path` takes them.
+
+    Those of the version that was stable before are empty where the program keeps none.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,6 +56,8 @@ class ReleaseKeys(BaseModel):
     canary: str
     weight: str
     mirror: str
+    previous: str = ""
+    previous_until: str = Field(default="", alias="previousUntil")
 
 
 class ExportedRelease(BaseModel):
@@ -60,6 +73,10 @@ class ExportedRelease(BaseModel):
         host: the service's full name; empty where it isn't told.
         stable, canary: the versions as they were declared; an empty canary means none.
         weight: the canary's percent of the requests as it was declared, 0 to 100.
+        keep_previous: how long a promotion keeps the old version: nextRelease, or a time such as
+            24h; empty for not at all.
+        previous: the version that is kept; empty for none.
+        previous_until: when that one ends; None for as soon as there is another canary.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,6 +90,11 @@ class ExportedRelease(BaseModel):
     stable: Plain = ""
     canary: Plain = ""
     weight: int = Field(default=0, ge=0, le=100)
+    keep_previous: Plain = Field(default="", alias="keepPrevious")
+    previous: Plain = ""
+    previous_until: Annotated[AwareDatetime | None, BeforeValidator(lambda text: text or None)] = (
+        Field(default=None, alias="previousUntil")
+    )
 
     @property
     def has_own_key(self) -> bool:

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from pulumi import automation
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from petmesh.program.exported import ExportedRelease
 from petmesh.ramp.control import BusyError, turn
 from petmesh.ramp.engine import Detached, is_left_behind, reason_of
+from petmesh.ramp.kept import keeping, now, previous_of, way_back
 from petmesh.ramp.measurements import Figures, Observation, attribute_unrouted
 from petmesh.ramp.source import MetricsSource
 from petmesh.ramp.stack_state import Exported, StackState, config_of, workload_of
@@ -24,6 +26,7 @@ from petmesh.ramp.target import Observations, Release, Releases, TargetError
 _LOCK_SECONDS = 600.0
 _LOCK_POLL_SECONDS = 0.5
 _UNCHANGED = (OpType.SAME, OpType.READ, OpType.REFRESH)
+_NOTHING_KEPT: Mapping[str, str] = MappingProxyType({})
 
 
 _T = TypeVar("_T")
@@ -163,8 +166,8 @@ class ClusterTarget:
     async def promote(self, releases: Releases) -> None:
         """Make the canaries the stable versions in one update.
 
-        The program moves the routes before it removes the old versions. The update is refused where
-        it would change anything besides.
+        The program moves the routes before it removes the old versions, or keeps them. The update
+        is refused where it would change anything besides.
         """
         promoted = {service: each.promoted for service, each in releases.items()}
 
@@ -172,28 +175,59 @@ class ClusterTarget:
             state, exported = self._look()
             live = state.live(exported)
             self._refuse_foreign(live, promoted)
-            old = [
-                workload_of(exported[service], each.stable) for service, each in releases.items()
-            ]
+            kept = keeping(state.every(), releases, now())
             routes = {exported[service].route.urn for service in releases}
             try:
-                self._configure(exported, promoted)
+                self._configure(exported, promoted, kept.values)
                 others = [
-                    each for each in self._pending() if not _belongs_to_promotion(each, routes, old)
+                    each
+                    for each in self._pending()
+                    if not _belongs_to_promotion(each, routes, kept.ends)
                 ]
             except Exception:
                 self._begin()
-                self._configure(exported, live)
+                self._configure(exported, live, kept.before)
                 raise
             if others:
-                self._configure(exported, live)
+                self._configure(exported, live, kept.before)
                 raise TargetError(f"a promotion would change more: {_names(others)}")
             self._stack.up(color="never")
-            # Empty, it means the same, and is gone from the stack's file.
-            for service in releases:
-                self._stack.remove_config(exported[service].config.canary, path=True)
+            # Empty, they mean the same, and are gone from the stack's file.
+            canaries = [exported[service].config.canary for service in releases]
+            for key in (*canaries, *(key for key, value in kept.values.items() if not value)):
+                self._stack.remove_config(key, path=True)
 
         await self._run(change, in_turn=True)
+
+    async def restore(self) -> Releases:
+        """Make the versions that were kept the stable ones again, and keep those that they leave.
+
+        The routes alone change: both versions run before and after it.
+
+        Returns:
+            Who gets which requests now.
+
+        Raises:
+            TargetError: a service has no version that was kept.
+        """
+
+        def change() -> Releases:
+            state, exported = self._look()
+            live, wanted, kept = state.live(exported), dict[str, Release](), dict[str, str]()
+            for service, each in exported.items():
+                if not (previous := previous_of(state, each, live[service])):
+                    raise TargetError(
+                        f"stack {self._stack.name}: there is no canary of {service} to roll back, "
+                        f"and no previous version that runs: {live[service]}"
+                    )
+                wanted[service] = Release(previous, "")
+                kept |= way_back(each, live[service], now())
+            self._configure(exported, wanted, kept)
+            self._stack.up(target=[each.route.urn for each in exported.values()], color="never")
+            self._last = wanted
+            return wanted
+
+        return await self._run(change, in_turn=True)
 
     def interrupt(self) -> None:
         """Interrupt the engine; a lock that it leaves is taken away by the next change."""
@@ -267,14 +301,16 @@ class ClusterTarget:
         """The releases as they were seen last: a look at the figures runs no command."""
         return self._known or (await self._run(self._look))[1]
 
-    def _configure(self, exported: Exported, releases: Releases) -> None:
-        """Write all of the releases into the stack's config in one step."""
-        values = {
-            key: automation.ConfigValue(value)
-            for service, each in releases.items()
-            for key, value in config_of(exported[service], each).items()
-        }
-        self._stack.set_all_config(values, path=True)
+    def _configure(
+        self, exported: Exported, releases: Releases, kept: Mapping[str, str] = _NOTHING_KEPT
+    ) -> None:
+        """Write the releases, and what is kept beside them, into the config in one step."""
+        values = dict(kept)
+        for service, each in releases.items():
+            values |= config_of(exported[service], each)
+        self._stack.set_all_config(
+            {key: automation.ConfigValue(value) for key, value in values.items()}, path=True
+        )
 
     def _look(self) -> tuple[StackState, Exported]:
         """The stack's state, and the releases in it."""

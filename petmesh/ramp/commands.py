@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from petmesh.program.plain import plain
 from petmesh.ramp import control
@@ -29,11 +30,13 @@ from petmesh.ramp.services import of_ramp, of_ramp_or_stack
 from petmesh.ramp.status import ramp_json
 from petmesh.ramp.target import (
     Releases,
-    Target,
     TargetError,
     by_service,
 )
 from petmesh.ramp.targets import open_cluster
+
+if TYPE_CHECKING:
+    from petmesh.ramp.cluster import ClusterTarget
 
 _ALL = 100
 _ENDING = (Phase.PROMOTING, Phase.ROLLING_BACK, Phase.STUCK)
@@ -86,7 +89,7 @@ def _take(
     return missing
 
 
-async def _roll_back_here(options: Options, target: Target, folder: Path) -> Ended | None:
+async def _roll_back_here(options: Options, target: "ClusterTarget", folder: Path) -> Ended | None:
     """End the ramp that was left, or set weight 0 where none is known."""
     live = await target.releases()
     try:
@@ -99,7 +102,7 @@ async def _roll_back_here(options: Options, target: Target, folder: Path) -> End
         warning = f"petmesh: going back by what is live, without the journal: {error}"
         print(plain(warning), file=sys.stderr)
     if not any(each.canary for each in live.values()):
-        raise TargetError(f"stack {options.stack}: there is no canary to roll back: {told(live)}")
+        return await _restore(options, target, live)
     await target.apply({service: each.at_zero for service, each in live.items()})
     texts = {
         service: f"{each.canary} is at weight 0, {each.stable} gets every request"
@@ -108,6 +111,17 @@ async def _roll_back_here(options: Options, target: Target, folder: Path) -> End
     }
     _tell(options, f"rolled back: {by_service(texts, named=len(live) > 1)}")
     return None
+
+
+async def _restore(options: Options, target: "ClusterTarget", live: Releases) -> None:
+    """Go back from a promotion to the versions that it kept."""
+    restored = await target.restore()
+    texts = {
+        service: f"{each.stable} is the stable version again and gets every request, "
+        f"{live[service].stable} is kept"
+        for service, each in restored.items()
+    }
+    _tell(options, f"rolled back: {by_service(texts, named=len(live) > 1)}")
 
 
 def _fits(record: Record, live: Releases) -> bool:

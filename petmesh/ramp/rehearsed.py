@@ -9,6 +9,7 @@ from petmesh.host.processes import ProcessError
 from petmesh.mesh.fields import RefusedError
 from petmesh.mesh.mesh import Mesh
 from petmesh.program.declaration import Declaration, ProgramError
+from petmesh.ramp.kept import keeping, now
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.stack_state import Exported, StackState, config_of, workload_of
 from petmesh.ramp.target import Observations, Releases, TargetError, UsageError
@@ -120,9 +121,10 @@ class RehearsalTarget:
     async def promote(self, releases: Releases) -> None:
         """The same with the canaries as the stable versions; the old versions' pods go last."""
         promoted = {service: each.promoted for service, each in releases.items()}
+        kept = keeping(self._state.every(), releases, now()).values
         with _telling():
             async with asyncio.timeout(_CHANGE_SECONDS):
-                await self._session.change(self._config(promoted), lasting=True)
+                await self._session.change({**self._config(promoted), **kept}, lasting=True)
 
     def interrupt(self) -> None:
         """Nothing: a change here takes a moment."""

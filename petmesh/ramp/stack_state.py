@@ -83,7 +83,7 @@ class StackState:
             UsageError: there is no such service or group, or it must be named.
             TargetError: the stack has no such output, or one of another form.
         """
-        releases = self._releases()
+        releases = self.every()
         names = ", ".join(sorted(map(plain, releases)))
         if group:
             return {name: releases[name] for name in self._members(group, releases)}
@@ -193,7 +193,12 @@ class StackState:
         rules = self.route(exported)["inputs"]["spec"]["http"]
         return {rule.get("name"): rule for rule in rules}[exported.route.http]
 
-    def _releases(self) -> Mapping[str, ExportedRelease]:
+    def every(self) -> Exported:
+        """Every entry of the output `releases`, by service.
+
+        Raises:
+            TargetError: the stack has no such output, or one of another form.
+        """
         if OUTPUT not in (self.outputs or {}):
             raise TargetError(f"stack {self.stack}: it has no output {OUTPUT}; run make up first")
         releases = self._read(read_releases)

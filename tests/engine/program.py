@@ -11,6 +11,7 @@ from istio.routing import WEIGHTED, Release, release_route
 time.sleep(float(os.environ.get("PROGRAM_SECONDS", "0")))
 config = pulumi.Config("petmesh")
 stable, canary = config.require("stableVersion"), config.get("canaryVersion") or ""
+keep, previous = config.get("keepPrevious") or "", config.get("previousVersion") or ""
 provider = kubernetes.Provider("files", render_yaml_to_directory=config.require("folder"))
 opts = pulumi.ResourceOptions(provider=provider)
 labels = {"app": "petdetailsservice"}
@@ -31,7 +32,7 @@ workloads = [
         },
         opts=opts,
     )
-    for version in filter(None, (stable, canary))
+    for version in dict.fromkeys(filter(None, (stable, canary, previous)))
 ]
 if config.get("extra") == "broken":
     raise ValueError("extra = broken: the program raises")
@@ -53,11 +54,18 @@ pulumi.export(
             "namespace": "pets",
             "route": {"urn": route.urn, "kind": "VirtualService", "http": WEIGHTED},
             "workloads": {version: f"petdetailsservice-{version}" for version in ("v1", "v2")},
+            "stable": stable,
+            "canary": canary,
+            "keepPrevious": keep,
+            "previous": previous,
+            "previousUntil": config.get("previousUntil") or "",
             "config": {
                 "stable": "stableVersion",
                 "canary": "canaryVersion",
                 "weight": "canaryWeight",
                 "mirror": "canaryMirrorPercent",
+                "previous": "previousVersion",
+                "previousUntil": "previousUntil",
             },
         }
     },

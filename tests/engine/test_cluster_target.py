@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -170,6 +171,38 @@ def test_going_back_from_a_promotion_starts_the_stable_version_and_changes_nothi
         }
 
     asyncio.run(run())
+
+
+def test_a_version_that_is_kept_has_every_request_again_by_an_update_of_the_route_alone(
+    project: Path,
+) -> None:
+    async def run() -> None:
+        stack = open_stack("local", project)
+        stack.set_config("keepPrevious", automation.ConfigValue("24h"))
+        stack.up()
+        target = target_of(project)
+        await target.promote(details("v1", "v2"))
+        assert await target.releases() == details("v2", "")
+        config = config_of(project)
+        assert config["petmesh:previousVersion"] == "v1"
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", config["petmesh:previousUntil"])
+        await target.prepare()
+
+        for stable, previous in (("v1", "v2"), ("v2", "v1")):
+            await target.restore()
+            assert await target.releases() == details(stable, "")
+            assert config_of(project)["petmesh:previousVersion"] == previous
+            assert changes(stack) == {"update": 1}
+            await target.prepare()
+
+    asyncio.run(run())
+
+
+def changes(stack: automation.Stack) -> dict[str, int]:
+    """How many resources the last update changed, by what it did."""
+    [last] = stack.history(page_size=1)
+    done = last.resource_changes or {}
+    return {str(op): count for op, count in done.items() if op != "same"}
 
 
 def forget(project: Path, name: str) -> None:

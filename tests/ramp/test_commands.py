@@ -27,6 +27,18 @@ def test_a_ramp_promotes_and_says_so_last(
     assert list(tmp_path.glob("*.html"))
 
 
+def test_a_rollback_after_a_promotion_goes_back_to_the_version_that_was_kept(
+    tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, "ramp", *PLAN) == 0
+    capsys.readouterr()
+    assert run(tmp_path, "rollback") == 0
+    assert target.live == Release("v1", "")
+    assert capsys.readouterr().out == (
+        "rolled back: v1 is the stable version again and gets every request, v2 is kept\n"
+    )
+
+
 def test_a_ramp_begins_at_0_and_only_with_a_canary(
     tmp_path: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -99,6 +99,11 @@ class FakeTarget:
     async def promote(self, releases: Releases) -> None:
         await self._change({service: each.promoted for service, each in releases.items()})
 
+    async def restore(self) -> Releases:
+        """Go back to v1, which every promotion here keeps."""
+        await self._change(dict.fromkeys(self.group, Release("v1", "")))
+        return self.lives
+
     def interrupt(self) -> None:
         self.slowness = 0.0
         self.interrupted.set()
