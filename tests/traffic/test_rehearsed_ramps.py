@@ -8,6 +8,7 @@ import yaml
 
 from petmesh.cli.app import main
 from petmesh.project import ROOT
+from petmesh.ramp.events import Judged
 from petmesh.ramp.journal import Record, latest
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.outcome import PROMOTED, ROLLED_BACK
@@ -73,3 +74,21 @@ def test_its_failing_version_goes_back(tmp_path: Path) -> None:
     status, record = ramped(tmp_path / "journals", *of_shop, "--service", "payment")
     assert (status, record.state.phase) == (ROLLED_BACK, Phase.ROLLED_BACK)
     assert record.state.reason.startswith("success ")
+
+
+def test_two_services_of_it_are_promoted_together(tmp_path: Path) -> None:
+    program = shop(tmp_path)
+    of_shop = ["--program", str(program), "--stack", "dev"]
+    status, record = ramped(tmp_path / "journals", *of_shop, "--group", "payment,cart")
+    assert (status, record.header.services) == (PROMOTED, ("payment", "cart"))
+    seen = [each.event.observations for each in record.entries if isinstance(each.event, Judged)]
+    for service in ("payment", "cart"):
+        assert sum(each[service].canary.requests for each in seen) > 0
+
+
+def test_one_that_fails_takes_the_other_back(tmp_path: Path) -> None:
+    program = shop(tmp_path, **{"payment-green": {"status": 500}})
+    of_shop = ["--program", str(program), "--stack", "dev"]
+    status, record = ramped(tmp_path / "journals", *of_shop, "--group", "payment,cart")
+    assert (status, record.state.phase) == (ROLLED_BACK, Phase.ROLLED_BACK)
+    assert record.state.reason.startswith("payment: success ")
