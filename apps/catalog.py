@@ -74,13 +74,10 @@ class Catalog:
     @property
     def without_release(self) -> Mapping[str, str]:
         """The services that can have no canary, and why."""
-        reasons = {
-            (False, False): "nobody calls {}, so that no route has its weight",
-            (True, True): "{} is public and called by others, so that two routes have its weight",
-        }
-        states = {each.name: (bool(each.entry.public), bool(self.callers(each))) for each in self}
         return {
-            name: reasons[state].format(name) for name, state in states.items() if state in reasons
+            each.name: f"nobody calls {each.name}, so that no route has its weight"
+            for each in self
+            if not each.entry.public and not self.callers(each)
         }
 
     def called(self, service: Service) -> tuple[Service, ...]:

@@ -15,40 +15,34 @@ from stack.services import Services
 
 @dataclass(frozen=True)
 class RoutedRelease:
-    """A release and its route.
+    """A release and its routes.
 
     Attributes:
         release: The versions and their weights.
         versions: The same, with the config keys that say so.
         known: Every version that could run.
-        route_name: The VirtualService's name.
-        route: The VirtualService.
+        routes: The VirtualServices with its weights, by their names.
     """
 
     release: Release
     versions: Versions
     known: Sequence[str]
-    route_name: str
-    route: pulumi.CustomResource
+    routes: Mapping[str, pulumi.CustomResource]
 
     @property
     def exported(self) -> Mapping[str, object]:
-        """The release as the stack's output `releases` has it, once its route is in force."""
+        """The release as the stack's output `releases` has it, once its routes are in force."""
         release = self.release
+        first, *further = (self._exported_route(name) for name in self.routes)
         return {
             "service": release.service,
             "namespace": release.namespace,
             "host": release.host,
-            "route": {
-                "urn": self.route.urn,
-                "kind": "VirtualService",
-                "namespace": release.namespace,
-                "name": self.route_name,
-                "http": WEIGHTED,
-            },
+            "route": first,
+            **({"furtherRoutes": further} if further else {}),
             "stable": release.stable,
             "canary": release.canary,
-            "weight": self.route.id.apply(lambda _: release.canary_weight),
+            "weight": self._in_force.apply(lambda _: release.canary_weight),
             "mirror": release.canary_mirror_percent,
             "keepPrevious": self.versions.keep_previous,
             "previous": self.versions.previous,
@@ -59,8 +53,21 @@ class RoutedRelease:
 
     @property
     def weights(self) -> pulumi.Output[Mapping[str, int]]:
-        """Each version's percent of the requests, once the route is in force."""
-        return self.route.id.apply(lambda _: self.release.weights)
+        """Each version's percent of the requests, once the routes are in force."""
+        return self._in_force.apply(lambda _: self.release.weights)
+
+    @property
+    def _in_force(self) -> pulumi.Output[list[str]]:
+        return pulumi.Output.all(*(route.id for route in self.routes.values()))
+
+    def _exported_route(self, name: str) -> Mapping[str, object]:
+        return {
+            "urn": self.routes[name].urn,
+            "kind": "VirtualService",
+            "namespace": self.release.namespace,
+            "name": name,
+            "http": WEIGHTED,
+        }
 
 
 def release_of(settings: Settings, catalog: Catalog, service: Service) -> Release:
@@ -119,7 +126,7 @@ def releases(
     inner: InnerRoutes,
     public: Mapping[str, pulumi.CustomResource],
 ) -> Mapping[str, RoutedRelease]:
-    """Return every service that can have a canary with its route, by name.
+    """Return every service that can have a canary with its routes, by name.
 
     Args:
         settings: The stack's settings.
@@ -132,8 +139,14 @@ def releases(
             release_of(settings, catalog, service),
             versions_of(settings, catalog.versions, service.name),
             known_versions(settings, catalog.versions, service.name),
-            public_route_name(service.name) if service.name in public else service.name,
-            {**inner.by_name, **public}[service.name],
+            {
+                name: declared[service.name]
+                for name, declared in (
+                    (public_route_name(service.name), public),
+                    (service.name, inner.by_name),
+                )
+                if service.name in declared
+            },
         )
         for service in catalog
         if service.name not in catalog.without_release

@@ -67,6 +67,7 @@ class ExportedRelease(BaseModel):
         service: the Service's name.
         namespace: the namespace of the Service and its workloads.
         route: where the weights are.
+        further_routes: other routes with the same weights, of a service that has several.
         workloads: the Deployment of each version, whether it runs or not; the program's resources
             of a version have that name, or one that begins with it and a hyphen.
         config: the config keys.
@@ -84,6 +85,7 @@ class ExportedRelease(BaseModel):
     service: Plain
     namespace: Plain
     route: ReleaseRoute
+    further_routes: tuple[ReleaseRoute, ...] = Field(default=(), alias="furtherRoutes")
     workloads: Mapping[str, Plain]
     config: ReleaseKeys
     host: Plain = ""
@@ -95,6 +97,11 @@ class ExportedRelease(BaseModel):
     previous_until: Annotated[AwareDatetime | None, BeforeValidator(lambda text: text or None)] = (
         Field(default=None, alias="previousUntil")
     )
+
+    @property
+    def routes(self) -> tuple[ReleaseRoute, ...]:
+        """Every route with the weights, the first one first."""
+        return self.route, *self.further_routes
 
     @property
     def has_own_key(self) -> bool:

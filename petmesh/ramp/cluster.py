@@ -156,7 +156,7 @@ class ClusterTarget:
                     for service, each in releases.items()
                 }
             self._configure(exported, wanted)
-            routes = [exported[service].route.urn for service in wanted]
+            routes = [each.urn for service in wanted for each in exported[service].routes]
             missing = self._missing(state, exported, wanted)
             self._stack.up(target=[*routes, *missing], color="never")
             self._last = wanted
@@ -176,7 +176,7 @@ class ClusterTarget:
             live = state.live(exported)
             self._refuse_foreign(live, promoted)
             kept = keeping(state.every(), releases, now())
-            routes = {exported[service].route.urn for service in releases}
+            routes = {each.urn for service in releases for each in exported[service].routes}
             try:
                 self._configure(exported, promoted, kept.values)
                 others = [
@@ -223,7 +223,8 @@ class ClusterTarget:
                 wanted[service] = Release(previous, "")
                 kept |= way_back(each, live[service], now())
             self._configure(exported, wanted, kept)
-            self._stack.up(target=[each.route.urn for each in exported.values()], color="never")
+            routes = [route.urn for each in exported.values() for route in each.routes]
+            self._stack.up(target=routes, color="never")
             self._last = wanted
             return wanted
 

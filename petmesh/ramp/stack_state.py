@@ -12,6 +12,7 @@ from petmesh.program.exported import (
     OUTPUT,
     ExportedRelease,
     ExportError,
+    ReleaseRoute,
     read_groups,
     read_releases,
 )
@@ -111,22 +112,21 @@ class StackState:
                 raise UsageError(f"--group = {group}: {plain(name)} must be one of {names}")
         return members
 
-    def route(self, exported: ExportedRelease) -> Mapping[str, Any]:
-        """The route of a release.
+    def _route(self, exported: ExportedRelease, route: ReleaseRoute) -> Mapping[str, Any]:
+        """A route of a release, as it is in the state.
 
         Raises:
             TargetError: it isn't there, or no VirtualService.
         """
-        if exported.route.kind != _KIND:
+        if route.kind != _KIND:
             raise TargetError(
-                f"output releases.{exported.service}.route.kind = {exported.route.kind}: "
-                f"must be {_KIND}"
+                f"output releases.{exported.service}.route.kind = {route.kind}: must be {_KIND}"
             )
-        if exported.route.urn not in self.resources:
+        if route.urn not in self.resources:
             raise TargetError(
                 f"stack {self.stack}: it has no route of {exported.service}; run make up first"
             )
-        return self.resources[exported.route.urn]
+        return self.resources[route.urn]
 
     def live(self, exported: Exported) -> Releases:
         """Who gets which requests, of some services.
@@ -137,7 +137,7 @@ class StackState:
         return {service: self.release(each) for service, each in exported.items()}
 
     def release(self, exported: ExportedRelease) -> Release:
-        """Who gets which requests.
+        """Who gets which requests; of routes that differ, the one that gives the canary most.
 
         The version of each destination is told by its subset or its host. Which of two is the
         canary, the output says; where that is about other versions, as after half a promotion, or
@@ -146,9 +146,13 @@ class StackState:
         Raises:
             TargetError: the route isn't as the output says.
         """
+        found = [self._release(exported, each) for each in exported.routes]
+        return max(found, key=lambda each: (bool(each.canary), each.weight, each.mirror))
+
+    def _release(self, exported: ExportedRelease, route: ReleaseRoute) -> Release:
         shares: dict[str, int] = {}
-        with _reading(exported):
-            rule = self._rule(exported)
+        with _reading(exported, route):
+            rule = self._rule(exported, route)
             for each in rule["route"]:
                 shares[_version(exported, each["destination"])] = int(each.get("weight", 0))
             stable, canary = [*shares, ""][:2] if len(shares) == 1 else list(shares)
@@ -163,9 +167,10 @@ class StackState:
         Raises:
             TargetError: the route isn't as the output says.
         """
-        with _reading(exported):
-            namespace = str(self.route(exported)["inputs"]["metadata"]["namespace"])
-            found = (each["destination"] for each in self._rule(exported)["route"])
+        route = exported.route
+        with _reading(exported, route):
+            namespace = str(self._route(exported, route)["inputs"]["metadata"]["namespace"])
+            found = (each["destination"] for each in self._rule(exported, route)["route"])
             return {
                 _version(exported, each): (
                     full_host(str(each["host"]), namespace),
@@ -189,9 +194,9 @@ class StackState:
                     pass
         return False
 
-    def _rule(self, exported: ExportedRelease) -> Mapping[str, Any]:
-        rules = self.route(exported)["inputs"]["spec"]["http"]
-        return {rule.get("name"): rule for rule in rules}[exported.route.http]
+    def _rule(self, exported: ExportedRelease, route: ReleaseRoute) -> Mapping[str, Any]:
+        rules = self._route(exported, route)["inputs"]["spec"]["http"]
+        return {rule.get("name"): rule for rule in rules}[route.http]
 
     def every(self) -> Exported:
         """Every entry of the output `releases`, by service.
@@ -241,7 +246,7 @@ def workload_of(exported: ExportedRelease, version: str) -> str:
 
 
 @contextmanager
-def _reading(exported: ExportedRelease) -> Generator[None]:
+def _reading(exported: ExportedRelease, route: ReleaseRoute) -> Generator[None]:
     """Say whose route can't be read."""
     told = f"the route of {exported.service} in the state"
     try:
@@ -250,8 +255,7 @@ def _reading(exported: ExportedRelease) -> Generator[None]:
         raise TargetError(f"{told}: {error}") from error
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise TargetError(
-            f"{told} is not as output releases says: "
-            f"{exported.route.http} has no two versions with weights"
+            f"{told} is not as output releases says: {route.http} has no two versions with weights"
         ) from error
 
 

@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from petmesh.program.declaration import Declaration, ProgramError
+from petmesh.ramp.stack_state import StackState
+from petmesh.ramp.target import Release
 from tests.unit.declared import in_namespace, manifests, spec
 from tests.walkthrough.steps import copy_checkout, declared_by, made
 
@@ -149,3 +151,19 @@ def test_what_has_no_route_can_have_no_canary(
         declared_by(checkout, config)
     [line] = str(refused.value).splitlines()
     assert line.startswith(told)
+
+
+def test_a_public_service_that_others_call_has_its_weight_in_both_routes(tmp_path: Path) -> None:
+    copy = copy_checkout(tmp_path)
+    entry = copy / "apps/petdetailsservice/service.yaml"
+    entry.write_text(f"{entry.read_text()}\npublic: /details/\n")
+    stack = declared_by(copy, {"canaryVersion": "v2", "canaryWeight": "25"})
+    release = stack.outputs["releases"]["petdetailsservice"]
+    routes = [release["route"], *release["furtherRoutes"]]
+    assert [each["name"] for each in routes] == ["petdetailsservice-public", "petdetailsservice"]
+    for each in routes:
+        http = stack.by_urn(each["urn"]).inputs["spec"]["http"]
+        [weighted] = [rule for rule in http if rule["name"] == each["http"]]
+        assert [to["weight"] for to in weighted["route"]] == [75, 25]
+    state = StackState.of_declaration(stack)
+    assert state.live(state.exported()) == {"petdetailsservice": Release("v1", "v2", 25)}

@@ -83,3 +83,19 @@ def test_a_destination_of_no_version_is_refused_in_one_line(
     assert str(refused.value) == (
         f"the route of cart in the state: output releases.cart.workloads: {text}"
     )
+
+
+def test_of_routes_that_differ_the_one_that_gives_the_canary_most_counts() -> None:
+    other = URN.replace("::cart", "::cart-public")
+    told = {"urn": other, "kind": "VirtualService", "http": "share"}
+    found = state(to(90, "blue"), to(10, "green"), furtherRoutes=[told])
+    for weights, release in (
+        ((75, 25), Release("blue", "green", 25)),
+        ((100, 0), Release("blue", "green", 10)),
+    ):
+        route = [to(weights[0], "blue"), to(weights[1], "green")]
+        inputs = {"metadata": {}, "spec": {"http": [{"name": "share", "route": route}]}}
+        resources = {**found.resources, other: {"inputs": inputs}}
+        assert live(StackState("dev", resources, found.outputs)) == release
+    with pytest.raises(TargetError, match="it has no route of cart"):
+        live(found)
