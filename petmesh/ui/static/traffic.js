@@ -19,7 +19,7 @@ export function axes(unit) {
   const time = (at) => new Date(at * 1000).toLocaleTimeString('en-GB');
   return [
     {...style, values: (_, values) => values.map(time), space: 80, size: 28},
-    {...style, size: 52, values: (_, values) => values.map((value) => `${Number(value.toPrecision(3))}${unit}`)},
+    {...style, size: 62, values: (_, values) => values.map((value) => `${Number(value.toPrecision(3))}${unit}`)},
   ];
 }
 
