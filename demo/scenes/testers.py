@@ -2,32 +2,22 @@
 
 from typing import Any
 
+from demo import claims
 from demo.scenes.scene import Scene
 from demo.scenes.scene_context import PATH, SceneContext
-from istio.routing import TESTER_COOKIE, TESTER_HEADER, TESTER_VALUE
 from petmesh.rehearsal.load import Load
 
 _REQUESTS = 100
-_CHOSEN = f"{TESTER_COOKIE}={TESTER_VALUE}"
-# A request's headers, and whether they select the canary.
-CASES: tuple[tuple[dict[str, str], bool], ...] = (
-    ({}, False),
-    ({TESTER_HEADER: TESTER_VALUE}, True),
-    ({TESTER_HEADER: "sometimes"}, False),
-    ({"cookie": _CHOSEN}, True),
-    ({"cookie": f"theme=dark; {_CHOSEN}; lang=en"}, True),
-    ({"cookie": f"not{_CHOSEN}"}, False),
-)
 
 
 async def play(context: SceneContext) -> Scene:
-    """Send requests with each header and cookie at weight 0."""
+    """Send requests with each header and cookie of expectations.yaml at weight 0."""
     context.progress("header and cookie at weight 0")
     await context.session.change({"canaryWeight": "0"})
     rows: list[tuple[str, ...]] = []
     problems: list[str] = []
     data: list[dict[str, Any]] = []
-    for headers, is_chosen in CASES:
+    for headers, is_chosen in claims.of_testers():
         origin = context.session.runtime.origin
         async with Load(origin, PATH, context.classify, headers=headers) as load:
             phase = await load.measure("tester", _REQUESTS)

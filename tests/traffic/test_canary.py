@@ -12,11 +12,11 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from bench.ramps.ramps import WORKLOAD
+from demo import claims
 from demo.pets import PETDETAILS, PETSERVICE
 from demo.scenes.http_client import send_request
 from demo.scenes.scene import Scene
 from demo.scenes.scene_context import PATH
-from demo.scenes.testers import CASES
 from petmesh.host.ports import LOOPBACK
 from petmesh.rehearsal.load import FAILED, Load, LoadPhase
 from petmesh.rehearsal.origin import Origin
@@ -50,7 +50,7 @@ def test_a_change_of_weight_changes_one_resource_and_restarts_nothing(ramp: Scen
     assert ramp.problems == ()
 
 
-@pytest.mark.parametrize(("headers", "is_chosen"), CASES)
+@pytest.mark.parametrize(("headers", "is_chosen"), claims.of_testers())
 def test_header_or_cookie_pick_the_canary_at_weight_0(
     live: Live, headers: dict[str, str], *, is_chosen: bool
 ) -> None:
