@@ -127,7 +127,7 @@ resume: $(INSTALLED) ## let a paused ramp go on; one that was left goes on with 
 ramp-report: $(INSTALLED) ## write the HTML report of a stack's latest ramp
 	@$(BIN)/petmesh ramp-report --stack $(STACK) $(ARGS)
 
-ramp-demo: setup ## ramp a good, a failing and a slow version on this machine, under constant load
+ramp-demo: setup ## ramp good, failing and slow versions on this machine, alone and together, under constant load
 	@$(BIN)/python -m demo.ramps --stack $(STACK)
 
 bench-rollback: setup ## seconds from the first bad request to weight 0 in force at Envoy
