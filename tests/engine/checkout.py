@@ -133,11 +133,15 @@ class Checkout:
 
     Attributes:
         folder: The copy.
+        name: Its stack's name.
         stack: Its stack.
     """
 
-    def __init__(self, folder: Path, clouds: Clouds, command: PulumiCommand) -> None:
+    def __init__(
+        self, folder: Path, clouds: Clouds, command: PulumiCommand, stack: str = STACK
+    ) -> None:
         self.folder = folder / "project"
+        self.name = stack
         self._command = command
         self._variables = {
             "PULUMI_BACKEND_URL": f"{(folder / 'state').as_uri()}?{WHOLE_FILES}",
@@ -149,7 +153,7 @@ class Checkout:
         if clouds.real:
             self._variables |= clouds.real.environment(folder / "client")
         options = LocalWorkspaceOptions(pulumi_command=command, env_vars=self._variables)
-        self.stack = create_or_select_stack(STACK, work_dir=str(self.folder), opts=options)
+        self.stack = create_or_select_stack(stack, work_dir=str(self.folder), opts=options)
 
     @property
     def policy_packs(self) -> list[str]:
@@ -162,7 +166,7 @@ class Checkout:
 
     def configure(self, **config: str | None) -> None:
         """Set keys as `pulumi config set` does; None takes one away."""
-        path = self.folder / f"Pulumi.{STACK}.yaml"
+        path = self.folder / f"Pulumi.{self.name}.yaml"
         document = yaml.safe_load(path.read_text())
         for key, value in config.items():
             document["config"].pop(f"petmesh:{key}", None)
@@ -195,7 +199,7 @@ class Checkout:
 
     def recorded(self) -> tuple[set[str], set[str]]:
         """The URNs that the state holds, and those of the operations that are under way."""
-        [file] = (self.folder.parent / "state").rglob(f"stacks/*/{STACK}.json")
+        [file] = (self.folder.parent / "state").rglob(f"stacks/*/{self.name}.json")
         latest = json.loads(file.read_text())["checkpoint"].get("latest", {})
         under_way = latest.get("pending_operations", [])
         return (
@@ -206,7 +210,7 @@ class Checkout:
     def started(self, *command: str) -> subprocess.Popen[str]:
         """The CLI, started for this stack in a process group of its own, its output kept."""
         return subprocess.Popen(
-            [self._command.command, *command, "--stack", STACK],
+            [self._command.command, *command, "--stack", self.name],
             cwd=self.folder,
             env=self._environment,
             stdout=subprocess.PIPE,
@@ -234,7 +238,7 @@ class Checkout:
     def make(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """What `make preview`, `make up` and `make destroy` run."""
         return subprocess.run(
-            [sys.executable, "-m", "petmesh", command, "--stack", STACK, *arguments],
+            [sys.executable, "-m", "petmesh", command, "--stack", self.name, *arguments],
             cwd=self.folder,
             env=self._environment,
             capture_output=True,
