@@ -8,7 +8,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from istio import idle
 from istio.apis import ENVOY_FILTER
 from istio.install import INGRESS_NAMESPACE, INGRESS_SELECTOR
-from istio.users import METADATA, PLACE_HEADER, REQUEST_ID
+from istio.users import ANY_PLACE, DRAWN, KNOWN, METADATA, PLACE_HEADER, REQUEST_ID
 
 _MANAGER = "envoy.filters.network.http_connection_manager"
 _TYPE = "type.googleapis.com/envoy.extensions"
@@ -90,9 +90,10 @@ def rate_limit(requests_per_second: int, opts: pulumi.ResourceOptions) -> Custom
 
 
 def user_filter(cookie: str, opts: pulumi.ResourceOptions) -> CustomResource:
-    """Return an EnvoyFilter that notes a cookie, which a route then puts into a header.
+    """Return an EnvoyFilter that notes a user's place, which a route then puts into headers.
 
-    A route's header can be given a header of the request or dynamic metadata, but no single cookie.
+    A route's header can be given a whole header of the request or dynamic metadata, but no single
+    cookie, nor a part of the request's id.
 
     Args:
         cookie: The cookie's name.
@@ -101,13 +102,17 @@ def user_filter(cookie: str, opts: pulumi.ResourceOptions) -> CustomResource:
     Source:
         https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/header_to_metadata_filter
     """
-    namespace, key = METADATA
-    noted = {"metadata_namespace": namespace, "key": key, "type": "STRING"}
+    known = {"metadata_namespace": METADATA, "key": KNOWN, "type": "STRING"}
+    first = {"pattern": {"regex": f"^({ANY_PLACE}).*$"}, "substitution": r"\1"}
+    drawn = {**known, "key": DRAWN, "regex_value_rewrite": first}
     value = {
         "name": "envoy.filters.http.header_to_metadata",
         "typed_config": {
             "@type": f"{_TYPE}.filters.http.header_to_metadata.v3.Config",
-            "request_rules": [{"cookie": cookie, "on_header_present": noted}],
+            "request_rules": [
+                {"cookie": cookie, "on_header_present": known},
+                {"header": REQUEST_ID, "on_header_present": drawn},
+            ],
         },
     }
     return _http_filter("users", value, opts)

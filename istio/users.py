@@ -14,8 +14,11 @@ REQUEST_ID = "x-request-id"
 DIGITS = 3
 PLACES = 16**DIGITS
 ANY_PLACE = f"[0-9a-f]{{{DIGITS}}}"
-# The namespace and the key of the dynamic metadata in which the gateway notes the cookie.
-METADATA = ("petmesh.users", "place")
+# The dynamic metadata in which the gateway notes the cookie's place and that of the request's id:
+# the namespace, and the keys. Envoy could cut the id by `%REQ(x-request-id):3%`, but istiod refuses
+# that (`header_value_validator.go` in pkg/config/validation).
+METADATA = "petmesh.users"
+KNOWN, DRAWN = "known", "drawn"
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def at_the_ingress(
     Source:
         https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers#custom-request-response-headers
     """
-    noted, drawn = f"%DYNAMIC_METADATA({':'.join(METADATA)})%", f"%REQ({REQUEST_ID}):{DIGITS}%"
+    noted, drawn = (f"%DYNAMIC_METADATA({METADATA}:{key})%" for key in (KNOWN, DRAWN))
     known = {
         "request": {"set": {PLACE_HEADER: noted}},
         **({"response": response} if response else {}),

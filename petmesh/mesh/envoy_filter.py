@@ -71,12 +71,26 @@ class LocalRateLimit(EnvoyFields):
     response_headers_to_add: tuple[HeaderValueOption, ...] = ()
 
 
+class RegexMatcher(EnvoyFields):
+    """A RegexMatcher: a regular expression (RE2)."""
+
+    regex: str
+
+
+class RegexMatchAndSubstitute(EnvoyFields):
+    """A RegexMatchAndSubstitute: what is put in the place of what matches."""
+
+    pattern: RegexMatcher
+    substitution: str
+
+
 class MetadataValue(EnvoyFields):
     """A KeyValuePair: where a header's or cookie's value is noted; its own one by default."""
 
     metadata_namespace: str = ""
     key: Annotated[str, Field(min_length=1)]
     value: str = ""
+    regex_value_rewrite: RegexMatchAndSubstitute | None = None
     type_: Annotated[Literal["STRING", "NUMBER"], Field(alias="type")] = "STRING"
 
 

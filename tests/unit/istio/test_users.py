@@ -10,6 +10,7 @@ from istio.users import ANY_PLACE, PLACES, places_below
 from petmesh.program.declaration import Declaration
 from tests.unit.declared import GIVEN, is_after, local, manifest, manifests, spec
 
+DRAWN = "%DYNAMIC_METADATA(petmesh.users:drawn)%"
 EVERY_PLACE = [f"{place:03x}" for place in range(PLACES)]
 
 
@@ -175,11 +176,11 @@ def test_users_are_handed_on_by_a_header_and_new_ones_get_the_cookie() -> None:
     rules = public(sticky())
     for side in ("canary", "stable"):
         assert rules[f"users-{side}"]["headers"] == {
-            "request": {"set": {"x-canary-place": "%DYNAMIC_METADATA(petmesh.users:place)%"}}
+            "request": {"set": {"x-canary-place": "%DYNAMIC_METADATA(petmesh.users:known)%"}}
         }
-        cookie = "place=%REQ(x-request-id):3%; Max-Age=31536000; Path=/; HttpOnly; SameSite=Lax"
+        cookie = f"place={DRAWN}; Max-Age=31536000; Path=/; HttpOnly; SameSite=Lax"
         assert rules[f"new-users-{side}"]["headers"] == {
-            "request": {"set": {"x-canary-place": "%REQ(x-request-id):3%"}},
+            "request": {"set": {"x-canary-place": DRAWN}},
             "response": {"add": {"set-cookie": cookie}},
         }
 
@@ -191,7 +192,7 @@ def test_over_https_the_cookie_is_secure_and_hsts_stays() -> None:
     assert rules["users-canary"]["headers"]["response"] == strict
     assert rules["new-users-canary"]["headers"]["response"] == {
         **strict,
-        "add": {"set-cookie": "place=%REQ(x-request-id):3%; Secure"},
+        "add": {"set-cookie": f"place={DRAWN}; Secure"},
     }
 
 
@@ -200,10 +201,13 @@ def test_the_gateway_notes_the_cookie_before_any_route_is_public() -> None:
     [patch] = spec(stack, "EnvoyFilter", "users")["configPatches"]
     value = patch["patch"]["value"]
     assert value["name"] == "envoy.filters.http.header_to_metadata"
-    noted = {"metadata_namespace": "petmesh.users", "key": "place", "type": "STRING"}
-    assert value["typed_config"]["request_rules"] == [
-        {"cookie": "place", "on_header_present": noted}
-    ]
+    known, drawn = value["typed_config"]["request_rules"]
+    assert (known["cookie"], drawn["header"]) == ("place", "x-request-id")
+    keys = [each["on_header_present"]["key"] for each in (known, drawn)]
+    assert keys == ["known", "drawn"]
+    rewrite = drawn["on_header_present"]["regex_value_rewrite"]
+    uuid = "3ff8761f-17c8-975b-9b61-c507974aae39"
+    assert re.sub(rewrite["pattern"]["regex"], rewrite["substitution"], uuid) == "3ff"
     noting = manifest(stack, "EnvoyFilter", "users")
     assert is_after(stack, manifest(stack, "Gateway", "petmesh"), noting)
 
@@ -221,3 +225,10 @@ def test_by_default_each_request_goes_by_the_weight() -> None:
     assert "users" not in manifests(local(), "EnvoyFilter")
     edge = json.dumps(spec(local(), "EnvoyFilter", "edge"))
     assert "x-request-id" not in edge
+
+
+def test_every_header_value_is_one_that_istiod_takes() -> None:
+    """After the arguments of a command operator it wants its end, and no length."""
+    values = json.dumps(public(sticky()))
+    assert "%DYNAMIC_METADATA(" in values
+    assert not re.search(r"%[A-Z_]+\([^)]*\)[^% ]", values)
