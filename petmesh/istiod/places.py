@@ -41,6 +41,9 @@ class Places:
         else:
             return None
         kept = {key: value for key, value in cluster.items() if not key.startswith(_RESOLUTION)}
+        # A connection's original destination is none of this machine's.
+        if kept.get("lb_policy") == "CLUSTER_PROVIDED":
+            del kept["lb_policy"]
         endpoints = [{"lb_endpoints": here}] if here else []
         return {
             **kept,
@@ -60,22 +63,19 @@ class Places:
             return [self.certificates(each, identity) for each in cast("list[object]", held)]
         if not isinstance(held, dict):
             return held
-        given = cast("Json", held)
+        given = dict(cast("Json", held))
+        combined: Json = given.pop("combined_validation_context", {})
+        secret: Json = given.pop("validation_context_sds_secret_config", {})
+        own: list[Json] = given.pop("tls_certificate_sds_secret_configs", [])
         message: Json = {key: self.certificates(each, identity) for key, each in given.items()}
-        secrets = message.pop("tls_certificate_sds_secret_configs", None)
-        if secrets:
-            message["tls_certificates"] = [self._certificate(e["name"], identity) for e in secrets]
-        combined = message.pop("combined_validation_context", None)
-        if combined:
-            secret = combined.get("validation_context_sds_secret_config", {}).get("name", "")
+        if own:
+            message["tls_certificates"] = [self._certificate(e["name"], identity) for e in own]
+        secret = combined.get("validation_context_sds_secret_config", secret)
+        if secret:
             message["validation_context"] = {
                 **combined.get("default_validation_context", {}),
-                "trusted_ca": {"filename": str(self._authority(secret))},
+                "trusted_ca": {"filename": str(self._authority(secret["name"]))},
             }
-        secret = message.pop("validation_context_sds_secret_config", None)
-        if secret:
-            authority = {"filename": str(self._authority(secret["name"]))}
-            message["validation_context"] = {"trusted_ca": authority}
         return message
 
     def _certificate(self, secret: str, identity: Identity) -> Json:

@@ -5,7 +5,7 @@ exchange of metadata between proxies, and the choice of ALPN. No request is deci
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -41,8 +41,15 @@ def sidecar_of(  # noqa: PLR0913, PLR0917
     """
     listeners = [
         each
-        for name, chains in _inbound(sent)
-        for each in _listener(places, f"inbound_{name}", pod.inbound(name), chains, pod.identity)
+        for port, chains in _inbound(sent)
+        if port in pod.container_ports
+        for each in _listener(
+            places,
+            f"inbound_{port}",
+            pod.inbound(port),
+            _at_ports(chains, pod.container_ports),
+            pod.identity,
+        )
     ]
     own = next(each for each in sent.listeners if _port(each) == HTTP_PROXY_PORT)
     listeners += _listener(
@@ -63,7 +70,7 @@ def gateway_of(  # noqa: PLR0913, PLR0917
             places,
             f"gateway_{_port(each)}",
             proxy.ports[_port(each)],
-            each["filter_chains"],
+            _at_ports(each["filter_chains"], proxy.ports),
             proxy.identity,
         )
     ]
@@ -121,6 +128,18 @@ def _listener(
     if '"transport_protocol"' in text or '"server_names"' in text:
         made |= TLS_INSPECTOR
     yield made
+
+
+def _at_ports(held: Any, ports: Mapping[int, int]) -> Any:  # noqa: ANN401 (JSON)
+    """Return a message whose conditions on the called port name those of this machine."""
+    if isinstance(held, list):
+        return [_at_ports(each, ports) for each in cast("list[object]", held)]
+    if not isinstance(held, dict):
+        return held
+    message = {key: _at_ports(each, ports) for key, each in cast("Json", held).items()}
+    called = message.get("destination_port")
+    # No port is 0.
+    return message if called is None else {**message, "destination_port": ports.get(called, 0)}
 
 
 def _ends(sent: Sent, cluster: Json) -> list[Json]:
@@ -188,7 +207,11 @@ def _decided(route: Json) -> Json:
         {**host, "routes": [_told(each) for each in host.get("routes", ())]}
         for host in route.get("virtual_hosts", ())
     ]
-    return {**route, "virtual_hosts": hosts}
+    told = {**route, "virtual_hosts": hosts}
+    if route["name"] == _HTTP_PROXY:
+        # The domains have ports, which istiod has Envoy ignore: none but port 80 would match.
+        told.pop("ignore_port_in_host_matching", None)
+    return told
 
 
 def _told(route: Json) -> Json:
