@@ -77,3 +77,13 @@ def test_an_application_comes_up_on_its_platform_changes_alone_and_goes_before_i
         if stack is apart.shop:
             assert standins.urns() == shared
     assert standins.kubernetes.made == {}
+
+
+def test_no_credential_of_the_cluster_is_in_the_applications_state(apart: Apart) -> None:
+    apart.platform.up()
+    apart.shop.up()
+    [file] = (apart.shop.folder.parent / "state").rglob("stacks/*/shop.json")
+    state = file.read_text()
+    assert "client-certificate" not in state
+    assert '"token"' not in state
+    assert apart.shop.stack.outputs()["kubeconfig"].secret
