@@ -1,6 +1,8 @@
 """How many requests the best test of a size fixed beforehand needs."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
@@ -12,6 +14,17 @@ from petmesh.ramp.measurements import Figures
 # One-sided: a risk of 1%, and 90% of the worse versions found.
 _Z_RISK, _Z_POWER = 2.326, 1.282
 _INTERVALS, _REQUESTS = 60, 200_000
+# Intervals of identical versions, and into how many blocks they are cut at least.
+_ALIKE, _FEWEST_BLOCKS = 600, 20
+
+
+@dataclass(frozen=True)
+class _Excess:
+    """How much worse the canary's answers of an interval are than its share, and its variance."""
+
+    requests: float
+    excess: float
+    variance: float
 
 
 def requests_needed(shape: Shape, fault: Worsening, weight: int, rng: Generator) -> float:
@@ -19,8 +32,8 @@ def requests_needed(shape: Shape, fault: Worsening, weight: int, rng: Generator)
 
     The test knows both versions' distributions as the metrics source shows them, and compares the
     canary's answers with the stable version's in the same interval by the best score for them. It
-    also knows how much more identical versions differ than by chance, as where errors come together
-    in one of them: it needs so many times as many requests.
+    also knows how much more identical versions differ than by chance over as long as it takes, as
+    where errors come together in one of them: it needs so many times as many requests.
     """
     part = weight / 100
     interval = min(300.0, _REQUESTS / _INTERVALS / max(0.5, float(shape.rate(np.zeros(1), 1.0)[0])))
@@ -37,7 +50,10 @@ def requests_needed(shape: Shape, fault: Worsening, weight: int, rng: Generator)
     null = _variance(mixed, score) / (1 - part)
     real = _variance(own, score) + _variance(base, score) * part / (1 - part)
     needed = (_Z_RISK * math.sqrt(null) + _Z_POWER * math.sqrt(real)) ** 2 / effect**2
-    return needed * _dispersion(shape, fault, weight, score, rng)
+    same = Worsening(fault.name, kept=fault.kept)
+    course = Course((weight,), _ALIKE * 30.0, 30.0, 0)
+    pairs = (each.observation for each in simulate(shape, same, course, rng))
+    return _dispersed(needed, [_excess(each.canary, each.stable, fault, score) for each in pairs])
 
 
 def _classes(figures: Figures, fault: Worsening) -> Floats:
@@ -53,26 +69,38 @@ def _variance(part: Floats, score: Floats) -> float:
     return float((part * (score - mean) ** 2).sum())
 
 
-def _dispersion(
-    shape: Shape, fault: Worsening, weight: int, score: Floats, rng: Generator
-) -> float:
-    """By how much more the intervals of identical versions differ than by chance; at least 1."""
-    alike = Worsening(fault.name, kept=fault.kept, fails=0.0)
-    course = Course((weight,), 300 * 30.0, 30.0, 0)
-    seen = (each.observation for each in simulate(shape, alike, course, rng))
-    excesses = [_excess(each.canary, each.stable, fault, score) for each in seen]
-    ratios = [excess * excess / variance for excess, variance in excesses if variance]
-    return max(1.0, float(np.mean(ratios))) if ratios else 1.0
+def _dispersed(needed: float, alike: Sequence[_Excess]) -> float:
+    """How many are needed where identical versions differ by more than chance.
+
+    Args:
+        needed: by chance alone.
+        alike: intervals of identical versions.
+    """
+    length, dispersion = 1, 1.0
+    canary = max(1.0, float(np.mean([each.requests for each in alike])))
+    # The more intervals, the better is seen what lasts for several of them.
+    while length <= len(alike) / _FEWEST_BLOCKS:
+        blocks = [alike[begin : begin + length] for begin in range(0, len(alike), length)]
+        ratios = [
+            sum(each.excess for each in block) ** 2 / variance
+            for block in blocks
+            if (variance := sum(each.variance for each in block))
+        ]
+        # Less what may be chance.
+        certain = 1 - math.sqrt(2 / len(blocks))
+        dispersion = max(1.0, certain * float(np.mean(ratios))) if ratios else 1.0
+        if length * canary >= needed * dispersion:
+            break
+        length *= 2
+    return needed * dispersion
 
 
-def _excess(
-    canary: Figures, stable: Figures, fault: Worsening, score: Floats
-) -> tuple[float, float]:
+def _excess(canary: Figures, stable: Figures, fault: Worsening, score: Floats) -> _Excess:
     own, others = _classes(canary, fault), _classes(stable, fault)
     total = own + others
     if not own.sum() or not others.sum():
-        return 0.0, 0.0
+        return _Excess(canary.requests, 0.0, 0.0)
     mean = float((total * score).sum() / total.sum())
     share = float(own.sum() / total.sum())
     variance = share * (1 - share) * float((total * (score - mean) ** 2).sum())
-    return float((own * (score - mean)).sum()), variance
+    return _Excess(canary.requests, float((own * (score - mean)).sum()), variance)

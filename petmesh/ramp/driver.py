@@ -32,6 +32,8 @@ from petmesh.ramp.target import Observations, Target, TargetError
 _POLL_SECONDS = 0.1
 _OBSERVE_SECONDS = 10.0
 _RETRY_SECONDS = 2.0
+# The part of an interval after which what failed much is looked at again.
+_EARLY = 0.25
 _LONGEST_BACKOFF_SECONDS = 30.0
 
 
@@ -264,7 +266,7 @@ class Driver:
 
     async def _evaluate(self) -> Event:
         """Wait for the next evaluation's time, and judge what was seen until then."""
-        await asyncio.sleep(self._until_evaluation())
+        await self._wait()
         held = _now() - self._since
         timeout = min(_OBSERVE_SECONDS, max(1.0, self._patience_left()))
         try:
@@ -287,6 +289,26 @@ class Driver:
             observations=observations,
         )
 
+    async def _wait(self) -> None:
+        """Until the next evaluation; while much fails, no longer than until it is plain."""
+        early = self._plan.interval * _EARLY
+        if self._judge.alarmed and not self._blind and early < self._until_evaluation():
+            await asyncio.sleep(early)
+            with suppress(Exception):  # the evaluation tells what is wrong with the source
+                async with asyncio.timeout(_OBSERVE_SECONDS):
+                    if self._judge.is_broken(self._since_last(await self._count())):
+                        return
+        await asyncio.sleep(self._until_evaluation())
+
+    async def _count(self) -> Observations:
+        split = self._header.releases(self._state.weight, self._state.mirror)
+        return await self._target.observe(split, _now() - self._counted_from)
+
+    def _since_last(self, counted: Observations) -> Observations:
+        return {
+            service: each.since(self._counted.get(service)) for service, each in counted.items()
+        }
+
     async def _look(self, held: float) -> tuple[Observations, Verdict]:
         """What came since the last look, and the verdict.
 
@@ -294,11 +316,8 @@ class Driver:
         later look; now and then it counts anew.
         """
         seconds = _now() - self._counted_from
-        split = self._header.releases(self._state.weight, self._state.mirror)
-        counted = await self._target.observe(split, seconds)
-        seen = {
-            service: each.since(self._counted.get(service)) for service, each in counted.items()
-        }
+        counted = await self._count()
+        seen = self._since_last(counted)
         self._counted = counted
         if seconds > self._plan.silence:
             self._counted_from, self._counted = _now(), {}

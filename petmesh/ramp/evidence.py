@@ -8,38 +8,44 @@ about if the canary is worse by so and so much than if it isn't, is a factor; th
 intervals, averaged over several degrees of being worse, exceeds 1/risk with a probability of at
 most the risk, at whatever moment one looks (Ville's inequality).
 
-A draw varies more than that where bad answers come together in one version alone, as in a pod's
-pause. How much more is learned: the factors are raised to the power 1/dispersion, and weighed over
-dispersions by how well each explains the intervals so far and, before the first one, the stable
-version's own past (an extended quasi-likelihood). Where neighbouring intervals err in the same
-direction, they count as fewer.
+Identical versions differ by more than the draw where trouble strikes one of them alone, as a pause
+of its pods. How they may is told by `spreads`; each spread explains what was seen with and without
+a canary that is worse besides, and all of them together are weighed by how well they explain it and
+what the stable version did before the ramp: a hidden Markov model, whose filter this is.
 
 Sources:
     Robbins, Statistical methods related to the law of the iterated logarithm (1970).
-    Nelder and Pregibon, An extended quasi-likelihood function (1987).
     Johari, Koomen, Pekelis, Walsh, Always valid inference (2022).
+    Rabiner, A tutorial on hidden Markov models (1989).
 """
 
 import math
-from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from dataclasses import dataclass
+
+import numpy as np
+
+from petmesh.ramp.spreads import (
+    NOTHING_LEARNED,
+    NUMBER,
+    OFFSETS,
+    SAME,
+    SAME_OF_THE_PAST,
+    Floats,
+    offsets,
+    prior_after,
+)
 
 # Each answer's score is counted from the mean of its interval.
 Group = tuple[float, float, float]
 
-_DISPERSIONS = tuple(2.0**power for power in range(13))
-# Before anything is known, a dispersion of 32 is half as likely as 1.
-_PRIOR_POWER = 0.2
-# How likely it is that the stable version's past doesn't show how much the versions differ.
-_UNSEEN = 0.005
-_FEWEST_FOR_RESEMBLANCE = 6
-# What lasts longer, as a step, is no resemblance of neighbours.
-_APART = 4
-_MOST_RESEMBLANCE = 0.5
-# Standard errors.
-_CHANCE = 2.0
+# Beyond this variance an interval tells no more: offsets are no finer.
+_MOST_VARIANCE = 100.0
+_FARTHEST = 300.0
+# So much of the evidence looks for what there is since the first interval; the rest for what began
+# with a later step.
+_WHOLE = 0.67
+_IMPOSSIBLE = 1e-280
 
 
 @dataclass(frozen=True)
@@ -47,27 +53,17 @@ class Interval:
     """What one interval says.
 
     Attributes:
-        gains: for each degree of being worse, the logarithm of how much likelier it makes what was
-            seen.
-        deviance: the same of the best explanation at all, at least 0.
-        weight: how much it tells of the dispersion, at most 1.
-        excess: how much higher the canary's score is than its share.
-        variance: of the excess, by chance alone; more than 0.
+        gains: the logarithm of how much likelier what was seen is than by chance, by each offset;
+            in the first row without a canary that is worse, then with one, by each degree.
+        variance: of the canary's excess of bad answers, by chance; 0 where it tells nothing.
     """
 
-    gains: Sequence[float]
-    deviance: float
-    weight: float
-    excess: float
+    gains: Floats
     variance: float
 
-    def or_else(self, gains: Sequence[float], deviance: float) -> "Interval":
-        """With further ways in which the same answers may be worse."""
-        return replace(self, gains=(*self.gains, *gains), deviance=max(self.deviance, deviance))
 
-
-def compared(groups: Sequence[Group], share: float, tilts: Sequence[float]) -> Interval | None:
-    """How an interval's answers are divided between the versions; None where it tells nothing.
+def compared(groups: Sequence[Group], share: float, tilts: Sequence[float]) -> Interval:
+    """How an interval's answers are divided between the versions.
 
     Args:
         groups: answers that are alike: how many, how many of them the canary's, and how bad; all
@@ -76,29 +72,21 @@ def compared(groups: Sequence[Group], share: float, tilts: Sequence[float]) -> I
         tilts: by how much the odds that a request was the canary's grow with a score, as
             logarithms, for each degree of being worse.
     """
-    information = sum(count * score * score for count, _, score in groups)
-    if not information or not 0 < share < 1:
-        return None
-    excess = sum(own * score for _, own, score in groups)
-
-    def gain(tilt: float) -> float:
-        return tilt * excess - sum(
-            count
-            * math.log(
-                share * math.exp(tilt * (1 - share) * score)
-                + (1 - share) * math.exp(-tilt * share * score)
-            )
-            for count, _, score in groups
-        )
-
-    gains = [gain(tilt) for tilt in tilts]
-    deviance = max(0.0, *gains, *(gain(-tilt) for tilt in tilts))
-    weight = information / (information + 1)
-    return Interval(gains, deviance, weight, excess, share * (1 - share) * information)
+    table = np.array(groups, dtype=float).reshape(-1, 3)
+    counts, own, scores = table.T
+    variance = share * (1 - share) * float(counts @ scores**2)
+    if variance <= 0:
+        return Interval(np.zeros((1 + len(tilts), len(OFFSETS))), 0.0)
+    every = _every(tilts)
+    farther = np.clip(every[..., None] * scores, -_FARTHEST, _FARTHEST)
+    by_chance = np.log1p(share * np.expm1(farther)) - share * farther
+    gains = every * float(own @ scores) - by_chance @ counts
+    told = min(1.0, _MOST_VARIANCE / variance)
+    return Interval(told * gains, told * variance)
 
 
-def beyond(bad: float, total: float, allowed: float, tilts: Sequence[float]) -> Interval | None:
-    """How many answers were bad, where so large a part may be; None where there are none.
+def beyond(bad: float, total: float, allowed: float, tilts: Sequence[float]) -> Interval:
+    """How many answers were bad, where so large a part may be.
 
     Args:
         bad: at most `total`.
@@ -106,185 +94,114 @@ def beyond(bad: float, total: float, allowed: float, tilts: Sequence[float]) -> 
         allowed: more than 0 and less than 1.
         tilts: as of `compared`.
     """
+    every = _every(tilts)
+    gains = every * bad - total * np.log1p(allowed * np.expm1(every))
     variance = total * allowed * (1 - allowed)
-    if not variance:
-        return None
-    gains = [tilt * bad - total * math.log1p(allowed * math.expm1(tilt)) for tilt in tilts]
-    # Fewer than are allowed tell nothing of the dispersion.
-    weight = variance / (variance + 1) / 2
-    return Interval(gains, max(0.0, *gains), weight, bad - total * allowed, variance)
+    told = min(1.0, _MOST_VARIANCE / variance) if variance else 0.0
+    # Fewer than are allowed tell nothing of how intervals vary.
+    return Interval(told * np.where(every < 0, np.minimum(gains, 0), gains), variance)
 
 
-class _Explanation:
-    """One way in which intervals may vary more than by chance.
+def _every(tilts: Sequence[float]) -> Floats:
+    return np.array([0.0, *tilts])[:, None] + OFFSETS
+
+
+class _Filter:
+    """How likely all that was seen is, for each spread and each degree.
 
     Args:
-        dispersion: by how much more, at an interval of the usual variance.
-        spells: whether trouble comes in spells of time, so that the more requests meet it, the more
-            an interval varies; else it comes in runs of requests, and the more runs there are.
+        past: whether it is the stable version's past, held against itself.
     """
 
-    def __init__(self, dispersion: float, *, spells: bool) -> None:
-        self.dispersion = dispersion
-        self.prior = self.likelihood = 0.0
-        self._spells = spells
-        self.whole: list[float] = []
-        self.latest: list[float] = []
+    def __init__(self, *, past: bool = False) -> None:
+        self._past = past
+        self.logs: Floats | None = None
+        self._offsets = np.zeros(0)
 
-    def add(self, interval: Interval, usual: float) -> None:
-        """Take a further interval; `usual` is the usual variance."""
-        dispersion = self.dispersion
-        if self._spells:
-            dispersion = 1 + (dispersion - 1) * interval.variance / usual
-        normal = interval.weight / 2 * math.log(dispersion)
-        self.likelihood -= interval.deviance / dispersion + normal
-        gains = [gain / dispersion for gain in interval.gains]
-        self.whole = _sum(self.whole, gains)
-        self.latest = _sum(self.latest, gains)
+    def add(self, gains: Floats, variance: float) -> None:
+        """Take a further interval."""
+        fresh = offsets(variance, past=self._past)[:, None, :]
+        if self.logs is None:
+            self.logs = np.zeros((NUMBER, len(gains)))
+            expected = np.repeat(fresh, len(gains), axis=1)
+        else:
+            same = (SAME_OF_THE_PAST if self._past else SAME)[:, None, None]
+            expected = same * self._offsets + (1 - same) * fresh
+        most = gains.max(axis=1, keepdims=True)
+        likely = expected * np.exp(gains - most)
+        total = np.maximum(likely.sum(axis=2), _IMPOSSIBLE)
+        self.logs = self.logs + np.log(total) + most[:, 0]
+        gone = (total <= _IMPOSSIBLE)[..., None]
+        self._offsets = np.where(gone, fresh, likely / total[..., None])
 
-    def forget(self) -> None:
-        """Keep what is known of the past as the prior alone."""
-        self.likelihood, self.whole, self.latest = 0.0, [], []
+    def from_now_on(self, degrees: int) -> "_Filter":
+        """The same with a canary that was not worse until now."""
+        later = _Filter()
+        if self.logs is not None:
+            later.logs = np.repeat(self.logs[:, :1], degrees, axis=1)
+            later._offsets = np.repeat(self._offsets[:, :1], degrees, axis=1)
+        return later
+
+
+def learned(past: Iterable[Interval]) -> Floats:
+    """How likely each spread is between the versions, as logarithms.
+
+    Args:
+        past: intervals of a time when there was nothing to find: the stable version's, each held
+            against those APART intervals before and after.
+    """
+    before = _Filter(past=True)
+    for interval in past:
+        before.add(interval.gains[:1], interval.variance)
+    return NOTHING_LEARNED if before.logs is None else prior_after(before.logs[:, 0])
 
 
 class Evidence:
     """The evidence of all intervals so far.
 
     Args:
-        past: intervals of a time when there was nothing to find.
+        prior: how likely each spread is, as of `learned`.
     """
 
-    def __init__(self, past: Iterable[Interval] = ()) -> None:
-        past = list(past)
-        self._usual = sum(each.variance for each in past) / len(past) if past else 0.0
-        kinds = [
-            [_Explanation(each, spells=spells) for each in _DISPERSIONS] for spells in (False, True)
-        ]
-        self._explanations = [each for kind in kinds for each in kind]
-        # Of the past, and of each step.
-        self._errors = [_Errors()]
-        for interval in past:
-            self.add(interval)
-        for kind in kinds:
-            _set_prior(kind)
-        for each in self._explanations:
-            each.forget()
-        self.begin()
+    def __init__(self, prior: Floats = NOTHING_LEARNED) -> None:
+        self._prior = prior
+        self._whole = _Filter()
+        self._latest: _Filter | None = None
+        self._steps = 1
+        self._is_new = True
 
     def add(self, interval: Interval) -> None:
         """Take a further interval."""
-        self._usual = self._usual or interval.variance
-        self._errors[-1].add(interval)
-        for each in self._explanations:
-            each.add(interval, self._usual)
+        self._is_new = False
+        self._whole.add(interval.gains, interval.variance)
+        if self._latest:
+            self._latest.add(interval.gains[1:], interval.variance)
 
     def begin(self) -> None:
         """Look for what begins now, too, beside what there is since the first interval."""
-        self._errors.append(_Errors())
-        for each in self._explanations:
-            each.latest = []
+        if self._whole.logs is None or self._is_new:
+            return
+        self._is_new = True
+        self._steps += 1
+        self._latest = self._whole.from_now_on(self._whole.logs.shape[1] - 1)
 
     @property
     def log(self) -> float:
         """Its logarithm; 1 / risk is exceeded by chance in so large a part of the ramps at most."""
-        whole = [each.whole for each in self._explanations]
-        latest = [each.latest for each in self._explanations]
-        if not whole[0]:
+        if self._whole.logs is None:
             return -math.inf
-        null = [each.prior + each.likelihood for each in self._explanations]
-        divisor = _resemblance(self._errors)
-
-        def worse(found: Sequence[Sequence[float]]) -> float:
-            gains = zip(null, found, strict=True)
-            return _log_sum([likely + gain / divisor for likely, own in gains for gain in own])
-
-        found = worse(whole)
-        # The second step's part is a half, the third's a sixth, ...: together they are a whole.
-        steps = len(self._errors) - 1
-        if latest[0] and steps > 1:
-            found = max(found, worse(latest) - math.log(steps * (steps - 1)))
-        return found - math.log(len(whole[0])) - _log_sum(null)
+        logs = self._whole.logs + self._prior[:, None]
+        alike = _log_sum(logs[:, 0])
+        degrees = logs.shape[1] - 1
+        found = math.log(_WHOLE) + _log_sum(logs[:, 1:])
+        if self._latest and self._latest.logs is not None:
+            # The second step's part is a half, the third's a sixth, ...: together they are a whole.
+            part = (1 - _WHOLE) / (self._steps * (self._steps - 1))
+            latest = math.log(part) + _log_sum(self._latest.logs + self._prior[:, None])
+            found = float(np.logaddexp(found, latest))
+        return found - math.log(degrees) - alike
 
 
-def _set_prior(kind: Sequence[_Explanation]) -> None:
-    """Set how likely each dispersion is between the versions, by the past.
-
-    Over time one version varies by what both share too, so that the versions differ from each other
-    by that much at most.
-    """
-    flat = [-_PRIOR_POWER * math.log(each.dispersion) for each in kind]
-    logs = [prior + each.likelihood for prior, each in zip(flat, kind, strict=True)]
-    total = _log_sum(logs)
-    at_least = list(accumulate(math.exp(each - total) for each in reversed(logs)))[::-1]
-    logs = [
-        prior + math.log((1 - _UNSEEN) * part + _UNSEEN)
-        for prior, part in zip(flat, at_least, strict=True)
-    ]
-    total = _log_sum(logs)
-    for each, log in zip(kind, logs, strict=True):
-        each.prior = log - total
-
-
-class _Errors:
-    """How intervals err from what they have in common, and how that of each resembles others'."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self._latest: deque[Interval] = deque(maxlen=_APART)
-        self._excess = self._variance = self._squares = 0.0
-        # Of neighbours, and of intervals further apart: the products of the excesses, of one's
-        # excess and the other's variance, and of the variances, over their standard deviations.
-        self._near, self._far = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
-
-    def add(self, interval: Interval) -> None:
-        """Take a further interval."""
-        excess, variance = interval.excess, interval.variance
-        self.number += 1
-        self._excess += excess
-        self._variance += variance
-        self._squares += excess * excess / variance
-        if self._latest:
-            _multiply(self._near, self._latest[-1], interval)
-        if len(self._latest) == _APART:
-            _multiply(self._far, self._latest[0], interval)
-        self._latest.append(interval)
-
-    @property
-    def resemblance(self) -> float:
-        """The correlation of neighbours' errors beyond that of errors further apart."""
-        if not self.number:
-            return 0.0
-        mean = self._excess / self._variance
-        squares = max(self.number, self._squares - mean * self._excess)
-        near, far = (
-            products - mean * mixed + mean * mean * variances
-            for products, mixed, variances in (self._near, self._far)
-        )
-        return (near - far) / squares
-
-
-def _multiply(sums: list[float], one: Interval, other: Interval) -> None:
-    deviation = math.sqrt(one.variance * other.variance)
-    sums[0] += one.excess * other.excess / deviation
-    sums[1] += (one.excess * other.variance + other.excess * one.variance) / deviation
-    sums[2] += deviation
-
-
-def _resemblance(series: Sequence[_Errors]) -> float:
-    """By how much fewer intervals count, for each errs as its neighbour does; from 1 on."""
-    number = sum(each.number for each in series)
-    if number < _FEWEST_FOR_RESEMBLANCE:
-        return 1.0
-    mean = sum(each.number * each.resemblance for each in series) / number
-    # What may be chance is taken off.
-    found = min(_MOST_RESEMBLANCE, max(0.0, mean - _CHANCE / math.sqrt(number)))
-    return (1 + found) / (1 - found)
-
-
-def _sum(one: Sequence[float], other: Sequence[float]) -> list[float]:
-    return [sum(pair) for pair in zip(one, other, strict=True)] if one else list(other)
-
-
-def _log_sum(logs: Sequence[float]) -> float:
-    most = max(logs)
-    return most + math.log(sum(math.exp(each - most) for each in logs))
+def _log_sum(logs: Floats) -> float:
+    most = float(logs.max())
+    return most + math.log(float(np.exp(logs - most).sum()))

@@ -33,6 +33,15 @@ class GroupJudge:
         for judge in self._judges.values():
             judge.begin_stage()
 
+    @property
+    def alarmed(self) -> bool:
+        """Whether so much failed in the latest interval that the next look should be soon."""
+        return any(judge.alarmed for judge in self._judges.values())
+
+    def is_broken(self, seen: Observations) -> bool:
+        """Whether one would fail at once, by a part of an interval."""
+        return any(judge.is_broken(seen[service]) for service, judge in self._judges.items())
+
     def take(self, seen: Observations, due: Mapping[str, float]) -> Verdict:
         """Take a further interval.
 

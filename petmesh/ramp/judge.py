@@ -6,19 +6,35 @@ from collections.abc import Iterator, Sequence
 from petmesh.ramp.conditions import Conditions, Outcome, Verdict
 from petmesh.ramp.evidence import Evidence, Interval
 from petmesh.ramp.measurements import Figures, Observation
-from petmesh.ramp.scores import more_failures, more_than, slower
+from petmesh.ramp.scores import beside, later, learned_before, more_failures, more_than
+from petmesh.ramp.spreads import NOTHING_LEARNED
 
-# Each condition's part of the risk is shared by the whole ramp, the step, and weight 100.
-_PARTS = 3
+# The parts of a condition's risk: latencies are compared in two ways, and little is left for weight
+# 100.
+_PARTS = {
+    "failures": 0.9,
+    "failures alone": 0.1,
+    "latency": 0.45,
+    "slowest": 0.45,
+    "latency alone": 0.1,
+}
+# What varies as something else does.
+_LIKE = {
+    "failures alone": "failures",
+    "success rate": "failures",
+    "latency alone": "slowest",
+    "p50": "latency",
+    "p99": "slowest",
+}
 # With so much of the evidence that a proof needs, a step doesn't pass but waits for more; what is
 # no proof in so many intervals is none.
 _SUSPECTED, _MOST_SUSPICIONS = 0.5, 10
 # The routing of single requests is random, but never halves the share of hundreds.
 _LEAST_OF_SHARE = 0.5
-# A canary fails at once that fails more than a quarter, and the stable version no twentieth.
-_OBVIOUS, _OBVIOUS_ERRORS, _STABLE_AT_MOST = 0.25, 10, 0.05
-# With no stable version beside it that may be a dependency's trouble: more than a half.
-_OBVIOUS_ALONE = 0.5
+# A canary fails at once that fails more than a half, and the stable version no twentieth.
+_OBVIOUS, _OBVIOUS_ERRORS, _STABLE_AT_MOST = 0.5, 10, 0.05
+# So many failures in an interval, and so many more than the stable version's, are looked at soon.
+_ALARMING, _ALARMING_ERRORS = 0.05, 5
 # Beside so small a part of the canary's requests nothing can be compared.
 _ALONE = 0.01
 # With no stable version beside it, the canary may fail so much more than that did at its worst, and
@@ -26,8 +42,6 @@ _ALONE = 0.01
 _MORE_THAN_EVER, _SLOW_ALONE, _SLOWEST = 0.05, 0.5, 0.99
 _BLOCK = 100
 _OWN = "own "
-# Intervals so far apart have little to do with each other.
-_APART = 3
 
 
 class Judge:
@@ -36,6 +50,9 @@ class Judge:
     Args:
         conditions: what the canary must hold to.
         before: intervals before the ramp, of which the stable version's figures count.
+
+    Attributes:
+        alarmed: whether so much failed in the latest interval that the next look should be soon.
     """
 
     def __init__(self, conditions: Conditions, before: Sequence[Observation] = ()) -> None:
@@ -45,8 +62,9 @@ class Judge:
         self._ever = sum(self._references, Figures())
         self._known = self._ever
         self._evidence: dict[str, Evidence] = {}
-        self._learn()
+        self._priors = learned_before(before)
         self._warm: float | None = None
+        self.alarmed = False
         self.begin_stage()
 
     def begin_stage(self) -> None:
@@ -73,16 +91,23 @@ class Judge:
         if not alone:
             self._references.append(seen.stable)
             self._ever += seen.stable
+        self.alarmed = seen.canary.errors >= _ALARMING_ERRORS and (
+            _failing(seen.canary) > _failing(seen.stable) + _ALARMING
+        )
         failed = [*self._obvious(seen), *self._missing(seen, due)]
         if alone:
-            self._look_alone(seen.canary, warm=warm)
+            self._look_alone(seen, warm=warm)
         else:
             self._compare(seen, warm=warm)
-        self._limit(seen.canary, warm=warm)
+        self._limit(seen, warm=warm)
         self._own(seen)
         if not failed:
             failed = list(self._proven())
         return self._verdict(failed)
+
+    def is_broken(self, seen: Observation) -> bool:
+        """Whether it would fail at once, by a part of an interval."""
+        return any(self._obvious(seen))
 
     def _is_warm(self, seen: Observation) -> bool:
         """Whether an interval counts for the latency."""
@@ -92,38 +117,27 @@ class Judge:
             self._warm += seen.seconds
         return self._warm is not None and self._warm >= self._conditions.warm_up
 
-    def _learn(self) -> None:
-        """Learn from the stable version's past how much intervals vary that have the same cause."""
-        past = self._references
-        # Beside one as long before and after, so that what changes steadily is in both.
-        triples = zip(past, past[_APART:], past[2 * _APART :], strict=False)
-        pairs = [(each, early + late) for early, each, late in triples]
-        pasts = {
-            "failures": [more_failures(one, others) for one, others in pairs],
-            "latency": [slower(one, others, self._known) for one, others in pairs],
-        }
-        for name in self._conditions.compare:
-            self._evidence[name] = Evidence(each for each in pasts[name] if each)
-
     def _compare(self, seen: Observation, *, warm: bool) -> None:
-        canary, stable, conditions = seen.canary, seen.stable, self._conditions
-        if "failures" in conditions.compare:
-            self._add("failures", more_failures(canary, stable))
+        canary, stable = seen.canary, seen.stable
         self._known += stable
         self._known += canary
-        if "latency" in conditions.compare and warm:
-            margin = conditions.latency_margin_ms
-            self._add("latency", slower(canary, stable, self._known, margin))
+        if self._conditions.latency_margin_ms:
+            stable = later(stable, self._conditions.latency_margin_ms)
+        for name, interval in beside(canary, stable, self._known):
+            compared = "failures" if name == "failures" else "latency"
+            if compared in self._conditions.compare and (warm or compared == "failures"):
+                self._add(name, interval)
 
-    def _look_alone(self, canary: Figures, *, warm: bool) -> None:
+    def _look_alone(self, seen: Observation, *, warm: bool) -> None:
         """Where every request is the canary's, compare it with the stable version's worst."""
-        compare = self._conditions.compare
+        canary, compare = seen.canary, self._conditions.compare
         if not self._ever.requests:
             return
         if "failures" in compare:
             worst = max(map(_failing, self._large_references()))
             allowed = worst + _MORE_THAN_EVER
-            self._add("failures alone", more_than(canary.errors, canary.requests, allowed))
+            interval = more_than(canary.errors, canary.requests, allowed)
+            self._add("failures alone", interval)
         slowest = _bound(self._ever, _SLOWEST)
         if "latency" in compare and warm and slowest in canary.within:
             worst = max(
@@ -147,17 +161,18 @@ class Judge:
                 interval = more_failures(own, others)
             self._add(f"{_OWN}{name}", interval)
 
-    def _limit(self, canary: Figures, *, warm: bool) -> None:
+    def _limit(self, seen: Observation, *, warm: bool) -> None:
         """Hold an interval against the limits that are asked for."""
-        wanted = self._conditions.success_rate
+        canary, wanted = seen.canary, self._conditions.success_rate
         if wanted is not None:
-            interval = more_than(canary.errors, canary.requests, 1 - wanted / 100)
+            allowed = 1 - wanted / 100
+            interval = more_than(canary.errors, canary.requests, allowed)
             self._add("success rate", interval)
         for name, limit, part in self._latency_limits():
             bound = min((each for each in canary.within if each >= limit), default=None)
             if warm and bound is not None:
-                interval = more_than(canary.slower_than(bound), canary.answers, 1 - part)
-                self._add(name, interval)
+                slow = canary.slower_than(bound)
+                self._add(name, more_than(slow, canary.answers, 1 - part))
 
     def _latency_limits(self) -> Iterator[tuple[str, float, float]]:
         for name, limit, part in (
@@ -167,18 +182,19 @@ class Judge:
             if limit is not None:
                 yield name, limit, part
 
-    def _add(self, name: str, interval: Interval | None) -> None:
-        if interval:
-            self._evidence.setdefault(name, Evidence()).add(interval)
+    def _add(self, name: str, interval: Interval) -> None:
+        if name not in self._evidence:
+            self._evidence[name] = Evidence(
+                self._priors.get(_LIKE.get(name, name), NOTHING_LEARNED)
+            )
+        self._evidence[name].add(interval)
 
     def _obvious(self, seen: Observation) -> Iterator[str]:
         """A canary that fails many of its requests, in an interval or in the step."""
         if not self._conditions.compare and self._conditions.success_rate is None:
             return
         for canary, stable in ((seen.canary, seen.stable), (self._canary, self._stable)):
-            most = _OBVIOUS if stable.requests else _OBVIOUS_ALONE
-            fails = canary.errors >= _OBVIOUS_ERRORS and _failing(canary) > most
-            if fails and _failing(stable) <= _STABLE_AT_MOST:
+            if _is_broken(canary, stable):
                 yield f"success {_success(canary)}, stable {_success(stable)}"
                 return
 
@@ -200,14 +216,17 @@ class Judge:
         Args:
             part: of the evidence that this needs, as a logarithm.
         """
+        for name, evidence in self._evidence.items():
+            if evidence.log > part * math.log(100 / self._conditions.risk / self._part(name)):
+                yield self._told(name)
+
+    def _part(self, name: str) -> float:
+        """The part of the risk that is for one evidence."""
         conditions = self._conditions
         limits = (conditions.success_rate, conditions.p50_ms, conditions.p99_ms)
         asked = len(conditions.compare) + sum(each is not None for each in limits)
-        shares = _PARTS * (asked + len(conditions.own))
-        needed = part * math.log(shares * 100 / conditions.risk) if shares else math.inf
-        for name, evidence in self._evidence.items():
-            if evidence.log > needed:
-                yield self._told(name)
+        part = 1 / (asked + len(conditions.own))
+        return part * _PARTS.get(name, 1.0)
 
     def _told(self, name: str) -> str:
         canary, stable = self._canary, self._stable
@@ -222,7 +241,7 @@ class Judge:
             case "success":
                 wanted = self._conditions.success_rate
                 return f"success {_success(canary)}, at least {wanted:g}% is asked for"
-            case "latency":
+            case "latency" | "slowest":
                 own, others = _latencies(canary), _latencies(beside)
                 return f"slower than stable{earlier}: {own}; stable {others}"
             case _:
@@ -302,6 +321,11 @@ class Judge:
     def _large_references(self) -> list[Figures]:
         """Intervals of the stable version that chance alone makes no worse than they are."""
         return [each for each in self._references if each.requests >= _BLOCK] or [self._ever]
+
+
+def _is_broken(canary: Figures, stable: Figures) -> bool:
+    fails = canary.errors >= _OBVIOUS_ERRORS and _failing(canary) > _OBVIOUS
+    return fails and _failing(stable) <= _STABLE_AT_MOST
 
 
 def _bad(figures: Figures, name: str) -> str:

@@ -1,27 +1,48 @@
 """What an interval tells of the failures and of the latencies of two versions."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from petmesh.ramp.evidence import Interval, beyond, compared
-from petmesh.ramp.measurements import Figures
+from petmesh.ramp.evidence import Interval, beyond, compared, learned
+from petmesh.ramp.measurements import Figures, Observation
+from petmesh.ramp.spreads import APART, Floats
 
-# So many of a hundred requests more that fail, or answers more that are slow.
-_MORE = (0.002, 0.01, 0.05, 0.3)
+# So large a part more of the requests that fail, or of the answers that are slow.
+_MORE = (0.002, 0.005, 0.01, 0.02, 0.045, 0.1, 0.2, 0.5)
 # By how much the odds that an answer was the canary's grow as the log-rank score does by 1. A
 # version all of whose answers take 30% longer is at some 0.4; one whose answers take 3% longer is
 # at less than half of the first, and so never found to be slower.
+_SLOWER = (0.15, 0.25, 0.4, 0.7, 1.2, 2.0, 3.3, 5.5)
 # A few answers that are very slow are found by the part beyond the bound that so many keep.
 _TAIL = 0.97
-_SLOWER = (0.15, 0.4, 1.2)
 
 
-def more_failures(canary: Figures, stable: Figures) -> Interval | None:
+def beside(canary: Figures, stable: Figures, known: Figures) -> Iterator[tuple[str, Interval]]:
+    """What an interval says of a version beside another, by the evidence that it belongs to."""
+    yield "failures", more_failures(canary, stable)
+    yield "latency", slower(canary, stable, known)
+    yield "slowest", more_slow(canary, stable, known)
+
+
+def learned_before(past: Sequence[Observation]) -> dict[str, Floats]:
+    """How likely each spread is after the stable version's past, for each evidence of `beside`."""
+    known = sum((each.stable for each in past), Figures())
+    found: dict[str, list[Interval]] = {"failures": [], "latency": [], "slowest": []}
+    # Beside as much of as long before and after, so that what changes steadily is in both.
+    for early, seen, late in zip(past, past[APART:], past[2 * APART :], strict=False):
+        fewer = min(early.stable.requests, late.stable.requests)
+        others = _part(early.stable, fewer) + _part(late.stable, fewer)
+        for name, interval in beside(seen.stable, others, known):
+            found[name].append(interval)
+    return {name: learned(intervals) for name, intervals in found.items()}
+
+
+def more_failures(canary: Figures, stable: Figures) -> Interval:
     """Whether more of the canary's requests fail than of the stable version's."""
     requests, errors = canary.requests + stable.requests, canary.errors + stable.errors
     if not errors:
-        return None
+        return compared((), 0.0, _MORE)
     failing = errors / requests
     groups = (
         (errors, canary.errors, 1 - failing),
@@ -30,27 +51,22 @@ def more_failures(canary: Figures, stable: Figures) -> Interval | None:
     return compared(groups, canary.requests / requests, _tilts(failing))
 
 
-def slower(
-    canary: Figures, stable: Figures, known: Figures, margin: float = 0.0
-) -> Interval | None:
+def slower(canary: Figures, stable: Figures, known: Figures) -> Interval:
     """Whether the canary's answers are slower than the stable version's: a log-rank test.
 
     At each of the histogram's bounds the answers that took longer are divided between the versions;
     the score of an answer is how many of these bounds it took longer than, each counted by the part
-    of the remaining answers that ended there. The slowest answers are looked at by themselves, too.
+    of the remaining answers that ended there.
 
     Args:
         canary: one version's figures of the interval.
         stable: the other's, of the same interval.
         known: of both versions until now; these give the scores.
-        margin: milliseconds that the canary may be slower.
     """
-    if margin:
-        stable = _shifted(stable, margin)
     bounds = sorted(canary.within.keys() & stable.within.keys() & known.within.keys())
     total = canary.answers + stable.answers
     if not bounds or not canary.answers or not stable.answers:
-        return None
+        return compared((), 0.0, _SLOWER)
     own = _buckets(canary, bounds)
     counts = [mine + others for mine, others in zip(own, _buckets(stable, bounds), strict=True)]
     scores = _log_rank(_buckets(known, bounds))
@@ -60,21 +76,22 @@ def slower(
         for count, mine, score in zip(counts, own, scores, strict=True)
         if count
     ]
-    ranked = compared(groups, canary.answers / total, _SLOWER)
-    if ranked is None:
-        return None
+    return compared(groups, canary.answers / total, _SLOWER)
+
+
+def more_slow(canary: Figures, stable: Figures, known: Figures) -> Interval:
+    """Whether more of the canary's answers are among the slowest; arguments as of `slower`."""
+    bounds = sorted(canary.within.keys() & stable.within.keys() & known.within.keys())
+    if not bounds:
+        return compared((), 0.0, _MORE)
     tail = next((b for b in bounds if known.within[b] >= _TAIL * known.answers), bounds[-1])
-    slow = more_failures(
+    return more_failures(
         Figures(requests=canary.answers, errors=canary.slower_than(tail)),
         Figures(requests=stable.answers, errors=stable.slower_than(tail)),
     )
-    # Where none was so slow, that tells nothing.
-    return ranked.or_else(
-        slow.gains if slow else [0.0] * len(_MORE), slow.deviance if slow else 0.0
-    )
 
 
-def more_than(bad: float, total: float, allowed: float) -> Interval | None:
+def more_than(bad: float, total: float, allowed: float) -> Interval:
     """Whether a larger part is bad than may be.
 
     Args:
@@ -84,6 +101,17 @@ def more_than(bad: float, total: float, allowed: float) -> Interval | None:
     """
     allowed = min(max(allowed, 1e-6), 1 - 1e-6)
     return beyond(bad, total, allowed, _tilts(allowed))
+
+
+def _part(figures: Figures, requests: float) -> Figures:
+    """Figures of so many requests that are like these."""
+    part = requests / figures.requests if figures.requests else 0.0
+    return Figures(
+        requests=part * figures.requests,
+        errors=part * figures.errors,
+        answers=part * figures.answers,
+        within={bound: part * count for bound, count in figures.within.items()},
+    )
 
 
 def _tilts(part: float) -> Sequence[float]:
@@ -107,7 +135,7 @@ def _log_rank(counts: Sequence[float]) -> list[float]:
     return scores
 
 
-def _shifted(figures: Figures, margin: float) -> Figures:
+def later(figures: Figures, margin: float) -> Figures:
     """The figures if each answer had taken longer by so many milliseconds."""
     bounds = [0.0, *sorted(figures.within)]
     counts = [0.0, *(figures.within[bound] for bound in bounds[1:])]

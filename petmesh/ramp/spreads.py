@@ -1,0 +1,189 @@
+"""How identical versions may differ from interval to interval.
+
+By how much the odds that a bad answer is the canary's are off, as a logarithm, is the offset of an
+interval. By nothing but chance it is always 0. Else it has one of these spreads:
+
+    runs of requests: trouble strikes some requests in a row, so that an interval varies so many
+        times as much as by chance, and the less, the more requests it has;
+    wandering: the offset is normally distributed;
+    spells: it is 0 but in a small part of the time, when it is large;
+
+where what wanders, and a spell, lasts for a moment or some time: after it the offset is drawn anew.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+# The past is looked at by holding an interval against those so far before and after it.
+APART = 2
+# Offsets, narrowly spaced where they are small.
+_SIZES = 0.05 * 2 ** (np.arange(21) / 3)
+OFFSETS: Floats = np.concatenate((-_SIZES[::-1], [0.0], _SIZES))
+_WIDTHS: Floats = np.gradient(OFFSETS)
+_SMALLEST = 1e-9
+
+# How likely each kind is before anything is known.
+_KINDS = {"chance": 0.3, "runs": 0.2, "wandering": 0.25, "spells": 0.25}
+_TIMES_AS_MUCH = tuple(2.0**power for power in range(1, 8))
+# A dispersion of 32 is a third as likely as 1.
+_POWER = -0.3
+_DEVIATIONS = (0.12, 0.25, 0.5, 1.0, 2.0)
+_PARTS = (0.01, 0.04, 0.15)
+_LEAST_OF_A_SPELL = 0.45
+# For how many intervals an offset lasts, and how likely that is: that trouble of one version alone
+# lasts for minutes is rare. Of what wanders, a past in which it is seen says for how long it lasts.
+_LASTS = {0.0: 1.0, 0.5: 0.3, 1.5: 0.02, 5.0: 0.005}
+_SEEN_LASTS = {0.0: 1.0, 0.5: 0.8, 1.5: 0.8, 5.0: 0.4}
+
+# How likely it is that the versions differ by less than the past shows, since what strikes both at
+# once shows there too; and that the past doesn't show how they differ.
+_LESS, _UNSEEN = 0.1, 0.01
+
+
+@dataclass(frozen=True)
+class _Spread:
+    kind: str
+    size: float
+    lasts: float
+    likely: float
+    likely_seen: float
+
+
+def _spreads() -> list[_Spread]:
+    runs = [_Spread("runs", each, 0.0, each**_POWER, each**_POWER) for each in _TIMES_AS_MUCH]
+    wandering = [
+        _Spread("wandering", size, lasts, likely, _SEEN_LASTS[lasts])
+        for lasts, likely in _LASTS.items()
+        for size in _DEVIATIONS
+    ]
+    spells = [
+        _Spread("spells", part, lasts, likely, likely)
+        for lasts, likely in _LASTS.items()
+        for part in _PARTS
+    ]
+    return [_Spread("chance", 0.0, 0.0, 1.0, 1.0), *runs, *wandering, *spells]
+
+
+_SPREADS = _spreads()
+NUMBER = len(_SPREADS)
+_DURATIONS = np.array([each.lasts for each in _SPREADS])
+_RUNS_ROWS = [row for row, each in enumerate(_SPREADS) if each.kind == "runs"]
+_RUNS_SIZES = np.array([_SPREADS[row].size for row in _RUNS_ROWS])
+
+
+def _likely(each: Sequence[float]) -> Floats:
+    """How likely each spread is, whose likelihood within its kind is given."""
+    likely = np.zeros(NUMBER)
+    for kind, part in _KINDS.items():
+        own = np.where([spread.kind == kind for spread in _SPREADS], each, 0.0)
+        likely += part * own / own.sum()
+    return likely
+
+
+_PRIOR = _likely([each.likely for each in _SPREADS])
+_PRIOR_OF_THE_PAST = _likely([each.likely_seen for each in _SPREADS])
+NOTHING_LEARNED: Floats = np.log(_PRIOR)
+
+
+def _smaller() -> Floats:
+    """From each spread in equal parts to those of its kind that are no larger, and to chance."""
+    parts = np.array(
+        [
+            [
+                each.kind == "chance"
+                or (
+                    (each.kind, each.lasts) == (spread.kind, spread.lasts)
+                    and each.size <= spread.size
+                )
+                for each in _SPREADS
+            ]
+            for spread in _SPREADS
+        ],
+        dtype=float,
+    )
+    return parts / parts.sum(axis=1, keepdims=True)
+
+
+_SMALLER = _smaller()
+
+
+def prior_after(log_likelihoods: Floats) -> Floats:
+    """The logarithm of how likely each spread is between the versions, given the past.
+
+    Args:
+        log_likelihoods: of what the past showed, for each spread.
+    """
+    logs = log_likelihoods + np.log(_PRIOR_OF_THE_PAST)
+    shown = np.exp(logs - logs.max())
+    shown /= shown.sum()
+    less = (1 - _LESS) * shown + _LESS * shown @ _SMALLER
+    return np.log((1 - _UNSEEN) * less + _UNSEEN * _PRIOR)
+
+
+def offsets(variance: float, *, past: bool) -> Floats:
+    """How likely each offset is, for each spread.
+
+    Args:
+        variance: of an interval by chance, in units in which an offset of 1 changes the excess by
+            the variance: what runs of requests add is the less, the larger it is.
+        past: whether a version is held against itself, APART intervals before and after.
+    """
+    likely = (_LASTING_OF_THE_PAST if past else _LASTING).copy()
+    deviations = np.sqrt((_RUNS_SIZES - 1) / max(variance, _SMALLEST))
+    likely[_RUNS_ROWS] = _normal(deviations)
+    return likely
+
+
+def _resemblance(intervals: float) -> Floats:
+    """The part of the offsets that is the same after so many intervals, for each spread."""
+    return np.where(_DURATIONS > 0, np.exp(-intervals / np.maximum(_DURATIONS, _SMALLEST)), 0.0)
+
+
+def _of_the_past() -> tuple[Floats, Floats]:
+    """How neighbours resemble each other in the past, and how much one differs.
+
+    There one version is held against its own mean of APART intervals before and after, so that an
+    offset has 3/2 of one version's variance where it has twice that between the versions, and less
+    where it lasts.
+    """
+    next_one, beside, twice = map(_resemblance, (1, APART, 2 * APART))
+    before, after = _resemblance(APART - 1), _resemblance(APART + 1)
+    twice_before, twice_after = _resemblance(2 * APART - 1), _resemblance(2 * APART + 1)
+    variance = 1.5 - 2 * beside + twice / 2
+    nearby = 1.5 * next_one - before - after + (twice_before + twice_after) / 4
+    return np.maximum(0.0, nearby) / variance, np.sqrt(variance / 2)
+
+
+def _normal(deviations: Floats) -> Floats:
+    likely = np.exp(-((OFFSETS / deviations[:, None]) ** 2) / 2) * _WIDTHS
+    return likely / likely.sum(axis=1, keepdims=True)
+
+
+def _spells(part: float) -> Floats:
+    size = np.abs(OFFSETS)
+    likely = np.where(size >= _LEAST_OF_A_SPELL, _WIDTHS / np.maximum(size, _LEAST_OF_A_SPELL), 0.0)
+    likely *= part / likely.sum()
+    likely[OFFSETS == 0] = 1 - part
+    return likely
+
+
+def _lasting(scale: Floats) -> Floats:
+    """The offsets of all spreads, but of runs, whose deviations are so many times as large."""
+    deviations = scale * [each.size for each in _SPREADS]
+    likely = _normal(np.maximum(deviations, _SMALLEST))
+    for row, spread in enumerate(_SPREADS):
+        if spread.kind == "spells":
+            likely[row] = _spells(spread.size)
+    return likely
+
+
+# How neighbouring intervals resemble each other, for each spread.
+SAME: Floats = _resemblance(1)
+SAME_OF_THE_PAST, _SCALE_OF_THE_PAST = _of_the_past()
+_LASTING = _lasting(np.ones(NUMBER))
+_LASTING_OF_THE_PAST = _lasting(_SCALE_OF_THE_PAST)
