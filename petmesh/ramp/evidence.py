@@ -26,6 +26,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from petmesh.ramp.spreads import (
+    CHANCE,
+    DEGREE,
     NOTHING_LEARNED,
     NUMBER,
     OFFSETS,
@@ -34,6 +36,7 @@ from petmesh.ramp.spreads import (
     Floats,
     offsets,
     prior_after,
+    with_degree,
 )
 
 # Each answer's score is counted from the mean of its interval.
@@ -140,6 +143,9 @@ class _Filter:
         if self.logs is not None:
             later.logs = np.repeat(self.logs[:, :1], degrees, axis=1)
             later._offsets = np.repeat(self._offsets[:, :1], degrees, axis=1)
+            # By how much it is worse than its degree was not seen before it was worse.
+            later.logs[DEGREE] = later.logs[CHANCE]
+            later._offsets[DEGREE] = offsets(1.0, past=False)[DEGREE]
         return later
 
 
@@ -165,6 +171,7 @@ class Evidence:
 
     def __init__(self, prior: Floats = NOTHING_LEARNED) -> None:
         self._prior = prior
+        self._prior_of_worse = with_degree(prior)
         self._whole = _Filter()
         self._latest: _Filter | None = None
         self._steps = 1
@@ -190,14 +197,14 @@ class Evidence:
         """Its logarithm; 1 / risk is exceeded by chance in so large a part of the ramps at most."""
         if self._whole.logs is None:
             return -math.inf
-        logs = self._whole.logs + self._prior[:, None]
-        alike = _log_sum(logs[:, 0])
-        degrees = logs.shape[1] - 1
-        found = math.log(_WHOLE) + _log_sum(logs[:, 1:])
+        alike = _log_sum(self._whole.logs[:, 0] + self._prior)
+        worse = self._whole.logs[:, 1:] + self._prior_of_worse[:, None]
+        degrees = worse.shape[1]
+        found = math.log(_WHOLE) + _log_sum(worse)
         if self._latest and self._latest.logs is not None:
             # The second step's part is a half, the third's a sixth, ...: together they are a whole.
             part = (1 - _WHOLE) / (self._steps * (self._steps - 1))
-            latest = math.log(part) + _log_sum(self._latest.logs + self._prior[:, None])
+            latest = math.log(part) + _log_sum(self._latest.logs + self._prior_of_worse[:, None])
             found = float(np.logaddexp(found, latest))
         return found - math.log(degrees) - alike
 

@@ -11,6 +11,7 @@ interval. By nothing but chance it is always 0. Else it has one of these spreads
 where what wanders, and a spell, lasts for a moment or some time: after it the offset is drawn anew.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 # The past is looked at by holding an interval against those so far before and after it.
-APART = 2
+APART = 3
 # Offsets, narrowly spaced where they are small.
 _SIZES = 0.05 * 2 ** (np.arange(21) / 3)
 OFFSETS: Floats = np.concatenate((-_SIZES[::-1], [0.0], _SIZES))
@@ -35,14 +36,17 @@ _POWER = -0.3
 _DEVIATIONS = (0.12, 0.25, 0.5, 1.0, 2.0)
 _PARTS = (0.01, 0.04, 0.15)
 _LEAST_OF_A_SPELL = 0.45
+# How much a version may be worse than one of the degrees, and how likely that is beside chance.
+_DEGREE_DEVIATION, _DEGREE = 0.25, 0.5
+_NEVER = -1e9
 # For how many intervals an offset lasts, and how likely that is: that trouble of one version alone
 # lasts for minutes is rare. Of what wanders, a past in which it is seen says for how long it lasts.
 _LASTS = {0.0: 1.0, 0.5: 0.3, 1.5: 0.02, 5.0: 0.005}
-_SEEN_LASTS = {0.0: 1.0, 0.5: 0.8, 1.5: 0.8, 5.0: 0.4}
+_SEEN_LASTS = {0.0: 1.0, 0.5: 0.6, 1.5: 0.4, 5.0: 0.1}
 
 # How likely it is that the versions differ by less than the past shows, since what strikes both at
 # once shows there too; and that the past doesn't show how they differ.
-_LESS, _UNSEEN = 0.1, 0.01
+_LESS, _UNSEEN = 0.2, 0.01
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,13 @@ def _spreads() -> list[_Spread]:
         for lasts, likely in _LASTS.items()
         for part in _PARTS
     ]
-    return [_Spread("chance", 0.0, 0.0, 1.0, 1.0), *runs, *wandering, *spells]
+    chance = _Spread("chance", 0.0, 0.0, 1.0, 1.0)
+    degree = _Spread("degree", _DEGREE_DEVIATION, math.inf, 0.0, 0.0)
+    return [chance, degree, *runs, *wandering, *spells]
 
 
+# A worse version alone has the second: by how much it is worse than its degree says, for good.
+CHANCE, DEGREE = 0, 1
 _SPREADS = _spreads()
 NUMBER = len(_SPREADS)
 _DURATIONS = np.array([each.lasts for each in _SPREADS])
@@ -87,7 +95,13 @@ def _likely(each: Sequence[float]) -> Floats:
 
 _PRIOR = _likely([each.likely for each in _SPREADS])
 _PRIOR_OF_THE_PAST = _likely([each.likely_seen for each in _SPREADS])
-NOTHING_LEARNED: Floats = np.log(_PRIOR)
+
+
+def _log(likely: Floats) -> Floats:
+    return np.where(likely > 0, np.log(np.maximum(likely, 1e-300)), _NEVER)
+
+
+NOTHING_LEARNED: Floats = _log(_PRIOR)
 
 
 def _smaller() -> Floats:
@@ -118,11 +132,18 @@ def prior_after(log_likelihoods: Floats) -> Floats:
     Args:
         log_likelihoods: of what the past showed, for each spread.
     """
-    logs = log_likelihoods + np.log(_PRIOR_OF_THE_PAST)
+    logs = log_likelihoods + _log(_PRIOR_OF_THE_PAST)
     shown = np.exp(logs - logs.max())
     shown /= shown.sum()
     less = (1 - _LESS) * shown + _LESS * shown @ _SMALLER
-    return np.log((1 - _UNSEEN) * less + _UNSEEN * _PRIOR)
+    return _log((1 - _UNSEEN) * less + _UNSEEN * _PRIOR)
+
+
+def with_degree(prior: Floats) -> Floats:
+    """How likely each spread is where the canary is worse, as logarithms."""
+    worse = prior.copy()
+    worse[DEGREE] = prior[CHANCE] + math.log(_DEGREE)
+    return worse - math.log1p(math.exp(worse[DEGREE]))
 
 
 def offsets(variance: float, *, past: bool) -> Floats:
@@ -156,6 +177,8 @@ def _of_the_past() -> tuple[Floats, Floats]:
     twice_before, twice_after = _resemblance(2 * APART - 1), _resemblance(2 * APART + 1)
     variance = 1.5 - 2 * beside + twice / 2
     nearby = 1.5 * next_one - before - after + (twice_before + twice_after) / 4
+    # What lasts for good is never seen there.
+    variance = np.maximum(variance, _SMALLEST)
     return np.maximum(0.0, nearby) / variance, np.sqrt(variance / 2)
 
 
