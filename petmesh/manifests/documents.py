@@ -1,5 +1,6 @@
 """Kubernetes objects in YAML or JSON: a file, a folder, or standard input."""
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ EXPECTATIONS: Final = "expectations.yaml"
 # The key of a document of istio-config-validator's tests.
 TEST_CASES: Final = "testCases"
 _NO_OBJECTS: Final = (SETTINGS, EXPECTATIONS)
+# What a name may be, which names a folder of the run too: no path.
+_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?")
 _RENDERED: Final = {
     "Chart.yaml": "helm template",
     "kustomization.yaml": "kustomize build",
@@ -113,4 +116,13 @@ def _flattened(where: str, source: str, body: object) -> Iterator[Document]:
     name = cast("dict[str, Any]", metadata).get("name") if isinstance(metadata, dict) else None
     if not isinstance(name, str) or not name:
         raise ManifestError(f"{where}: {held['kind']}: metadata.name = {name}: must be text")
+    _check_names(where, cast("dict[str, Any]", metadata))
     yield Document(source, held)
+
+
+def _check_names(where: str, metadata: dict[str, Any]) -> None:
+    for key in ("name", "namespace"):
+        value: object = metadata.get(key)
+        if value and not (isinstance(value, str) and _NAME.fullmatch(value)):
+            what = f"{where}: metadata.{key} = {str(value)[:60]!r}"
+            raise ManifestError(f"{what}: must be a name of Kubernetes")

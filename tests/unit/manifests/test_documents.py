@@ -123,3 +123,13 @@ def test_of_two_objects_the_older_comes_first(tmp_path: Path) -> None:
     old = f"{one}metadata: {{name: b, creationTimestamp: '2026-01-01T00:00:00Z'}}\n{spec}"
     mesh = read(tmp_path, SHOP, young, old)
     assert [each.metadata.name for each in mesh.virtual_services] == ["b", "a"]
+
+
+@pytest.mark.parametrize("key", ["name", "namespace"])
+@pytest.mark.parametrize("value", ["../../a", "a/b", "..", "a b", "x" * 254])
+def test_a_name_that_is_none_is_refused(tmp_path: Path, key: str, value: str) -> None:
+    names = {"name": "web", key: value}
+    metadata = ", ".join(f"{each}: '{held}'" for each, held in names.items())
+    (tmp_path / "a.yaml").write_text(f"{{apiVersion: v1, kind: Service, metadata: {{{metadata}}}}}")
+    with pytest.raises(ManifestError, match=rf"metadata.{key} = .*: must be a name of Kubernetes"):
+        read_documents(str(tmp_path))
