@@ -111,7 +111,6 @@ class IstioMesh(pulumi.ComponentResource):
         super().__init__("petmesh:istio:IstioMesh", name, None, opts)
         system = self._namespace(SYSTEM_NAMESPACE, RESTRICTED)
         revisions, moved = args.revisions, args.revisions.of(INGRESS_NAMESPACE)
-        ingress = self._namespace(INGRESS_NAMESPACE, {**moved.injection, **RESTRICTED})
         base = revisions.newest.release(
             "istio-base", "base", SYSTEM_NAMESPACE, _base_values(args), self._after(system)
         )
@@ -119,9 +118,6 @@ class IstioMesh(pulumi.ComponentResource):
             "istio-cni", "cni", CNI_NAMESPACE, _cni_values(args), self._after(base)
         )
         istiod_traffic = self._traffic(ISTIOD, _istiod_callers(args), [args.api_server], system)
-        gateway_traffic = self._traffic(
-            INGRESS, _gateway_callers(args), [XDS, *args.ingress_called], ingress
-        )
         # After the plugin, and deleted before it: a pod without it can neither start nor end.
         istiods = [
             each.charts.release(
@@ -133,6 +129,11 @@ class IstioMesh(pulumi.ComponentResource):
             )
             for each in revisions.every
         ]
+        # After the istiod that its label names: until then its new pods would get no proxy.
+        ingress = self._namespace(INGRESS_NAMESPACE, {**moved.injection, **RESTRICTED}, *istiods)
+        gateway_traffic = self._traffic(
+            INGRESS, _gateway_callers(args), [XDS, *args.ingress_called], ingress
+        )
         gateway = moved.charts.release(
             INGRESS_GATEWAY,
             "gateway",
@@ -163,11 +164,13 @@ class IstioMesh(pulumi.ComponentResource):
         )
         self.register_outputs({"ingress_address": self.ingress_address})
 
-    def _namespace(self, name: str, labels: Mapping[str, str]) -> kubernetes.core.v1.Namespace:
+    def _namespace(
+        self, name: str, labels: Mapping[str, str], *needs: pulumi.Resource
+    ) -> kubernetes.core.v1.Namespace:
         return kubernetes.core.v1.Namespace(
             name,
             metadata={"name": name, "labels": labels},
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=self._after(*needs),
         )
 
     def _traffic(

@@ -127,6 +127,8 @@ def test_no_pod_is_moved_before_its_istiod_and_its_namespace_are_ready(namespace
     for each in workloads:
         assert is_after(stack, each, stack.one(RELEASE, "istiod-1-31-1"))
         assert is_after(stack, each, manifest(stack, "Namespace", namespace))
+    there = manifest(stack, "Namespace", namespace)
+    assert is_after(stack, there, stack.one(RELEASE, "istiod-1-31-1"))
 
 
 def test_the_last_step_replaces_no_pod_that_has_moved() -> None:
