@@ -64,7 +64,7 @@ class Judge:
         self._evidence: dict[str, Evidence] = {}
         self._priors = learned_before(before)
         self._warm: float | None = None
-        self.alarmed = False
+        self.alarmed = self._slow_alone = False
         self.begin_stage()
 
     def begin_stage(self) -> None:
@@ -95,6 +95,7 @@ class Judge:
             _failing(seen.canary) > _failing(seen.stable) + _ALARMING
         )
         failed = [*self._obvious(seen), *self._missing(seen, due)]
+        self._slow_alone = False
         if alone:
             self._look_alone(seen, warm=warm)
         else:
@@ -147,6 +148,7 @@ class Judge:
             )
             slow, allowed = canary.slower_than(slowest), max(_SLOW_ALONE, worst)
             self._add("latency alone", more_than(slow, canary.answers, allowed))
+            self._slow_alone = slow > allowed * canary.answers
 
     def _own(self, seen: Observation) -> None:
         """Judge what the user's own queries count."""
@@ -300,6 +302,9 @@ class Judge:
             slow = self._judged.slower_than(bound) if bound is not None else 0.0
             if slow > (1 - part) * self._judged.answers:
                 yield f"{name} beyond {limit:g} ms: it may be chance"
+
+        if self._slow_alone:
+            yield f"{self._told('latency alone')}: it may be chance"
 
     def _fails_at_most(self) -> float:
         """What part of few requests may fail before that speaks against the canary."""
