@@ -21,9 +21,8 @@ _TEXTS = (
 
 
 def hop(proxy: str, listener: str = "outbound", **fields: str) -> Hop:
-    texts = {name: fields.get(name, "") for name in _TEXTS}
-    numbers = {"status": 200, "tries": 1, "milliseconds": 0}
-    return Hop(proxy=proxy, listener=listener, policies=(), **numbers, **texts)
+    texts: dict[str, Any] = {name: fields.get(name, "") for name in _TEXTS}
+    return Hop(proxy=proxy, listener=listener, status=200, tries=1, policies=(), **texts)
 
 
 def answer(status: int = 200, body: bytes = b"{}", seconds: float = 0.01, **headers: str) -> Answer:
