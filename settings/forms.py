@@ -10,13 +10,13 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from petmesh.guardrails.ranges import names_nobody
+from petmesh.manifests.charts import chart_version
 from petmesh.program.urls import without_credentials
 
 ROOT = Path(__file__).parent.parent
@@ -202,7 +202,7 @@ def charts(value: str) -> str:
 
 def has_charts(folder: str) -> bool:
     """Whether a folder has every chart of Istio that is installed."""
-    return all(chart_version(folder, chart) for chart in CHARTS)
+    return all(istio_chart_version(folder, chart) for chart in CHARTS)
 
 
 def _folders(folder: str) -> Sequence[str]:
@@ -221,17 +221,9 @@ def public_path(value: str) -> str:
     return value
 
 
-def chart_version(folder: str, chart: str) -> str:
-    """The version of a chart in a folder of charts; empty where there is no such chart."""
-    try:
-        facts: Any = yaml.safe_load((ROOT / folder / chart / "Chart.yaml").read_text())
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
-        return ""
-    match facts:
-        case {"version": str(version)}:
-            return version
-        case _:
-            return ""
+def istio_chart_version(folder: str, chart: str = "istiod") -> str:
+    """The version of a chart in a folder of Istio's charts; empty where there is no such chart."""
+    return chart_version(ROOT / folder / chart)
 
 
 def _pinned_image(value: str) -> str:

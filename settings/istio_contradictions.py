@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from istio.egress_gateway import EGRESS_NAMESPACE
 from istio.install import INGRESS_NAMESPACE
-from settings.forms import ISTIO_VERSION, chart_version, has_charts
+from settings.forms import ISTIO_VERSION, has_charts, istio_chart_version
 from settings.keys import Settings
 
 # Istio's CNI plugin, which both istiods share, serves those of two minor versions.
@@ -40,7 +40,7 @@ def _chart_problems(settings: Settings) -> Iterator[str]:
         folder = settings.charts_of(version)
         if not version or "://" in folder:
             continue
-        if not has_charts(folder) or chart_version(folder, "istiod") != version:
+        if not has_charts(folder) or istio_chart_version(folder) != version:
             yield (
                 f"{key} = {version}: must be a version whose charts are in a folder of its name in "
                 f"istioCharts = {settings.istio_charts}"

@@ -29,10 +29,10 @@ from settings.forms import (
     UtcTime,
     Version,
     Whole,
-    chart_version,
     charts,
     each_attribute_once,
     each_once,
+    istio_chart_version,
     matches,
     narrow,
     of_a_server,
@@ -274,11 +274,11 @@ class Settings(GkeFeatures):
         """The version of the stack's Istio: that of the charts' folder, where they lie in one."""
         if "://" in self.istio_charts:
             return self.istio_version
-        return chart_version(self.istio_charts, "istiod") or self.istio_version
+        return istio_chart_version(self.istio_charts) or self.istio_version
 
     def charts_of(self, version: str) -> str:
         """The address or the folder of the charts of a version of Istio."""
-        if "://" in self.istio_charts or chart_version(self.istio_charts, "istiod"):
+        if "://" in self.istio_charts or istio_chart_version(self.istio_charts):
             return self.istio_charts
         return f"{self.istio_charts}/{version}"
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from petmesh.manifests.charts import chart_version
 from petmesh.mesh.istio import minor
 from petmesh.program.declaration import Declaration, Resource
 from petmesh.upgrade.findings import OLDEST_PROXY, SUPPORTED, Finding, minors_between, parsed
@@ -141,15 +140,7 @@ def _version_of(release: Resource) -> str:
     """The version of a release's chart, be it declared or its folder's; empty where neither is."""
     if declared := release.inputs.get("version"):
         return str(declared)
-    try:
-        facts: Any = yaml.safe_load((Path(str(release.inputs["chart"])) / "Chart.yaml").read_text())
-    except (OSError, ValueError, yaml.YAMLError):
-        return ""
-    match facts:
-        case {"version": str(version)}:
-            return version
-        case _:
-            return ""
+    return chart_version(Path(str(release.inputs["chart"])))
 
 
 def _chart(release: Resource) -> str:
