@@ -1,6 +1,6 @@
 """The platform of a GKE cluster that somebody else has created: looked up by its name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,6 +10,7 @@ import pulumi_kubernetes as kubernetes
 
 from infra.adopted_checks import UNKNOWN, unmet, values
 from infra.kubeconfig import kubeconfig
+from infra.kubernetes_version import check_version
 from infra.platform import USUAL_API_SERVER_RANGES, Platform
 from petmesh.program.urls import without_credentials
 
@@ -26,12 +27,14 @@ class AdoptedArgs:
         name: Its name.
         location: Its zone or region.
         image_registry: The registry that images are pushed to; empty where none is built.
+        istio: The versions of Istio that are to run in it.
     """
 
     project: str
     name: str
     location: str
     image_registry: str
+    istio: Sequence[str]
 
 
 def adopted_platform(args: AdoptedArgs) -> Platform:
@@ -40,9 +43,12 @@ def adopted_platform(args: AdoptedArgs) -> Platform:
     The function is asked in each run, so that no credential of the cluster is in the state.
 
     Raises:
-        pulumi.RunError: There is no such cluster, or no way to its control plane is known.
+        pulumi.RunError: There is no such cluster, no way to its control plane is known, or its
+            Kubernetes is too old.
     """
     cluster = _read(args)
+    version = str(cluster.get("masterVersion") or "")
+    check_version(f"clusterName = {args.name}: its", version, args.istio, "GKE reported none")
     for line in unmet(cluster):
         pulumi.log.warn(f"clusterName = {args.name}: {line}")
     secret = pulumi.Output.secret(_kubeconfig(args, cluster))

@@ -174,18 +174,21 @@ def referenced_platform(
     )
 
 
-def existing_platform(context: str, image_registry: str, helm_platform: str) -> Platform:
+def existing_platform(
+    context: str, image_registry: str, helm_platform: str, istio: Sequence[str]
+) -> Platform:
     """Return the platform of a cluster that exists, reached with the shell's kubeconfig.
 
     Args:
         context: The kube context; empty means the current one.
         image_registry: The registry that images are pushed to; empty where none is built.
         helm_platform: The value `global.platform` of Istio's charts; empty for none.
+        istio: The versions of Istio that are to run in it.
 
     Raises:
         pulumi.RunError: Its Kubernetes is too old.
     """
-    refuse_older_kubernetes(context)
+    refuse_older_kubernetes(context, istio)
     provider = kubernetes.Provider(
         "kubernetes",
         cluster_identifier=THE_CLUSTER,

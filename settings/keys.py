@@ -276,6 +276,11 @@ class Settings(GkeFeatures):
             return self.istio_version
         return istio_chart_version(self.istio_charts) or self.istio_version
 
+    @property
+    def istio_releases(self) -> Sequence[str]:
+        """The versions of the stack's istiods."""
+        return [each for each in (self.istio_release, self.istio_canary_version) if each]
+
     def charts_of(self, version: str) -> str:
         """The address or the folder of the charts of a version of Istio."""
         if "://" in self.istio_charts or istio_chart_version(self.istio_charts):

@@ -19,7 +19,10 @@ def create_platform(settings: Settings, reference: pulumi.StackReference | None)
     """
     if settings.platform == "existing":
         return existing_platform(
-            settings.kube_context, settings.image_registry, settings.istio_platform
+            settings.kube_context,
+            settings.image_registry,
+            settings.istio_platform,
+            settings.istio_releases,
         )
     if reference:
         return referenced_platform(
@@ -34,6 +37,7 @@ def create_platform(settings: Settings, reference: pulumi.StackReference | None)
                 name=settings.cluster_name,
                 location=settings.location,
                 image_registry=settings.image_registry,
+                istio=settings.istio_releases,
             )
         )
     return GkePlatform(

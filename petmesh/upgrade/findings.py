@@ -8,7 +8,7 @@ from typing import Final
 from semver import Version
 
 from petmesh.mesh.crds.check import SCHEMAS, older_schemas
-from petmesh.mesh.istio import RELEASE, minor
+from petmesh.mesh.istio import OLDEST_KUBERNETES, RELEASE, minor
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,9 @@ class MinorVersion:
     oldest_kubernetes: int
 
 
-# MinK8SVersion in istioctl/pkg/install/k8sversion/version.go of each release branch of
-# https://github.com/istio/istio
 SUPPORTED: Final[Mapping[str, MinorVersion]] = {
-    minor(RELEASE): MinorVersion(SCHEMAS, 32),
-    "1.30": MinorVersion(older_schemas("1.30"), 32),
-    "1.29": MinorVersion(older_schemas("1.29"), 30),
+    each: MinorVersion(SCHEMAS if each == minor(RELEASE) else older_schemas(each), oldest)
+    for each, oldest in OLDEST_KUBERNETES.items()
 }
 # What Istio tests: https://istio.io/latest/docs/releases/supported-releases/#control-planedata-plane-skew
 OLDEST_PROXY: Final = 2

@@ -45,7 +45,7 @@ def test_a_cluster_that_is_too_old_is_told_in_one_line_and_gets_nothing(
     [error] = errors(seen(stack))
     assert error == (
         "error: kubeContext = kind-old: its cluster's version of Kubernetes is v1.29.14: must be "
-        "1.30 or later"
+        "1.32 or later for Istio 1.31.1"
     )
     deployment = stack.export_stack().deployment
     assert deployment

@@ -140,6 +140,24 @@ def test_without_a_way_in_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         adopted()
 
 
+@pytest.mark.parametrize("version", ["1.31.14-gke.100", None])
+def test_its_kubernetes_is_one_that_istio_runs_on(
+    version: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(token: str, args: Mapping[str, Any], config: Mapping[str, str]) -> dict[str, Any]:
+        return {**fake_cloud.invoke_result(token, args, config), "masterVersion": version}
+
+    monkeypatch.setattr("petmesh.program.monitor.invoke_result", found)
+    said = "clusterName = theirs: its version of Kubernetes "
+    if version:
+        with pytest.raises(ProgramError) as refused:
+            adopted(istioVersion="1.31.1")
+        assert str(refused.value) == f"{said}is {version}: must be 1.32 or later for Istio 1.31.1"
+        assert adopted(istioVersion="1.29.6")
+    else:
+        assert adopted().warnings[0].startswith(f"{said}isn't known, must be 1.32 or later")
+
+
 def test_a_cluster_that_is_not_there_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(token: str, _: object) -> None:
         raise Exception(f"invoke of {token} failed: theirs\nnot found")  # noqa: TRY002 (the SDK's)

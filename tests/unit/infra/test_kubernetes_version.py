@@ -10,10 +10,11 @@ import pulumi
 import pytest
 
 from infra import kubernetes_version
-from infra.kubernetes_version import refuse_older_kubernetes
+from infra.kubernetes_version import check_version, refuse_older_kubernetes
 from infra.platform import existing_platform
 from petmesh.program.program import declare
 
+ISTIO = ["1.31.1"]
 Kubectl = Callable[[str], None]
 
 
@@ -45,30 +46,51 @@ def telling(version: object) -> str:
 
 
 @pytest.mark.parametrize(
-    "version", ["v1.30.0", "1.30", "1.30+", "v1.30.5-eks-ce1d5eb", "v1.31.4-gke.100", "v2.0.0"]
+    "version", ["v1.32.0", "1.32", "1.32+", "v1.32.5-eks-ce1d5eb", "v1.33.4-gke.100", "v2.0.0"]
 )
 def test_a_version_that_is_late_enough_is_worth_no_word(
     version: str, kubectl: Kubectl, warnings: list[str]
 ) -> None:
     kubectl(telling(version))
-    refuse_older_kubernetes("kind-pets")
+    refuse_older_kubernetes("kind-pets", ISTIO)
     assert warnings == []
 
 
 @pytest.mark.parametrize(
-    "version", ["v1.29.14", "1.29", "1.29+", "v1.9.0", "v1.29.1-gke.30", "v0.40"]
+    "version", ["v1.31.14", "1.31", "1.31+", "v1.9.0", "v1.31.1-gke.30", "v0.40"]
 )
 def test_an_older_one_is_refused_in_a_line(
     version: str, kubectl: Kubectl, warnings: list[str]
 ) -> None:
     kubectl(telling(version))
     with pytest.raises(pulumi.RunError) as refused:
-        existing_platform("kind-pets", "", "")
+        existing_platform("kind-pets", "", "", ISTIO)
     assert str(refused.value) == (
-        f"kubeContext = kind-pets: its cluster's version of Kubernetes is {version}: must be 1.30 "
-        "or later"
+        f"kubeContext = kind-pets: its cluster's version of Kubernetes is {version}: must be 1.32 "
+        "or later for Istio 1.31.1"
     )
     assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("istio", "oldest", "demanding"),
+    [
+        (["1.29.6"], 30, "1.29.6"),
+        (["1.30.4"], 32, "1.30.4"),
+        (["1.29.6", "1.30.4"], 32, "1.30.4"),
+        (["1.30.4", "1.29.6"], 32, "1.30.4"),
+        (["1.28.3"], 32, "1.28.3"),
+        (["1.99.0"], 32, "1.99.0"),
+    ],
+)
+def test_it_is_the_most_demanding_istiod_that_decides(
+    istio: list[str], oldest: int, demanding: str, warnings: list[str]
+) -> None:
+    check_version("its", f"v1.{oldest}.0", istio, "")
+    assert warnings == []
+    with pytest.raises(pulumi.RunError) as refused:
+        check_version("its", f"v1.{oldest - 1}.0", istio, "")
+    assert str(refused.value).endswith(f"must be 1.{oldest} or later for Istio {demanding}")
 
 
 def test_the_current_context_is_named_where_no_other_is(
@@ -76,13 +98,13 @@ def test_the_current_context_is_named_where_no_other_is(
 ) -> None:
     kubectl(f"assert not any('--context' in word for word in sys.argv)\n{telling('v1.29.14')}")
     with pytest.raises(pulumi.RunError, match=r'kubeContext = "": the current one'):
-        refuse_older_kubernetes("")
+        refuse_older_kubernetes("", ISTIO)
     assert warnings == []
 
 
 def test_the_cluster_of_the_context_is_asked(kubectl: Kubectl, warnings: list[str]) -> None:
-    kubectl(f"assert '--context=kind-pets' in sys.argv[1:]\n{telling('v1.30.0')}")
-    refuse_older_kubernetes("kind-pets")
+    kubectl(f"assert '--context=kind-pets' in sys.argv[1:]\n{telling('v1.32.0')}")
+    refuse_older_kubernetes("kind-pets", ISTIO)
     assert warnings == []
 
 
@@ -105,11 +127,11 @@ def test_without_an_answer_there_is_a_warning_in_a_line_and_nothing_else(
     code: str, why: str, kubectl: Kubectl, warnings: list[str]
 ) -> None:
     kubectl(code)
-    refuse_older_kubernetes("kind-pets")
+    refuse_older_kubernetes("kind-pets", ISTIO)
     [warning] = warnings
     assert warning == (
-        "kubeContext = kind-pets: its cluster's version of Kubernetes isn't known, must be 1.30 or "
-        f"later: kubectl version {why}"
+        "kubeContext = kind-pets: its cluster's version of Kubernetes isn't known, must be 1.32 or "
+        f"later for Istio 1.31.1: kubectl version {why}"
     )
 
 
@@ -118,14 +140,14 @@ def test_a_kubectl_that_hangs_is_waited_for_no_longer_than_stated(
 ) -> None:
     monkeypatch.setattr(kubernetes_version, "SECONDS", 0.5)
     kubectl("time.sleep(600)")
-    refuse_older_kubernetes("kind-pets")
-    assert warnings[0].endswith("must be 1.30 or later: kubectl didn't answer within 0.5 s")
+    refuse_older_kubernetes("kind-pets", ISTIO)
+    assert warnings[0].endswith("for Istio 1.31.1: kubectl didn't answer within 0.5 s")
 
 
 @pytest.mark.usefixtures("kubectl")
 def test_without_kubectl_there_is_a_warning(warnings: list[str]) -> None:
-    refuse_older_kubernetes("kind-pets")
-    assert warnings[0].endswith("must be 1.30 or later: kubectl: No such file or directory")
+    refuse_older_kubernetes("kind-pets", ISTIO)
+    assert warnings[0].endswith("for Istio 1.31.1: kubectl: No such file or directory")
 
 
 def test_a_run_in_process_asks_nothing(kubectl: Kubectl, tmp_path: Path) -> None:

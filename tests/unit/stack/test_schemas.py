@@ -9,7 +9,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from infra.kubernetes_version import OLDEST_KUBERNETES
+from petmesh.mesh.istio import OLDEST_KUBERNETES
 from petmesh.program.declaration import Declaration
 from settings import ROOT
 from tests.unit.declared import gke_otherwise, in_cluster, kept, local, local_otherwise, manifest
@@ -79,7 +79,7 @@ def of_istio(stack: Declaration, *, istio: bool) -> list[Any]:
     ]
 
 
-OLDEST = ".".join(map(str, OLDEST_KUBERNETES))
+OLDEST = f"1.{min(OLDEST_KUBERNETES.values())}"
 # 1.29 takes `preStop.sleep` behind a feature gate, and older versions don't know it.
 TOO_OLD = "1.28"
 
@@ -95,7 +95,8 @@ def test_every_kubernetes_object_fits_its_schema(name: str, version: str) -> Non
 
 def test_the_oldest_kubernetes_is_stated_and_older_ones_refuse_the_pods() -> None:
     page = (ROOT / "docs" / "existing-cluster.md").read_text()
-    assert f"Kubernetes {OLDEST} or later" in page
+    for minor, oldest in OLDEST_KUBERNETES.items():
+        assert re.search(rf"1\.{oldest} for Istio[0-9. and]* {minor}\b", page)
     with pytest.raises(SchemaError, match="sleep"):
         check(manifest(local(), "Deployment", "petservice-v1").inputs, TOO_OLD)
 
