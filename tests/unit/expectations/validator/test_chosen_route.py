@@ -48,6 +48,7 @@ def mesh(tmp_path: Path) -> Mesh:
     declaration = surrounded(declare_manifests(str(file)))
     assert declaration.warnings == (
         "Gateway shop/public isn't declared: it is assumed",
+        "ServiceEntry shop/inner.example.org isn't declared: it is assumed",
         "Deployment shop/caller isn't declared: it is assumed",
     )
     assert surrounded(declaration) == declaration
