@@ -53,6 +53,11 @@ def build_cluster(  # noqa: PLR0913
     options: Json = {}
     if "2" in version and http.max_concurrent_streams:
         options["max_concurrent_streams"] = http.max_concurrent_streams
+    if "2" in version and http.http2_keep_alive:
+        options["connection_keepalive"] = {
+            "interval": duration(http.http2_keep_alive.interval),
+            "timeout": duration(http.http2_keep_alive.timeout),
+        }
     cluster: Json = {
         "name": name,
         "type": "STATIC",
@@ -129,10 +134,13 @@ def _threshold(tcp: TcpSettings, http: HttpSettings, budget: RetryBudget | None)
     }
     if budget:
         percent = _RETRY_PERCENT if budget.percent is None else budget.percent
-        threshold["retry_budget"] = {
+        retries: Json = {
             "budget_percent": {"value": percent},
             "min_retry_concurrency": budget.min_retry_concurrency or 3,
         }
+        if budget.budget_interval is not None:
+            retries["budget_interval"] = duration(budget.budget_interval)
+        threshold["retry_budget"] = retries
     return threshold
 
 

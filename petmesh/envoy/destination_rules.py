@@ -48,7 +48,7 @@ def rule_for(
             for each in declared
             if each.spec.workload_selector
             and namespace == client
-            and selects(each.spec.workload_selector.labels, labels or {})
+            and selects(each.spec.workload_selector.match_labels, labels or {})
         ]
         general = [each for each in declared if each.spec.workload_selector is None]
         found = own or general

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from petmesh.envoy.mtls_mode import ROOT_NAMESPACE
-from petmesh.envoy.names import Json, selects, typed
-from petmesh.mesh.gateway_names import targets_gateway
-from petmesh.mesh.istio.security import JwtRule, RequestAuthentication
+from petmesh.envoy.names import Json, typed
+from petmesh.envoy.policy_targets import applies
+from petmesh.mesh.istio.security import JwtRule
 from petmesh.mesh.mesh import Mesh
 
 TOKENS: Final = "envoy.filters.http.jwt_authn"
@@ -31,7 +30,7 @@ def token_filters(
     rules = [
         rule
         for each in mesh.request_authentications
-        if _applies(each, namespace, labels)
+        if applies(each.spec, each.metadata.namespace, namespace, labels)
         for rule in each.spec.jwt_rules
     ]
     if not rules:
@@ -50,14 +49,6 @@ def token_filters(
         bypass_cors_preflight=True,
     )
     return [{"name": TOKENS, "typed_config": config}]
-
-
-def _applies(declared: RequestAuthentication, namespace: str, labels: Mapping[str, str]) -> bool:
-    own = declared.metadata.namespace
-    if declared.spec.targets:
-        return targets_gateway(declared.spec.targets, own, namespace, labels)
-    selector = declared.spec.selector.match_labels if declared.spec.selector else {}
-    return own in (namespace, ROOT_NAMESPACE) and selects(selector, labels)
 
 
 def _provider(rule: JwtRule, keys: str, *, chooses_route: bool) -> Json:

@@ -17,9 +17,8 @@ from petmesh.envoy.conditions import (
 )
 from petmesh.envoy.ext_authz import custom_filters
 from petmesh.envoy.match import pattern_match
-from petmesh.envoy.mtls_mode import ROOT_NAMESPACE
-from petmesh.envoy.names import Json, selects, typed
-from petmesh.mesh.gateway_names import targets_gateway
+from petmesh.envoy.names import Json, typed
+from petmesh.envoy.policy_targets import applies
 from petmesh.mesh.istio.security import AuthorizationPolicy, Operation, Rule, Source
 from petmesh.mesh.mesh import Mesh
 
@@ -83,14 +82,11 @@ def _by_action(policies: Sequence[AuthorizationPolicy], port: int) -> Iterable[t
 
 def policies_of(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> list[AuthorizationPolicy]:
     """Return the AuthorizationPolicies that apply to a workload."""
-    return [each for each in mesh.authorization_policies if _applies(each, namespace, labels)]
-
-
-def _applies(policy: AuthorizationPolicy, namespace: str, labels: Mapping[str, str]) -> bool:
-    if policy.spec.targets:
-        return targets_gateway(policy.spec.targets, policy.metadata.namespace, namespace, labels)
-    selector = policy.spec.selector.match_labels if policy.spec.selector else {}
-    return policy.metadata.namespace in (namespace, ROOT_NAMESPACE) and selects(selector, labels)
+    return [
+        each
+        for each in mesh.authorization_policies
+        if applies(each.spec, each.metadata.namespace, namespace, labels)
+    ]
 
 
 def _policies(policy: AuthorizationPolicy, port: int) -> Iterable[tuple[str, Json]]:

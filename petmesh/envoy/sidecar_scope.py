@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from petmesh.envoy.mtls_mode import ROOT_NAMESPACE
 from petmesh.envoy.names import full_host, selects
+from petmesh.envoy.policy_targets import applies
 from petmesh.mesh.fields import Metadata
 from petmesh.mesh.istio.destination_rule import DestinationRule
 from petmesh.mesh.istio.networking import ServiceEntry, Sidecar
@@ -56,9 +57,9 @@ def with_telemetry(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Mes
     ranked: list[tuple[int, Telemetry]] = []
     for each in mesh.telemetries:
         own = each.metadata.namespace
-        selector = each.spec.selector.match_labels if each.spec.selector else {}
-        if own in (namespace, ROOT_NAMESPACE) and selects(selector, labels):
-            ranked.append((2 * (own == namespace) + bool(selector), each))
+        if applies(each.spec, own, namespace, labels):
+            is_narrow = bool(each.spec.selected or each.spec.targets)
+            ranked.append((2 * (own == namespace) + is_narrow, each))
     ranked.sort(key=lambda rank: -rank[0])
     ordered = [each.spec for _, each in ranked]
     return replace(

@@ -12,7 +12,7 @@ from petmesh.envoy.decisions import decided_by
 from petmesh.envoy.names import MESH_GATEWAY, Json, cluster_name, full_host
 from petmesh.envoy.route_action import destination_cluster
 from petmesh.mesh.istio.virtual_service import (
-    L4MatchAttributes,
+    ConnectionMatch,
     RouteDestination,
     TcpRoute,
     TlsMatchAttributes,
@@ -47,7 +47,7 @@ def tunnel_hosts(mesh: Mesh, caller: Caller) -> Iterator[Json]:
 
 def l4_routes(
     caller: Caller, virtual_service: VirtualService, port: int
-) -> Iterator[tuple[TcpRoute | TlsRoute, L4MatchAttributes | None, str]]:
+) -> Iterator[tuple[TcpRoute | TlsRoute, ConnectionMatch | None, str]]:
     """Yield each route of connections that holds for a caller, its match, and where it is."""
     namespace = virtual_service.metadata.namespace
     kinds: tuple[tuple[str, Sequence[TcpRoute | TlsRoute]], ...] = (
@@ -56,14 +56,14 @@ def l4_routes(
     )
     for protocol, routes in kinds:
         for index, route in enumerate(routes):
-            matches: Sequence[L4MatchAttributes | None] = route.match or (None,)
+            matches: Sequence[ConnectionMatch | None] = route.match or (None,)
             for number, match in enumerate(matches):
                 if holds_for(match, caller, namespace, port):
                     part = virtual_service.part(index, number if match else None, protocol)
                     yield route, match, part
 
 
-def names_server(match: L4MatchAttributes | None, host: str) -> bool:
+def names_server(match: ConnectionMatch | None, host: str) -> bool:
     """Return whether a match is for a server's name; one of TCP is for any."""
     return not isinstance(match, TlsMatchAttributes) or any(
         name == host or (name.startswith("*") and host.endswith(name[1:]))

@@ -24,7 +24,7 @@ def unapplied(
             if not log.is_local:
                 names = ", ".join(provider.name for provider in log.providers)
                 yield f"Telemetry: access log of {names}", _NO_LOGS, label
-    for each in (*policies, *authentications):
+    for each in (*policies, *authentications, *telemetries):
         label = f"{each.metadata.namespace}/{each.metadata.name}"
         kind = type(each).__name__
         for target in each.spec.targets:

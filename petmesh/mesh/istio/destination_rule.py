@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from petmesh.mesh.fields import Fields, LeftOut, Metadata, Seconds, only
-from petmesh.mesh.istio.common import LOCALITY, ExportTo, PortNumber, WorkloadSelector
+from petmesh.mesh.istio.common import LOCALITY, ExportTo, PortNumber
+from petmesh.mesh.kubernetes import LabelSelector
 
 
 class TcpKeepalive(Fields):
@@ -26,6 +27,13 @@ class TcpSettings(Fields):
     tcp_keepalive: TcpKeepalive | None = None
 
 
+class ConnectionKeepalive(Fields):
+    """A ConnectionKeepalive: how often HTTP/2 connections get PING frames, and who is lost."""
+
+    interval: Seconds
+    timeout: Seconds
+
+
 class HttpSettings(Fields):
     """An HTTPSettings: limits of an upstream cluster's requests; 0 is Istio's default, no limit."""
 
@@ -36,6 +44,7 @@ class HttpSettings(Fields):
     max_concurrent_streams: int = 0
     idle_timeout: Seconds | None = None
     use_client_protocol: Annotated[Any, LeftOut("a sidecar here is called in HTTP/1.1")] = None
+    http2_keep_alive: Annotated[ConnectionKeepalive | None, Field(alias="http2KeepAlive")] = None
     h2_upgrade_policy: Annotated[
         Literal["DEFAULT", "DO_NOT_UPGRADE", "UPGRADE"], Field(alias="h2UpgradePolicy")
     ] = "DEFAULT"
@@ -60,6 +69,7 @@ class OutlierDetection(Fields):
     base_ejection_time: Seconds | None = None
     max_ejection_percent: Annotated[int, Field(ge=0, le=100)] = 0
     min_health_percent: Annotated[int, Field(ge=0, le=100)] = 0
+    outlier_detection_http_error_codes: Annotated[Any, LeftOut("istiod doesn't read it")] = None
 
 
 class HttpCookie(Fields):
@@ -126,6 +136,7 @@ class LoadBalancerSettings(Fields):
     ) = None
     consistent_hash: ConsistentHash | None = None
     locality_lb_setting: Annotated[Any, LOCALITY] = None
+    zone_aware_lb_setting: Annotated[Any, LOCALITY] = None
     warmup_duration_secs: Annotated[Seconds | None, LeftOut("pods here are ready at once")] = None
     warmup: Annotated[Any, LeftOut("pods here are ready at once")] = None
 
@@ -158,6 +169,7 @@ class RetryBudget(Fields):
 
     percent: Annotated[float, Field(ge=0, le=100)] | None = None
     min_retry_concurrency: int = 0
+    budget_interval: Seconds | None = None
 
 
 class PolicyBlocks(Fields):
@@ -207,7 +219,7 @@ class DestinationRuleSpec(Fields):
     traffic_policy: TrafficPolicy | None = None
     subsets: Annotated[tuple[Subset, ...], AfterValidator(_named_once)] = ()
     export_to: ExportTo = ()
-    workload_selector: WorkloadSelector | None = None
+    workload_selector: LabelSelector | None = None
 
 
 class DestinationRule(Fields):

@@ -6,16 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from petmesh.mesh.fields import Fields, LeftOut, Metadata, Seconds
+from petmesh.mesh.istio.policy_targets import PolicyTargets
 from petmesh.mesh.kubernetes import LabelSelector
-
-
-class TargetRef(Fields):
-    """A PolicyTargetReference: the Gateway, Service or ServiceEntry that a policy is for."""
-
-    group: str = ""
-    kind: str
-    name: str
-    namespace: str = ""
 
 
 class MutualTls(Fields):
@@ -186,12 +178,9 @@ class Provider(Fields):
     name: str
 
 
-class AuthorizationPolicySpec(Fields):
+class AuthorizationPolicySpec(PolicyTargets):
     """An AuthorizationPolicySpec; without a rule an ALLOW policy allows nothing."""
 
-    selector: LabelSelector | None = None
-    target_ref: TargetRef | None = None
-    target_refs: tuple[TargetRef, ...] = ()
     action: Literal["ALLOW", "DENY", "AUDIT", "CUSTOM"] = "ALLOW"
     provider: Provider | None = None
     rules: tuple[Rule, ...] = ()
@@ -203,11 +192,6 @@ class AuthorizationPolicySpec(Fields):
         if (self.action == "CUSTOM") != (self.provider is not None):
             raise ValueError("CUSTOM needs a provider, and no other action has one")
         return self
-
-    @property
-    def targets(self) -> tuple[TargetRef, ...]:
-        """What the policy is for, instead of selected workloads."""
-        return (*([self.target_ref] if self.target_ref else []), *self.target_refs)
 
 
 class AuthorizationPolicy(Fields):
@@ -264,18 +248,10 @@ class JwtRule(Fields):
         return self
 
 
-class RequestAuthenticationSpec(Fields):
+class RequestAuthenticationSpec(PolicyTargets):
     """A RequestAuthenticationSpec: the tokens that the selected workloads take."""
 
-    selector: LabelSelector | None = None
-    target_ref: TargetRef | None = None
-    target_refs: tuple[TargetRef, ...] = ()
     jwt_rules: tuple[JwtRule, ...] = ()
-
-    @property
-    def targets(self) -> tuple[TargetRef, ...]:
-        """What the object is for, instead of selected workloads."""
-        return (*([self.target_ref] if self.target_ref else []), *self.target_refs)
 
 
 class RequestAuthentication(Fields):

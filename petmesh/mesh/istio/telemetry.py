@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from petmesh.mesh.fields import Fields, LeftOut, Metadata
-from petmesh.mesh.kubernetes import LabelSelector
+from petmesh.mesh.istio.policy_targets import PolicyTargets
 
 
 class LogProvider(Fields):
@@ -62,12 +62,12 @@ class Tracing(Fields):
     disable_span_reporting: Annotated[Any, _SPANS] = None
     enable_istio_tags: Annotated[Any, _SPANS] = None
     use_request_id_for_trace_sampling: Annotated[Any, _SPANS] = None
+    disable_context_propagation: Annotated[Any, _SPANS] = None
 
 
-class TelemetrySpec(Fields):
+class TelemetrySpec(PolicyTargets):
     """A TelemetrySpec: access logs and traces."""
 
-    selector: LabelSelector | None = None
     access_logging: tuple[AccessLogging, ...] = ()
     tracing: tuple[Tracing, ...] = ()
     metrics: Annotated[Any, LeftOut("Envoy's own statistics are read alone")] = None

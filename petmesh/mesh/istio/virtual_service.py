@@ -260,7 +260,6 @@ class HttpRoute(Fields):
     timeout: TimeoutOrNone | None = None
     retries: HttpRetry | None = None
     headers: Headers | None = None
-    websocket_upgrade: Annotated[Any, LeftOut("every route takes websockets")] = None
 
     @model_validator(mode="after")
     def _one_action(self) -> "HttpRoute":
@@ -287,18 +286,23 @@ class HttpRoute(Fields):
         return (HttpMirrorPolicy(destination=self.mirror, percentage=percentage), *self.mirrors)
 
 
-class L4MatchAttributes(Fields):
-    """An L4MatchAttributes: the condition of a TCP route."""
+class ConnectionMatch(Fields):
+    """What the conditions of TCP and TLS routes share."""
 
     port: PortValue | None = None
     source_labels: dict[str, str] = Field(default_factory=dict[str, str])
     source_namespace: str = ""
     gateways: tuple[str, ...] = ()
     destination_subnets: Annotated[Any, LeftOut("pods of this machine have one address")] = None
+
+
+class L4MatchAttributes(ConnectionMatch):
+    """An L4MatchAttributes: the condition of a TCP route."""
+
     source_subnet: Annotated[Any, LeftOut("pods of this machine have one address")] = None
 
 
-class TlsMatchAttributes(L4MatchAttributes):
+class TlsMatchAttributes(ConnectionMatch):
     """A TLSMatchAttributes: the condition of a TLS route."""
 
     sni_hosts: Annotated[tuple[str, ...], not_empty()]

@@ -48,8 +48,8 @@ def test_the_callers_namespace_comes_before_the_hosts_and_that_before_the_root(
 
 
 def test_a_rule_of_some_callers_is_theirs_alone(tmp_path: Path) -> None:
-    own = rule("own", "{host: web, workloadSelector: {labels: {app: client}}}")
-    other = rule("other", "{host: web, workloadSelector: {labels: {app: other}}}")
+    own = rule("own", "{host: web, workloadSelector: {matchLabels: {app: client}}}")
+    other = rule("other", "{host: web, workloadSelector: {matchLabels: {app: other}}}")
     assert found(tmp_path, rule("all", "{host: web}"), own, other) == ("own", [])
     assert found(tmp_path, rule("all", "{host: web}"), other) == ("all", [])
 
@@ -97,13 +97,26 @@ def test_a_consistent_hash(tmp_path: Path, hashed: str, translated: dict[str, An
     assert {key: read_one.get(key) for key in translated} == translated
 
 
+def test_http2_connections_are_kept_alive(tmp_path: Path) -> None:
+    kept = "http: {h2UpgradePolicy: UPGRADE, http2KeepAlive: {interval: 30s, timeout: 5s}}"
+    files = client(
+        tmp_path, rule("web", f"{{host: web, trafficPolicy: {{connectionPool: {{{kept}}}}}}}")
+    )
+    options = cluster(files, f"outbound|80||{WEB}")["typed_extension_protocol_options"]
+    assert options[HTTP_OPTIONS]["explicit_http_config"] == {
+        "http2_protocol_options": {"connection_keepalive": {"interval": "30s", "timeout": "5s"}}
+    }
+
+
 def test_a_retry_budgets_percent_is_a_number(tmp_path: Path) -> None:
-    spec = "{host: web, trafficPolicy: {retryBudget: {percent: 30, minRetryConcurrency: 2}}}"
+    budget = "{percent: 30, minRetryConcurrency: 2, budgetInterval: 10s}"
+    spec = f"{{host: web, trafficPolicy: {{retryBudget: {budget}}}}}"
     read_one = cluster(client(tmp_path, rule("web", spec)), f"outbound|80||{WEB}")
     [threshold] = read_one["circuit_breakers"]["thresholds"]
     assert threshold["retry_budget"] == {
         "budget_percent": {"value": 30},
         "min_retry_concurrency": 2,
+        "budget_interval": "10s",
     }
 
 

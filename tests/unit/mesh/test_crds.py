@@ -1,16 +1,20 @@
 """Objects that an API server with Istio's CRDs would refuse, and the release that these are of."""
 
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from petmesh.mesh.crds.check import SCHEMAS, older_schemas, problems
 from petmesh.mesh.crds.generate import MODULE, OLDER, ModuleError, generated
-from petmesh.mesh.fields import RefusedError
+from petmesh.mesh.fields import Fields, RefusedError
 from petmesh.mesh.gather import gather
 from petmesh.mesh.istio import RELEASE, minor
+from petmesh.mesh.known_kinds import MODELS
 from tests.unit.declared import local
 from tests.unit.envoy.laid import istio
 from tests.unit.manifests.inputs import read
@@ -126,3 +130,32 @@ def test_a_control_plane_of_another_minor_version_is_listed(
     found = {each.what: each.reason for each in mesh.omissions if each.what.startswith(what)}
     assert list(found) == [what + each for each in listed]
     assert all(minor(RELEASE) in reason for reason in found.values())
+
+
+@pytest.mark.parametrize("kind", [each for each in MODELS if ".istio.io/" in each])
+def test_each_field_of_a_model_is_one_of_the_crd(kind: str) -> None:
+    spec = inner_models(MODELS[kind].model_fields["spec"].annotation)
+    schema = json.loads(SCHEMAS.read_text())[kind.rpartition(":")[2]]
+    assert [path for each in spec for path in unknown_fields(each, schema, "spec")] == []
+
+
+def inner_models(annotation: object) -> Iterator[type[Fields]]:
+    if isinstance(annotation, type) and issubclass(annotation, Fields):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from inner_models(argument)
+
+
+def unknown_fields(model: type[Fields], schema: dict[str, Any], path: str) -> Iterator[str]:
+    """Yield the fields of a model that an API server would drop, since the CRD lacks them."""
+    while "properties" not in schema:
+        if schema.get("x-kubernetes-preserve-unknown-fields"):
+            return
+        schema = schema.get("items") or schema["additionalProperties"]
+    for name, field in model.model_fields.items():
+        known = schema["properties"].get(field.alias or name)
+        if known is None:
+            yield f"{path}.{field.alias or name}"
+            continue
+        for each in inner_models(field.annotation):
+            yield from unknown_fields(each, known, f"{path}.{field.alias or name}")
