@@ -7,9 +7,9 @@ from typing import Any
 from demo.scenes.scene import LATENCY_COLUMNS, Scene, latency_cells, latency_data
 from demo.scenes.scene_context import PATH, SceneContext
 from petmesh.program.difference import Difference
-from petmesh.rehearsal.change import Change
 from petmesh.rehearsal.load import BETWEEN, CONCURRENCY, Load, LoadPhase
 from petmesh.rehearsal.metrics import VersionMetrics
+from petmesh.rehearsal.runtime import Change
 from petmesh.rehearsal.share import CONFIDENCE, CanaryShare
 
 

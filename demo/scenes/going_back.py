@@ -7,8 +7,8 @@ from typing import Any
 from demo.scenes.scene import Scene
 from demo.scenes.scene_context import PATH, SceneContext
 from petmesh.program.difference import Difference
-from petmesh.rehearsal.change import Change
 from petmesh.rehearsal.load import BETWEEN, Load
+from petmesh.rehearsal.runtime import Change
 
 _REQUESTS = 200
 

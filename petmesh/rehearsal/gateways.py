@@ -119,14 +119,10 @@ class Gateways:
                 changes[name] = live.envoy.apply(files)
         return changes
 
-    def others(self, planned: Container[str]) -> list[GatewayPod]:
-        """Return the running gateways that aren't planned any more."""
-        return [live.proxy for name, live in self.live.items() if name not in planned]
-
     async def stop_others(self, planned: Container[str]) -> None:
         """Stop the gateways that aren't planned any more."""
-        for proxy in self.others(planned):
-            await self._envoys.stop(self.live.pop(proxy.name).envoy)
+        for name in [name for name in self.live if name not in planned]:
+            await self._envoys.stop(self.live.pop(name).envoy)
 
     def _files(self, mesh: Mesh, topology: Topology, proxy: GatewayPod) -> ProxyFiles:
         paths = self._envoys.paths(proxy.name)

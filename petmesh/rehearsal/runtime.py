@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from petmesh.envoy.admin import EndpointCount, Stats
@@ -17,7 +17,6 @@ from petmesh.host.processes import Processes
 from petmesh.host.tokens import TokenIssuer
 from petmesh.mesh.mesh import Mesh, Workload
 from petmesh.rehearsal.certificates import Certificates
-from petmesh.rehearsal.change import Change, by_proxy
 from petmesh.rehearsal.entrances import Entrance, entrances
 from petmesh.rehearsal.envoys import Envoys
 from petmesh.rehearsal.faults import Faults
@@ -37,6 +36,22 @@ class PortInUseError(Exception):
 
 def _no_stand_in(_: Workload) -> bool:
     return False
+
+
+@dataclass(frozen=True)
+class Change:
+    """The effect of applying a mesh.
+
+    Attributes:
+        files: Envoy files that changed, by proxy.
+        started, stopped: pods.
+        seconds: until the last Envoy had applied it.
+    """
+
+    files: Mapping[str, tuple[str, ...]]
+    started: tuple[str, ...]
+    stopped: tuple[str, ...]
+    seconds: float
 
 
 class Runtime:
@@ -108,8 +123,7 @@ class Runtime:
         """Apply another mesh to what runs, and wait until every Envoy has applied it.
 
         Pods whose Deployment didn't change keep running. New pods are ready before a route leads to
-        them. Old pods and gateways are endpoints until the routes are in force; then they leave the
-        clusters and are stopped, the pods by SIGTERM and without waiting for them.
+        them; old pods get SIGTERM only after no route does, and aren't waited for.
 
         Raises:
             ProcessError: a process failed or an Envoy rejected a file.
@@ -125,20 +139,18 @@ class Runtime:
         old = [name for name in self._pods.live if name not in kept]
         new = [(self._pods.plan(mesh, template), template) for template in missing]
         gateways = self._gateways.plan(mesh)
-        closing = self._gateways.others(gateways)
-        inner = tuple(gateways[each.name] for each in mesh.inner_gateways)
         topology = Topology(
-            pods=(*(self._pods.live[name].pod for name in (*kept, *old)), *(pod for pod, _ in new)),
+            pods=(*(self._pods.live[name].pod for name in kept), *(pod for pod, _ in new)),
             trust=self.trust,
             outside_trust=self._certificates.outside.certificate,
-            gateways=(*inner, *closing),
+            gateways=tuple(gateways[each.name] for each in mesh.inner_gateways),
             outside=dict(self.stub_hosts.addresses),
             outside_plain=dict(self.stub_hosts.plain_addresses),
             certificates=self._certificates.of_gateways(mesh),
             logs_decisions=self._logs_decisions,
             jwks=self.tokens.jwks,
         )
-        await self._control_plane.prepare(mesh, topology, (*gateways.values(), *closing))
+        await self._control_plane.prepare(mesh, topology, gateways.values())
         started = await together(*(self._pods.start(mesh, topology, *each) for each in new))
         fresh = [
             *(live.sidecar for live in started),
@@ -148,39 +160,21 @@ class Runtime:
             *(live.wait_ready() for live in started), *(envoy.wait_ready() for envoy in fresh)
         )
         self._pods.live.update({live.pod.name: live for live in started})
-        files = await self._configure(mesh, topology, kept, gateways, fresh)
-        if old or closing:
-            left = tuple(pod for pod in topology.pods if pod.name not in old)
-            topology = replace(topology, pods=left, gateways=inner)
-            await self._control_plane.prepare(mesh, topology, gateways.values())
-            names = [pod.name for pod in left]
-            files += await self._configure(mesh, topology, names, gateways, ())
+        applied = {
+            **self._pods.changes(mesh, topology, kept),
+            **self._gateways.changes(mesh, topology, gateways, fresh),
+        }
+        files = dict(zip(applied, await together(*applied.values()), strict=True))
         await self._gateways.stop_others(gateways)
         for name in old:
             self._terminating.begin(self._pods.live.pop(name))
         self._mesh = mesh
-        started_names = tuple(live.pod.name for live in started)
-        return Change(by_proxy(files), started_names, tuple(old), time.monotonic() - begun)
-
-    async def _configure(
-        self,
-        mesh: Mesh,
-        topology: Topology,
-        pods: Iterable[str],
-        gateways: Mapping[str, GatewayPod],
-        fresh: Container[EnvoyProcess],
-    ) -> list[tuple[str, str]]:
-        """Apply a mesh to the Envoys of pods, and of gateways but fresh ones.
-
-        Returns:
-            Each proxy with each of its files that changed.
-        """
-        changes = {
-            **self._pods.changes(mesh, topology, pods),
-            **self._gateways.changes(mesh, topology, gateways, fresh),
-        }
-        files = zip(changes, await together(*changes.values()), strict=True)
-        return [(name, file) for name, changed in files for file in changed]
+        return Change(
+            {name: changed for name, changed in files.items() if changed},
+            tuple(live.pod.name for live in started),
+            tuple(old),
+            time.monotonic() - begun,
+        )
 
     async def adjust(
         self,

@@ -14,8 +14,7 @@ from petmesh.program.placeholders import with_placeholders
 from petmesh.program.program import declare
 from petmesh.program.stack_config import StackConfigError, project_name, stack_config
 from petmesh.project import ROOT
-from petmesh.rehearsal.change import Change
-from petmesh.rehearsal.runtime import Runtime
+from petmesh.rehearsal.runtime import Change, Runtime
 
 
 class Session:

@@ -101,24 +101,6 @@ async def _promoted_and_back(live: Live) -> tuple[int, dict[str, int]]:
         return sum(phase.failed for phase in load.phases), answers
 
 
-def test_a_change_that_moves_the_route_and_removes_what_it_leaves_loses_no_request(
-    live: Live,
-) -> None:
-    assert live.run(_moved_at_once(live)) == [0] * 4
-
-
-async def _moved_at_once(live: Live) -> list[int]:
-    """Have v2 take v1's place and v1 v2's, twice: return the failures of each change."""
-    failures: list[int] = []
-    for overrides in ({"stableVersion": "v2", "canaryVersion": ""}, {}) * 2:
-        async with Load(live.session.runtime.origin, "/pet/123", live.context.classify) as load:
-            await load.measure("before", 100)
-            await live.session.change(overrides)
-            await load.measure("after", 100)
-        failures.append(sum(phase.failed for phase in load.phases))
-    return failures
-
-
 def test_ten_thousand_requests_are_shared_as_asked(live: Live) -> None:
     phase = live.run(_ten_thousand(live, weight=25))
     # Chance alone puts one run of a million outside.

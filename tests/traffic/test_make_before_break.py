@@ -9,8 +9,8 @@ import pytest
 from demo.scenes.egress import is_error_object
 from demo.scenes.scene_context import PATH
 from petmesh.envoy.process import EnvoyProcess
-from petmesh.rehearsal.change import Change
 from petmesh.rehearsal.load import FAILED, Load
+from petmesh.rehearsal.runtime import Change
 from tests.traffic.conftest import Live
 from tests.unit.declared import GIVEN
 

@@ -8,7 +8,7 @@ import pytest
 from petmesh.program.declaration import Declaration, ProgramError, Resource
 from petmesh.program.difference import Difference
 from petmesh.program.exported import ExportedRelease, read_releases
-from petmesh.rehearsal.change import Change
+from petmesh.rehearsal.runtime import Change
 from petmesh.rehearsal.session import Session
 from petmesh.ui.controls import Controls
 from petmesh.ui.server import RefusalError
