@@ -43,7 +43,7 @@ def cluster() -> None:
         pytest.exit(f"e2e can't run: no cluster answers: {reason}", returncode=1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def local_stack(
     pulumi_command: automation.PulumiCommand,
     cluster: None,  # noqa: ARG001

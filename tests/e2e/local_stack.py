@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -59,13 +59,15 @@ class LocalStack:
     def __init__(self, stack: automation.Stack) -> None:
         self._stack = stack
 
-    def configure(self, **values: str) -> None:
+    def configure(self, **values: str | Sequence[str]) -> None:
         """Sets config keys, as `pulumi config set` does; an empty value removes the key."""
         for key, value in values.items():
-            if value:
+            if isinstance(value, str) and value:
                 self._stack.set_config(key, automation.ConfigValue(value))
-            else:
-                self._stack.remove_config(key)
+                continue
+            self._stack.remove_config(key)
+            for index, item in enumerate(value):
+                self._stack.set_config(f"{key}[{index}]", automation.ConfigValue(item), path=True)
 
     def up(self) -> Update:
         """Applies the stack."""
