@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -59,6 +60,15 @@ def leads_nowhere(page: Path) -> Iterator[str]:
             yield target
 
 
+def lists_set_as_text(page: Path) -> Iterator[str]:
+    """The keys of lists that a page's commands set to one value, which the Pulumi CLI refuses."""
+    keys = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    for token in (*tokens(page), *inline(page)):
+        for key in re.findall(r"config set (\w+)", token.content):
+            if keys.get(key, {}).get("type") == "array":
+                yield key
+
+
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.page)
 def test_a_generated_table_is_up_to_date(table: Table) -> None:
     text = (ROOT / table.page).read_text()
@@ -76,6 +86,11 @@ def test_every_path_that_a_page_names_exists(page: Path) -> None:
     paths = {each for each in named if re.fullmatch(r"[\w.-]+(/[\w.-]+)*/?", each)}
     own = {each for each in paths if each.partition("/")[0] in FOLDERS and "/" in each}
     assert {each for each in own if not (ROOT / each).exists()} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_list_is_set_item_by_item(page: Path) -> None:
+    assert [*lists_set_as_text(page)] == []
 
 
 def test_a_link_to_a_missing_file_or_heading_is_found(tmp_path: Path) -> None:
