@@ -6,9 +6,13 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from istio import idle
 from istio.pod_security import SECCOMP
 
 TIMEOUT_SECONDS = 600
+# An ending gateway closes each connection with its next response, and ends with the last of them:
+# by then one without requests is idle for long enough to be closed too, and its last request done.
+GATEWAY_GRACE_SECONDS = idle.GATEWAY + 30
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,10 @@ def gateway_values(
         "imagePullPolicy": "IfNotPresent",
         "podAnnotations": proxy,
         "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        # By default Envoy is stopped after 5 s, and with it the requests that are under way then.
+        # https://istio.io/latest/docs/reference/commands/pilot-agent/#envvars
+        "env": {"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"},
+        "terminationGracePeriodSeconds": GATEWAY_GRACE_SECONDS,
         "securityContext": {
             "runAsNonRoot": True,
             "seccompProfile": SECCOMP,

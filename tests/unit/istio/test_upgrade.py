@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from istio import idle
 from petmesh.program.declaration import Declaration, ProgramError
 from tests.unit.declared import is_after, local, manifest, manifests
 
@@ -64,3 +65,17 @@ def test_none_of_them_goes_before_another_is_ready() -> None:
     assert (len(gateways), len(services)) == (2, 4)
     for each in (*gateways, *services):
         assert each == {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+
+
+def test_a_gateway_that_ends_answers_what_its_connections_still_ask() -> None:
+    stack = local(egressGateway="true")
+    gateways = [
+        each.inputs["values"]
+        for each in stack.of_type("kubernetes:helm.sh/v3:Release")
+        if each.name.endswith("gateway")
+    ]
+    assert len(gateways) == 2
+    for values in gateways:
+        assert values["env"] == {"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"}
+        # A connection without a request is closed by then.
+        assert values["terminationGracePeriodSeconds"] > idle.GATEWAY
