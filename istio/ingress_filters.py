@@ -8,7 +8,16 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from istio import idle
 from istio.apis import ENVOY_FILTER
 from istio.install import INGRESS_NAMESPACE, INGRESS_SELECTOR
-from istio.users import ANY_PLACE, DRAWN, KNOWN, METADATA, PLACE_HEADER, REQUEST_ID
+from istio.users import (
+    ANY_PLACE,
+    COOKIES,
+    DRAWN,
+    KNOWN,
+    METADATA,
+    PLACE_HEADER,
+    REQUEST_ID,
+    place_in_cookies,
+)
 
 _MANAGER = "envoy.filters.network.http_connection_manager"
 _TYPE = "type.googleapis.com/envoy.extensions"
@@ -29,6 +38,15 @@ STALLED_SECONDS = 60
 TRACE_HEADERS = ("traceparent", "tracestate", "x-client-trace-id")
 # With these it would decide a user's place, which the gateway draws.
 USER_HEADERS = (PLACE_HEADER, REQUEST_ID)
+# Of several lines of cookies the first one stays, so that all that look for a place look at the
+# same: Envoy's routes match a header line by line, its filters see the lines joined. A client sends
+# one line alone: https://www.rfc-editor.org/rfc/rfc6265#section-5.4
+_ONE_LINE = {
+    "append": {
+        "header": {"key": COOKIES, "value": f"%REQ({COOKIES})%"},
+        "append_action": "OVERWRITE_IF_EXISTS",
+    }
+}
 
 _ALWAYS = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
 _OVERWRITE = "OVERWRITE_IF_EXISTS_OR_ADD"
@@ -53,7 +71,8 @@ def edge_filter(
         https://www.envoyproxy.io/docs/envoy/latest/configuration/best_practices/edge
     """
     removed = (*TRACE_HEADERS, *USER_HEADERS) if keeps_users else TRACE_HEADERS
-    config = _connection_manager(idle.GATEWAY_BALANCED if balanced else idle.GATEWAY, removed)
+    mutations = [*({"remove": header} for header in removed), *([_ONE_LINE] if keeps_users else [])]
+    config = _connection_manager(idle.GATEWAY_BALANCED if balanced else idle.GATEWAY, mutations)
     return _envoy_filter(
         "edge",
         "NETWORK_FILTER",
@@ -93,7 +112,8 @@ def user_filter(cookie: str, opts: pulumi.ResourceOptions) -> CustomResource:
     """Return an EnvoyFilter that notes a user's place, which a route then puts into headers.
 
     A route's header can be given a whole header of the request or dynamic metadata, but no single
-    cookie, nor a part of the request's id.
+    cookie, nor a part of the request's id. The cookie is read by the expression that the routes
+    match, since Envoy's own reader of cookies takes others for it: quoted ones, the first of two.
 
     Args:
         cookie: The cookie's name.
@@ -102,15 +122,22 @@ def user_filter(cookie: str, opts: pulumi.ResourceOptions) -> CustomResource:
     Source:
         https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/header_to_metadata_filter
     """
-    known = {"metadata_namespace": METADATA, "key": KNOWN, "type": "STRING"}
+    noted = {"metadata_namespace": METADATA, "type": "STRING"}
+    # Without a place nothing is left of the cookies, and nothing is noted.
+    place = {"regex": f"{place_in_cookies(cookie, ANY_PLACE)}|^.*$"}
+    known = {
+        **noted,
+        "key": KNOWN,
+        "regex_value_rewrite": {"pattern": place, "substitution": r"\1"},
+    }
     first = {"pattern": {"regex": f"^({ANY_PLACE}).*$"}, "substitution": r"\1"}
-    drawn = {**known, "key": DRAWN, "regex_value_rewrite": first}
+    drawn = {**noted, "key": DRAWN, "regex_value_rewrite": first}
     value = {
         "name": "envoy.filters.http.header_to_metadata",
         "typed_config": {
             "@type": f"{_TYPE}.filters.http.header_to_metadata.v3.Config",
             "request_rules": [
-                {"cookie": cookie, "on_header_present": known},
+                {"header": COOKIES, "on_header_present": known},
                 {"header": REQUEST_ID, "on_header_present": drawn},
             ],
         },
@@ -170,7 +197,9 @@ def _envoy_filter(
     )
 
 
-def _connection_manager(idle_seconds: int, removed: Sequence[str]) -> Mapping[str, object]:
+def _connection_manager(
+    idle_seconds: int, mutations: Sequence[Mapping[str, object]]
+) -> Mapping[str, object]:
     """The part of the connection manager that is set."""
     mutation = "http.early_header_mutation.header_mutation"
     return {
@@ -186,7 +215,7 @@ def _connection_manager(idle_seconds: int, removed: Sequence[str]) -> Mapping[st
                 "name": "envoy.http.early_header_mutation.header_mutation",
                 "typed_config": {
                     "@type": f"{_TYPE}.{mutation}.v3.HeaderMutation",
-                    "mutations": [{"remove": header} for header in removed],
+                    "mutations": mutations,
                 },
             }
         ],

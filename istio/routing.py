@@ -141,13 +141,13 @@ def _user_routes(
     return [
         {
             "name": f"{source.name}-{side}",
-            "match": [{**match, "headers": source.match(places)}],
+            "match": [{**match, "headers": headers}],
             "route": _all(release, version),
             **policy,
             **source.policy,
         }
         for side, (version, places) in sides.items()
-        if places
+        if places and (headers := source.match(places))
     ]
 
 

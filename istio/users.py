@@ -3,17 +3,21 @@
 A place is one of 4,096, drawn once for a user. A canary of weight 25 has the lowest quarter of
 them. So a rise moves users to the canary alone and a weight of 0 takes everybody back, and canaries
 of one weight have the same users. At the ingress the place is in a cookie, or for a new user in the
-request's id, which Envoy draws; behind it the place is in a header that services pass on.
+request's id, which Envoy draws; behind it the place is in a header that services pass on. A request
+whose cookies name two places has the highest of all, whatever they are and in whatever order.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 PLACE_HEADER = "x-canary-place"
 REQUEST_ID = "x-request-id"
+COOKIES = "cookie"
 DIGITS = 3
 PLACES = 16**DIGITS
 ANY_PLACE = f"[0-9a-f]{{{DIGITS}}}"
+HIGHEST = "f" * DIGITS
 # The dynamic metadata in which the gateway notes the cookie's place and that of the request's id:
 # the namespace, and the keys. Envoy could cut the id by `%REQ(x-request-id):3%`, but istiod refuses
 # that (`header_value_validator.go` in pkg/config/validation).
@@ -47,21 +51,27 @@ class PlaceSource:
 
     Attributes:
         name: What the names of its routes begin with.
-        header: The header, whose value is the place between two regular expressions.
-        before: The one before it.
-        after: The one after it.
+        header: The header with the place.
+        pattern: Returns a regular expression of the header's whole value, for one of the place.
+        place: The one place of all its requests; empty where the header's value has it.
         policy: Further fields of its routes.
     """
 
     name: str
     header: str
-    before: str = ""
-    after: str = ""
+    pattern: Callable[[str], str] = "({})".format
+    place: str = ""
     policy: Mapping[str, object] = field(default_factory=dict[str, object])
 
     def match(self, places: str) -> Mapping[str, object]:
-        """Return the condition on headers of the places that a regular expression matches."""
-        return {self.header: {"regex": f"{self.before}({places}){self.after}"}}
+        """Return the condition on headers of the places that a regular expression matches.
+
+        Returns:
+            The condition; empty where it can't hold.
+        """
+        if self.place and not re.fullmatch(places, self.place):
+            return {}
+        return {self.header: {"regex": self.pattern(places)}}
 
 
 IN_THE_MESH = (PlaceSource("users", PLACE_HEADER),)
@@ -70,7 +80,7 @@ IN_THE_MESH = (PlaceSource("users", PLACE_HEADER),)
 def at_the_ingress(
     cookie: UserCookie, response: Mapping[str, Mapping[str, str]]
 ) -> Sequence[PlaceSource]:
-    """Return where places are at the ingress: of users with the cookie, then of new ones.
+    """Return where places are at the ingress: of users with two cookies, with one, of new ones.
 
     Envoy's command operators give the headers their values; a new user's place is the beginning of
     the request's UUID, whose first digits are random.
@@ -83,18 +93,42 @@ def at_the_ingress(
         https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers#custom-request-response-headers
     """
     noted, drawn = (f"%DYNAMIC_METADATA({METADATA}:{key})%" for key in (KNOWN, DRAWN))
-    known = {
-        "request": {"set": {PLACE_HEADER: noted}},
-        **({"response": response} if response else {}),
-    }
+
+    def known(place: str) -> Mapping[str, object]:
+        request = {"request": {"set": {PLACE_HEADER: place}}}
+        return {"headers": {**request, **({"response": response} if response else {})}}
+
     new = {
         "request": {"set": {PLACE_HEADER: drawn}},
         "response": {**response, "add": {"set-cookie": cookie.set_to(drawn)}},
     }
+
+    def one(places: str) -> str:
+        return place_in_cookies(cookie.name, places)
+
+    def two(_: str) -> str:
+        return _among_cookies(rf"{cookie.name}={ANY_PLACE}\s*;(?:.*;)?\s*{cookie.name}={ANY_PLACE}")
+
     return (
-        PlaceSource("users", "cookie", rf"^(.*;\s*)?{cookie.name}=", "(;.*)?$", {"headers": known}),
-        PlaceSource("new-users", REQUEST_ID, "^", ".*$", {"headers": new}),
+        PlaceSource("ambiguous-users", COOKIES, two, HIGHEST, known(HIGHEST)),
+        PlaceSource("users", COOKIES, one, policy=known(noted)),
+        PlaceSource("new-users", REQUEST_ID, "^({}).*$".format, policy={"headers": new}),
     )
+
+
+def place_in_cookies(name: str, places: str) -> str:
+    """Return a regular expression of a request's cookies with one of some places, its only group.
+
+    Args:
+        name: The cookie's name.
+        places: A regular expression of the places.
+    """
+    return _among_cookies(f"{name}=({places})")
+
+
+def _among_cookies(pattern: str) -> str:
+    """A regular expression of all cookies, some of which have a pattern."""
+    return rf"^(?:.*;)?\s*{pattern}\s*(?:;.*)?$"
 
 
 def places_below(percent: int) -> str:

@@ -47,11 +47,14 @@ class HeaderValue(EnvoyFields):
 
 
 class HeaderValueOption(EnvoyFields):
-    """A HeaderValueOption: a header to add."""
+    """A HeaderValueOption: a header to add, or to give another value."""
 
     header: HeaderValue
     append_action: Literal[
-        "APPEND_IF_EXISTS_OR_ADD", "ADD_IF_ABSENT", "OVERWRITE_IF_EXISTS_OR_ADD"
+        "APPEND_IF_EXISTS_OR_ADD",
+        "ADD_IF_ABSENT",
+        "OVERWRITE_IF_EXISTS_OR_ADD",
+        "OVERWRITE_IF_EXISTS",
     ] = "APPEND_IF_EXISTS_OR_ADD"
 
 
@@ -137,13 +140,14 @@ class HttpProtocolOptions(EnvoyFields):
 
 
 class HeaderMutation(EnvoyFields):
-    """A HeaderMutation that removes a request header."""
+    """A HeaderMutation of a request: a header is removed, or gets another value."""
 
-    remove: str
+    remove: str | None = None
+    append: HeaderValueOption | None = None
 
 
 class EarlyHeaderMutation(EnvoyFields):
-    """The config of an early header mutation: headers are removed before a route is selected."""
+    """The config of an early header mutation: headers change before a route is selected."""
 
     type_: Annotated[
         Literal[

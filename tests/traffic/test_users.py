@@ -1,16 +1,18 @@
 """Users keep to one side of two canaries, through real Envoys, whatever they send."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 
 import pytest
 
 from demo import playlists
-from demo.pets import PETDETAILS
+from demo.pets import PETDETAILS, PETSERVICE
 from demo.scenes import users
 from demo.scenes.http_client import Response, request_ingress, send_request
 from demo.scenes.scene import Scene
 from petmesh.host.ports import LOOPBACK
+from petmesh.rehearsal.metrics import VersionMetrics
 from petmesh.rehearsal.share import CanaryShare
 from tests.traffic.conftest import Live
 
@@ -98,6 +100,64 @@ def test_a_cookie_without_a_place_is_replaced(half: Live, value: str) -> None:
     expected = value == "fff;x"
     _, response = visit(half, {"cookie": f"pets-place={value}"})
     assert ("set-cookie" not in response.headers) == expected
+
+
+LONG = b"a=" + b"x" * 8192
+# The lines of the header, and the side that they are on; of the last ones, each request is a new
+# user's.
+HOSTILE: dict[str, tuple[list[bytes], str]] = {
+    "low, high": ([b"pets-place=000; pets-place=fff"], "v1"),
+    "high, low": ([b"pets-place=fff; pets-place=000"], "v1"),
+    "low twice": ([b"pets-place=000; pets-place=000"], "v1"),
+    "low, high, on two lines": ([b"pets-place=000", b"pets-place=fff"], "v2"),
+    "high, low, on two lines": ([b"pets-place=fff", b"pets-place=000"], "v1"),
+    "in another's value": ([b"a=x,pets-place=000; pets-place=fff"], "v1"),
+    "empty, low": ([b"pets-place=; pets-place=000"], "v2"),
+    "low, empty": ([b"pets-place=000; pets-place="], "v2"),
+    "quoted, high": ([b'pets-place="000"; pets-place=fff'], "v1"),
+    "upper case, high": ([b"PETS-PLACE=000; pets-place=fff"], "v1"),
+    "after a tab": ([b"theme=dark;\tpets-place=000"], "v2"),
+    "after 8 kB": ([LONG + b"; pets-place=000"], "v2"),
+    "before 8 kB": ([b"pets-place=000; " + LONG], "v2"),
+    "after UTF-8": (["name=é; pets-place=000".encode()], "v2"),
+    "after Latin-1": ([b"name=\xe9; pets-place=000"], "v2"),
+    "on the second line": ([b"theme=dark", b"pets-place=000"], ""),
+    "by a comma": ([b"pets-place=000,pets-place=fff"], ""),
+    "quoted": ([b'pets-place="000"'], ""),
+    "upper case": ([b"PETS-PLACE=000"], ""),
+    "upper digits": ([b"pets-place=00A"], ""),
+    "8 kB": ([b"pets-place=" + b"0" * 8192], ""),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_whatever_the_cookies_both_hops_are_on_one_side(half: Live, case: str) -> None:
+    lines, side = HOSTILE[case]
+    for _ in range(4):
+        front, details, response = half.run(hops(half, lines))
+        assert front == details
+        assert side in ("", front)
+        assert (b"set-cookie: pets-place=" in response) == (not side)
+
+
+async def hops(live: Live, cookies: list[bytes]) -> tuple[str, str, bytes]:
+    """The versions of both services that a request with some lines of cookies met."""
+    runtime = live.session.runtime
+    host = f"{PETSERVICE.name}.pets.svc.cluster.local"
+    before = await runtime.version_metrics(host)
+    reader, writer = await asyncio.open_connection(LOOPBACK, runtime.origin.port)
+    lines = [b"GET /pet/123 HTTP/1.1", b"Host: " + runtime.origin.authority.encode()]
+    lines += [b"Connection: close", *(b"Cookie: " + each for each in cookies), b"", b""]
+    writer.write(b"\r\n".join(lines))
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    after = await runtime.version_metrics(host)
+    [front] = [
+        version
+        for version, each in after.items()
+        if version and each.since(before.get(version, VersionMetrics())).requests
+    ]
+    return front, live.context.classify(int(head.split()[1]), body), head
 
 
 def test_a_client_chooses_no_place_by_a_header(half: Live) -> None:

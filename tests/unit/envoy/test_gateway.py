@@ -97,8 +97,11 @@ def test_a_cookie_is_noted_as_it_is_declared() -> None:
     noting = chain["filters"][0]["typed_config"]["http_filters"][len(BEFORE)]["typed_config"]
     known, drawn = noting["request_rules"]
     assert noting["@type"].endswith(".header_to_metadata.v3.Config")
-    place = {"metadata_namespace": "petmesh.users", "key": "known", "type": "STRING"}
-    assert known == {"cookie": "place", "on_header_present": place}
+    place = known["on_header_present"]
+    assert (known["header"], place["metadata_namespace"], place["key"]) == (
+        *("cookie", "petmesh.users"),
+        "known",
+    )
     assert drawn["on_header_present"]["regex_value_rewrite"] == {
         "pattern": {"regex": "^([0-9a-f]{3}).*$"},
         "substitution": r"\1",

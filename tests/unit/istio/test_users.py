@@ -1,5 +1,6 @@
 """Users that keep their side of every canary: places, routes, the cookie, the gateway's filter."""
 
+import itertools
 import json
 import re
 from typing import Any
@@ -125,6 +126,7 @@ def test_a_cookie_decides_then_what_is_drawn_for_a_new_user() -> None:
     rules = public(sticky())
     assert [*rules] == [
         "testers",
+        "ambiguous-users-stable",
         "users-canary",
         "users-stable",
         "new-users-canary",
@@ -140,7 +142,8 @@ def test_a_cookie_decides_then_what_is_drawn_for_a_new_user() -> None:
 
 def test_a_public_service_without_a_canary_hands_places_out_too() -> None:
     rules = public(local(userCookie="place"))
-    assert [*rules] == ["users-stable", "new-users-stable", "weighted"]
+    names = ["ambiguous-users-stable", "users-stable", "new-users-stable", "weighted"]
+    assert [*rules] == names
     assert {subset(rules[name]) for name in rules} == {"v1"}
 
 
@@ -153,12 +156,55 @@ def test_the_place_is_found_among_other_cookies(cookies: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cookies", ["", "place=", "place=00", "place=0000", "place=00g", "myplace=000", "place=000 "]
+    "cookies", ["", "place=", "place=00", "place=0000", "place=00g", "myplace=000", 'place="000"']
 )
 def test_a_cookie_that_holds_no_place_counts_as_none(cookies: str) -> None:
     rules = public(sticky())
     for name in ("users-canary", "users-stable"):
         assert not re.fullmatch(pattern(rules[name], "cookie"), cookies)
+
+
+@pytest.mark.parametrize("weight", [0, 10, 50, 99, 100])
+def test_whatever_the_cookies_the_next_hop_decides_as_the_ingress_does(weight: int) -> None:
+    stack = sticky(weight)
+    [patch] = spec(stack, "EnvoyFilter", "users")["configPatches"]
+    known = patch["patch"]["value"]["typed_config"]["request_rules"][0]["on_header_present"]
+    rewrite = known["regex_value_rewrite"]
+    rules = {
+        name: rule
+        for name, rule in public(stack).items()
+        if name.startswith(("users-", "ambiguous-users-"))
+    }
+    pairs = ["place=000", "place=7ff", "place=fff", "place=", 'place="000"', "PLACE=000", "b=c"]
+    found: list[str] = []
+    for chosen in itertools.chain.from_iterable(
+        itertools.product(pairs, repeat=n) for n in (1, 2, 3)
+    ):
+        for separator in (";", "; ", ",", " ;\t"):
+            cookies = separator.join(chosen)
+            matching = [n for n in rules if re.fullmatch(pattern(rules[n], "cookie"), cookies)]
+            if not matching:
+                continue
+            rule = rules[matching[0]]
+            place = rule["headers"]["request"]["set"]["x-canary-place"].replace(
+                "%DYNAMIC_METADATA(petmesh.users:known)%",
+                re.sub(rewrite["pattern"]["regex"], rewrite["substitution"], cookies, count=1),
+            )
+            inner_rules = {n: r for n, r in inner(stack).items() if n.startswith("users-")}
+            hop = next(
+                r for r in inner_rules.values() if re.fullmatch(pattern(r, "x-canary-place"), place)
+            )
+            assert subset(hop) == subset(rule), cookies
+            found.append(place)
+    assert {*found} == {"000", "7ff", "fff"}
+
+
+@pytest.mark.parametrize("cookies", ["", "place=", 'place="000"', "a=b; myplace=000"])
+def test_of_cookies_without_a_place_nothing_is_noted(cookies: str) -> None:
+    [patch] = spec(sticky(), "EnvoyFilter", "users")["configPatches"]
+    known = patch["patch"]["value"]["typed_config"]["request_rules"][0]["on_header_present"]
+    rewrite = known["regex_value_rewrite"]
+    assert not re.sub(rewrite["pattern"]["regex"], rewrite["substitution"], cookies, count=1)
 
 
 def test_every_id_that_envoy_draws_has_a_place() -> None:
@@ -202,7 +248,7 @@ def test_the_gateway_notes_the_cookie_before_any_route_is_public() -> None:
     value = patch["patch"]["value"]
     assert value["name"] == "envoy.filters.http.header_to_metadata"
     known, drawn = value["typed_config"]["request_rules"]
-    assert (known["cookie"], drawn["header"]) == ("place", "x-request-id")
+    assert (known["header"], drawn["header"]) == ("cookie", "x-request-id")
     keys = [each["on_header_present"]["key"] for each in (known, drawn)]
     assert keys == ["known", "drawn"]
     rewrite = drawn["on_header_present"]["regex_value_rewrite"]
@@ -215,8 +261,9 @@ def test_the_gateway_notes_the_cookie_before_any_route_is_public() -> None:
 def test_a_client_decides_no_place_of_its_own() -> None:
     [patch] = spec(sticky(), "EnvoyFilter", "edge")["configPatches"]
     [removal] = patch["patch"]["value"]["typed_config"]["early_header_mutation_extensions"]
-    removed = {each["remove"] for each in removal["typed_config"]["mutations"]}
-    assert {"x-canary-place", "x-request-id"} <= removed
+    *removed, one_line = removal["typed_config"]["mutations"]
+    assert {"x-canary-place", "x-request-id"} <= {each["remove"] for each in removed}
+    assert one_line["append"]["header"] == {"key": "cookie", "value": "%REQ(cookie)%"}
 
 
 def test_by_default_each_request_goes_by_the_weight() -> None:
