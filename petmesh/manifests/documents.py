@@ -90,7 +90,7 @@ def _objects(source: str, text: str) -> Iterator[Document]:
     try:
         held = go_yaml.load_all(text)
     except yaml.YAMLError as error:
-        raise ManifestError(f"{source}: {' '.join(str(error).split())}") from error
+        raise ManifestError(f"{source}: {go_yaml.in_one_line(error)}") from error
     except RecursionError:
         raise ManifestError(f"{source}: is nested too deeply") from None
     for number, body in enumerate(held, 1):

@@ -195,6 +195,11 @@ def exactly_one() -> AfterValidator:
     return AfterValidator(check)
 
 
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return a field that no model has read yet, if it is an object; else one without fields."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
 def not_empty() -> AfterValidator:
     """Accept a list with at least one item; skipped where an item itself was refused."""
 

@@ -1,11 +1,11 @@
 """Creates a Mesh from a declaration's Kubernetes and Istio objects, and lists its omissions."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from petmesh.mesh import assumed, cert_manager, envoy_filter, helm, kubernetes, network_policy
-from petmesh.mesh.fields import Fields, Metadata, RefusedError, group, read_marks
+from petmesh.mesh.fields import Fields, Metadata, RefusedError, group, mapping, read_marks
 from petmesh.mesh.gateway_api import convert
 from petmesh.mesh.gateway_api.gateway_models import Gateway as ApiGateway
 from petmesh.mesh.gateway_api.listeners import istio_gateway
@@ -32,14 +32,13 @@ from petmesh.mesh.known_kinds import (
     STEERING_GROUPS,
 )
 from petmesh.mesh.mesh import GatewayProxy, Mesh, Workload, public_gateways
-from petmesh.mesh.resources import gateway_proxy, label_of, namespace_of, workload_of
+from petmesh.mesh.resources import gateway_proxy, label_of, namespace_of, parents_of, workload_of
 from petmesh.mesh.unapplied import unapplied
 from petmesh.program.declaration import Declaration, Resource
 
 T = TypeVar("T", bound=Fields)
 _ASSUMED = "the input doesn't declare it: it is as Istio installs it"
 _CLOSED = "ALLOW_ANY: here a call to a host that no object declares gets 502 in either mode"
-_NO_CONTROL_PLANE = "there is no control plane here: the rehearsal translates instead"
 _NO_NAMES = "no name is resolved here"
 _ONE_CONTAINER = "a pod is one process here: its first container's"
 _NO_SIDECAR = "its pods get no sidecar: they call and are called in plain HTTP"
@@ -146,8 +145,8 @@ class _Gatherer:
             self._leave_out(type_.rpartition(":")[2], LEFT_OUT_KINDS[type_], label_of(resource))
         elif type_ in GATEWAY_API:
             self._take_gateway_api(resource, GATEWAY_API[type_], type_.rpartition(":")[2])
-        elif self._assume and assumed.is_control_plane(resource):
-            self._leave_out(type_.rpartition(":")[2], _NO_CONTROL_PLANE, label_of(resource))
+        elif self._assume and (reason := assumed.why_absent(resource)):
+            self._leave_out(type_.rpartition(":")[2], reason, label_of(resource))
         elif type_ in MODELS:
             self._take_object(resource, MODELS[type_], type_.rpartition(":")[2])
         elif self._assume and not type_.partition("/")[0].endswith(STEERING_GROUPS):
@@ -157,18 +156,15 @@ class _Gatherer:
 
     def _take_gateway_api(self, resource: Resource, model: type[Fields], kind: str) -> None:
         """Take an object of the Gateway API, unless other controllers are to serve it."""
-        spec: Mapping[str, Any] = resource.inputs.get("spec") or {}
+        spec = mapping(resource.inputs.get("spec"))
         if model is ApiGateway and spec.get("gatewayClassName") != convert.CLASS:
             self._others_gateways.add(
                 f"{namespace_of(resource)}/{resource.outputs['metadata']['name']}"
             )
             self._leave_out(kind, OTHER_CONTROLLER, label_of(resource))
             return
-        parents = [
-            f"{each.get('namespace') or namespace_of(resource)}/{each.get('name')}"
-            for each in spec.get("parentRefs") or ()
-        ]
-        if parents and set(parents) <= self._others_gateways:
+        parents = parents_of(resource)
+        if parents and parents <= self._others_gateways:
             self._leave_out(kind, OTHER_CONTROLLER, label_of(resource))
             return
         self._take_object(resource, model, kind)
@@ -204,12 +200,12 @@ class _Gatherer:
                     self._leave_out("MeshConfig: outboundTrafficPolicy.mode", _CLOSED, "")
         except RefusedError as error:
             self._problems.append(str(error))
-        deployments = self._all(kubernetes.Deployment)
-        proxies = {each.metadata.name: assumed.gateway_deployment(each) for each in deployments}
-        self._proxies += [proxy for proxy in proxies.values() if proxy]
-        self._objects[kubernetes.Deployment] = [
-            each for each in deployments if not proxies[each.metadata.name]
-        ]
+        deployments = self._objects.pop(kubernetes.Deployment, [])
+        for each in deployments:
+            if proxy := assumed.gateway_deployment(each):
+                self._proxies.append(proxy)
+            else:
+                self._objects[kubernetes.Deployment].append(each)
         for proxy in assumed.missing_gateways(self._all(Gateway), self._proxies):
             self._proxies.append(proxy)
             self._leave_out("Assumed: a gateway's pod", _ASSUMED, f"{proxy.namespace}/{proxy.name}")

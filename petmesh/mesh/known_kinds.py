@@ -48,7 +48,7 @@ _EXPERIMENTAL = "istiod reads it with its alpha features of the Gateway API alon
 _NO_API_SERVER = "there is no API server here whose rights could be had"
 _NO_FILES = "no file is mounted here"
 _NO_NODES = "there are no nodes here"
-_ENDS = "it runs to its end, and nothing calls it"
+ENDS = "it runs to its end, and nothing calls it"
 LEFT_OUT_KINDS = {
     "core/v1:ConfigMap": _NO_FILES,
     "core/v1:Secret": "no Secret is read here: certificates are a local authority's",
@@ -58,13 +58,14 @@ LEFT_OUT_KINDS = {
     "core/v1:LimitRange": _NO_NODES,
     "core/v1:ResourceQuota": _NO_NODES,
     "scheduling.k8s.io/v1:PriorityClass": _NO_NODES,
-    "batch/v1:Job": _ENDS,
-    "batch/v1:CronJob": _ENDS,
+    "batch/v1:Job": ENDS,
+    "batch/v1:CronJob": ENDS,
     "networking.k8s.io/v1:Ingress": "Gateways and routes alone lead requests in here",
     "networking.k8s.io/v1:IngressClass": "Gateways and routes alone lead requests in here",
     "apiextensions.k8s.io/v1:CustomResourceDefinition": _NO_API_SERVER,
     "admissionregistration.k8s.io/v1:MutatingWebhookConfiguration": _NO_API_SERVER,
     "admissionregistration.k8s.io/v1:ValidatingWebhookConfiguration": _NO_API_SERVER,
+    "install.istio.io/v1alpha1:IstioOperator": "its MeshConfig alone is read",
     "extensions.istio.io/v1alpha1:WasmPlugin": "no WebAssembly is loaded here",
     "cert-manager.io/v1:Issuer": "a local authority issues what cert-manager would",
     "cert-manager.io/v1:ClusterIssuer": "a local authority issues what cert-manager would",

@@ -16,6 +16,8 @@ NETWORK = LeftOut("pods of this machine share its loopback network")
 PROBING = LeftOut("readiness is awaited at the start; after that Envoy alone judges a pod")
 SCALING = LeftOut("minReplicas processes are started and nothing scales")
 
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+
 
 class Namespace(Fields):
     """A Namespace; its labels switch injection and Pod Security on."""
@@ -36,8 +38,8 @@ class ServicePort(Fields):
     """A ServicePort; Istio takes the protocol from the first part of its name."""
 
     name: str = ""
-    port: int
-    target_port: int | str | None = None
+    port: PortNumber
+    target_port: PortNumber | str | None = None
     protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
     app_protocol: str = ""
     node_port: Annotated[Any, NETWORK] = None
@@ -91,7 +93,7 @@ class ContainerPort(Fields):
     """A ContainerPort: where a container listens."""
 
     name: str = ""
-    container_port: int
+    container_port: PortNumber
     protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
     host_port: Annotated[Any, NETWORK] = None
     host_ip: Annotated[Any, Field(alias="hostIP"), NETWORK] = None
@@ -235,7 +237,7 @@ class DeploymentSpec(Fields):
 
     selector: LabelSelector = LabelSelector()
     template: PodTemplateSpec
-    replicas: int | None = None
+    replicas: Annotated[int, Field(ge=0)] | None = None
     paused: Annotated[Any, ROLLOUT] = None
     service_name: Annotated[Any, NETWORK] = None
     ordinals: Annotated[Any, NETWORK] = None
@@ -275,7 +277,7 @@ class HorizontalPodAutoscalerSpec(Fields):
     """A HorizontalPodAutoscalerSpec: the target, and the bounds of its pods' number."""
 
     scale_target_ref: CrossVersionObjectReference
-    min_replicas: int = 1
+    min_replicas: Annotated[int, Field(ge=0)] = 1
     max_replicas: Annotated[int, SCALING]
     metrics: Annotated[Any, SCALING] = None
     behavior: Annotated[Any, SCALING] = None

@@ -1,9 +1,10 @@
 """Declared resources: their names, the pods of Deployments, and the gateways of Helm releases."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from petmesh.mesh import helm, kubernetes
+from petmesh.mesh.fields import mapping
 from petmesh.mesh.mesh import GatewayProxy, Workload
 from petmesh.program.declaration import Resource
 
@@ -59,3 +60,13 @@ def label_of(resource: Resource) -> str:
     """Return an object's name with its namespace, if it has one."""
     name = str(resource.outputs["metadata"]["name"])
     return name if resource.type.endswith(":Namespace") else f"{namespace_of(resource)}/{name}"
+
+
+def parents_of(resource: Resource) -> set[str]:
+    """Return the parents of a route of the Gateway API, as namespace and name."""
+    given: object = mapping(resource.inputs.get("spec")).get("parentRefs")
+    parents = cast("list[object]", given) if isinstance(given, list) else []
+    return {
+        f"{each.get('namespace') or namespace_of(resource)}/{each.get('name')}"
+        for each in map(mapping, parents)
+    }

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import yaml
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
@@ -37,6 +37,12 @@ _BASES: Final = (2, 16, 8, 10)
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
 # No config is larger; a few lines of aliases of aliases expand to billions.
 _MOST: Final = 1_000_000
+_DEEPEST: Final = 200
+if TYPE_CHECKING:
+    _Parser = yaml.SafeLoader
+else:
+    # libyaml's, where PyYAML comes with it, is many times as fast.
+    _Parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 # In a number that starts with the point, an underscore is allowed only between two digits.
 _FRACTION: Final = re.compile(r"\.[0-9](_?[0-9])*([eE][-+]?[0-9](_?[0-9])*)?", re.ASCII)
@@ -66,7 +72,7 @@ def load(text: str) -> Any:  # noqa: ANN401 (data)
         yaml.YAMLError: it is invalid, has a key twice, or a value that doesn't match its tag.
         RecursionError: it is nested too deeply, or contains itself.
     """
-    loader = _Loader(text)
+    loader = _loader(text, end=yaml.DocumentEndEvent)
     try:
         document: object = loader.get_data()
     finally:
@@ -82,7 +88,7 @@ def load_all(text: str) -> list[Any]:
     Raises:
         yaml.YAMLError, RecursionError: as for `load`.
     """
-    loader = _Loader(text)
+    loader = _loader(text, end=yaml.StreamEndEvent)
     documents: list[Any] = []
     try:
         while loader.check_data():  # pyright: ignore[reportUnknownMemberType] (untyped)
@@ -101,6 +107,23 @@ def as_text(value: Any) -> str:  # noqa: ANN401 (data)
         ValueError: a number is infinite or NaN, which JSON can't represent.
     """
     return "" if value is None else value if isinstance(value, str) else _json(value)
+
+
+def in_one_line(error: Exception) -> str:
+    """Return what is wrong with a text, and where in it."""
+    return " ".join(str(error).split()).replace(' in "<unicode string>"', "")
+
+
+def _loader(text: str, end: type[yaml.Event]) -> "_Loader":
+    """Return a loader of a text that isn't nested too deeply for libyaml, which would crash."""
+    parser: Any = _Parser(text)
+    depth = 0
+    while not isinstance(event := parser.get_event(), end):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise RecursionError
+    return _Loader(text)
 
 
 def _size(value: object, known: dict[int, int]) -> int:
@@ -142,7 +165,7 @@ def _number(value: float) -> str:
     return repr(value).replace("e-0", "e-").removesuffix(".0")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(_Parser):
     """PyYAML's loader with Go's values."""
 
     def resolve(self, kind: type[Node], value: Any, implicit: Any) -> str:  # noqa: ANN401 (the library's)
@@ -183,7 +206,7 @@ def _scalar(loader: _Loader, node: Node) -> Any:  # noqa: ANN401 (data)
         return _unknown(loader, node)
     text = cast("str", node.value)
     if node.tag == _PLAIN:
-        return _resolved(text) if node.style is None else text
+        return text if node.style else _resolved(text)
     kind = node.tag.removeprefix(_TAG)
     value = _resolved(text, timestamps=kind == "timestamp")
     if kind == "float" and isinstance(value, int) and not isinstance(value, bool):

@@ -8,6 +8,7 @@ from typing import Final
 
 from petmesh.manifests.declaration import declare_manifests
 from petmesh.manifests.documents import EXPECTATIONS, SETTINGS, STDIN, ManifestError
+from petmesh.mesh.fields import RefusedError
 from petmesh.mesh.gather import gather
 from petmesh.mesh.mesh import Mesh
 from petmesh.program.declaration import Declaration
@@ -15,6 +16,8 @@ from petmesh.program.placeholders import with_placeholders
 from petmesh.program.program import declare
 from petmesh.rehearsal.settings import RehearsalSettings, SettingsError, read_settings
 
+# Each is a process and an Envoy, of some 70 MB together.
+_MOST_PODS: Final = 500
 _PROGRAM: Final = ("Pulumi.yaml", "__main__.py")
 
 
@@ -104,6 +107,12 @@ def input_of(
         SettingsError: rehearsal.yaml is invalid, or names a workload that isn't declared.
     """
     mesh = gather(declaration, assume=True, lenient=lenient)
+    if sum(each.replicas for each in mesh.workloads) > _MOST_PODS:
+        most = max(mesh.workloads, key=lambda each: each.replicas)
+        raise RefusedError(
+            f"{most.namespace}/{most.name}: replicas = {most.replicas}: the rehearsal starts each "
+            f"pod, and at most {_MOST_PODS} in all"
+        )
     file = settings or (folder and folder / SETTINGS)
     read = read_settings(file) if file and (settings or file.is_file()) else RehearsalSettings()
     unused = read.unused(mesh.workloads)

@@ -117,7 +117,7 @@ def read_yaml(file: Path) -> object:
     try:
         return go_yaml.load(file.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise SettingsError(f"{file}: {' '.join(str(error).split())}") from error
+        raise SettingsError(f"{file}: {go_yaml.in_one_line(error)}") from error
 
 
 def validated(model: type[T], held: object, file: str) -> T:

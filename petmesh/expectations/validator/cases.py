@@ -97,7 +97,7 @@ def _cases(file: Path) -> Iterator[Case]:
     try:
         documents = list(go_yaml.load_all(file.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise SettingsError(f"{file}: {' '.join(str(error).split())}") from error
+        raise SettingsError(f"{file}: {go_yaml.in_one_line(error)}") from error
     held = [each for each in documents if each is not None]
     if not held:
         raise SettingsError(f"{file}: has no {TEST_CASES}")

@@ -162,7 +162,7 @@ def _holds(rule: str, held: object) -> bool:
     """Return whether a rule holds; one that can't be evaluated doesn't, as for an API server."""
     try:
         return bool(_program(rule).evaluate({"self": json_to_cel(cast("Any", held))}))
-    except CELEvalError:
+    except (CELEvalError, ValueError):
         return False
 
 

@@ -133,6 +133,8 @@ def _attached(
     declared: Declared, kind: str, route: AnyRoute, parts: list[str], made: list[HttpRoute]
 ) -> Iterator[RouteObject]:
     """Yield routes of requests for the Gateways that a route is attached to, and for Services."""
+    if not made:
+        return
     bound = list(_gateways_of(declared, route, kind))
     if bound:
         spec = VirtualServiceSpec(

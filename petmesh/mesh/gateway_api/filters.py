@@ -48,7 +48,7 @@ def apply(
     for each in every:
         if each.request_redirect:
             fields["redirect"] = _redirect(each.request_redirect)
-        if each.url_rewrite:
+        if each.url_rewrite and (each.url_rewrite.hostname or each.url_rewrite.path):
             path = each.url_rewrite.path
             rewritten = _rewritten(path, match) if path else {}
             fields["rewrite"] = HttpRewrite.model_validate(

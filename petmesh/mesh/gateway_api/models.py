@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from petmesh.mesh.fields import Fields, LeftOut, Metadata, Seconds, not_empty, only
 from petmesh.mesh.istio.common import PortValue, Regex
@@ -131,6 +131,12 @@ class PathMatch(Fields):
 
     type: Literal["Exact", "PathPrefix", "RegularExpression"] = "PathPrefix"
     value: str = "/"
+
+    @model_validator(mode="after")
+    def _absolute(self) -> "PathMatch":
+        if self.type != "RegularExpression" and not self.value.startswith("/"):
+            raise ValueError(f"value = {self.value}: must start with /")
+        return self
 
 
 class NamedMatch(Fields):

@@ -37,6 +37,8 @@ data: {mesh: "trustDomain: shop.example.com\\noutboundTrafficPolicy: {mode: REGI
     mesh = read(tmp_path, SHOP, config)
     assert mesh.config.trust_domain == "shop.example.com"
     assert not [what for what in omitted(mesh) if what.startswith(("Assumed", "MeshConfig"))]
+    operator = f"{OPERATOR}spec: {{meshConfig: {{trustDomain: mesh.example.com}}}}"
+    assert read(tmp_path, SHOP, operator).config.trust_domain == "mesh.example.com"
 
 
 def test_an_injected_gateway_is_one_and_not_a_workload(tmp_path: Path) -> None:
@@ -135,3 +137,65 @@ def test_a_value_that_is_not_known_leaves_its_object_out(tmp_path: Path) -> None
 def test_a_policy_that_no_proxy_applies_is_listed(tmp_path: Path, spec: str, what: str) -> None:
     head = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p}"
     assert omitted(read(tmp_path, SHOP, f"{head}\nspec: {spec}"))[what] == ("default/p",)
+
+
+ROOT_CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\n"
+OPERATOR = "apiVersion: install.istio.io/v1alpha1\nkind: IstioOperator\nmetadata: {name: istio}\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        (f"{ROOT_CONFIG}data: [1]", "ConfigMap istio-system/istio: data: must be an object"),
+        (f"{ROOT_CONFIG}data: {{mesh: text}}", "ConfigMap istio-system/istio: data.mesh: must be"),
+        (f"{ROOT_CONFIG}data: {{mesh: '{'[' * 9999}'}}", "data.mesh: is nested too deeply"),
+        (f"{OPERATOR}spec: [1]", "IstioOperator istio: spec: must be an object"),
+        (
+            f"{OPERATOR}spec: {{meshConfig: {{outboundTrafficPolicy: x}}}}",
+            "MeshConfig: outboundTrafficPolicy: must be an object",
+        ),
+    ],
+)
+def test_a_mesh_config_that_is_none_is_refused(tmp_path: Path, given: str, refusal: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        read(tmp_path, SHOP, given)
+    assert refusal in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {{name: a{metadata}}}
+spec: {{containers: [{{name: a, image: a}}]{spec}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("metadata", "spec", "runs"),
+    [
+        ("", "", True),
+        (", annotations: {helm.sh/hook: test}", "", False),
+        (", annotations: {helm.sh/hook: 'pre-delete, post-delete'}", "", False),
+        (", annotations: {helm.sh/hook: 'test,post-install'}", "", True),
+        ("", ", restartPolicy: Never", False),
+        ("", ", restartPolicy: Always", True),
+    ],
+)
+def test_a_pod_of_helm_test_and_one_that_ends_are_left_out(
+    tmp_path: Path, metadata: str, spec: str, *, runs: bool
+) -> None:
+    mesh = read(tmp_path, SHOP, POD.format(metadata=metadata, spec=spec))
+    assert [each.name for each in mesh.workloads] == (["web-v1", "a"] if runs else ["web-v1"])
+    assert ("Pod" in omitted(mesh)) is not runs
+
+
+def test_a_gateway_and_a_workload_of_one_name_are_two(tmp_path: Path) -> None:
+    injected = "annotations: {inject.istio.io/templates: gateway}, labels: {a: b}"
+    one = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web-v1, namespace: edge}}\n"
+    spec = (
+        f"template: {{metadata: {{{injected}}}, spec: {{containers: [{{name: a, image: auto}}]}}}}"
+    )
+    mesh = read(tmp_path, f"{one.format()}spec: {{{spec}}}", SHOP)
+    assert [each.namespace for each in mesh.gateway_proxies] == ["edge"]
+    assert [each.namespace for each in mesh.workloads] == ["default"]

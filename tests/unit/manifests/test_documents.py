@@ -54,6 +54,11 @@ def test_a_lists_items_are_objects(tmp_path: Path) -> None:
         (f"{NAMED}1}}", "document 1: Service: metadata.name = 1: must be text"),
         ("a: [", "while parsing"),
         ("a: 1\na: 2", "line 2"),
+        ("a:\n\t- b", "cannot start any token, line 2, column 1"),
+        ("[" * 100_000, "is nested too deeply"),
+        ("- " * 10_000, "is nested too deeply"),
+        ("&a [*a]", "is nested too deeply"),
+        ("a: \0", "unacceptable character"),
     ],
 )
 def test_what_is_no_object_is_refused_with_its_place(

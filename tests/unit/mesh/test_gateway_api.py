@@ -131,6 +131,15 @@ def test_filters(tmp_path: Path, filter_: str, translated: dict[str, Any]) -> No
     assert {key: found[key] for key in translated} == translated
 
 
+def test_a_path_is_absolute_and_no_rule_or_an_empty_rewrite_is_none(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match=r"matches\[0\].path.* must start with /"):
+        converted(tmp_path, f"[{{matches: [{{path: {{value: a}}}}], {TO_WEB}}}]")
+    assert read(tmp_path, MESH, gateway(), route("[]")).virtual_services == ()
+    assert "rewrite" not in fields(
+        tmp_path, f"filters: [{{type: URLRewrite, urlRewrite: {{}}}}], {TO_WEB}"
+    )
+
+
 def test_weights_mirrors_and_timeouts(tmp_path: Path) -> None:
     mirror = "{type: RequestMirror, requestMirror: {backendRef: {name: web, port: 80}, percent: 5}}"
     found = fields(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from petmesh.host.processes import ProcessError
+from petmesh.mesh.fields import RefusedError
 from petmesh.rehearsal.inputs import read_input
 from petmesh.rehearsal.launch import Launcher
 from petmesh.rehearsal.settings import RehearsalSettings, SettingsError, read_settings
@@ -103,3 +104,9 @@ def test_standard_input_has_no_file_beside_it_but_may_be_given_one(
     monkeypatch.setattr("sys.stdin", io.StringIO(SHOP))
     with pytest.raises(SettingsError, match="No such file"):
         read_input(("-",), "", settings=tmp_path / "none.yaml")
+
+
+def test_more_pods_than_a_machine_can_run_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "mesh.yaml").write_text(SHOP.replace("replicas: 2", "replicas: 100000"))
+    with pytest.raises(RefusedError, match=r"default/web-v1: replicas = 100000: .* 500 in all"):
+        read_input((str(tmp_path),), "")
