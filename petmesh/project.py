@@ -23,7 +23,7 @@ class Project(BaseModel):
             own name.
         path: the path that a load requests from the ingress.
         config: config keys and values that override the stack's in a rehearsed ramp.
-        faults: environment variables that make a version of a service fail.
+        faults: environment variables that make a version fail, by the service that knows them.
         switches: config keys, true or false, that a rehearsal's page offers as switches, and what
             each of them switches.
         commands: the module whose `app`, a Typer, adds commands to `petmesh`; empty for none.
@@ -34,7 +34,7 @@ class Project(BaseModel):
     sources: str
     path: str = Field(pattern=r"^/")
     config: dict[str, str] = {}
-    faults: tuple[str, ...] = ()
+    faults: dict[str, tuple[str, ...]] = {}
     switches: dict[str, str] = {}
     commands: str = ""
 

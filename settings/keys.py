@@ -43,7 +43,7 @@ from settings.gke import GkeFeatures
 
 PROJECT = "petmesh"
 KEEP = "nextRelease, or a time such as 30m, 24h or 7d, or empty for not at all"
-UNTIL = "a time in UTC such as 2026-11-27T18:00:00Z, or empty for the next release"
+UNTIL = "a time in UTC such as 2026-11-27T18:00:00Z, or empty for the next promotion"
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class Versions:
         prefix: What the config keys start with: empty, or releases and the service's name.
         keep_previous: How long a promotion keeps the old version; empty for not at all.
         previous: The version that was stable before; empty for none.
-        previous_until: When that one ends, in UTC; empty for as soon as there is another canary.
+        previous_until: When that one ends, in UTC; empty for with the next promotion.
     """
 
     stable: str
@@ -46,9 +46,8 @@ class Versions:
         """The previous version where it is still to run, and no other reason has it run."""
         if self.previous in (self.stable, self.canary):
             return ""
-        if self.previous_until:
-            return self.previous if now() < datetime.fromisoformat(self.previous_until) else ""
-        return "" if self.canary else self.previous
+        ended = self.previous_until and now() >= datetime.fromisoformat(self.previous_until)
+        return "" if ended else self.previous
 
     @property
     def running(self) -> tuple[str, ...]:

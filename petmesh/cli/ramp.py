@@ -96,7 +96,8 @@ def _hook(text: str) -> Pair:
 
 
 def _fault(text: str) -> Pair:
-    fault, allowed = values.pair(text), project().faults
+    fault = values.pair(text)
+    allowed = dict.fromkeys(name for names in project().faults.values() for name in names)
     if fault.key.rpartition(".")[2] not in allowed:
         raise typer.BadParameter(f"{fault.key}: must be {' or '.join(allowed) or 'left out'}")
     return fault

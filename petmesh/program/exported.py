@@ -77,7 +77,7 @@ class ExportedRelease(BaseModel):
         keep_previous: how long a promotion keeps the old version: nextRelease, or a time such as
             24h; empty for not at all.
         previous: the version that is kept; empty for none.
-        previous_until: when that one ends; None for as soon as there is another canary.
+        previous_until: when that one ends; None for with the next promotion.
     """
 
     model_config = ConfigDict(frozen=True)

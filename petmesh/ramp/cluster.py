@@ -2,30 +2,28 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
 from pulumi import automation
-from pulumi.automation.events import EngineEvent, OpType
 from pydantic import ValidationError
 
 from petmesh.program.exported import ExportedRelease
 from petmesh.ramp.control import BusyError, turn
 from petmesh.ramp.engine import Detached, is_left_behind, reason_of
-from petmesh.ramp.kept import keeping, now, previous_of, way_back
+from petmesh.ramp.kept import Kept, keeping, now, previous_of, way_back
 from petmesh.ramp.measurements import Figures, Observation, attribute_unrouted
 from petmesh.ramp.source import MetricsSource
 from petmesh.ramp.stack_state import Exported, StackState, config_of, workload_of
 from petmesh.ramp.target import Observations, Release, Releases, TargetError
+from petmesh.ramp.updates import Step, names_of, pending
 
 # An update of another ramp, such as its promotion, may take as long as the engine is given.
 _LOCK_SECONDS = 600.0
 _LOCK_POLL_SECONDS = 0.5
-_UNCHANGED = (OpType.SAME, OpType.READ, OpType.REFRESH)
 _NOTHING_KEPT: Mapping[str, str] = MappingProxyType({})
 
 
@@ -34,27 +32,6 @@ _T = TypeVar("_T")
 
 def _to_nobody(_: str) -> None:
     """Tell nobody."""
-
-
-@dataclass(frozen=True)
-class _Step:
-    """Something that an update does to a resource."""
-
-    op: str
-    type: str
-    urn: str
-
-    @property
-    def name(self) -> str:
-        """What the program calls it."""
-        return self.urn.rpartition("::")[2]
-
-    def belongs_to(self, workload: str) -> bool:
-        """Whether it is of a workload: its pods, autoscaler, budget, image, ..."""
-        return self.name == workload or self.name.startswith(f"{workload}-")
-
-    def __str__(self) -> str:
-        return f"{self.type.rpartition(':')[2]} {self.name}"
 
 
 class _Wait:
@@ -122,16 +99,38 @@ class ClusterTarget:
         self._last = await self._run(self._live)
         return self._last
 
+    async def kept(self) -> Mapping[str, Kept]:
+        """The version of each service that a promotion kept and that runs, where there is one."""
+
+        def look() -> Mapping[str, Kept]:
+            state, exported = self._look()
+            found: dict[str, Kept] = {}
+            for service, each in exported.items():
+                if version := previous_of(state, each, state.release(each)):
+                    found[service] = Kept(version, self._configured(each.config.previous_until))
+            return found
+
+        return await self._run(look)
+
     async def url(self) -> str:
         """The stack's output `url`; empty where it has none."""
         outputs = await self._run(self._stack.outputs)
         return str(outputs["url"].value) if "url" in outputs else ""
 
     async def prepare(self) -> None:
-        """See that the stack is as its program says, so that a promotion applies nothing else."""
-        others = await self._run(self._pending, in_turn=True)
-        if others:
-            raise TargetError(f"the program has changes that aren't applied: {_names(others)}")
+        """See that the stack is as its program says, so that a promotion applies nothing else.
+
+        Another service's release may be under way, from another checkout too, whose file of the
+        stack has other values: what is of it is left alone.
+        """
+
+        def look() -> list[Step]:
+            state, exported = self._look()
+            others = _others(state, exported)
+            return [each for each in pending(self._stack) if not each.is_of(others)]
+
+        if changes := await self._run(look, in_turn=True):
+            raise TargetError(f"the program has changes that aren't applied: {names_of(changes)}")
 
     async def apply(self, releases: Releases) -> None:
         """Set the config and update the routes, all of them in one update.
@@ -166,8 +165,9 @@ class ClusterTarget:
     async def promote(self, releases: Releases) -> None:
         """Make the canaries the stable versions in one update.
 
-        The program moves the routes before it removes the old versions, or keeps them. The update
-        is refused where it would change anything besides.
+        The program moves the routes before it removes the old versions, or keeps them. What is of
+        another service's release is left as it is. The update is refused where it would change
+        anything besides.
         """
         promoted = {service: each.promoted for service, each in releases.items()}
 
@@ -175,23 +175,27 @@ class ClusterTarget:
             state, exported = self._look()
             live = state.live(exported)
             self._refuse_foreign(live, promoted)
-            kept = keeping(state.every(), releases, now())
+            others = _others(state, exported)
+            kept = keeping(exported, releases, now())
             routes = {each.urn for service in releases for each in exported[service].routes}
             try:
                 self._configure(exported, promoted, kept.values)
-                others = [
+                changes = [
                     each
-                    for each in self._pending()
-                    if not _belongs_to_promotion(each, routes, kept.ends)
+                    for each in pending(self._stack)
+                    if not each.is_of_promotion(routes, kept.ends)
                 ]
             except Exception:
                 self._begin()
                 self._configure(exported, live, kept.before)
                 raise
-            if others:
+            more = [each for each in changes if not each.is_of(others)]
+            if more:
                 self._configure(exported, live, kept.before)
-                raise TargetError(f"a promotion would change more: {_names(others)}")
-            self._stack.up(color="never")
+                raise TargetError(f"a promotion would change more: {names_of(more)}")
+            left = {each.urn for each in changes}
+            left |= {route.urn for each in others.values() for route in each.routes}
+            self._stack.up(exclude=sorted(left) or None, color="never")
             # Empty, they mean the same, and are gone from the stack's file.
             canaries = [exported[service].config.canary for service in releases]
             for key in (*canaries, *(key for key, value in kept.values.items() if not value)):
@@ -295,8 +299,8 @@ class ClusterTarget:
             for service, each in wanted.items()
             if not state.runs(exported[service], each.stable)
         ]
-        pending = self._pending() if workloads else []
-        return [each.urn for each in pending if any(map(each.belongs_to, workloads))]
+        changes = pending(self._stack) if workloads else []
+        return [each.urn for each in changes if any(map(each.belongs_to, workloads))]
 
     async def _exported(self) -> Exported:
         """The releases as they were seen last: a look at the figures runs no command."""
@@ -313,6 +317,13 @@ class ClusterTarget:
             {key: automation.ConfigValue(value) for key, value in values.items()}, path=True
         )
 
+    def _configured(self, key: str) -> str:
+        """A value in the config; empty for none. An output is as old as the last whole update."""
+        try:
+            return self._stack.get_config(key, path=True).value if key else ""
+        except automation.CommandError:
+            return ""
+
     def _look(self) -> tuple[StackState, Exported]:
         """The stack's state, and the releases in it."""
         deployment = self._stack.export_stack().deployment or {}
@@ -323,19 +334,6 @@ class ClusterTarget:
     def _live(self) -> Releases:
         state, exported = self._look()
         return state.live(exported)
-
-    def _pending(self) -> list["_Step"]:
-        """What an update would do."""
-        steps: list[_Step] = []
-
-        def take(event: EngineEvent) -> None:
-            if event.resource_pre_event:
-                step = event.resource_pre_event.metadata
-                if step.op not in _UNCHANGED:
-                    steps.append(_Step(step.op.value, step.type, step.urn))
-
-        self._stack.preview(on_event=take, color="never")
-        return steps
 
     def _begin(self) -> None:
         """Begin a change: no interrupt of one before concerns its commands."""
@@ -384,10 +382,6 @@ class ClusterTarget:
             raise TargetError(f"stack {name}: {reason_of(error)}") from error
 
 
-def _belongs_to_promotion(step: _Step, routes: Collection[str], old: Iterable[str]) -> bool:
-    moves_route = step.urn in routes and step.op == "update"
-    return moves_route or (step.op == "delete" and any(map(step.belongs_to, old)))
-
-
-def _names(steps: Iterable[_Step]) -> str:
-    return ", ".join(dict.fromkeys(map(str, steps)))
+def _others(state: StackState, exported: Exported) -> Exported:
+    """The releases of a stack that aren't ramped here."""
+    return {service: each for service, each in state.every().items() if service not in exported}

@@ -26,14 +26,9 @@ from petmesh.ramp.outcome import FAILED, PROMOTED, ROLLED_BACK, exit_status, las
 from petmesh.ramp.plan import PROMOTION
 from petmesh.ramp.ramping import Ended, end, follow_up, is_half_promoted, is_of, told
 from petmesh.ramp.report import write_report
-from petmesh.ramp.services import of_ramp, of_ramp_or_stack
+from petmesh.ramp.services import AskedStack, of_ramp
 from petmesh.ramp.status import ramp_json
-from petmesh.ramp.target import (
-    Releases,
-    TargetError,
-    by_service,
-)
-from petmesh.ramp.targets import open_cluster
+from petmesh.ramp.target import Releases, TargetError, by_service
 
 if TYPE_CHECKING:
     from petmesh.ramp.cluster import ClusterTarget
@@ -47,7 +42,11 @@ _POLL_SECONDS = 0.1
 
 async def rollback(options: Options) -> int:
     """Set weight 0: by the process that runs the ramp, or here where it ends before it did."""
-    options = await of_ramp_or_stack(options)
+    async with AskedStack(options) as stack:
+        return await _rolled_back(await stack.named(), stack)
+
+
+async def _rolled_back(options: Options, stack: AskedStack) -> int:
     folder, lock = journal_folder(options), lock_folder(options)
     # A promotion is finished first; where it fails, the ramp has to be asked again.
     while control.is_held(lock) and await _asked(lock, options, RollBack()):
@@ -58,15 +57,12 @@ async def rollback(options: Options) -> int:
             return 0 if status == ROLLED_BACK else status or FAILED
     with ExitStack() as held:
         missing = _take(held, locks_of(folder, options))
-        target = open_cluster(options)
-        try:
-            missing += _take(held, service_locks(options, await target.services()))
-            for error in missing[:1]:
-                warning = f"petmesh: going back without a lock: {error}"
-                print(plain(warning), file=sys.stderr)
-            ended = await _roll_back_here(options, target, folder)
-        finally:
-            await target.close()
+        target = stack.target()
+        missing += _take(held, service_locks(options, await target.services()))
+        for error in missing[:1]:
+            warning = f"petmesh: going back without a lock: {error}"
+            print(plain(warning), file=sys.stderr)
+        ended = await _roll_back_here(options, target, folder)
     if ended is None:
         return 0
     # Nobody waits for what follows: the stack is free.
@@ -135,40 +131,41 @@ async def promote(options: Options, *, now: bool) -> int:
         options: the stack and its place.
         now: whether it may be promoted from any weight.
     """
-    options = await of_ramp_or_stack(options)
-    folder = journal_folder(options)
-    if control.is_held(lock_folder(options)):
-        return await _approve(options, PROMOTION)
-    target = open_cluster(options)
-    try:
+    async with AskedStack(options) as stack:
+        options = await stack.named()
+        folder = journal_folder(options)
+        if control.is_held(lock_folder(options)):
+            return await _approve(options, PROMOTION)
+        target = stack.target()
         with held_stack(folder, options, await target.services()):
-            record = latest(folder)
-            live = await target.releases()
-            if not all(each.canary for each in live.values()):
-                raise TargetError(
-                    f"stack {options.stack}: there is no canary to promote: {told(live)}"
-                )
-            unfinished = record and record.state.phase not in FINAL and _fits(record, live)
-            if record and unfinished:
-                raise TargetError(
-                    f"a ramp is unfinished, {standing(record.header, record.state)}; "
-                    "go on with ramp --resume, or end it with rollback"
-                )
-            lowest = min(each.weight for each in live.values())
-            if lowest != _ALL and not now:
-                raise TargetError(
-                    f"the canary is at weight {lowest}: a promotion moves every request "
-                    "at once; run ramp, or promote --now"
-                )
-            await target.promote(live)
-            texts = {
-                service: f"{each.canary} is the stable version and gets every request"
-                for service, each in live.items()
-            }
-            _tell(options, f"promoted: {by_service(texts, named=len(live) > 1)}")
-    finally:
-        await target.close()
+            await _promote_here(options, target, folder, now=now)
     return PROMOTED
+
+
+async def _promote_here(
+    options: Options, target: "ClusterTarget", folder: Path, *, now: bool
+) -> None:
+    record = latest(folder)
+    live = await target.releases()
+    if not all(each.canary for each in live.values()):
+        raise TargetError(f"stack {options.stack}: there is no canary to promote: {told(live)}")
+    if record and record.state.phase not in FINAL and _fits(record, live):
+        raise TargetError(
+            f"a ramp is unfinished, {standing(record.header, record.state)}; "
+            "go on with ramp --resume, or end it with rollback"
+        )
+    lowest = min(each.weight for each in live.values())
+    if lowest != _ALL and not now:
+        raise TargetError(
+            f"the canary is at weight {lowest}: a promotion moves every request "
+            "at once; run ramp, or promote --now"
+        )
+    await target.promote(live)
+    texts = {
+        service: f"{each.canary} is the stable version and gets every request"
+        for service, each in live.items()
+    }
+    _tell(options, f"promoted: {by_service(texts, named=len(live) > 1)}")
 
 
 async def pause(options: Options) -> int:

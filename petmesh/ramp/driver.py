@@ -255,7 +255,7 @@ class Driver:
             await asyncio.sleep(min(2.0**state.attempts / 4, _LONGEST_BACKOFF_SECONDS))
         try:
             if action.kind is ActionKind.PROMOTE:
-                await self._target.promote(self._header.releases())
+                await self._target.promote(self._header.releases(state.weight))
             else:
                 await self._target.apply(self._header.releases(action.weight, action.mirror))
         except TargetError as error:

@@ -35,11 +35,27 @@ class Keeping:
     ends: Collection[str]
 
 
-def keeping(every: Exported, releases: Releases, at: datetime) -> Keeping:
+@dataclass(frozen=True)
+class Kept:
+    """A version that a promotion kept, and that runs.
+
+    Attributes:
+        version: it.
+        until: when it ends, as the config has it; empty for with the next promotion.
+    """
+
+    version: str
+    until: str
+
+    def __str__(self) -> str:
+        return f"{self.version}, until {self.until or 'the next promotion'}"
+
+
+def keeping(exported: Exported, releases: Releases, at: datetime) -> Keeping:
     """What a promotion does with the versions that it leaves.
 
     Args:
-        every: the stack's releases.
+        exported: the services' entries in the output `releases`.
         releases: those that are promoted, with the stable versions that are left.
         at: when that is.
 
@@ -48,17 +64,13 @@ def keeping(every: Exported, releases: Releases, at: datetime) -> Keeping:
     """
     values, before, ends = dict[str, str](), dict[str, str](), set[str]()
     for service, each in releases.items():
-        exported = every[service]
-        values |= _kept(exported, each.stable, at)
-        before |= _values(exported, exported.previous, exported.previous_until)
-        if not exported.keep_previous:
-            ends.add(workload_of(exported, each.stable))
-        if exported.previous:
-            ends.add(workload_of(exported, exported.previous))
-    for exported in every.values():
-        # Any update of the whole stack deletes what has had its time.
-        if exported.previous and exported.previous_until and exported.previous_until <= at:
-            ends.add(workload_of(exported, exported.previous))
+        entry = exported[service]
+        values |= _kept(entry, each.stable, at)
+        before |= _values(entry, entry.previous, entry.previous_until)
+        if not entry.keep_previous:
+            ends.add(workload_of(entry, each.stable))
+        if entry.previous:
+            ends.add(workload_of(entry, entry.previous))
     return Keeping(values, before, ends)
 
 

@@ -80,7 +80,7 @@ class RampOptions(Options):
         notify: Apprise's addresses, which hold secrets.
         report: where the HTML report is written; None for beside the journal.
         config: config values of a rehearsal that win over the stack's.
-        faults: environment variables of a rehearsal's canaries; NAME for all that are ramped,
+        faults: environment variables of a rehearsal's canaries; NAME for all that know it,
             SERVICE.NAME for one.
         load: requests a second that the ramp sends itself; 0 for none.
         load_path: what they ask for; empty for the project's path.
@@ -97,17 +97,6 @@ class RampOptions(Options):
     load: float = 0.0
     load_path: str = ""
     load_url: str = ""
-
-    @property
-    def faults_by_service(self) -> Mapping[str, Mapping[str, str]]:
-        """The faults of each service's canary, those of all under the empty name; each is whole."""
-        every = {name: value for name, value in self.faults.items() if "." not in name}
-        found: dict[str, dict[str, str]] = {"": every} if every else {}
-        for key, value in self.faults.items():
-            service, dot, name = key.rpartition(".")
-            if dot:
-                found.setdefault(service, dict(every))[name] = value
-        return found
 
 
 def plan_of(plan: Mapping[str, object], conditions: Mapping[str, object]) -> Plan | None:

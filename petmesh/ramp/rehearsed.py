@@ -12,7 +12,7 @@ from petmesh.program.declaration import Declaration, ProgramError
 from petmesh.ramp.kept import keeping, now
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.stack_state import Exported, StackState, config_of, workload_of
-from petmesh.ramp.target import Observations, Releases, TargetError, UsageError
+from petmesh.ramp.target import Observations, Releases, TargetError
 from petmesh.rehearsal.metrics import VersionMetrics
 from petmesh.rehearsal.session import Session
 
@@ -74,23 +74,15 @@ class RehearsalTarget:
         self._session.overrides |= zero
         await self._session.start()
 
-    async def adjust(self, environment: Mapping[str, str], service: str = "") -> None:
-        """Give pods further variables, such as faults; none takes them away.
-
-        Args:
-            environment: the variables.
-            service: whose canary's pods; empty for all that are ramped.
+    async def adjust(self, service: str, environment: Mapping[str, str]) -> None:
+        """Give the pods of a service's canary further variables, such as faults.
 
         Raises:
-            TargetError: the service isn't ramped.
             ProcessError: a process failed.
         """
-        exported = self._exported
-        if service and service not in exported:
-            raise UsageError(f"--fault {service}.…: must be of {', '.join(exported)}")
-        for each in [exported[service]] if service else exported.values():
-            workload = workload_of(each, self._state.release(each).canary)
-            await self._session.runtime.adjust(workload, environment=environment)
+        exported = self._exported[service]
+        workload = workload_of(exported, self._state.release(exported).canary)
+        await self._session.runtime.adjust(workload, environment=environment)
 
     async def releases(self) -> Releases:
         """Who gets which requests now, by the declared routes."""
@@ -121,7 +113,7 @@ class RehearsalTarget:
     async def promote(self, releases: Releases) -> None:
         """The same with the canaries as the stable versions; the old versions' pods go last."""
         promoted = {service: each.promoted for service, each in releases.items()}
-        kept = keeping(self._state.every(), releases, now()).values
+        kept = keeping(self._exported, releases, now()).values
         with _telling():
             async with asyncio.timeout(_CHANGE_SECONDS):
                 await self._session.change({**self._config(promoted), **kept}, lasting=True)

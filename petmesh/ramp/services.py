@@ -2,31 +2,60 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Self
 
 from petmesh.ramp.locations import check_names, recorded, running
 from petmesh.ramp.options import Options, ramped
 from petmesh.ramp.target import UsageError
 from petmesh.ramp.targets import open_cluster
 
+if TYPE_CHECKING:
+    from petmesh.ramp.cluster import ClusterTarget
 
-async def of_ramp_or_stack(options: Options) -> Options:
-    """The options with what is ramped: what is given, what a process ramps, or the stack's own.
 
-    Raises:
-        UsageError: it must be given, or the stack has no such service.
-        TargetError: the stack can't be asked.
+class AskedStack:
+    """The stack that a command is about: opened once, and no earlier than it is needed.
+
+    Args:
+        options: what the command is given.
     """
-    check_names(options)
-    if options.name or options.target != "cluster":
-        return options
-    if name := _only(running(options)):
-        return replace(options, **ramped(name))
-    target = open_cluster(options)
-    try:
-        [service] = await target.services()
-        return replace(options, service=service)
-    finally:
-        await target.close()
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._target: ClusterTarget | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._target is not None:
+            await self._target.close()
+
+    async def named(self) -> Options:
+        """The options with what is ramped: what is given, what a process ramps, or the stack's own.
+
+        Raises:
+            UsageError: it must be given, or the stack has no such service.
+            TargetError: the stack can't be asked.
+        """
+        options = self._options
+        check_names(options)
+        if not options.name and options.target == "cluster":
+            if name := _only(running(options)):
+                self._options = replace(options, **ramped(name))
+            else:
+                [service] = await self.target().services()
+                self._options = replace(options, service=service)
+        return self._options
+
+    def target(self) -> "ClusterTarget":
+        """The stack, open.
+
+        Raises what `open_cluster` does.
+        """
+        if self._target is None:
+            self._target = open_cluster(self._options)
+        return self._target
 
 
 def of_ramp(options: Options) -> Options:

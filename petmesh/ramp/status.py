@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from petmesh.ramp import control
 from petmesh.ramp.journal import JournalError, Record, latest
@@ -12,23 +12,30 @@ from petmesh.ramp.measurements import Observation
 from petmesh.ramp.options import Options
 from petmesh.ramp.outcome import last_line, standing
 from petmesh.ramp.ramping import is_half_promoted, is_of, told
-from petmesh.ramp.services import of_ramp, of_ramp_or_stack
-from petmesh.ramp.target import Observations, Release, Releases, Target, TargetError, UsageError
-from petmesh.ramp.targets import open_cluster
+from petmesh.ramp.services import AskedStack, of_ramp
+from petmesh.ramp.target import Observations, Release, Releases, TargetError, UsageError
+
+if TYPE_CHECKING:
+    from petmesh.ramp.cluster import ClusterTarget
 
 _HEALTH_SECONDS = 60.0
 
 
 async def show_status(options: Options) -> int:
     """Print who gets which requests, how both do, and where a ramp stands."""
-    try:
-        options = await of_ramp_or_stack(options)
-    except UsageError:
-        raise
-    except TargetError:
-        # What is told of the stack below says why.
-        options = of_ramp(options)
-    folder = journal_folder(options)
+    async with AskedStack(options) as stack:
+        try:
+            options = await stack.named()
+        except UsageError:
+            raise
+        except TargetError:
+            # What is told of the stack below says why.
+            options = of_ramp(options)
+        await _show(options, stack)
+    return 0
+
+
+async def _show(options: Options, stack: AskedStack) -> None:
     runs = control.is_held(lock_folder(options))
     found: dict[str, Any] = {
         "stack": options.stack,
@@ -40,53 +47,50 @@ async def show_status(options: Options) -> int:
     lines = [f"{kind}: {options.what}"] if options.name else []
     live: Releases | None = None
     try:
-        target = open_cluster(options)
+        target = stack.target()
+        live = await target.releases()
+        await _tell_live(target, live, found, lines)
     except TargetError as error:
         found["liveError"] = str(error)
         lines.append(f"live: not known: {error}")
-    else:
-        live = await _live(target, found, lines)
+    record: Record | None = None
     try:
-        record = latest(folder)
+        record = latest(journal_folder(options))
     except JournalError as error:
         found["rampError"] = str(error)
         lines.append(f"ramp: not known: {error}")
-        record = None
-    if record is None:
-        if "rampError" not in found:
-            lines.append("ramp: none so far")
     else:
+        if record is None:
+            lines.append("ramp: none so far")
+    if record is not None:
         found["ramp"] = ramp_json(record)
         lines += _told(record, live, runs=runs)
     print(json.dumps(found) if options.json else "\n".join(lines))
-    return 0
 
 
-async def _live(target: Target, found: dict[str, Any], lines: list[str]) -> Releases | None:
+async def _tell_live(
+    target: "ClusterTarget", live: Releases, found: dict[str, Any], lines: list[str]
+) -> None:
+    """Who gets which requests, how the versions do, and what is kept beside them."""
+    found["live"] = {service: asdict(each) for service, each in live.items()}
+    with_canary = {service: each for service, each in live.items() if each.canary}
+    seen: Observations = {}
     try:
-        live = await target.releases()
-        found["live"] = {service: asdict(each) for service, each in live.items()}
-        with_canary = {service: each for service, each in live.items() if each.canary}
-        try:
-            seen: Observations = {}
-            if with_canary:
-                seen = await target.observe(with_canary, _HEALTH_SECONDS)
-        except TargetError as error:
-            found["observationError"] = str(error)
-            lines += [*_who(live), f"health: not known: {error}"]
-        else:
-            found["observations"] = {
-                service: each.model_dump(mode="json") for service, each in seen.items()
-            }
-            lines += _who(live, seen)
+        if with_canary:
+            seen = await target.observe(with_canary, _HEALTH_SECONDS)
     except TargetError as error:
-        found["liveError"] = str(error)
-        lines.append(f"live: not known: {error}")
-        return None
+        found["observationError"] = str(error)
+        lines += [*_who(live), f"health: not known: {error}"]
     else:
-        return live
-    finally:
-        await target.close()
+        found["observations"] = {
+            service: each.model_dump(mode="json") for service, each in seen.items()
+        }
+        lines += _who(live, seen)
+    kept = await target.kept()
+    found["kept"] = {service: asdict(each) for service, each in kept.items()}
+    for service, each in kept.items():
+        of = f" {service}:" if len(live) > 1 else ""
+        lines.append(f"kept:{of} {each}")
 
 
 def _who(live: Releases, seen: Observations | None = None) -> list[str]:

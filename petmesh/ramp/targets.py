@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -196,8 +196,8 @@ async def rehearsed(options: RampOptions) -> AsyncGenerator[OpenTarget]:
         target = RehearsalTarget(session, options.service, options.group)
         try:
             await target.start(options.config)
-            for service, faults in options.faults_by_service.items():
-                await target.adjust(faults, service)
+            for service, faults in faults_of(options, [*await target.releases()]).items():
+                await target.adjust(service, faults)
         except (ProgramError, RefusedError, ProcessError) as error:
             raise TargetError(str(error)) from error
         async with Load(
@@ -207,6 +207,27 @@ async def rehearsed(options: RampOptions) -> AsyncGenerator[OpenTarget]:
             yield OpenTarget(target, load, session=session)
     finally:
         await runtime.stop()
+
+
+def faults_of(options: RampOptions, services: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+    """The faults of each service's canary.
+
+    Raises:
+        UsageError: no service that is ramped, or not the one that is named, knows such a fault.
+    """
+    known = {} if options.program else project().faults
+    found: dict[str, dict[str, str]] = {}
+    for key, value in sorted(options.faults.items(), key=lambda each: "." in each[0]):
+        named, _, name = key.rpartition(".")
+        able = [each for each in services if name in known.get(each, ())]
+        if not able or (named and named not in able):
+            raise UsageError(
+                f"--fault {key}: must be of {' or '.join(able) or 'a service that is ramped'}, "
+                "as faults in petmesh.yaml has it"
+            )
+        for service in [named] if named else able:
+            found.setdefault(service, {})[name] = value
+    return found
 
 
 def _session(options: RampOptions) -> Session:

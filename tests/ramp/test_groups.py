@@ -10,6 +10,7 @@ from petmesh.cli.app import main
 from petmesh.ramp import locations
 from petmesh.ramp.events import Judged, Pause, Restarted, Resume, RollBack
 from petmesh.ramp.journal import Record, latest
+from petmesh.ramp.kept import Kept
 from petmesh.ramp.machine import Phase, advance
 from petmesh.ramp.options import Options
 from petmesh.ramp.ramping import is_half_promoted, is_of, taken_up
@@ -152,6 +153,24 @@ def test_the_commands_know_a_group(target: FakeTarget, capsys: pytest.CaptureFix
     text = Path(report).read_text()
     assert "Failed tries of petservice" in text
     assert "petdetailsservice v1 to v2 and petservice v1 to v2" in text
+
+
+def test_status_tells_what_is_kept_and_asks_the_stack_once(
+    target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target.live, target.keeps = Release("v2", ""), Kept("v1", "2026-11-28T12:00:00Z")
+    assert main(["status", *GROUP]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "kept: petservice: v1, until 2026-11-28T12:00:00Z" in lines
+    target.opened = 0
+    assert main(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kept"] == {
+        DETAILS: {"version": "v1", "until": "2026-11-28T12:00:00Z"}
+    }
+    target.live = Release("v2", "v3")
+    assert main(["promote", "--now"]) == 0
+    assert main(["rollback"]) == 0
+    assert target.opened == 3
 
 
 @pytest.mark.usefixtures("target")

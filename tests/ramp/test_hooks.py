@@ -44,7 +44,7 @@ async def test_each_hook_is_called_at_its_time_and_its_output_is_in_the_journal(
         "after-step 10",
         "before-step 100",
         "after-step 100",
-        "before-promotion 0",
+        "before-promotion 100",
     ]
 
 

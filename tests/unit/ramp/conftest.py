@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from petmesh.ramp import commands, locations, ramping, services, status
+from petmesh.ramp import locations, ramping, services
 from petmesh.ramp.options import Options
 from petmesh.ramp.targets import OpenTarget
 from tests.unit.ramp.fakes import FakeTarget
@@ -31,9 +31,7 @@ def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
     async def loaded(_: Options, cluster: FakeTarget) -> AsyncGenerator[OpenTarget]:
         yield OpenTarget(cluster)
 
-    monkeypatch.setattr(commands, "open_cluster", open_cluster)
     monkeypatch.setattr(services, "open_cluster", open_cluster)
-    monkeypatch.setattr(status, "open_cluster", open_cluster)
     monkeypatch.setattr(ramping, "cluster_of", cluster_of)
     monkeypatch.setattr(ramping, "loaded", loaded)
     return found

@@ -10,6 +10,7 @@ from petmesh.ramp.driver import Driver, Listener, RampRun
 from petmesh.ramp.events import Restarted
 from petmesh.ramp.header import Member, RampHeader, members_of
 from petmesh.ramp.journal import Journal, Record, now
+from petmesh.ramp.kept import Kept
 from petmesh.ramp.machine import Transition, advance, begin
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.plan import Plan
@@ -52,6 +53,8 @@ class FakeTarget:
     stable: Figures = GOOD
     group: tuple[str, ...] = (SERVICE,)
     canaries: dict[str, Figures] = field(default_factory=dict[str, Figures])
+    keeps: Kept | None = None
+    opened: int = 0
     lives: Releases = field(default_factory=dict[str, Release])
     windows: list[float] = field(default_factory=list[float])
     seen: list[tuple[float, Observations]] = field(default_factory=list[tuple[float, Observations]])
@@ -79,6 +82,7 @@ class FakeTarget:
 
     def choose(self, service: str, group: str) -> None:
         """Be the target of a service, or of a group's services."""
+        self.opened += 1
         names = (service,) if service else tuple(filter(None, group.split(",")))
         names = names or (SERVICE,)
         if names != self.group:
@@ -103,6 +107,10 @@ class FakeTarget:
         """Go back to v1, which every promotion here keeps."""
         await self._change(dict.fromkeys(self.group, Release("v1", "")))
         return self.lives
+
+    async def kept(self) -> dict[str, Kept]:
+        """What every service keeps."""
+        return {service: self.keeps for service in self.group if self.keeps}
 
     def interrupt(self) -> None:
         self.slowness = 0.0

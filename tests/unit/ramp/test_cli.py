@@ -17,8 +17,11 @@ from petmesh.cli.app import main
 from petmesh.project import ROOT, project
 from petmesh.ramp import control
 from petmesh.ramp.journal import latest
+from petmesh.ramp.options import RampOptions
 from petmesh.ramp.plan import PROMOTION, Plan
-from tests.unit.ramp.fakes import BAD, QUICK, FakeTarget, start
+from petmesh.ramp.target import UsageError
+from petmesh.ramp.targets import faults_of
+from tests.unit.ramp.fakes import BAD, QUICK, SERVICE, FakeTarget, start
 
 RAMP = ["ramp", "--target", "rehearsal"]
 
@@ -76,7 +79,7 @@ def test_a_mistake_is_one_line_that_says_what_is_allowed(
 
 def test_the_faults_of_a_rehearsal_are_those_of_the_service() -> None:
     source = (ROOT / "apps/petdetailsservice/__main__.py").read_text()
-    assert set(re.findall(r'"(FAULT_[A-Z_]+)"', source)) == set(project().faults)
+    assert set(re.findall(r'"(FAULT_[A-Z_]+)"', source)) == {*project().faults["petdetailsservice"]}
 
 
 def test_a_lock_that_cannot_be_made_is_a_mistake_in_one_line(
@@ -219,3 +222,45 @@ def test_where_nobody_reads_any_more_printing_ends_nothing() -> None:
     process.stdout = None
     _, errors = process.communicate(b"\n", 20)
     assert (process.returncode, errors) == (3, b"")
+
+
+@pytest.mark.parametrize(
+    ("faults", "services", "found"),
+    [
+        (
+            ["FAULT_ERROR_PERCENT=5"],
+            ["petservice", SERVICE],
+            {SERVICE: {"FAULT_ERROR_PERCENT": "5"}},
+        ),
+        (
+            [f"{SERVICE}.FAULT_ERROR_PERCENT=7", "FAULT_ERROR_PERCENT=5"],
+            [SERVICE],
+            {SERVICE: {"FAULT_ERROR_PERCENT": "7"}},
+        ),
+        ([], ["petservice"], {}),
+    ],
+)
+def test_a_fault_goes_to_the_services_that_know_it(
+    faults: list[str], services: list[str], found: dict[str, dict[str, str]]
+) -> None:
+    given = dict(each.split("=") for each in faults)
+    assert faults_of(RampOptions(faults=given), services) == found
+
+
+@pytest.mark.parametrize(
+    ("fault", "services", "program", "able"),
+    [
+        ("petservice.FAULT_ERROR_PERCENT", ["petservice", SERVICE], None, SERVICE),
+        ("FAULT_ERROR_PERCENT", ["petservice"], None, "a service that is ramped"),
+        ("FAULT_ERROR_PERCENT", [SERVICE], ROOT / "examples/releases", "a service that is ramped"),
+    ],
+)
+def test_a_fault_that_would_do_nothing_is_refused(
+    fault: str, services: list[str], program: Path | None, able: str
+) -> None:
+    options = RampOptions(faults={fault: "5"}, program=program)
+    with pytest.raises(UsageError) as refused:
+        faults_of(options, services)
+    assert str(refused.value) == (
+        f"--fault {fault}: must be of {able}, as faults in petmesh.yaml has it"
+    )

@@ -89,6 +89,7 @@ class Stack:
         self.breaks_preview = False
         self.versions = ["v1", "v2"]
         self.targets: list[object] = []
+        self.excluded: list[object] = []
         self.creates: list[str] = []
 
     def export_stack(self) -> SimpleNamespace:
@@ -103,8 +104,9 @@ class Stack:
         self.configured = int(values["canaryWeight"])
         self.calls.append(f"config {prefix}{values['stableVersion']} {self.configured}")
 
-    def up(self, *, target: object = None, **_: object) -> None:
+    def up(self, *, target: object = None, exclude: object = None, **_: object) -> None:
         self.targets.append(target)
+        self.excluded += [exclude] if exclude else []
         if self.busy:
             self.busy -= 1
             self.live = self.finished or self.live

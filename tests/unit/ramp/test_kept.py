@@ -5,6 +5,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pulumi import automation
+from pulumi.automation import CommandResult
 from pulumi.automation.events import OpType
 
 from petmesh.ramp import cluster
@@ -54,6 +56,12 @@ class Keeping(Stack):
     def set_all_config(self, config: dict[str, Any], *, path: bool) -> None:
         assert path
         self.config |= {key: each.value for key, each in config.items()}
+
+    def get_config(self, key: str, *, path: bool) -> automation.ConfigValue:
+        assert path
+        if key not in self.config:
+            raise automation.CommandError(CommandResult("", f"error: no {key}", 255))
+        return automation.ConfigValue(self.config[key])
 
     def remove_config(self, key: str, *, path: bool) -> None:
         assert path
@@ -111,22 +119,33 @@ async def test_a_promotion_may_delete_what_was_kept_before_and_not_what_it_keeps
         await target_of(stack).promote(details("v1", "v2", 100))
 
 
-@pytest.mark.parametrize(
-    ("until", "comes"), [("2026-11-27T12:00:00Z", True), ("2026-11-27T12:00:01Z", False)]
-)
-async def test_what_another_service_kept_may_end_with_it_once_its_time_has_come(
-    until: str, *, comes: bool
-) -> None:
+async def test_a_promotion_leaves_alone_what_is_of_another_services_release() -> None:
     stack = at_100()
-    other = exported("petservice", "releases.petservice.")
-    stack.others = {"petservice": {**other, "previous": "v1", "previousUntil": until}}
+    stack.others = {"petservice": exported("petservice", "releases.petservice.")}
     stack.deletes = [f"{SERVICE}-v1", "petservice-v1"]
-    promotion = target_of(stack, service=SERVICE).promote(details("v1", "v2", 100))
-    if comes:
-        await promotion
-    else:
-        with pytest.raises(TargetError, match="would change more: x petservice-v1-deployment"):
-            await promotion
+    target = target_of(stack, service=SERVICE)
+    await target.promote(details("v1", "v2", 100))
+    assert stack.excluded == [["urn::petservice-v1-deployment", f"{URN}::petservice-route"]]
+    stack.deletes = ["petservice-v1"]
+    await target.prepare()
+    stack.deletes = ["petservice-v1", "grafana"]
+    with pytest.raises(TargetError, match=r"changes that aren't applied: x grafana-deployment$"):
+        await target.prepare()
+
+
+@pytest.mark.parametrize(
+    ("until", "told"),
+    [("2026-11-27T18:00:00Z", "v1, until 2026-11-27T18:00:00Z"), ("", "v1, until the next prom")],
+)
+async def test_what_is_kept_is_told_with_its_end_as_the_config_has_it(
+    until: str, told: str
+) -> None:
+    stack = Keeping({"v2": 100}, ["v1", "v2"], previous="v1")
+    stack.config = {"previousUntil": until} if until else {}
+    [kept] = (await target_of(stack).kept()).values()
+    assert str(kept).startswith(told)
+    stack = Keeping({"v2": 100}, ["v2"], previous="v1")
+    assert not await target_of(stack).kept()
 
 
 async def test_a_promotion_that_is_refused_leaves_what_was_kept_as_it_was() -> None:

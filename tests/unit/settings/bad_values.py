@@ -25,7 +25,7 @@ COOKIE = "a cookie's name of 1 to 64 letters, digits, - and _, or empty for none
 ATTRIBUTES = "a list of Path=/, Domain=example.com, HttpOnly, Secure, SameSite=Lax"
 
 KEEP = "nextRelease, or a time such as 30m, 24h or 7d, or empty for not at all"
-UNTIL = "a time in UTC such as 2026-11-27T18:00:00Z, or empty for the next release"
+UNTIL = "a time in UTC such as 2026-11-27T18:00:00Z, or empty for the next promotion"
 
 REFUSED = [
     ("owner", "team", "all, platform or application"),

@@ -45,13 +45,13 @@ NOON = "2026-11-27T12:00:00Z"
     ("until", "canary", "moment", "runs"),
     [
         ("", "", 12, True),
-        ("", "v3", 12, False),
+        ("", "v3", 12, True),
         (NOON, "", 11, True),
         (NOON, "v3", 11, True),
         (NOON, "", 12, False),
     ],
 )
-def test_a_previous_version_runs_until_its_time_or_the_next_canary(
+def test_a_previous_version_runs_until_its_time_or_the_next_promotion(
     until: str, canary: str, moment: int, *, runs: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     present = datetime(2026, 11, 27, moment, tzinfo=UTC)
