@@ -38,7 +38,7 @@ def check_group(text: str) -> None:
     if len({*names}) < len(names) or not all(map(NAME.fullmatch, names)):
         raise UsageError(
             f"--group = {text}: must be a group's name, or different services in order, "
-            "such as petservice,petdetailsservice"
+            "such as petdetailsservice,petservice"
         )
 
 
@@ -48,7 +48,7 @@ class StackState:
 
     Attributes:
         stack: its name.
-        resources: the resources by URN, each with its type and inputs.
+        resources: the resources by URN, each with its type, inputs and dependencies.
         outputs: the stack's outputs; None where it has none yet.
     """
 
@@ -67,7 +67,12 @@ class StackState:
     def of_declaration(cls, declaration: Declaration) -> "StackState":
         """A stack by what its program declares."""
         resources = {
-            each.urn: {"type": each.type, "inputs": each.inputs} for each in declaration.resources
+            each.urn: {
+                "type": each.type,
+                "inputs": each.inputs,
+                "dependencies": each.dependencies,
+            }
+            for each in declaration.resources
         }
         return cls(declaration.stack, resources, declaration.outputs)
 
@@ -103,14 +108,39 @@ class StackState:
         groups = self._read(read_groups)
         given = group.split(",")
         members = groups.get(group, ()) if len(given) == 1 else given
-        known = ", ".join(sorted(map(plain, groups))) or "none"
         names = ", ".join(sorted(map(plain, releases)))
         if not members:
-            raise UsageError(f"--group = {group}: must be one of {known}, or a list of {names}")
+            known = "".join(f"{plain(each)} or " for each in sorted(groups))
+            raise UsageError(f"--group = {group}: must be {known}services in order, of {names}")
+        if len({*members}) < max(2, len(members)):
+            told = plain(",".join(members))
+            raise UsageError(f"--group = {group}: {told} must be two or more different services")
         for name in members:
             if name not in releases:
                 raise UsageError(f"--group = {group}: {plain(name)} must be one of {names}")
+        self._check_order(group, [releases[name] for name in members])
         return members
+
+    def _check_order(self, group: str, members: Sequence[ExportedRelease]) -> None:
+        """See that no service comes before one whose route is updated before its own."""
+        for number, caller in enumerate(members):
+            before = self._before(caller)
+            for called in members[number + 1 :]:
+                if before & {route.urn for route in called.routes}:
+                    raise UsageError(
+                        f"--group = {group}: {plain(called.service)} must come before "
+                        f"{plain(caller.service)}, whose route depends on its route"
+                    )
+
+    def _before(self, exported: ExportedRelease) -> set[str]:
+        """The URNs of what the routes of a release depend on, further dependencies too."""
+        found, left = set[str](), [route.urn for route in exported.routes]
+        while left:
+            for urn in self.resources.get(left.pop(), {}).get("dependencies", ()):
+                if urn not in found:
+                    found.add(urn)
+                    left.append(urn)
+        return found
 
     def _route(self, exported: ExportedRelease, route: ReleaseRoute) -> Mapping[str, Any]:
         """A route of a release, as it is in the state.

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from petmesh.ramp.stack_state import StackState
-from petmesh.ramp.target import Release, TargetError
+from petmesh.ramp.target import Release, TargetError, UsageError
 
 URN = "urn:pulumi:dev::shop::kubernetes:networking.istio.io/v1:VirtualService::cart"
 
@@ -99,3 +99,53 @@ def test_of_routes_that_differ_the_one_that_gives_the_canary_most_counts() -> No
         assert live(StackState("dev", resources, found.outputs)) == release
     with pytest.raises(TargetError, match="it has no route of cart"):
         live(found)
+
+
+def shop(groups: object, **before: str) -> StackState:
+    """A stack of three services, the route of each after that of the one that it names."""
+
+    def urn(name: str) -> str:
+        return URN.replace("cart", name)
+
+    names = ("cart", "payment", "ledger")
+    entry = state().every()["cart"].model_dump(by_alias=True, exclude_none=True)
+    releases = {
+        name: {**entry, "service": name, "route": {**entry["route"], "urn": urn(name)}}
+        for name in names
+    }
+    routes = {
+        urn(name): {"dependencies": [urn(before[name])] if name in before else []} for name in names
+    }
+    return StackState("dev", routes, {"releases": releases, "releaseGroups": groups})
+
+
+GROUPS = {"checkout": ["payment", "cart"], "one": ["cart"], "twice": ["cart", "cart"]}
+
+
+@pytest.mark.parametrize("group", ["checkout", "payment,cart", "ledger,payment,cart"])
+def test_a_group_has_its_services_in_order(group: str) -> None:
+    names = GROUPS.get(group, group.split(","))
+    assert [*shop(GROUPS, cart="payment", payment="ledger").exported(group=group)] == names
+
+
+@pytest.mark.parametrize(
+    ("group", "told"),
+    [
+        ("nope", "must be checkout or one or twice or services in order, of cart, ledger, payment"),
+        ("cart", "must be checkout or one or twice or services in order, of cart, ledger, payment"),
+        ("one", "cart must be two or more different services"),
+        ("twice", "cart,cart must be two or more different services"),
+        ("cart,nope", "nope must be one of cart, ledger, payment"),
+        ("cart,payment", "payment must come before cart, whose route depends on its route"),
+        ("cart,ledger", "ledger must come before cart, whose route depends on its route"),
+    ],
+)
+def test_what_is_no_group_of_the_stack_gets_one_line(group: str, told: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        shop(GROUPS, cart="payment", payment="ledger").exported(group=group)
+    assert str(refused.value) == f"--group = {group}: {told}"
+
+
+def test_a_stack_without_groups_takes_a_list() -> None:
+    with pytest.raises(UsageError, match=r"--group = x: must be services in order, of cart, ledg"):
+        shop({}).exported(group="x")
