@@ -114,6 +114,18 @@ class GatewayMetadata(Fields):
     ] = None
 
 
+class GatewayEnvironment(Fields):
+    """The environment variables of a gateway's pods; those of pilot-agent don't configure Envoy."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=None
+    )
+
+    exit_on_zero_active_connections: Annotated[
+        Any, Field(alias="EXIT_ON_ZERO_ACTIVE_CONNECTIONS"), GATEWAY_POD
+    ] = None
+
+
 class GatewayConfig(Fields):
     """The ProxyConfig of a gateway's pods."""
 
@@ -157,6 +169,7 @@ class GatewayValues(Fields):
     image_pull_secrets: Annotated[Any, GATEWAY_POD] = None
     topology_spread_constraints: Annotated[Any, GATEWAY_POD] = None
     affinity: Annotated[Any, GATEWAY_POD] = None
+    env: GatewayEnvironment = GatewayEnvironment()
     termination_grace_period_seconds: Annotated[Any, GATEWAY_POD] = None
     min_ready_seconds: Annotated[Any, GATEWAY_POD] = None
     strategy: Annotated[Any, GATEWAY_POD] = None
