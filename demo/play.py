@@ -11,6 +11,7 @@ from demo import interactive
 from demo.display import Display, document, markdown, write, write_json
 from demo.scenes.scene import Scene
 from petmesh.cli.errors import FAILED
+from petmesh.project import project
 from petmesh.rehearsal.lint import findings
 from petmesh.rehearsal.run_folder import new_folder
 from petmesh.rehearsal.runtime import Runtime
@@ -91,6 +92,7 @@ async def play(
     found: tuple[str, ...] = ()
     try:
         session = Session(runtime, stack, overrides)
+        session.beneath = project().config
         display.progress("running the program and starting what it declares")
         change = await session.start()
         mesh = runtime.mesh

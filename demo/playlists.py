@@ -30,6 +30,8 @@ async def demo(
 ) -> AsyncIterator[Scene]:
     """Play the demo's scenes on a started session, which is never restarted.
 
+    An application's stack has those that change no key of its platform's.
+
     Args:
         session: the stack's mesh.
         weights: the canary's weights, in percent, in order.
@@ -42,11 +44,12 @@ async def demo(
     _check_canary(session)
     context = SceneContext(session, await learn_versions(session), progress)
     yield await public_route.play(context)
-    yield await rate_limit.play(context)
-    await session.change({rate_limit.KEY: "0"}, lasting=True)
-    yield await egress.play(context)
-    if session.runtime.inner_gateways:
-        yield await egress_gateway.play(context)
+    if not session.declaration.referenced:
+        yield await rate_limit.play(context)
+        await session.change({rate_limit.KEY: "0"}, lasting=True)
+        yield await egress.play(context)
+        if session.runtime.inner_gateways:
+            yield await egress_gateway.play(context)
     yield await canary.play(context, weights, requests)
     yield await testers.play(context)
     yield await canary_faults.play(context, max(requests // 2, 200))
@@ -69,7 +72,8 @@ async def faults(
     await session.change({})
     context = SceneContext(session, await learn_versions(session), progress)
     for scene in (back_ends, dog_api, overload, endings):
-        yield await scene.play(context, requests)
+        if scene is not dog_api or not session.declaration.referenced:
+            yield await scene.play(context, requests)
 
 
 async def users_alone(

@@ -30,6 +30,7 @@ class Session:
 
     Attributes:
         stack, overrides: the ones that are applied.
+        beneath: configuration beneath that of the stacks that this one refers to.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Session:
         self._lenient = lenient
         self._changing = asyncio.Lock()
         self._usual: Mapping[str, str] = {}
-        self._beneath: Mapping[str, str] = {}
+        self.beneath: Mapping[str, str] = {}
         self._declaration: Declaration | None = None
 
     @property
@@ -145,13 +146,13 @@ class Session:
 
     def _run(self, stack: str, overrides: Mapping[str, str]) -> Declaration:
         merged = self._resolved(stack, overrides)
-        return declare(stack, merged, root=self._root, beneath=self._beneath)
+        return declare(stack, merged, root=self._root, beneath=self.beneath)
 
     async def _place_usual(self) -> None:
         """Give the usual configuration to the stack that declares the mesh."""
         usual, self._usual = self._usual, dict[str, str]()
         if (await self.declare({})).referenced:
-            self._beneath = usual
+            self.beneath = usual
         else:
             self.overrides = {**usual, **self.overrides}
 
