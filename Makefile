@@ -23,7 +23,7 @@ RUN := import sys; sys.path.insert(0, sys.argv.pop(1)); from petmesh.cli.app imp
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo faults users test unit engine fuzz lint format types bench bench-plan preview policy precheck pr-report drift up destroy ramp promote rollback
+.PHONY: help setup demo faults users test unit engine release-state fuzz lint format types bench bench-plan preview policy precheck pr-report drift up destroy ramp promote rollback
 .PHONY: istiod ramp-status approve pause resume ramp-report ramp-demo bench-rollback bench-ramps bench-verdicts install-cli env charts e2e lock audit
 .PHONY: base-image sbom docs crds clean
 
@@ -59,6 +59,10 @@ unit: setup ## the unit tests alone: seconds
 engine: setup ## the dev stack through the real engine, on stand-in clouds: ten minutes, needs the Pulumi CLI
 	@$(BIN)/petmesh install-cli --check
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/engine
+
+release-state: setup ## record the state that stacks of this version leave: needs the Pulumi CLI; docs/releases.md
+	@$(BIN)/petmesh install-cli --check
+	@$(BIN)/python -m tests.engine.released
 
 fuzz: setup ## hostile input by the thousand against the services: EXAMPLES, RAW, SEED
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),500) FUZZ_RAW=$(or $(RAW),20000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -rP tests/services/test_fuzz.py

@@ -84,6 +84,8 @@ def clouds(real: ControlPlane | None = None) -> Generator[Clouds]:
 
 def control_planes(google: GoogleCloud) -> Iterator[str]:
     """The URLs at which clusters answer now: by address or by DNS, as each is configured."""
+    if google.adopted:
+        yield "https://203.0.113.10"
     for (type_, _), made in google.made.items():
         if type_ == CLUSTER:
             if not made.inputs["privateClusterConfig"]["enablePrivateEndpoint"]:
@@ -151,7 +153,7 @@ class Checkout:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
         if clouds.real:
-            self._variables |= clouds.real.environment(folder / "client")
+            self._variables |= clouds.real.environment(folder / f"client-{clouds.real.user}")
         options = LocalWorkspaceOptions(pulumi_command=command, env_vars=self._variables)
         self.stack = create_or_select_stack(stack, work_dir=str(self.folder), opts=options)
 
@@ -161,7 +163,8 @@ class Checkout:
         return [str(self.folder / "petmesh/guardrails")]
 
     @property
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """The variables of a shell that runs the CLI for this stack."""
         return {**os.environ, **self._variables}
 
     def configure(self, **config: str | None) -> None:
@@ -212,7 +215,7 @@ class Checkout:
         return subprocess.Popen(
             [self._command.command, *command, "--stack", self.name],
             cwd=self.folder,
-            env=self._environment,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -222,12 +225,12 @@ class Checkout:
     def run(self, commands: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Commands of a page, run by a shell for a reader who confirms what they ask."""
         cli = Path(shutil.which(self._command.command) or "").parent
-        path = f"{cli}{os.pathsep}{self._environment['PATH']}"
+        path = f"{cli}{os.pathsep}{self.environment['PATH']}"
         confirming = {"PULUMI_SKIP_CONFIRMATIONS": "true", "PATH": path, **variables}
         return subprocess.run(
             ["sh", "-ec", commands],
             cwd=self.folder,
-            env=self._environment | confirming,
+            env=self.environment | confirming,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -240,7 +243,7 @@ class Checkout:
         return subprocess.run(
             [sys.executable, "-m", "petmesh", command, "--stack", self.name, *arguments],
             cwd=self.folder,
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             check=False,
