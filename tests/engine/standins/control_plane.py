@@ -11,12 +11,18 @@ import base64
 import json
 import os
 import shlex
-from dataclasses import dataclass
+import subprocess
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 KUBECONFIG = "ENGINE_KUBECONFIG"
 CHARTS = "ENGINE_CHARTS"
@@ -33,6 +39,7 @@ class ControlPlane:
         ca: Its CA, as PEM.
         certificate: A user's certificate, as PEM.
         key: Its private key, as PEM.
+        user: That user's name.
     """
 
     address: str
@@ -40,6 +47,34 @@ class ControlPlane:
     ca: str
     certificate: str
     key: str
+    user: str = "admin"
+
+    def certified(self, user: str, group: str) -> "ControlPlane":
+        """The same for a user of a group, by a certificate that its user of today approves."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = [(NameOID.COMMON_NAME, user), (NameOID.ORGANIZATION_NAME, group)]
+        subject = x509.Name([x509.NameAttribute(kind, name) for kind, name in names])
+        request = x509.CertificateSigningRequestBuilder().subject_name(subject)
+        signed = request.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+        name = user.partition("@")[0]
+        asked: dict[str, object] = {
+            "apiVersion": "certificates.k8s.io/v1",
+            "kind": "CertificateSigningRequest",
+            "metadata": {"name": name},
+            "spec": {
+                "request": base64.b64encode(signed).decode(),
+                "signerName": "kubernetes.io/kube-apiserver-client",
+                "usages": ["client auth"],
+            },
+        }
+        kubectl("delete", "certificatesigningrequest", name, "--ignore-not-found")
+        kubectl("create", "--filename=-", given=json.dumps(asked))
+        kubectl("certificate", "approve", name)
+        path = "jsonpath={.status.certificate}"
+        kubectl("wait", "csr", name, f"--for={path}", "--timeout=60s")
+        certificate = kubectl("get", "csr", name, f"--output={path}")
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        return replace(self, certificate=_pem(certificate), key=pem, user=name)
 
     def environment(self, folder: Path) -> dict[str, str]:
         """Write the exec plugin and the CA into a folder; the variables with which they are found.
@@ -62,6 +97,18 @@ class ControlPlane:
             "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
             "SSL_CERT_DIR": f"{trusted}{os.pathsep}/etc/ssl/certs",
         }
+
+
+def kubectl(*arguments: str, given: str | None = None, check: bool = True) -> str:
+    """What kubectl prints for the cluster's user; with `check` it has to succeed."""
+    done = subprocess.run(
+        ["kubectl", "--kubeconfig", os.environ[KUBECONFIG], *arguments],
+        input=given,
+        check=check,
+        text=True,
+        stdout=subprocess.PIPE,
+    )
+    return done.stdout.strip()
 
 
 def control_plane() -> ControlPlane | None:
