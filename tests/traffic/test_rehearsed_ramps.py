@@ -50,6 +50,11 @@ def test_the_public_service_is_ramped_by_its_keys_in_releases(tmp_path: Path) ->
     assert (record.header.stable, record.header.canary) == ("v1", "v2")
 
 
+def test_an_applications_release_is_ramped_on_its_platform(tmp_path: Path) -> None:
+    status, record = ramped(tmp_path, "--stack", "shop")
+    assert (status, record.header.services) == (PROMOTED, ("petdetailsservice",))
+
+
 def test_a_service_without_canary_says_which_key_names_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
