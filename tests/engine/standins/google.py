@@ -8,6 +8,7 @@ from tests.engine.standins.control_plane import ControlPlane
 from tests.engine.standins.protocol import Made, Properties, RefusedError, StandIn
 
 CLUSTER = "gcp:container/cluster:Cluster"
+GET_CLUSTER = "gcp:container/getCluster:getCluster"
 # What Google Cloud can't change of a resource that exists, of what this program sets: ForceNew in
 # https://github.com/hashicorp/terraform-provider-google/tree/v7.45.0/google/services
 IMMUTABLE: Mapping[str, Collection[str]] = {
@@ -110,11 +111,15 @@ class GoogleCloud(StandIn):
 
     Args:
         control_plane: Of the cluster, where there is a real one.
+
+    Attributes:
+        adopted: A cluster of somebody else's, as the function getCluster returns it.
     """
 
     def __init__(self, control_plane: ControlPlane | None = None) -> None:
         super().__init__()
         self._control_plane = control_plane
+        self.adopted: Properties = {}
 
     def computed(self, type_: str, name: str, inputs: Properties) -> tuple[str, Properties]:
         id_, outputs = computed_outputs(type_, name, inputs, self._config)
@@ -152,6 +157,10 @@ class GoogleCloud(StandIn):
             )
 
     def invoke(self, token: str, arguments: Properties) -> Properties:
+        if token == GET_CLUSTER:
+            if not self.adopted or self.adopted["name"] != arguments["name"]:
+                raise RefusedError(f"googleapi: Error 404: Not found: {arguments['name']}")
+            return {**invoke_result(token, arguments, self._config), **self.adopted}
         return invoke_result(token, arguments, self._config)
 
     @property

@@ -205,8 +205,10 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     def Invoke(  # noqa: N802
         self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext
     ) -> provider_pb2.InvokeResponse:
-        del context
-        result = self.invoke(request.tok, _plain(request.args))
+        try:
+            result = self.invoke(request.tok, _plain(request.args))
+        except RefusedError as refused:
+            _abort(context, str(refused))
         return ParseDict({"return": result}, provider_pb2.InvokeResponse())
 
     def Check(  # noqa: N802

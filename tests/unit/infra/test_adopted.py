@@ -13,7 +13,8 @@ from petmesh.guardrails.in_process import violations
 from petmesh.program import fake_cloud
 from petmesh.program.declaration import Declaration, ProgramError
 from petmesh.program.program import declare
-from tests.unit.declared import PROJECT, gke, in_cluster, local
+from tests.unit.declared import PROJECT, in_cluster, local
+from tests.unit.infra.lookups import own_cluster
 from tests.unit.settings.reading import refusal
 
 ADOPTED = {
@@ -27,28 +28,6 @@ FUNCTION = "gcp:container/getCluster:getCluster"
 
 def adopted(**config: str) -> Declaration:
     return declare("local", {**ADOPTED, **{f"petmesh:{key}": each for key, each in config.items()}})
-
-
-def looked_up(held: Any) -> Any:  # noqa: ANN401 (data)
-    """A declared resource as the function returns it: each block is a list, named by its plural."""
-    if isinstance(held, list):
-        return [looked_up(each) for each in held]  # pyright: ignore[reportUnknownVariableType]
-    if not isinstance(held, Mapping):
-        return held
-    return {
-        f"{key}s" if isinstance(each, Mapping) else key: (
-            [looked_up(each)] if isinstance(each, Mapping) else looked_up(each)
-        )
-        for key, each in held.items()  # pyright: ignore[reportUnknownVariableType]
-    }
-
-
-def own_cluster() -> dict[str, Any]:
-    """The cluster that this program creates, as somebody else would find it."""
-    stack = gke()
-    cluster = stack.one("gcp:container/cluster:Cluster", "gke-cluster").inputs
-    pool = stack.one("gcp:container/nodePool:NodePool", "gke-nodes").inputs
-    return {**looked_up(cluster), "nodePools": [looked_up(pool)]}
 
 
 def without(held: Any, path: str) -> Any:  # noqa: ANN401 (data)
