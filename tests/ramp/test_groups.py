@@ -2,17 +2,19 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from petmesh.cli.app import main
 from petmesh.ramp import locations
-from petmesh.ramp.events import Judged, Pause, Restarted, Resume, RollBack
+from petmesh.ramp.events import Approve, Hooked, Judged, Pause, Restarted, Resume, RollBack
 from petmesh.ramp.journal import Record, latest
 from petmesh.ramp.kept import Kept
 from petmesh.ramp.machine import Phase, advance
 from petmesh.ramp.options import Options
+from petmesh.ramp.plan import PROMOTION
 from petmesh.ramp.ramping import is_half_promoted, is_of, taken_up
 from petmesh.ramp.target import Observations, Release, Releases
 from tests.unit.ramp.commanded import PLAN
@@ -225,3 +227,57 @@ async def test_a_paused_group_keeps_its_weights_and_goes_on(tmp_path: Path) -> N
     assert (driver.state.phase, target.lives) == (Phase.PAUSED, of_both(Release("v1", "v2", 10)))
     driver.post(Resume())
     assert (await task).phase is Phase.PROMOTED
+
+
+def test_a_group_is_gated_hooked_told_resumed_and_replayed_as_one(
+    target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = locations.journal_folder(OPTIONS)
+    target.choose("", OPTIONS.group)
+    asyncio.run(killed_at(left, target, 10))
+    # The kill came in the middle of an update.
+    target.lives = {DETAILS: Release("v1", "v2", 10), PETS: Release("v1", "v2")}
+    assert main(["ramp", *GROUP, *PLAN]) == 1
+    unfinished = "a ramp is unfinished, checkout is watching at weight 10; go on with ramp --resume"
+    assert unfinished in capsys.readouterr().err
+    assert main(["status", *GROUP]) == 0
+    shown = capsys.readouterr().out
+    assert f"live: {PETS}: v1 100%, v2 0%\n" in shown
+    assert "NO process drives it" in shown
+    target.canaries = {PETS: BAD}
+    assert main(["ramp", "--resume", *GROUP]) == 3
+    assert target.lives == of_both(Release("v1", "v2"))
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[-1]
+        .startswith(f"rolled back: {DETAILS} v2 and {PETS} v2 are at weight 0")
+    )
+    record = record_in(left)
+    assert main(["ramp", "--replay", str(record.path)]) == 3
+    assert f"fail: {PETS}: success 40.00%" in capsys.readouterr().out
+    assert main(["ramp", "--replay", str(record.path), "--compare", "off"]) == 0
+    capsys.readouterr()
+
+    target.canaries = {}
+    facts = ("GROUP", "SERVICE", "STABLE", "CANARY", "WEIGHT")
+    script = f"import os; print(*(os.environ['PETMESH_' + each] for each in {facts}))"
+    hook = ["--hook", f'before-promotion={sys.executable} -c "{script}"']
+    assert main(["ramp", *GROUP, *PLAN, *hook]) == 0
+    hooked = [each.event for each in record_in(left).entries if isinstance(each.event, Hooked)]
+    assert [each.output for each in hooked] == [
+        f"{DETAILS}+{PETS} {DETAILS},{PETS} v1,v1 v2,v2 100"
+    ]
+
+
+async def test_a_gate_holds_the_whole_group_until_it_is_approved(tmp_path: Path) -> None:
+    target = group()
+    driver = start(tmp_path, target, QUICK.model_copy(update={"gates": (50, PROMOTION)}))
+    task = asyncio.create_task(driver.run())
+    for gate, weight in (("50", 25), (PROMOTION, 100)):
+        while driver.state.phase is not Phase.WAITING:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        assert target.lives == of_both(Release("v1", "v2", weight))
+        driver.post(Approve(gate=gate))
+        await asyncio.sleep(0.05)
+    assert (await task).phase is Phase.PROMOTED
+    assert target.lives == of_both(Release("v2", ""))

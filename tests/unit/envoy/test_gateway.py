@@ -143,6 +143,14 @@ IN_PATCH = ("spec", "configPatches", 0)
 CONFIG = (*IN_PATCH, "patch", "value", "typed_config")
 
 
+def test_a_variable_of_a_gateways_pods_that_may_mean_something_is_refused_by_name() -> None:
+    def change(inputs: Any) -> None:  # noqa: ANN401 (data)
+        inputs["values"]["env"] |= {"ISTIO_META_HTTP10": "1"}
+
+    with pytest.raises(RefusedError, match=r"values: env\.ISTIO_META_HTTP10: not known to the reh"):
+        gather(with_values("istio-ingressgateway", change))
+
+
 @pytest.mark.parametrize(
     ("change", "refusal"),
     [
