@@ -72,7 +72,7 @@ def load(text: str) -> Any:  # noqa: ANN401 (data)
         yaml.YAMLError: it is invalid, has a key twice, or a value that doesn't match its tag.
         RecursionError: it is nested too deeply, or contains itself.
     """
-    loader = _loader(text, end=yaml.DocumentEndEvent)
+    loader = _loader(text, yaml.DocumentEndEvent)
     try:
         document: object = loader.get_data()
     finally:
@@ -88,7 +88,7 @@ def load_all(text: str) -> list[Any]:
     Raises:
         yaml.YAMLError, RecursionError: as for `load`.
     """
-    loader = _loader(text, end=yaml.StreamEndEvent)
+    loader = _loader(text, yaml.StreamEndEvent)
     documents: list[Any] = []
     try:
         while loader.check_data():  # pyright: ignore[reportUnknownMemberType] (untyped)
@@ -118,7 +118,7 @@ def _loader(text: str, end: type[yaml.Event]) -> "_Loader":
     """Return a loader of a text that isn't nested too deeply for libyaml, which would crash."""
     parser: Any = _Parser(text)
     depth = 0
-    while not isinstance(event := parser.get_event(), end):
+    while not isinstance(event := parser.get_event(), (end, yaml.StreamEndEvent)):
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:

@@ -18,6 +18,11 @@ def test_what_the_cli_refuses_is_refused(written: str) -> None:
         as_text(load(f"config:\n  p:a: {written}\n")["config"]["p:a"])
 
 
+@pytest.mark.parametrize("text", ["", "# nothing", "---", "...", "--- \n---\n"])
+def test_a_text_without_a_value_is_null(text: str) -> None:
+    assert load(text) is None
+
+
 def test_a_second_document_is_not_read() -> None:
     assert load("a: 1\n---\n[") == {"a": 1}
 
