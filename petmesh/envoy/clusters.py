@@ -124,11 +124,12 @@ def inbound_cluster(mesh: Mesh, pod: Pod, served: Served, target: int) -> Json:
     The connection limits of the host's DestinationRule apply.
     """
     rule = rule_for(mesh, served.host, pod.namespace, pod.labels)
-    policy, _ = policy_for(rule, None, served.number)
+    policy, budget = policy_for(rule, None, served.number)
     limits = PolicyBlocks(connection_pool=policy.connection_pool)
     http2 = served.speaks == "HTTP2" and not pod.is_stand_in
     name = inbound_cluster_name(target)
-    return build_cluster(name, [pod.app_port], mesh.config.connect_timeout, limits, http2=http2)
+    timeout = mesh.config.connect_timeout
+    return build_cluster(name, [pod.app_port], timeout, limits, budget=budget, http2=http2)
 
 
 def _upstreams(mesh: Mesh, topology: Topology, caller: Caller) -> Iterator[_Upstream]:

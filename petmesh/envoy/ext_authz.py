@@ -12,7 +12,7 @@ from petmesh.mesh.istio.security import AuthorizationPolicy
 from petmesh.mesh.mesh import Mesh
 
 _RBAC: Final = "envoy.filters.http.rbac"
-_PREFIX: Final = "istio_ext_authz"
+_STATISTICS: Final = "istio_ext_authz_"
 _DEFAULT_TIMEOUT: Final = "600s"
 Rules = Mapping[str, Json]
 
@@ -35,7 +35,8 @@ def custom_filters(
         if policy.spec.action == "CUSTOM" and policy.spec.provider:
             name = f"{policy.metadata.namespace}/{policy.metadata.name}"
             held = by_provider.setdefault(policy.spec.provider.name, {})
-            held |= {f"istio-ext-authz-{key}": value for key, value in rules[name].items()}
+            prefix = _policy_prefix(policy.spec.provider.name)
+            held |= {f"{prefix}-{key}": value for key, value in rules[name].items()}
     for provider, matched in sorted(by_provider.items()):
         service = _service(mesh, provider)
         held: Json = {"action": "DENY", "policies": matched}
@@ -43,10 +44,9 @@ def custom_filters(
         if service is None or len(by_provider) > 1:
             filters.append(_rbac(f"custom-deny.{provider}", rules=held))
             continue
-        prefix = f"{_PREFIX}_{provider}_"
-        shadow = {"shadow_rules": held, "shadow_rules_stat_prefix": prefix}
+        shadow = {"shadow_rules": held, "shadow_rules_stat_prefix": _STATISTICS}
         filters.append(_rbac(f"custom.{provider}", **shadow))
-        filters.append(_authorizer(service, prefix))
+        filters.append(_authorizer(service, provider))
     return filters
 
 
@@ -64,7 +64,11 @@ def _service(mesh: Mesh, provider: str) -> Json | None:
     return None
 
 
-def _authorizer(service: Json, prefix: str) -> Json:
+def _policy_prefix(provider: str) -> str:
+    return f"istio-ext-authz-{provider}"
+
+
+def _authorizer(service: Json, provider: str) -> Json:
     own = str(service["service"]).rpartition("/")[2]
     host = full_host(own, str(service["service"]).partition("/")[0])
     http: Json = {
@@ -88,8 +92,8 @@ def _authorizer(service: Json, prefix: str) -> Json:
         "http_service": http,
         "filter_enabled_metadata": {
             "filter": _RBAC,
-            "path": [{"key": f"{prefix}shadow_effective_policy_id"}],
-            "value": {"string_match": {"prefix": "istio-ext-authz"}},
+            "path": [{"key": f"{_STATISTICS}shadow_effective_policy_id"}],
+            "value": {"string_match": {"prefix": _policy_prefix(provider)}},
         },
     }
     checked = _headers(service.get("includeRequestHeadersInCheck"))

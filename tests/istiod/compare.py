@@ -1,6 +1,7 @@
 """Compares what istiod would send each proxy of a mesh with the translation."""
 
 import asyncio
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any
 
 from petmesh.envoy.proxy import ProxyFiles, served_ports
 from petmesh.envoy.topology import GatewayPod, Pod
-from petmesh.host.processes import Processes
+from petmesh.host.processes import ProcessError, Processes
 from petmesh.istiod.addresses import Addresses
 from petmesh.istiod.ads import Sent
 from petmesh.istiod.cluster import cluster_objects, virtual_address
@@ -24,6 +25,7 @@ from tests.istiod.plain import Json, differences
 from tests.istiod.proxy import Proxy, of_files, of_istiod, port_of
 from tests.unit.manifests.topologies import Laid
 
+_REFUSED = "configuration is invalid"
 _UNKNOWN = ("nobody.example.com", "nothing.default.svc.cluster.local")
 
 
@@ -54,9 +56,15 @@ class Comparison:
 
 
 def compare(mesh: Mesh, binary: Path) -> Comparison:
-    """Ask istiod about a mesh, and compare."""
+    """Ask istiod about a mesh, and compare; an object that istiod refuses is a difference."""
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_compare(mesh, binary, Path(folder)))
+        try:
+            return asyncio.run(_compare(mesh, binary, Path(folder)))
+        except ProcessError as error:
+            refused = re.search(rf"{_REFUSED}: (.*?) / ", str(error))
+            if refused is None:
+                raise
+            return Comparison([Difference("istiod", "objects", "", refused.group(1), "taken")])
 
 
 async def _compare(mesh: Mesh, binary: Path, folder: Path) -> Comparison:

@@ -18,6 +18,7 @@ from celpy.evaluation import CELEvalError
 _FOLDER: Final = Path(str(resources.files("petmesh.mesh.crds")))
 SCHEMAS: Final = _FOLDER / "istio.json"
 _RULES: Final = "x-kubernetes-validations"
+_LIST_KEYS: Final = "x-kubernetes-list-map-keys"
 _UNKNOWN: Final = "x-kubernetes-preserve-unknown-fields"
 _INT_OR_STRING: Final = "x-kubernetes-int-or-string"
 _COMBINING: Final = ("oneOf", "anyOf", "allOf", "not")
@@ -154,8 +155,26 @@ def _broken(schema: Mapping[str, Any], held: object, path: str) -> Iterator[str]
             if isinstance(inner, Mapping):
                 yield from _broken(cast("Mapping[str, Any]", inner), value, f"{path}.{key}")
     elif isinstance(held, list | tuple) and "items" in schema:
+        yield from _repeated(schema, cast("list[object]", held), path)
         for index, value in enumerate(cast("list[object]", held)):
             yield from _broken(schema["items"], value, f"{path}[{index}]")
+
+
+def _repeated(schema: Mapping[str, Any], items: list[object], path: str) -> Iterator[str]:
+    """Yield each item of a list by keys whose keys an earlier one has.
+
+    https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
+    """
+    keys: list[str] = schema.get(_LIST_KEYS, [])
+    seen: list[dict[str, object]] = []
+    for index, each in enumerate(items):
+        if keys and isinstance(each, Mapping):
+            item = cast("Mapping[str, object]", each)
+            own = {key: item[key] for key in keys if key in item}
+            if own in seen:
+                told = ", ".join(f"{key} {value}" for key, value in own.items())
+                yield f"{path}[{index}]: another item has {told}"
+            seen.append(own)
 
 
 def _holds(rule: str, held: object) -> bool:

@@ -180,6 +180,14 @@ class GatewaySpec(Fields):
     selector: dict[str, str] = Field(default_factory=dict[str, str])
     servers: Annotated[tuple[GatewayServer, ...], not_empty()]
 
+    @model_validator(mode="after")
+    def _names_ports_once(self) -> "GatewaySpec":
+        names = [server.port.name for server in self.servers]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"port name {twice!r} is there twice: each server's must be its own")
+        return self
+
 
 class Gateway(Fields):
     """A Gateway."""
