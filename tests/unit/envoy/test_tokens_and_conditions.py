@@ -181,7 +181,7 @@ def test_an_external_authorizer_is_asked_about_what_its_policies_match(tmp_path:
     matching = found["envoy.filters.http.rbac.custom.authorizer"]
     assert "rules" not in matching
     [name] = matching["shadow_rules"]["policies"]
-    assert name == "istio-ext-authz-ns[default]-policy[p]-rule[0]"
+    assert name == "istio-ext-authz-authorizer-ns[default]-policy[p]-rule[0]"
     asked = found["envoy.filters.http.ext_authz"]
     assert asked["http_service"]["server_uri"]["cluster"] == (
         "outbound|8000||authz.auth.svc.cluster.local"
