@@ -76,7 +76,7 @@ def claim_match(names: Sequence[str], text: Json) -> Json:
     return {
         "filter": TOKENS,
         "path": [{"key": PAYLOAD}, *({"key": name} for name in names)],
-        "value": {"or_match": {"value_matchers": [{"list_match": {"one_of": value}}, value]}},
+        "value": {"or_match": {"value_matchers": [value, {"list_match": {"one_of": value}}]}},
     }
 
 

@@ -151,14 +151,6 @@ class GatewayAnnotations(Fields):
     istio_revision: Annotated[Any, Field(alias="petmesh/istio-revision"), GATEWAY_POD] = None
 
 
-class GatewayEnvironment(Fields):
-    """The variables of a gateway's container: those of how its pod ends."""
-
-    exit_on_zero_active_connections: Annotated[
-        Any, Field(alias="EXIT_ON_ZERO_ACTIVE_CONNECTIONS"), GATEWAY_POD
-    ] = None
-
-
 class GatewayValues(Fields):
     """The values of the gateway chart."""
 
@@ -181,6 +173,5 @@ class GatewayValues(Fields):
     termination_grace_period_seconds: Annotated[Any, GATEWAY_POD] = None
     min_ready_seconds: Annotated[Any, GATEWAY_POD] = None
     strategy: Annotated[Any, GATEWAY_POD] = None
-    env: GatewayEnvironment = GatewayEnvironment()
     pod_annotations: GatewayAnnotations = GatewayAnnotations()
     annotations: Annotated[Any, GATEWAY_POD] = None

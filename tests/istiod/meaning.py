@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from petmesh.envoy.routes import HTTP_PORT
 from tests.istiod.plain import UNSEEN, Json, without
-from tests.istiod.policies import deciding, http_filter, network_filter
+from tests.istiod.policies import claim, deciding, http_filter, network_filter
 from tests.istiod.proxy import (
     HCM,
     TCP,
@@ -169,6 +169,14 @@ def _match(match: Json) -> Json:
     for key in ("headers", "query_parameters"):
         if key in held:
             held[key] = sorted(held[key], key=str)
+    if "dynamic_metadata" in held:
+        held["dynamic_metadata"] = sorted(
+            (
+                {**claim(each), "invert": each.get("invert", False)}
+                for each in held["dynamic_metadata"]
+            ),
+            key=str,
+        )
     return held
 
 

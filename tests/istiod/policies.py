@@ -100,14 +100,14 @@ def _of_fields(held: Json, port: int) -> Any:  # noqa: ANN401 (one for each kind
                 name.partition("_")[0], [_condition(each, port) for each in held[name][items]]
             )
     if "metadata" in held:
-        return _claim(held["metadata"])
+        return claim(held["metadata"])
     if "regex" in held:
         # A dash needs no escape.
         return {**held, "regex": held["regex"].replace("\\-", "-")}
     return {key: _condition(value, port) for key, value in held.items()}
 
 
-def _claim(metadata: Json) -> Json:
+def claim(metadata: Json) -> Json:
     """The condition of a token's claim: its texts, and whether it may be a list with one."""
     texts, lists = _texts(metadata["value"])
     path = ".".join(each["key"] for each in metadata["path"])
