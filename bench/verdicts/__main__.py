@@ -1,22 +1,26 @@
 """`python -m bench.verdicts`: how often identical versions are taken back, how soon worse ones.
 
 Each ramp of identical versions has the default steps of five minutes, looked at every 30 s, after
-20 minutes in which the stable version was alone. A worse version stays at 10% until it is found.
+20 minutes in which the stable version was alone. A worse version stays at 10% until it is found. A
+round has 100 ramps of identical versions of each shape, and 4 of each fault.
 """
 
 import argparse
+import math
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
 from zlib import crc32
 
 import numpy as np
+from pydantic import BaseModel
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from bench.verdicts.fixed import requests_needed
+from bench.verdicts.further_shapes import FURTHER
 from bench.verdicts.shapes import FAULTS, NONE, SHAPES, Shape, Worsening
 from bench.verdicts.simulate import Course, simulate
 from bench.verdicts.verdicts import CompareRule, MannWhitney, Own, Threshold, Windows
@@ -24,124 +28,190 @@ from petmesh.ramp.conditions import Conditions
 from petmesh.ramp.measurements import Observation
 
 NAMES = ("petmesh", "petmesh before", "Flagger", "Kayenta")
-WEIGHT = 10
-# A worse version is given up for not found after so many times what a fixed test needs.
-PATIENCE = 4
+ALIKE, WORSE = 100, 4
+EVERY = (*SHAPES, *FURTHER)
+# The others' verdicts are looked at in the first round.
+OTHERS = 1
+WEIGHT, INTERVAL = 10, 30.0
+# A worse version is given up for not found after so many times the limit, or so many intervals.
+PATIENCE, FEWEST = 2.0, 20
 ALLOWED = 0.01
+# No verdict but on what is obvious comes before.
+SOONEST = 2
+_Z = 1.96
 
 
-@dataclass(frozen=True)
-class Found:
-    """When a verdict took a canary back: after so many of its requests, and seconds; or never."""
+class Result(BaseModel):
+    """What a round of a shape showed.
 
-    requests: float = float("inf")
-    seconds: float = float("inf")
+    Attributes:
+        alike: after how many intervals each verdict took back each of the identical versions.
+        worse: after how many intervals each canary with a fault was found.
+        limits: the requests to the canary in which it should be.
+    """
+
+    shape: str
+    round: int
+    alike: dict[str, list[int | None]]
+    worse: dict[str, list[int | None]]
+    limits: dict[str, float]
+
+
+def play(shape: str, number: int, limits: dict[str, float] | None) -> Result:
+    """One round of a shape."""
+    given = next(each for each in EVERY if each.name == shape)
+    names = NAMES if number < OTHERS else NAMES[:1]
+    seeds = range(number * ALIKE, (number + 1) * ALIKE)
+    alike = [ramp(given, NONE, Course(given.steps), seed, names) for seed in seeds]
+    limits = limits or {fault.name: limit(given, fault) for fault in FAULTS}
+    worse = {
+        fault.name: [
+            ramp(given, fault, _course(given, limits[fault.name]), seed, NAMES[:1])[0]
+            for seed in range(number * WORSE, (number + 1) * WORSE)
+        ]
+        for fault in FAULTS
+    }
+    columns = zip(names, zip(*alike, strict=True), strict=True)
+    taken_back = {name: list(column) for name, column in columns}
+    return Result(shape=shape, round=number, alike=taken_back, worse=worse, limits=limits)
 
 
 def ramp(
-    shape: str, fault: Worsening, course: Course, seed: int, names: Sequence[str]
-) -> list[Found]:
-    """One ramp, and when each of the verdicts takes its canary back."""
-    given = next(each for each in SHAPES if each.name == shape)
-    rng = np.random.default_rng([seed, crc32(shape.encode())])
+    shape: Shape, fault: Worsening, course: Course, seed: int, names: Sequence[str]
+) -> list[int | None]:
+    """One ramp: after how many intervals each of the verdicts takes its canary back."""
+    rng = np.random.default_rng([seed, crc32(shape.name.encode())])
     before: list[Observation] = []
     rules: dict[str, CompareRule] = {}
-    found = dict.fromkeys(names, Found())
-    requests = seconds = 0.0
+    found: dict[str, int | None] = dict.fromkeys(names)
     # A worse version is warm, unless that is the shape; one that is alike has the default's time.
-    warm_up = 0.0 if fault != NONE and not given.cold else Conditions().warm_up
-    for seen in simulate(given, fault, course, rng):
+    warm_up = 0.0 if fault != NONE and not shape.cold else Conditions().warm_up
+    for number, seen in enumerate(simulate(shape, fault, course, rng), 1 - course.before):
         if seen.weight < 0:
             before.append(seen.observation)
             continue
         rules = rules or _rules(before, names, warm_up)
-        requests += seen.observation.canary.requests
-        seconds += course.interval
-        for name, rule in list(rules.items()):
-            if rule.take(seen):
-                found[name] = Found(requests, seconds)
-                del rules[name]
+        for name in [name for name, rule in rules.items() if rule.take(seen)]:
+            found[name] = number
+            del rules[name]
         if not rules:
             break
-    return [found[name] for name in names]
+    return list(found.values())
 
 
 def _rules(
     before: Sequence[Observation], names: Sequence[str], warm_up: float
 ) -> dict[str, CompareRule]:
-    every = (Own(before, warm_up=warm_up), Windows(), Threshold(), MannWhitney())
-    return {name: rule for name, rule in zip(NAMES, every, strict=True) if name in names}
+    ways: dict[str, Callable[[], CompareRule]] = {
+        "petmesh": lambda: Own(before, warm_up=warm_up),
+        "petmesh before": Windows,
+        "Flagger": Threshold,
+        "Kayenta": MannWhitney,
+    }
+    return {name: ways[name]() for name in names}
 
 
-def taken_back(pool: ProcessPoolExecutor, shape: Shape, ramps: int) -> list[float]:
-    """The part of the identical versions that each verdict takes back."""
-    one = partial(ramp, shape.name, NONE, Course(), names=NAMES)
-    results = list(pool.map(one, range(ramps), chunksize=4))
-    return [
-        float(np.mean([np.isfinite(each.requests) for each in own]))
-        for own in zip(*results, strict=True)
-    ]
-
-
-def found(
-    pool: ProcessPoolExecutor, shape: Shape, fault: Worsening, ramps: int
-) -> tuple[float, list[float], list[float]]:
-    """The limit, and the median and nine tenths of the requests until it is found."""
+def limit(shape: Shape, fault: Worsening) -> float:
+    """Twice what the best test of a fixed size needs; one of latencies waits for warmth, too."""
     rng = np.random.default_rng(crc32(f"{shape.name} {fault.name}".encode()))
-    needed = 2 * requests_needed(shape, fault, WEIGHT, rng)
-    interval = 30.0
-    rate = float(shape.rate(np.zeros(1), 1.0)[0]) * WEIGHT / 100
-    hold = max(20 * interval, PATIENCE / 2 * needed / rate)
-    course = Course((WEIGHT,), hold, interval)
-    one = partial(ramp, shape.name, fault, course, names=NAMES[:1])
-    results = [each[0] for each in pool.map(one, range(ramps), chunksize=4)]
-    requests = [each.requests for each in results]
-    seconds = [each.seconds for each in results]
-    limit = max(needed, 2 * interval * rate)
-    return (
-        limit,
-        [float(np.quantile(requests, part, method="higher")) for part in (0.5, 0.9)],
-        [float(np.quantile(seconds, part, method="higher")) for part in (0.5, 0.9)],
-    )
+    cold = Conditions().warm_up if shape.cold and not fault.fails else 0.0
+    return 2 * requests_needed(shape, fault, WEIGHT, rng) + cold / INTERVAL * _canarys(shape)
+
+
+def _course(shape: Shape, limit: float) -> Course:
+    intervals = max(FEWEST, math.ceil(PATIENCE * limit / _canarys(shape)))
+    return Course((WEIGHT,), intervals * INTERVAL, INTERVAL)
+
+
+def _canarys(shape: Shape) -> float:
+    """The canary's requests in an interval."""
+    return float(shape.rate(np.zeros(1), 1.0)[0]) * INTERVAL * WEIGHT / 100
+
+
+def bounds(number: int, of: int) -> tuple[float, float]:
+    """Wilson's 95% interval of a part."""
+    part, weight = number / of, _Z**2 / of
+    middle = part + weight / 2
+    spread = math.sqrt(part * (1 - part) * weight + weight**2 / 4)
+    return max(0.0, middle - spread) / (1 + weight), (middle + spread) / (1 + weight)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Simulate and print; returns the exit status: 1 where more than 1% are taken back."""
     parser = argparse.ArgumentParser(prog="bench.verdicts", description=__doc__)
-    parser.add_argument("--ramps", type=int, default=400, help="identical, a shape; default: 400")
-    parser.add_argument("--worse", type=int, default=40, help="of each fault; default: 40")
+    parser.add_argument("--rounds", type=int, default=4, help="default: 4")
     parser.add_argument("--processes", type=int, default=2, help="default: 2")
     parser.add_argument("--shape", default="", help="those with this in their name")
-    options = parser.parse_args(arguments)
-    shapes = [each for each in SHAPES if options.shape in each.name]
-    alike = Table("identical versions taken back", *(f"{name} %" for name in NAMES))
-    worse = Table("requests until it is found", *(fault.name for fault in FAULTS))
-    excess: list[str] = []
-    with ProcessPoolExecutor(options.processes) as pool:
-        for shape in shapes:
-            parts = taken_back(pool, shape, options.ramps)
-            alike.add_row(shape.name, *(f"{100 * part:.1f}" for part in parts))
-            if parts[0] > ALLOWED + 2.33 * (ALLOWED * (1 - ALLOWED) / options.ramps) ** 0.5:
-                excess.append(f"{shape.name}: {100 * parts[0]:.1f}% of identical versions")
-            cells = [_cell(*found(pool, shape, fault, options.worse)) for fault in FAULTS]
-            worse.add_row(shape.name, *cells)
-            print(f"{shape.name}: {parts}; {cells}", file=sys.stderr, flush=True)
-    console = Console(width=160)
-    console.print(alike)
-    console.print(worse)
-    console.print(
-        "median / nine tenths found, of the canary's requests at weight 10; limit: twice what the "
-        "best test of a fixed size needs, or two intervals"
+    parser.add_argument(
+        "--results", type=Path, help="keeps each round of each shape, and goes on where it ended"
     )
-    for each in excess:
-        console.print(f"too many: {each}", style="bold red")
-    return 1 if excess else 0
+    options = parser.parse_args(arguments)
+    shapes = [each for each in EVERY if options.shape in each.name]
+    results = _kept(options.results)
+    with ProcessPoolExecutor(options.processes) as pool:
+        for numbers in ([0], range(1, options.rounds)):
+            known = {(each.shape, each.round): each.limits for each in results}
+            missing = [
+                (shape.name, number, known.get((shape.name, 0)))
+                for number in numbers
+                for shape in shapes
+                if (shape.name, number) not in known
+            ]
+            for future in as_completed([pool.submit(play, *each) for each in missing]):
+                result = future.result()
+                results.append(result)
+                _tell(result)
+                if options.results:
+                    with options.results.open("a") as file:
+                        file.write(result.model_dump_json() + "\n")
+    return _print(shapes, results)
 
 
-def _cell(limit: float, requests: Sequence[float], seconds: Sequence[float]) -> str:
-    middle, most = (f"{each:,.0f}" if np.isfinite(each) else "-" for each in requests)
-    time = f"{seconds[0]:,.0f} s" if np.isfinite(seconds[0]) else "not found"
-    return f"{middle} / {most} (limit {limit:,.0f}), {time}"
+def _tell(result: Result) -> None:
+    taken_back = sum(each is not None for each in result.alike[NAMES[0]])
+    told = f"round {result.round + 1}, {result.shape}: {taken_back} of {ALIKE} taken back"
+    print(told, file=sys.stderr, flush=True)
+
+
+def _kept(path: Path | None) -> list[Result]:
+    if not path or not path.exists():
+        return []
+    return [Result.model_validate_json(line) for line in path.read_text().splitlines()]
+
+
+def _print(shapes: Iterable[Shape], results: Sequence[Result]) -> int:
+    alike = Table("identical versions taken back", *NAMES, box=box.MARKDOWN)
+    worse = Table("requests until found", *(fault.name for fault in FAULTS), box=box.MARKDOWN)
+    excess = False
+    for shape in shapes:
+        own = [each for each in results if each.shape == shape.name]
+        if not own:
+            continue
+        parts = {
+            name: [found is not None for each in own for found in each.alike.get(name, ())]
+            for name in NAMES
+        }
+        cells = [f"{sum(parts[name])} of {len(parts[name]):,}" for name in NAMES]
+        low, high = bounds(sum(parts[NAMES[0]]), len(parts[NAMES[0]]))
+        excess = excess or low > ALLOWED
+        alike.add_row(shape.name, f"{cells[0]}: {100 * low:.1f} to {100 * high:.1f}%", *cells[1:])
+        worse.add_row(shape.name, *(_cell(shape, fault.name, own) for fault in FAULTS))
+    console = Console(width=160)
+    console.print(alike, worse)
+    console.print(
+        "Worse versions at weight 10: the canary's requests in the intervals until half of them "
+        "are found; of twice what the best test of a fixed size needs. !: beyond that in intervals"
+    )
+    return int(excess)
+
+
+def _cell(shape: Shape, fault: str, results: Sequence[Result]) -> str:
+    limit, canarys = results[0].limits[fault], _canarys(shape)
+    found = [math.inf if n is None else n for each in results for n in each.worse[fault]]
+    middle = float(np.quantile(found, 0.5, method="higher"))
+    beyond = "!" if middle > max(SOONEST, math.ceil(limit / canarys)) else ""
+    needed = f"{middle * canarys:,.0f}" if math.isfinite(middle) else "not found"
+    return f"{needed} of {limit:,.0f}{beyond}"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """How many requests the best test of a size fixed beforehand needs."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,51 +8,49 @@ from numpy.random import Generator
 
 from bench.verdicts.shapes import Floats, Shape, Worsening
 from bench.verdicts.simulate import Course, simulate
-from petmesh.ramp.measurements import Figures
+from petmesh.ramp.measurements import Figures, Observation
 
 # One-sided: a risk of 1%, and 90% of the worse versions found.
 _Z_RISK, _Z_POWER = 2.326, 1.282
-_INTERVALS, _REQUESTS = 60, 200_000
-# Intervals of identical versions, and into how many blocks they are cut at least.
-_ALIKE, _FEWEST_BLOCKS = 600, 20
-
-
-@dataclass(frozen=True)
-class _Excess:
-    """How much worse the canary's answers of an interval are than its share, and its variance."""
-
-    requests: float
-    excess: float
-    variance: float
+# What is simulated, in slices of so many requests; and how many times as much as a test needs is
+# wanted to see how it varies.
+_SLICES, _REQUESTS, _LONGEST = 4000, 250.0, 30.0
+_WINDOWS = 100
+_FEWEST, _MOST, _FINE = 10.0, 1e6, 1.02
 
 
 def requests_needed(shape: Shape, fault: Worsening, weight: int, rng: Generator) -> float:
     """The canary's requests beside the stable version's at a weight.
 
     The test knows both versions' distributions as the metrics source shows them, and compares the
-    canary's answers with the stable version's in the same interval by the best score for them. It
-    also knows how much more identical versions differ than by chance over as long as it takes, as
-    where errors come together in one of them: it needs so many times as many requests.
+    canary's answers with the stable version's of the same time by the best score for them. It also
+    knows how the sum of these scores varies over so many requests of identical versions of the
+    shape, and takes as its limit what one of a hundred exceeds.
     """
-    part = weight / 100
-    interval = min(300.0, _REQUESTS / _INTERVALS / max(0.5, float(shape.rate(np.zeros(1), 1.0)[0])))
-    course = Course((50,), _INTERVALS * interval, interval, 0)
-    seen = [each.observation for each in simulate(shape, fault, course, rng)]
-    total = np.sum([_classes(each.canary, fault) for each in seen], axis=0)
+    rate = max(0.5, float(shape.rate(np.zeros(1), 1.0)[0]))
+    seconds = min(_LONGEST, _REQUESTS / rate)
+    course = Course((weight,), _SLICES * seconds, seconds, 0)
+    alike = [
+        each.observation
+        for each in simulate(shape, Worsening(fault.name, kept=fault.kept), course, rng)
+    ]
+    worse = [each.observation for each in simulate(shape, fault, course, rng)]
+    score = _best_score(worse, fault, weight / 100)
+    same, found = _Scores.of(alike, fault, score), _Scores.of(worse, fault, score)
+    requests = _FEWEST
+    while requests < _MOST:
+        if found.at_least(requests, -_Z_POWER) > same.at_least(requests, _Z_RISK):
+            break
+        requests *= _FINE
+    return requests
+
+
+def _best_score(seen: list[Observation], fault: Worsening, part: float) -> Floats:
+    own = np.sum([_classes(each.canary, fault) for each in seen], axis=0)
     others = np.sum([_classes(each.stable, fault) for each in seen], axis=0)
-    own, base = total / total.sum(), others / others.sum()
-    mixed = part * own + (1 - part) * base
-    known = mixed > 0
-    score = np.zeros_like(mixed)
-    score[known] = (own[known] - base[known]) / mixed[known]
-    effect = float(((own - base) * score).sum())
-    null = _variance(mixed, score) / (1 - part)
-    real = _variance(own, score) + _variance(base, score) * part / (1 - part)
-    needed = (_Z_RISK * math.sqrt(null) + _Z_POWER * math.sqrt(real)) ** 2 / effect**2
-    same = Worsening(fault.name, kept=fault.kept)
-    course = Course((weight,), _ALIKE * 30.0, 30.0, 0)
-    pairs = (each.observation for each in simulate(shape, same, course, rng))
-    return _dispersed(needed, [_excess(each.canary, each.stable, fault, score) for each in pairs])
+    own, others = own / own.sum(), others / others.sum()
+    mixed = part * own + (1 - part) * others
+    return np.divide(own - others, mixed, out=np.zeros_like(mixed), where=mixed > 0)
 
 
 def _classes(figures: Figures, fault: Worsening) -> Floats:
@@ -64,43 +61,37 @@ def _classes(figures: Figures, fault: Worsening) -> Floats:
     return np.diff(np.array(within))
 
 
-def _variance(part: Floats, score: Floats) -> float:
-    mean = float((part * score).sum())
-    return float((part * (score - mean) ** 2).sum())
+@dataclass(frozen=True)
+class _Scores:
+    """The canary's requests until each slice's end, and by how much its scores are in excess."""
 
+    requests: Floats
+    excess: Floats
 
-def _dispersed(needed: float, alike: Sequence[_Excess]) -> float:
-    """How many are needed where identical versions differ by more than chance.
+    @classmethod
+    def of(cls, seen: list[Observation], fault: Worsening, score: Floats) -> "_Scores":
+        own = np.array([_classes(each.canary, fault) for each in seen])
+        total = own + np.array([_classes(each.stable, fault) for each in seen])
+        number = own.sum(axis=1)
+        share = number / np.maximum(1.0, total.sum(axis=1))
+        excess = own @ score - share * (total @ score)
+        return cls(np.cumsum([0.0, *number]), np.cumsum([0.0, *excess]))
 
-    Args:
-        needed: by chance alone.
-        alike: intervals of identical versions.
-    """
-    length, dispersion = 1, 1.0
-    canary = max(1.0, float(np.mean([each.requests for each in alike])))
-    # The more intervals, the better is seen what lasts for several of them.
-    while length <= len(alike) / _FEWEST_BLOCKS:
-        blocks = [alike[begin : begin + length] for begin in range(0, len(alike), length)]
-        ratios = [
-            sum(each.excess for each in block) ** 2 / variance
-            for block in blocks
-            if (variance := sum(each.variance for each in block))
-        ]
-        # Less what may be chance.
-        certain = 1 - math.sqrt(2 / len(blocks))
-        dispersion = max(1.0, certain * float(np.mean(ratios))) if ratios else 1.0
-        if length * canary >= needed * dispersion:
-            break
-        length *= 2
-    return needed * dispersion
+    def at_least(self, requests: float, deviations: float) -> float:
+        """What the sum over so many requests exceeds as a normal one does so many deviations.
 
-
-def _excess(canary: Figures, stable: Figures, fault: Worsening, score: Floats) -> _Excess:
-    own, others = _classes(canary, fault), _classes(stable, fault)
-    total = own + others
-    if not own.sum() or not others.sum():
-        return _Excess(canary.requests, 0.0, 0.0)
-    mean = float((total * score).sum() / total.sum())
-    share = float(own.sum() / total.sum())
-    variance = share * (1 - share) * float((total * (score - mean) ** 2).sum())
-    return _Excess(canary.requests, float((own * (score - mean)).sum()), variance)
+        Its mean, variance and skewness are those of windows of so many requests (Cornish and
+        Fisher's expansion); where the simulation has too few of these, of as many smaller ones.
+        """
+        most = self.requests[-1] / _WINDOWS
+        size = min(requests, most)
+        begins = np.searchsorted(self.requests, self.requests[-1] - size)
+        ends = np.searchsorted(self.requests, self.requests[:begins] + size)
+        sums = self.excess[ends] - self.excess[:begins]
+        # Slices are whole, so that a window has somewhat more requests than it should.
+        actual = float(np.mean(self.requests[ends] - self.requests[:begins]))
+        times = requests / actual
+        mean, deviation = float(sums.mean()), float(sums.std())
+        skewness = float(np.mean((sums - mean) ** 3)) / max(deviation, 1e-300) ** 3
+        skew = (deviations**2 - 1) / 6 * skewness / math.sqrt(times)
+        return times * mean + math.sqrt(times) * deviation * (deviations + skew)

@@ -34,6 +34,7 @@ class Shape:
         rate: requests a second by the moment in seconds and the ramp's length.
         bounds: of the histogram, in milliseconds.
         cold: whether a new version is slow at first.
+        steps: of a ramp.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Shape:
     )
     bounds: Sequence[float] = ISTIO
     cold: bool = False
+    steps: Sequence[int] = (10, 25, 50, 100)
 
 
 def constant(rate: float) -> Callable[[Floats, float], Floats]:
@@ -89,10 +91,11 @@ def spells(rng: Generator, length: float, gap: float, seconds: float) -> list[tu
 
 def within(moments: Floats, found: Sequence[tuple[float, float]]) -> Flags:
     """Which moments are in a spell."""
-    inside = np.zeros(len(moments), bool)
-    for begin, end in found:
-        inside |= (moments >= begin) & (moments < end)
-    return inside
+    if not found:
+        return np.zeros(len(moments), bool)
+    begins, ends = np.array(found).T
+    latest = np.searchsorted(begins, moments, side="right") - 1
+    return (latest >= 0) & (moments < ends[latest])
 
 
 def bursts(*, shared: bool, gap: float = 60.0, seconds: float = 2.0, failing: float = 0.3) -> World:

@@ -21,7 +21,7 @@ Sources:
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -49,6 +49,9 @@ _FARTHEST = 300.0
 # with a later step.
 _WHOLE = 0.67
 _IMPOSSIBLE = 1e-280
+# Intervals are taken together until they tell so much: a few bad answers. Of a single one, that the
+# canary's odds are off by chance and that it is worse for good are hardly told apart.
+_TELLS = 0.25
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,10 @@ class Interval:
 
     gains: Floats
     variance: float
+
+    def __add__(self, other: "Interval") -> "Interval":
+        """Both, as one in which the offset was the same."""
+        return Interval(self.gains + other.gains, self.variance + other.variance)
 
 
 def compared(groups: Sequence[Group], share: float, tilts: Sequence[float]) -> Interval:
@@ -109,44 +116,51 @@ def _every(tilts: Sequence[float]) -> Floats:
     return np.array([0.0, *tilts])[:, None] + OFFSETS
 
 
+@dataclass(frozen=True)
 class _Filter:
     """How likely all that was seen is, for each spread and each degree.
 
-    Args:
+    Attributes:
+        logs: its logarithm.
+        offsets: how likely each offset is now.
         past: whether it is the stable version's past, held against itself.
     """
 
-    def __init__(self, *, past: bool = False) -> None:
-        self._past = past
-        self.logs: Floats | None = None
-        self._offsets = np.zeros(0)
+    logs: Floats | None = None
+    offsets: Floats = field(default_factory=lambda: np.zeros(0))
+    past: bool = False
 
-    def add(self, gains: Floats, variance: float) -> None:
-        """Take a further interval."""
-        fresh = offsets(variance, past=self._past)[:, None, :]
+    def after(self, gains: Floats, variance: float) -> "_Filter":
+        """With a further interval."""
+        fresh = offsets(variance, past=self.past)[:, None, :]
         if self.logs is None:
-            self.logs = np.zeros((NUMBER, len(gains)))
+            logs = np.zeros((NUMBER, len(gains)))
             expected = np.repeat(fresh, len(gains), axis=1)
         else:
-            same = (SAME_OF_THE_PAST if self._past else SAME)[:, None, None]
-            expected = same * self._offsets + (1 - same) * fresh
+            logs = self.logs
+            same = (SAME_OF_THE_PAST if self.past else SAME)[:, None, None]
+            expected = same * self.offsets + (1 - same) * fresh
         most = gains.max(axis=1, keepdims=True)
         likely = expected * np.exp(gains - most)
         total = np.maximum(likely.sum(axis=2), _IMPOSSIBLE)
-        self.logs = self.logs + np.log(total) + most[:, 0]
         gone = (total <= _IMPOSSIBLE)[..., None]
-        self._offsets = np.where(gone, fresh, likely / total[..., None])
+        return replace(
+            self,
+            logs=logs + np.log(total) + most[:, 0],
+            offsets=np.where(gone, fresh, likely / total[..., None]),
+        )
 
-    def from_now_on(self, degrees: int) -> "_Filter":
+    def from_now_on(self) -> "_Filter":
         """The same with a canary that was not worse until now."""
-        later = _Filter()
-        if self.logs is not None:
-            later.logs = np.repeat(self.logs[:, :1], degrees, axis=1)
-            later._offsets = np.repeat(self._offsets[:, :1], degrees, axis=1)
-            # By how much it is worse than its degree was not seen before it was worse.
-            later.logs[DEGREE] = later.logs[CHANCE]
-            later._offsets[DEGREE] = offsets(1.0, past=False)[DEGREE]
-        return later
+        if self.logs is None:
+            return _Filter()
+        degrees = self.logs.shape[1] - 1
+        logs = np.repeat(self.logs[:, :1], degrees, axis=1)
+        off = np.repeat(self.offsets[:, :1], degrees, axis=1)
+        # By how much it is worse than its degree was not seen before it was worse.
+        logs[DEGREE] = logs[CHANCE]
+        off[DEGREE] = offsets(1.0, past=False)[DEGREE]
+        return _Filter(logs, off)
 
 
 def learned(past: Iterable[Interval]) -> Floats:
@@ -157,8 +171,11 @@ def learned(past: Iterable[Interval]) -> Floats:
             against those APART intervals before and after.
     """
     before = _Filter(past=True)
+    few: Interval | None = None
     for interval in past:
-        before.add(interval.gains[:1], interval.variance)
+        few = few + interval if few else interval
+        if few.variance >= _TELLS:
+            before, few = before.after(few.gains[:1], few.variance), None
     return NOTHING_LEARNED if before.logs is None else prior_after(before.logs[:, 0])
 
 
@@ -172,25 +189,35 @@ class Evidence:
     def __init__(self, prior: Floats = NOTHING_LEARNED) -> None:
         self._prior = prior
         self._prior_of_worse = with_degree(prior)
-        self._whole = _Filter()
-        self._latest: _Filter | None = None
+        # With and without the latest intervals, which together tell little yet.
+        self._whole = self._whole_before = _Filter()
+        self._latest = self._latest_before = _Filter()
+        self._few: Interval | None = None
         self._steps = 1
         self._is_new = True
 
     def add(self, interval: Interval) -> None:
         """Take a further interval."""
         self._is_new = False
-        self._whole.add(interval.gains, interval.variance)
-        if self._latest:
-            self._latest.add(interval.gains[1:], interval.variance)
+        self._few = self._few + interval if self._few else interval
+        gains, variance = self._few.gains, self._few.variance
+        self._whole = self._whole_before.after(gains, variance)
+        if self._steps > 1:
+            self._latest = self._latest_before.after(gains[1:], variance)
+        if variance >= _TELLS:
+            self._settle()
+
+    def _settle(self) -> None:
+        self._whole_before, self._latest_before, self._few = self._whole, self._latest, None
 
     def begin(self) -> None:
         """Look for what begins now, too, beside what there is since the first interval."""
-        if self._whole.logs is None or self._is_new:
+        if self._is_new:
             return
         self._is_new = True
         self._steps += 1
-        self._latest = self._whole.from_now_on(self._whole.logs.shape[1] - 1)
+        self._latest = self._whole.from_now_on()
+        self._settle()
 
     @property
     def log(self) -> float:
@@ -201,7 +228,7 @@ class Evidence:
         worse = self._whole.logs[:, 1:] + self._prior_of_worse[:, None]
         degrees = worse.shape[1]
         found = math.log(_WHOLE) + _log_sum(worse)
-        if self._latest and self._latest.logs is not None:
+        if self._latest.logs is not None:
             # The second step's part is a half, the third's a sixth, ...: together they are a whole.
             part = (1 - _WHOLE) / (self._steps * (self._steps - 1))
             latest = math.log(part) + _log_sum(self._latest.logs + self._prior_of_worse[:, None])

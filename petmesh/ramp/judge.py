@@ -39,7 +39,7 @@ _ALARMING, _ALARMING_ERRORS = 0.05, 5
 _ALONE = 0.01
 # With no stable version beside it, the canary may fail so much more than that did at its worst, and
 # may have half of its answers slower than the stable version's slowest hundredth.
-_MORE_THAN_EVER, _SLOW_ALONE, _SLOWEST = 0.05, 0.5, 0.99
+_MORE_THAN_EVER, _MUCH_SLOWER, _SLOWEST = 0.05, 0.5, 0.99
 _BLOCK = 100
 _OWN = "own "
 
@@ -64,7 +64,8 @@ class Judge:
         self._evidence: dict[str, Evidence] = {}
         self._priors = learned_before(before)
         self._warm: float | None = None
-        self.alarmed = self._slow_alone = False
+        self.alarmed = False
+        self._strange: list[str] = []
         self.begin_stage()
 
     def begin_stage(self) -> None:
@@ -91,13 +92,18 @@ class Judge:
         if not alone:
             self._references.append(seen.stable)
             self._ever += seen.stable
+        compare = self._conditions.compare
+        others = self._large_references() if alone else [seen.stable]
         self.alarmed = seen.canary.errors >= _ALARMING_ERRORS and (
-            _failing(seen.canary) > _failing(seen.stable) + _ALARMING
+            _failing(seen.canary) > max(map(_failing, others)) + _ALARMING
         )
+        kind = " alone" if alone else ""
+        self._strange = [f"failures{kind}"] if self.alarmed and "failures" in compare else []
+        if "latency" in compare and warm and self._is_much_slower(seen.canary, others):
+            self._strange.append(f"latency{kind}")
         failed = [*self._obvious(seen), *self._missing(seen, due)]
-        self._slow_alone = False
         if alone:
-            self._look_alone(seen, warm=warm)
+            self._look_alone(seen.canary, others, warm=warm)
         else:
             self._compare(seen, warm=warm)
         self._limit(seen, warm=warm)
@@ -129,26 +135,25 @@ class Judge:
             if compared in self._conditions.compare and (warm or compared == "failures"):
                 self._add(name, interval)
 
-    def _look_alone(self, seen: Observation, *, warm: bool) -> None:
+    def _look_alone(self, canary: Figures, earlier: Sequence[Figures], *, warm: bool) -> None:
         """Where every request is the canary's, compare it with the stable version's worst."""
-        canary, compare = seen.canary, self._conditions.compare
+        compare = self._conditions.compare
         if not self._ever.requests:
             return
         if "failures" in compare:
-            worst = max(map(_failing, self._large_references()))
-            allowed = worst + _MORE_THAN_EVER
+            allowed = max(map(_failing, earlier)) + _MORE_THAN_EVER
             interval = more_than(canary.errors, canary.requests, allowed)
             self._add("failures alone", interval)
         slowest = _bound(self._ever, _SLOWEST)
         if "latency" in compare and warm and slowest in canary.within:
-            worst = max(
-                each.slower_than(slowest) / each.answers
-                for each in self._large_references()
-                if each.answers and slowest in each.within
-            )
-            slow, allowed = canary.slower_than(slowest), max(_SLOW_ALONE, worst)
+            slow, allowed = canary.slower_than(slowest), _slow_at_most(earlier, slowest)
             self._add("latency alone", more_than(slow, canary.answers, allowed))
-            self._slow_alone = slow > allowed * canary.answers
+
+    def _is_much_slower(self, canary: Figures, others: Sequence[Figures]) -> bool:
+        """Whether most of its answers are slower than all but a few of the stable version's."""
+        slowest = _bound(self._ever, _SLOWEST)
+        allowed = canary.answers * _slow_at_most(others, slowest)
+        return slowest in canary.within and canary.slower_than(slowest) > allowed
 
     def _own(self, seen: Observation) -> None:
         """Judge what the user's own queries count."""
@@ -302,9 +307,8 @@ class Judge:
             slow = self._judged.slower_than(bound) if bound is not None else 0.0
             if slow > (1 - part) * self._judged.answers:
                 yield f"{name} beyond {limit:g} ms: it may be chance"
-
-        if self._slow_alone:
-            yield f"{self._told('latency alone')}: it may be chance"
+        for name in self._strange:
+            yield f"{self._told(name)}: it may be chance"
 
     def _fails_at_most(self) -> float:
         """What part of few requests may fail before that speaks against the canary."""
@@ -342,6 +346,16 @@ def _bound(figures: Figures, part: float) -> float:
     """The first bound that a part of the answers stayed within; infinity for none."""
     bounds = sorted(figures.within)
     return next((b for b in bounds if figures.within[b] >= part * figures.answers), math.inf)
+
+
+def _slow_at_most(others: Sequence[Figures], bound: float) -> float:
+    """The part of the canary's answers that may be slower than a bound."""
+    parts = [
+        each.slower_than(bound) / each.answers
+        for each in others
+        if each.answers and bound in each.within
+    ]
+    return max([_MUCH_SLOWER, *parts])
 
 
 def _failing(figures: Figures) -> float:

@@ -70,7 +70,7 @@ def slower(canary: Figures, stable: Figures, known: Figures) -> Interval:
         return compared((), 0.0, _SLOWER)
     own = _buckets(canary, bounds)
     counts = [mine + others for mine, others in zip(own, _buckets(stable, bounds), strict=True)]
-    scores = _log_rank(_buckets(known, bounds))
+    scores = _ranks(_buckets(known, bounds))
     mean = sum(count * score for count, score in zip(counts, scores, strict=True)) / total
     groups = [
         (count, mine, score - mean)
@@ -125,15 +125,14 @@ def _buckets(figures: Figures, bounds: Sequence[float]) -> list[float]:
     return [max(0.0, upper - lower) for lower, upper in pairwise(within)]
 
 
-def _log_rank(counts: Sequence[float]) -> list[float]:
-    """Each bucket's Nelson-Aalen estimate of the cumulative hazard."""
-    scores: list[float] = []
-    hazard, left = 0.0, sum(counts)
+def _ranks(counts: Sequence[float]) -> list[float]:
+    """Each bucket's rank among all answers, with the variance 1 where no bucket holds many."""
+    total, before = sum(counts), 0.0
+    ranks: list[float] = []
     for count in counts:
-        hazard += count / left if left > 0 else 0.0
-        left -= count
-        scores.append(hazard)
-    return scores
+        ranks.append(math.sqrt(12) * (before + count / 2) / total if total else 0.0)
+        before += count
+    return ranks
 
 
 def later(figures: Figures, margin: float) -> Figures:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 # The past is looked at by holding an interval against those so far before and after it.
-APART = 3
+APART = 2
 # Offsets, narrowly spaced where they are small.
 _SIZES = 0.05 * 2 ** (np.arange(21) / 3)
 OFFSETS: Floats = np.concatenate((-_SIZES[::-1], [0.0], _SIZES))
@@ -36,7 +36,7 @@ _POWER = -0.3
 _DEVIATIONS = (0.12, 0.25, 0.5, 1.0, 2.0)
 _PARTS = (0.01, 0.04, 0.15)
 _LEAST_OF_A_SPELL = 0.45
-# How much a version may be worse than one of the degrees, and how likely that is beside chance.
+# How much more a version may be worse than a degree, and how likely that is beside chance.
 _DEGREE_DEVIATION, _DEGREE = 0.25, 0.5
 _NEVER = -1e9
 # For how many intervals an offset lasts, and how likely that is: that trouble of one version alone
@@ -75,7 +75,7 @@ def _spreads() -> list[_Spread]:
     return [chance, degree, *runs, *wandering, *spells]
 
 
-# A worse version alone has the second: by how much it is worse than its degree says, for good.
+# A worse version alone has the second: by how much more it is worse than its degree, for good.
 CHANCE, DEGREE = 0, 1
 _SPREADS = _spreads()
 NUMBER = len(_SPREADS)
@@ -202,6 +202,9 @@ def _lasting(scale: Floats) -> Floats:
     for row, spread in enumerate(_SPREADS):
         if spread.kind == "spells":
             likely[row] = _spells(spread.size)
+    # Else a canary that is a little better for good would be best explained by one that is worse.
+    likely[DEGREE, OFFSETS < 0] = 0.0
+    likely[DEGREE] /= likely[DEGREE].sum()
     return likely
 
 

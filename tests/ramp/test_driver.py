@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from petmesh.ramp import control
-from petmesh.ramp.events import Interrupt, Pause, Resume, RollBack
+from petmesh.ramp.conditions import Outcome
+from petmesh.ramp.events import Interrupt, Judged, Pause, Resume, RollBack
 from petmesh.ramp.journal import Entry
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.target import Release
-from tests.unit.ramp.fakes import BAD, QUICK, FakeTarget, start, wait_for_weight
+from tests.unit.ramp.fakes import BAD, QUICK, FakeTarget, figures, start, wait_for_weight
 
 
 async def test_a_good_canary_is_promoted_step_by_step(tmp_path: Path) -> None:
@@ -204,3 +205,26 @@ async def test_an_interrupt_that_fails_is_no_reason_not_to_go_back(tmp_path: Pat
     driver.post(RollBack())
     assert (await task).phase is Phase.ROLLED_BACK
     assert target.live.weight == 0
+
+
+async def test_where_much_fails_it_is_looked_at_again_before_the_next_interval_ends(
+    tmp_path: Path,
+) -> None:
+    alarming = figures(errors=300)
+    target = FakeTarget(canary=alarming)
+    judged: list[Judged] = []
+
+    class Worse:
+        """From the first evaluation on."""
+
+        def entry(self, entry: Entry) -> None:
+            if isinstance(entry.event, Judged):
+                judged.append(entry.event)
+                target.canary = figures(errors=900)
+
+    plan = QUICK.model_copy(update={"interval": 1.0, "hold": 60.0, "patience": 60.0})
+    state = await start(tmp_path, target, plan, (Worse(),)).run()
+    assert state.phase is Phase.ROLLED_BACK
+    assert [each.outcome for each in judged] == [Outcome.NOT_ENOUGH_DATA, Outcome.FAIL]
+    first, last = judged
+    assert last.held - first.held < plan.interval

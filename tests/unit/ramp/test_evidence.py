@@ -70,6 +70,13 @@ def test_a_worse_version_is_found_in_few_intervals_and_an_alike_one_in_none() ->
     assert evidence(*[failures((0, 150), (9, 1350))] * 200) < 0
 
 
+@pytest.mark.parametrize("past", [[], CALM], ids=["unknown", "calm"])
+def test_a_version_that_is_a_little_better_for_good_is_no_worse_one(past: list[Interval]) -> None:
+    for part in (0.5, 0.8, 0.9, 0.95):
+        better = failures((15 * part, 1500), (135, 13500))
+        assert evidence(*[better] * 60, past=past) < 0
+
+
 def test_after_a_calm_past_two_intervals_are_enough_and_one_is_not() -> None:
     assert evidence(WORSE, past=CALM) < NEEDED < evidence(WORSE, WORSE, past=CALM)
     assert evidence(failures((40, 150), (7, 1350)), past=CALM) < NEEDED

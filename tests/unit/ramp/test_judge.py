@@ -214,3 +214,22 @@ def test_answers_whose_latency_is_not_known_are_no_pass() -> None:
 def test_however_much_worse_than_its_limit_it_is_found(errors: int) -> None:
     limit = ALONE.model_copy(update={"success_rate": 95.0})
     assert (found_after(*[figures(1000, errors)] * 20, conditions=limit) or 99) <= 12
+
+
+@pytest.mark.parametrize(
+    ("canary", "stable", "alarmed"),
+    [
+        (figures(100, 30), STABLE, True),
+        (figures(100, 4), STABLE, False),
+        (figures(1000, 49), STABLE, False),
+        (figures(100, 30), figures(9000, 3000), False),
+    ],
+)
+def test_much_that_fails_in_the_canary_alone_is_looked_at_again_soon(
+    canary: Figures, stable: Figures, *, alarmed: bool
+) -> None:
+    judge = Judge(WARM)
+    judge.take(seen(canary, stable))
+    assert judge.alarmed == alarmed
+    assert not judge.is_broken(seen(canary, stable))
+    assert judge.is_broken(seen(figures(20, 11)))
