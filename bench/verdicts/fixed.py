@@ -17,6 +17,8 @@ _Z_RISK, _Z_POWER = 2.326, 1.282
 _SLICES, _REQUESTS, _LONGEST = 4000, 250.0, 30.0
 _WINDOWS = 100
 _FEWEST, _MOST, _FINE = 10.0, 1e6, 1.02
+# What is no more than so many deviations is taken for chance.
+_BY_CHANCE, _LEAST = 2.5, 1e-300
 
 
 def requests_needed(shape: Shape, fault: Worsening, weight: int, rng: Generator) -> float:
@@ -80,18 +82,24 @@ class _Scores:
     def at_least(self, requests: float, deviations: float) -> float:
         """What the sum over so many requests exceeds as a normal one does so many deviations.
 
-        Its mean, variance and skewness are those of windows of so many requests (Cornish and
-        Fisher's expansion); where the simulation has too few of these, of as many smaller ones.
+        Windows of so many requests, or of as many as there are enough of, say how much the sum
+        varies; where that is by no more than slices that have nothing to do with each other would,
+        it is taken for that. Its skewness is theirs (Cornish and Fisher's expansion).
         """
+        slices, number = np.diff(self.excess), len(self.excess) - 1
+        mean, variance = self.excess[-1] / self.requests[-1], slices.var() * number
+        skewness = np.mean((slices - slices.mean()) ** 3) / max(slices.std(), _LEAST) ** 3
+        if abs(self.excess[-1]) < _BY_CHANCE * math.sqrt(variance):
+            mean = 0.0
         most = self.requests[-1] / _WINDOWS
-        size = min(requests, most)
-        begins = np.searchsorted(self.requests, self.requests[-1] - size)
-        ends = np.searchsorted(self.requests, self.requests[:begins] + size)
-        sums = self.excess[ends] - self.excess[:begins]
-        # Slices are whole, so that a window has somewhat more requests than it should.
-        actual = float(np.mean(self.requests[ends] - self.requests[:begins]))
-        times = requests / actual
-        mean, deviation = float(sums.mean()), float(sums.std())
-        skewness = float(np.mean((sums - mean) ** 3)) / max(deviation, 1e-300) ** 3
-        skew = (deviations**2 - 1) / 6 * skewness / math.sqrt(times)
-        return times * mean + math.sqrt(times) * deviation * (deviations + skew)
+        begins = np.searchsorted(self.requests, self.requests[-1] - min(requests, most))
+        ends = np.searchsorted(self.requests, self.requests[:begins] + min(requests, most))
+        windows = self.excess[ends] - self.excess[:begins]
+        length = float(np.mean(self.requests[ends] - self.requests[:begins]))
+        part = length / self.requests[-1]
+        more = windows.var() / max(part * variance, _LEAST)
+        if abs(more - 1) < _BY_CHANCE * math.sqrt(2 * part):
+            more = 1.0
+        deviation = math.sqrt(more * variance * requests / self.requests[-1])
+        skew = (deviations**2 - 1) / 6 * skewness / math.sqrt(number * requests / self.requests[-1])
+        return requests * mean + deviation * (deviations + skew)

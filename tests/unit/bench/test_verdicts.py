@@ -1,10 +1,15 @@
 """The simulated ramps: what is simulated, and what the verdicts are compared with."""
 
+from itertools import pairwise
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from bench.verdicts import __main__ as verdicts
+from bench.verdicts.__main__ import EVERY, bounds, main
 from bench.verdicts.fixed import requests_needed
-from bench.verdicts.shapes import FAULTS, NONE, SHAPES, Shape
+from bench.verdicts.shapes import FAULTS, NONE, SHAPES, Shape, spells, within
 from bench.verdicts.simulate import Course, SimulatedInterval, simulate
 from bench.verdicts.verdicts import CompareRule, MannWhitney, Own, Threshold, Windows
 from petmesh.ramp.measurements import Figures, Observation
@@ -17,7 +22,7 @@ def intervals(shape: Shape, fault: int | None = None, seed: int = 1) -> list[Sim
     return list(simulate(shape, given, SHORT, np.random.default_rng(seed)))
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=[each.name for each in SHAPES])
+@pytest.mark.parametrize("shape", EVERY, ids=[each.name for each in EVERY])
 def test_each_shape_gives_the_canary_its_share_of_requests_with_their_latencies(
     shape: Shape,
 ) -> None:
@@ -25,6 +30,7 @@ def test_each_shape_gives_the_canary_its_share_of_requests_with_their_latencies(
     canary = sum(each.canary.requests for each in seen)
     every = sum(each.requests for each in seen)
     assert len(seen) == 20
+    assert len({each.name for each in EVERY}) == len(EVERY)
     assert canary == pytest.approx(every / 10, abs=4 * (every * 0.09) ** 0.5)
     assert all(each.canary.answers == each.canary.requests for each in seen)
 
@@ -68,3 +74,38 @@ def test_each_verdict_takes_back_what_fails_five_times_as_often_and_slow() -> No
     before = [each.observation for each in seen if each.weight < 0]
     rules = (Own(before, warm_up=60.0), Windows(), Threshold(), MannWhitney())
     assert all(taken_back(rule, seen) for rule in rules)
+
+
+def test_a_moment_is_in_a_spell_from_its_begin_until_its_end() -> None:
+    moments = np.array([0.0, 1.0, 1.5, 2.0, 5.0, 6.0])
+    assert within(moments, [(1.0, 2.0), (5.0, 6.0)]).tolist() == [
+        False,
+        True,
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert not within(moments, []).any()
+    found = spells(np.random.default_rng(1), 1000.0, 10.0, 2.0)
+    assert all(early < late for (_, early), (late, _) in pairwise(found))
+
+
+def test_the_interval_of_a_part_holds_it_and_is_the_textbooks() -> None:
+    """Wilson's, of 0 and of 10 in 1,000."""
+    assert bounds(0, 1000) == pytest.approx((0.0, 0.0038), abs=1e-4)
+    assert bounds(10, 1000) == pytest.approx((0.0054, 0.0183), abs=1e-4)
+
+
+def test_a_run_that_ended_goes_on_with_the_rounds_that_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(verdicts, "ALIKE", 1)
+    monkeypatch.setattr(verdicts, "WORSE", 1)
+    monkeypatch.setattr(verdicts, "FAULTS", FAULTS[1:2])
+    results = tmp_path / "results.jsonl"
+    asked = ["--shape", "log-normal", "--processes", "1", "--results", str(results)]
+    for rounds, lines in (("1", 1), ("2", 2), ("2", 2)):
+        assert main([*asked, "--rounds", rounds]) == 0
+        assert len(results.read_text().splitlines()) == lines
+    assert "0 of 2: 0.0 to 65.8%" in capsys.readouterr().out
