@@ -87,19 +87,21 @@ class _Scores:
         it is taken for that. Its skewness is theirs (Cornish and Fisher's expansion).
         """
         slices, number = np.diff(self.excess), len(self.excess) - 1
-        mean, variance = self.excess[-1] / self.requests[-1], slices.var() * number
-        skewness = np.mean((slices - slices.mean()) ** 3) / max(slices.std(), _LEAST) ** 3
+        total = float(self.requests[-1])
+        mean, variance = float(self.excess[-1]) / total, float(slices.var()) * number
+        skewness = float(np.mean((slices - slices.mean()) ** 3))
+        skewness /= max(float(slices.std()), _LEAST) ** 3
         if abs(self.excess[-1]) < _BY_CHANCE * math.sqrt(variance):
             mean = 0.0
-        most = self.requests[-1] / _WINDOWS
-        begins = np.searchsorted(self.requests, self.requests[-1] - min(requests, most))
+        most = total / _WINDOWS
+        begins = int(np.searchsorted(self.requests, total - min(requests, most)))
         ends = np.searchsorted(self.requests, self.requests[:begins] + min(requests, most))
         windows = self.excess[ends] - self.excess[:begins]
         length = float(np.mean(self.requests[ends] - self.requests[:begins]))
-        part = length / self.requests[-1]
-        more = windows.var() / max(part * variance, _LEAST)
+        part = length / total
+        more = float(windows.var()) / max(part * variance, _LEAST)
         if abs(more - 1) < _BY_CHANCE * math.sqrt(2 * part):
             more = 1.0
-        deviation = math.sqrt(more * variance * requests / self.requests[-1])
-        skew = (deviations**2 - 1) / 6 * skewness / math.sqrt(number * requests / self.requests[-1])
+        deviation = math.sqrt(more * variance * requests / total)
+        skew = (deviations**2 - 1) / 6 * skewness / math.sqrt(number * requests / total)
         return requests * mean + deviation * (deviations + skew)
