@@ -86,7 +86,8 @@ class _Scores:
         varies; where that is by no more than slices that have nothing to do with each other would,
         it is taken for that. Its skewness is theirs (Cornish and Fisher's expansion).
         """
-        slices, number = np.diff(self.excess), len(self.excess) - 1
+        slices: Floats = np.diff(self.excess)
+        number = len(slices)
         total = float(self.requests[-1])
         mean, variance = float(self.excess[-1]) / total, float(slices.var()) * number
         skewness = float(np.mean((slices - slices.mean()) ** 3))
