@@ -90,7 +90,7 @@ class _Scores:
         number = len(slices)
         total = float(self.requests[-1])
         mean, variance = float(self.excess[-1]) / total, float(slices.var()) * number
-        skewness = float(np.mean((slices - slices.mean()) ** 3))
+        skewness = float(((slices - float(slices.mean())) ** 3).mean())
         skewness /= max(float(slices.std()), _LEAST) ** 3
         if abs(self.excess[-1]) < _BY_CHANCE * math.sqrt(variance):
             mean = 0.0
