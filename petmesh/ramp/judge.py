@@ -84,7 +84,7 @@ class Judge:
             due: how many of its requests should have reached the canary; 0 where that isn't known.
         """
         warm = self._is_warm(seen)
-        alone = seen.stable.requests < _ALONE * seen.canary.requests
+        alone = _is_alone(seen.canary, seen.stable)
         self._canary += seen.canary
         self._stable += seen.stable
         if warm:
@@ -92,8 +92,7 @@ class Judge:
         if not alone:
             self._references.append(seen.stable)
             self._ever += seen.stable
-        compare = self._conditions.compare
-        others = self._large_references() if alone else [seen.stable]
+        compare, others = self._conditions.compare, self._beside(seen.canary, seen.stable)
         self.alarmed = seen.canary.errors >= _ALARMING_ERRORS and (
             _failing(seen.canary) > max(map(_failing, others)) + _ALARMING
         )
@@ -201,7 +200,10 @@ class Judge:
         if not self._conditions.compare and self._conditions.success_rate is None:
             return
         for canary, stable in ((seen.canary, seen.stable), (self._canary, self._stable)):
-            if _is_broken(canary, stable):
+            usual = max(map(_failing, self._beside(canary, stable)))
+            worse = _is_alone(canary, stable) and _failing(canary) > usual + _MORE_THAN_EVER
+            broken = canary.errors >= _OBVIOUS_ERRORS and _failing(canary) > _OBVIOUS
+            if broken and (worse or usual <= _STABLE_AT_MOST):
                 yield f"success {_success(canary)}, stable {_success(stable)}"
                 return
 
@@ -274,7 +276,7 @@ class Judge:
         self._suspicions += bool(suspected)
         if unknown := [*self._unknown(), *self._over(), *suspected]:
             return Verdict(Outcome.NOT_ENOUGH_DATA, "; ".join(unknown), clean=clean)
-        alone = self._stable.requests < _ALONE * canary.requests
+        alone = _is_alone(canary, self._stable)
         stable, earlier = (self._ever, " earlier") if alone else (self._stable, "")
         beside = f", stable{earlier} {_summary(stable)}" if stable.requests else ""
         text = f"{canary.requests:.0f} requests: {_summary(canary)}{beside}"
@@ -327,14 +329,17 @@ class Judge:
         warm = self._warm is not None and self._warm >= self._conditions.warm_up
         return "" if warm or not self._needs_latency else " once it is warm"
 
+    def _beside(self, canary: Figures, stable: Figures) -> list[Figures]:
+        """What a canary is held against: where it is alone, the stable version's past."""
+        return self._large_references() if _is_alone(canary, stable) else [stable]
+
     def _large_references(self) -> list[Figures]:
         """Intervals of the stable version that chance alone makes no worse than they are."""
         return [each for each in self._references if each.requests >= _BLOCK] or [self._ever]
 
 
-def _is_broken(canary: Figures, stable: Figures) -> bool:
-    fails = canary.errors >= _OBVIOUS_ERRORS and _failing(canary) > _OBVIOUS
-    return fails and _failing(stable) <= _STABLE_AT_MOST
+def _is_alone(canary: Figures, stable: Figures) -> bool:
+    return stable.requests < _ALONE * canary.requests
 
 
 def _bad(figures: Figures, name: str) -> str:

@@ -233,3 +233,11 @@ def test_much_that_fails_in_the_canary_alone_is_looked_at_again_soon(
     assert judge.alarmed == alarmed
     assert not judge.is_broken(seen(canary, stable))
     assert judge.is_broken(seen(figures(20, 11)))
+
+
+def test_alone_a_canary_may_fail_as_the_stable_version_did_at_its_worst_and_no_more() -> None:
+    calm, storm = figures(1000, 10), figures(4000, 2000)
+    alone = {"stable": Figures(), "before": (calm, calm, storm, calm)}
+    assert found_after(*[figures(4000, 2100)] * 20, **alone) is None
+    assert found_after(figures(4000, 2300), **alone) == 1
+    assert found_after(figures(4000, 2100), stable=Figures(), before=(calm, calm)) == 1
