@@ -156,8 +156,8 @@ istiod: setup ## compare the translation with istiod, by ISTIOD or as Go builds 
 charts: setup ## render the Helm charts with the declared values, and test what they bring: needs helm
 	@$(BIN)/python -m pytest -m charts tests/charts
 
-e2e: setup ## a whole release on the cluster of the current kube context: E2E_CONFIG=file.yaml
-	@E2E_CONFIG=$(E2E_CONFIG) $(BIN)/python -m pytest -m cluster tests/e2e
+e2e: setup ## a release and upgrades of Istio on the cluster of the current kube context: E2E_CONFIG=file.yaml, ARGS
+	@E2E_CONFIG=$(E2E_CONFIG) $(BIN)/python -m pytest -m cluster $(ARGS) tests/e2e
 
 lock: setup ## pin the newest allowed versions, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-emit-index-url --custom-compile-command 'make lock' requirements-uv.in -o requirements-uv.txt

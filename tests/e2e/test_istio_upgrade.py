@@ -1,7 +1,7 @@
-"""Istio upgraded by revision and back, then in place and back, under a steady load.
+"""Istio taken in place to another version and back, by revision and back, under a steady load.
 
 The tests are the steps of `docs/upgrades.md`: they build on each other, in this order. Each prints
-what it changed and measured (`make e2e ARGS=-rP`).
+what it changed and measured: `make e2e ARGS="-rP -k istio_upgrade"`.
 """
 
 import json
@@ -129,7 +129,8 @@ def test_no_request_fails(stack: LocalStack, load: SteadyLoad, upgrade: Upgrade)
 
     print(
         f"{upgrade.name}: {len(update.changes)} resources in {span.seconds:.0f} s ({update}); "
-        f"{span.sent} requests, {len(span.failures)} failed; mesh: {stack.output('mesh')}"
+        f"{span.sent} requests, {len(span.failures)} failed, the slowest took {span.slowest} s; "
+        f"mesh: {stack.output('mesh')}"
     )
     assert not span.failures, "\n".join(span.failures)
     assert served(stack) == upgrade.serving
