@@ -19,7 +19,8 @@ def _url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https", "tcp") or not parts.hostname:
         raise ValueError("must be a URL such as http://reviews:9080/reviews/0")
-    if parts.scheme == "tcp" and not parts.port:
+    # A port that is none is an error of its own.
+    if not parts.port and parts.scheme == "tcp":
         raise ValueError("must have a port, as tcp://database:5432")
     return text
 
@@ -73,6 +74,9 @@ Body = Annotated[
     | Annotated[Pattern, Tag("<pattern>")],
     Discriminator(lambda value: "<pattern>" if _is_pattern(value) else "<json>"),
 ]
+# Requests that can't be sent would look like those without a response.
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
+HeaderText = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]*$")]
 # Values by header; null for a header that must not be there.
 Headers = dict[str, Text | None]
 
@@ -98,6 +102,15 @@ class LogLine(Strict):
     route: str | None = None
 
 
+def _status(value: int) -> int:
+    if value and not 100 <= value <= 599:  # noqa: PLR2004
+        raise ValueError("must be a status of HTTP, or 0 for no response")
+    return value
+
+
+Status = Annotated[int, AfterValidator(_status)]
+
+
 class Expected(Strict):
     """What must come; what isn't named isn't checked.
 
@@ -119,7 +132,7 @@ class Expected(Strict):
         mirrored: a workload that gets a copy of the request.
     """
 
-    status: Annotated[tuple[int, ...], BeforeValidator(_several)] = ()
+    status: Annotated[tuple[Status, ...], BeforeValidator(_several)] = ()
     workload: str | None = None
     version: str | None = None
     pods: Annotated[int, Field(ge=0)] | None = None
@@ -137,7 +150,8 @@ class Expected(Strict):
 
     @model_validator(mode="after")
     def _checks(self) -> "Expected":
-        if not self.model_fields_set - {"failures", "tolerance"}:
+        named = {key for key in self.model_fields_set if getattr(self, key) not in ((), {}, None)}
+        if not named - {"failures", "tolerance"}:
             raise ValueError("must name something that must come")
         if self.share and abs(sum(self.share.values()) - 100) > 0.01:  # noqa: PLR2004
             raise ValueError(f"share: must add up to 100, not {sum(self.share.values()):g}")
@@ -188,10 +202,10 @@ class Question(Strict):
     """
 
     name: str = ""
-    source: Annotated[str, Field(alias="from")]
+    source: Annotated[str, Field(alias="from", min_length=1)]
     url: Annotated[str, AfterValidator(_url)]
     method: Annotated[str, Field(pattern=r"^[A-Z]+$")] = "GET"
-    headers: dict[str, str] = Field(default_factory=dict[str, str])
+    headers: dict[HeaderName, HeaderText] = Field(default_factory=dict[str, str])
     body: str | None = None
     token: dict[str, Any] | None = None
     certificate: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,200}$")] | None = None

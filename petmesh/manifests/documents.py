@@ -89,10 +89,8 @@ def _holds_objects(file: Path, folder: Path) -> bool:
 def _objects(source: str, text: str) -> Iterator[Document]:
     try:
         held = go_yaml.load_all(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ManifestError(f"{source}: {go_yaml.in_one_line(error)}") from error
-    except RecursionError:
-        raise ManifestError(f"{source}: is nested too deeply") from None
     for number, body in enumerate(held, 1):
         yield from _flattened(f"{source}: document {number}", source, body)
 

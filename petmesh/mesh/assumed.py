@@ -41,7 +41,7 @@ def mesh_config(resources: Iterable[Resource]) -> dict[str, Any] | None:
             try:
                 held = go_yaml.load(str(data.get("mesh") or "{}"))
             except (yaml.YAMLError, RecursionError) as error:
-                why = go_yaml.in_one_line(error) or "is nested too deeply"
+                why = go_yaml.in_one_line(error)
                 raise RefusedError(f"{_ROOT_CONFIG}: data.mesh: {why}") from None
             return _object(held, f"{_ROOT_CONFIG}: data.mesh")
         if resource.type == _OPERATOR:

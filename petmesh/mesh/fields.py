@@ -127,7 +127,8 @@ def told(
             reason = problem["msg"].removeprefix("Value error, ")
             given = problem["input"]
             where = f"{what}: {path}" if path else what
-            value = f" = {given}" if isinstance(given, str | int | float | bool) else ""
+            shown = given if str(given).isprintable() else repr(given)
+            value = f" = {shown}" if isinstance(given, str | int | float | bool) else ""
             yield f"{where}{value}: {_uncapitalized(reason)}"
 
 

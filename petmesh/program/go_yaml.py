@@ -110,7 +110,9 @@ def as_text(value: Any) -> str:  # noqa: ANN401 (data)
 
 
 def in_one_line(error: Exception) -> str:
-    """Return what is wrong with a text, and where in it."""
+    """Return what is wrong with a text that can't be loaded, and where in it."""
+    if isinstance(error, RecursionError):
+        return "is nested too deeply"
     return " ".join(str(error).split()).replace(' in "<unicode string>"', "")
 
 

@@ -9,6 +9,7 @@ import yaml
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
+from petmesh.expectations.model import HeaderName, HeaderText
 from petmesh.manifests.documents import TEST_CASES
 from petmesh.mesh.fields import not_empty, told
 from petmesh.mesh.istio.virtual_service import (
@@ -37,7 +38,7 @@ class CaseRequest(_Strict):
     authority: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], not_empty()]
     method: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z]+$")], ...], not_empty()]
     uri: Annotated[tuple[Annotated[str, Field(pattern=r"^/")], ...], not_empty()]
-    headers: dict[str, str] = Field(default_factory=dict[str, str])
+    headers: dict[HeaderName, HeaderText] = Field(default_factory=dict[str, str])
 
     def unfolded(self) -> Iterator[tuple[str, str, str]]:
         """Yield host, method and path of each request."""

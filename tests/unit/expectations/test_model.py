@@ -23,6 +23,14 @@ def read(folder: Path, text: str) -> str:
         ('from: a, url: "ftp://web/", expect: {status: 200}', "url = ftp://web/: must be a URL"),
         (f"{GOOD}, expect: {{}}", "expect: must name something that must come"),
         (f"{GOOD}, expect: {{failures: 1}}", "expect: must name something that must come"),
+        (f"{GOOD}, expect: {{status: []}}", "expect: must name something that must come"),
+        (f"{GOOD}, expect: {{share: {{}}}}", "expect: must name something that must come"),
+        (f"{GOOD}, expect: {{status: 999}}", "status[0] = 999: must be a status of HTTP"),
+        ('from: a, url: "http://web:99999/", expect: {status: 200}', "port out of range"),
+        ('from: "", url: "http://web/", expect: {status: 200}', "from = : string should have"),
+        (f'{GOOD}, headers: {{"@file": c}}, expect: {{status: 200}}', "headers.@file"),
+        (f'{GOOD}, headers: {{"a b": c}}, expect: {{status: 200}}', "headers.a b"),
+        (f'{GOOD}, headers: {{a: "b\\r\\nc: d"}}, expect: {{status: 200}}', "headers.a = 'b\\r\\n"),
         (f"{GOOD}, expect: {{colour: red}}", "expect.colour: unknown key"),
         (f"{GOOD}, times: 0, expect: {{status: 200}}", "times = 0: input should be greater"),
         (f"{GOOD}, expect: {{status: 200, failures: 1}}", "failures = 1: must be less than times"),
@@ -32,7 +40,7 @@ def read(folder: Path, text: str) -> str:
         (f"{GOOD}, expect: {{redirect: {{matches: '('}}}}", "must be a regular expression"),
         (f"{GOOD}, certificate: a, expect: {{status: 200}}", "certificate: is shown from outside"),
         (f"{GOOD}, faults: [{{}}], expect: {{status: 200}}", "must have workload or host"),
-        (f"{GOOD}, faults: [{{host: a, pods: 1}}], expect: {{status: 1}}", "are a workload's"),
+        (f"{GOOD}, faults: [{{host: a, pods: 1}}], expect: {{status: 200}}", "are a workload's"),
     ],
 )
 def test_a_mistake_names_its_key_and_what_is_allowed(

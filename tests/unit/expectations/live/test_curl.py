@@ -38,12 +38,6 @@ def test_head_asks_for_no_body() -> None:
     assert "head" in lines(question(method="HEAD"))
 
 
-@pytest.mark.parametrize("headers", [{"a b": "c"}, {"@file": "c"}, {"a": "b\r\nc: d"}])
-def test_a_header_that_is_none_is_not_sent(headers: dict[str, str]) -> None:
-    with pytest.raises(NotAskedError, match=r"headers: .*: can't be sent"):
-        lines(question(headers=headers))
-
-
 def printed(curl: Curl, *answers: tuple[bytes, dict[str, Any], str]) -> bytes:
     found = re.search(r'write-out = "([0-9a-f]+)', curl.config().decode())
     assert found
