@@ -262,10 +262,10 @@ class ConnectionManagerPatch(Fields):
 
 
 def _kind(patch: object) -> str:
-    applied: object = (
-        cast("dict[str, object]", patch).get("applyTo") if isinstance(patch, dict) else ""
-    )
-    return "<manager>" if applied == "NETWORK_FILTER" else "<filter>"
+    """The tag of a patch: of data, or of a model that is written."""
+    applied = cast("dict[str, object]", patch).get("applyTo") if isinstance(patch, dict) else ""
+    manages = isinstance(patch, ConnectionManagerPatch) or applied == "NETWORK_FILTER"
+    return "<manager>" if manages else "<filter>"
 
 
 ConfigPatch = Annotated[
