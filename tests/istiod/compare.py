@@ -81,14 +81,16 @@ async def _compare(mesh: Mesh, binary: Path, folder: Path) -> Comparison:
                 sent[each.name] = await istiod.ask(node_of(each, addresses), RELEASE)
     finally:
         await istiod.stop(processes)
-    comparer = _Comparer(laid, addresses)
+    comparer = Comparer(laid, addresses)
     made = {files.name: files for files in laid.all()}
     for name, held in sent.items():
         comparer.compare(name, of_istiod(held), made[name])
     return comparer.result
 
 
-class _Comparer:
+class Comparer:
+    """Compares what istiod sent each proxy with the files of the translation."""
+
     def __init__(self, laid: Laid, addresses: Addresses) -> None:
         self.result = Comparison()
         self._laid = laid
