@@ -18,7 +18,12 @@ from petmesh.envoy.names import (
 )
 from petmesh.envoy.tls import mutual_tls_client, originated_tls
 from petmesh.envoy.topology import GatewayPod, Identity, Pod, Topology, stub_names
-from petmesh.mesh.istio.destination_rule import ClientTlsSettings, PolicyBlocks, Subset
+from petmesh.mesh.istio.destination_rule import (
+    ClientTlsSettings,
+    DestinationRule,
+    PolicyBlocks,
+    Subset,
+)
 from petmesh.mesh.istio.networking import ServiceEntry, ServiceEntryPort
 from petmesh.mesh.kubernetes import Service, ServicePort
 from petmesh.mesh.mesh import Mesh
@@ -102,7 +107,7 @@ def outbound_clusters(
                 budget=budget,
                 http2=upstream.speaks == "HTTP2",
             )
-            tls = policy.tls
+            tls = _own_tls(policy, rule, caller)
             mutual = mutual_tls_client(
                 identity,
                 topology.trust,
@@ -116,6 +121,23 @@ def outbound_clusters(
             _secure(cluster, tls, ends, topology, mutual)
             clusters.append(cluster)
     return clusters
+
+
+def _own_tls(
+    policy: PolicyBlocks, rule: DestinationRule | None, caller: Caller
+) -> ClientTlsSettings | None:
+    """Return the TLS of a policy; a sidecar gets a Secret only by a rule that selects its pod.
+
+    Without it the TLS is left out: `buildUpstreamClusterTLSContext` in
+    pilot/pkg/networking/core/cluster_tls.go.
+    """
+    tls = policy.tls
+    if tls is None or rule is None or rule.spec.workload_selector or not caller.is_sidecar:
+        return tls
+    is_secret = tls.credential_name and not tls.credential_name.startswith("configmap://")
+    if is_secret and tls.mode in ("SIMPLE", "MUTUAL"):
+        return ClientTlsSettings(mode="DISABLE")
+    return tls
 
 
 def inbound_cluster(mesh: Mesh, pod: Pod, served: Served, target: int) -> Json:

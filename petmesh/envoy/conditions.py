@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from ipaddress import ip_network
 
 from petmesh.envoy.jwt_authn import PAYLOAD, TOKENS
@@ -10,6 +11,8 @@ from petmesh.envoy.names import Json
 from petmesh.mesh.istio.security import AuthorizationPolicy, Condition, Rule, To
 
 _ANYTHING: Json = {"any": True}
+_EXPERIMENTAL = "experimental."
+_FILTERS = f"{_EXPERIMENTAL}envoy.filters."
 _HTTP_KEYS = ("request.", "remote.ip")
 _HTTP_SOURCES = (
     *("request_principals", "not_request_principals"),
@@ -88,6 +91,20 @@ def condition_permissions(condition: Condition, port: int) -> Iterator[Json]:
     }
     if condition.key in matchers:
         yield from _values(condition, matchers[condition.key], "rules", "not_rule")
+    if condition.key.startswith(_FILTERS):
+        yield from _values(condition, partial(_metadata, condition.key), "rules", "not_rule")
+
+
+def _metadata(key: str, value: str) -> Json:
+    """Return the condition of what a filter of Envoy says of a request: a text, or `[one]` of some.
+
+    https://istio.io/latest/docs/reference/config/security/conditions/
+    """
+    filter_, _, name = key.removeprefix(_EXPERIMENTAL).removesuffix("]").partition("[")
+    in_list = value.startswith("[") and value.endswith("]")
+    text: Json = {"string_match": pattern_match(value.strip("[]") if in_list else value)}
+    held = {"list_match": {"one_of": text}} if in_list else text
+    return {"metadata": {"filter": filter_, "path": [{"key": name}], "value": held}}
 
 
 def condition_principals(condition: Condition, namespace: str) -> Iterator[Json]:

@@ -40,8 +40,12 @@ def token_filters(
         for index, rule in enumerate(rules)
     }
     missing: Json = {"allow_missing": {}}
-    requirements: list[Json] = [*({"provider_name": name} for name in providers), missing]
-    required: Json = {"requires_any": {"requirements": requirements}}
+    required = _any(*({"provider_name": name} for name in providers), missing)
+    if len(providers) > 1:
+        # Each token that is there must be valid, or one at a place that several issuers share.
+        each = [_any({"provider_name": name}, missing) for name in providers]
+        every: Json = {"requires_all": {"requirements": each}}
+        required = _any(*({"provider_name": name} for name in providers), every)
     config = typed(
         "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
         providers=providers,
@@ -49,6 +53,10 @@ def token_filters(
         bypass_cors_preflight=True,
     )
     return [{"name": TOKENS, "typed_config": config}]
+
+
+def _any(*requirements: Json) -> Json:
+    return {"requires_any": {"requirements": list(requirements)}}
 
 
 def _provider(rule: JwtRule, keys: str, *, chooses_route: bool) -> Json:

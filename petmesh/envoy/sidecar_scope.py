@@ -131,13 +131,23 @@ def visible_to(mesh: Mesh, namespace: str, labels: Mapping[str, str]) -> Mesh:
 
 
 def _exported(declared: tuple[Exported, ...], namespace: str) -> tuple[Exported, ...]:
-    return tuple(
+    """Return the visible objects: its own alone, then those exported by name, then everybody's.
+
+    So istiod orders them: `VirtualServicesForGateway` in pilot/pkg/model/push_context.go.
+    """
+    visible = (
         each
         for each in declared
         if not each.spec.export_to
         or {"*", namespace} & set(each.spec.export_to)
         or ("." in each.spec.export_to and each.metadata.namespace == namespace)
     )
+    return tuple(sorted(visible, key=_reach))
+
+
+def _reach(declared: DestinationRule | ServiceEntry | VirtualService) -> int:
+    exported = set(declared.spec.export_to or "*")
+    return 0 if exported == {"."} else 2 if "*" in exported else 1
 
 
 def _covers_one(pattern: str, hosts: set[str]) -> bool:

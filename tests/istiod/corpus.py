@@ -158,7 +158,14 @@ def _subsets(taken: list[Body]) -> dict[tuple[str, str], list[dict[str, str]]]:
         local = _local(spec.get("host"), namespace) if body["kind"] == "DestinationRule" else None
         if local:
             found[local] += [each.get("labels") or {} for each in spec.get("subsets") or ()]
-    return {key: value for key, value in found.items() if key[1] != "caller"}
+    # A ServiceEntry with a Service's host would be a second one of the name.
+    entries = {
+        _local(host, _namespace(body))
+        for body in taken
+        if body["kind"] == "ServiceEntry"
+        for host in cast("Body", body.get("spec") or {}).get("hosts", ())
+    }
+    return {key: value for key, value in found.items() if key[1] != "caller" and key not in entries}
 
 
 def _ports(taken: list[Body]) -> dict[tuple[str, str], set[int]]:

@@ -371,9 +371,18 @@ def gateway_of(proxy: Proxy, listener: Json | None, authorities: list[str], port
     return result
 
 
+_NOT_FOUND: Final = {
+    "match": {"prefix": "/", "case_sensitive": True},
+    "direct_response": {"status": 404},
+}
+
+
 def _served(held: Json, authority: str) -> Any:  # noqa: ANN401
     found = virtual_host(held, authority)
     if found is None or found["name"].startswith("blackhole"):
         return NOTHING
     routes = [route(each) for each in found.get("routes", ())]
+    if routes and routes[-1] == _NOT_FOUND:
+        # What no route matches is answered so anyway.
+        routes.pop()
     return {"redirects": found.get("require_tls", "NONE"), "routes": routes}

@@ -161,7 +161,7 @@ class ClientTlsSettings(Fields):
     private_key: Annotated[Any, _FILES] = None
     ca_certificates: Annotated[Any, _FILES] = None
     ca_crl: Annotated[Any, _FILES] = None
-    credential_name: Annotated[Any, _FILES] = None
+    credential_name: Annotated[str, _FILES] = ""
 
 
 class RetryBudget(Fields):

@@ -254,6 +254,12 @@ class SidecarSpec(Fields):
     outbound_traffic_policy: SidecarOutbound | None = None
     inbound_connection_pool: Annotated[Any, LeftOut("a DestinationRule's limits hold alone")] = None
 
+    @model_validator(mode="after")
+    def _says_something(self) -> "SidecarSpec":
+        if not self.model_fields_set - {"workload_selector"}:
+            raise ValueError("must have egress, ingress or outboundTrafficPolicy")
+        return self
+
 
 class Sidecar(Fields):
     """A Sidecar: it narrows the hosts that are visible to some proxies."""

@@ -65,6 +65,18 @@ def test_what_is_exported_to_others_is_not_seen(export_to: list[str], seers: set
     assert {each for each in everywhere if DOG_API in hosts(exported_to(of, each))} == seers
 
 
+def test_a_namespaces_own_objects_come_before_those_of_everybody() -> None:
+    def export(inputs: Any) -> None:  # noqa: ANN401 (data)
+        inputs["spec"]["exportTo"] = ["."]
+
+    def first(seer: Mesh) -> str:
+        return exported_to(seer, "pets").virtual_services[0].metadata.name
+
+    *_, last = (each.metadata.name for each in mesh().virtual_services)
+    assert first(mesh()) != last
+    assert first(changed("VirtualService", last, export)) == last
+
+
 def test_nobody_sees_what_is_exported_to_none() -> None:
     def hide(inputs: Any) -> None:  # noqa: ANN401 (data)
         inputs["spec"]["exportTo"] = ["~"]

@@ -99,6 +99,26 @@ def test_a_condition_on_the_caller(tmp_path: Path, condition: str, principal: An
         ("key: destination.port, values: ['8080']", ANY),
         ("key: destination.port, values: ['1']", NEVER),
         ("key: connection.sni, values: [a]", {"requested_server_name": {"exact": "a"}}),
+        (
+            "key: 'experimental.envoy.filters.a.b[c]', values: [d*]",
+            {
+                "metadata": {
+                    "filter": "envoy.filters.a.b",
+                    "path": [{"key": "c"}],
+                    "value": {"string_match": {"prefix": "d"}},
+                }
+            },
+        ),
+        (
+            "key: 'experimental.envoy.filters.a.b[c]', values: ['[d]']",
+            {
+                "metadata": {
+                    "filter": "envoy.filters.a.b",
+                    "path": [{"key": "c"}],
+                    "value": {"list_match": {"one_of": {"string_match": {"exact": "d"}}}},
+                }
+            },
+        ),
     ],
 )
 def test_a_condition_on_the_called(tmp_path: Path, condition: str, permission: Any) -> None:  # noqa: ANN401

@@ -54,6 +54,19 @@ def test_a_rule_of_some_callers_is_theirs_alone(tmp_path: Path) -> None:
     assert found(tmp_path, rule("all", "{host: web}"), other) == ("all", [])
 
 
+@pytest.mark.parametrize(
+    ("selector", "is_secure"),
+    [("", False), ("workloadSelector: {matchLabels: {app: client}}, ", True)],
+)
+def test_a_sidecar_gets_a_secret_only_by_a_rule_that_selects_its_pod(
+    tmp_path: Path, selector: str, *, is_secure: bool
+) -> None:
+    tls = "{mode: SIMPLE, credentialName: a}"
+    own = rule("own", f"{{host: web, {selector}trafficPolicy: {{tls: {tls}}}}}")
+    found = cluster(client(tmp_path, own), f"outbound|80||{WEB}")
+    assert ("transport_socket" in found) is is_secure
+
+
 def test_a_port_that_speaks_grpc_is_called_by_http2(tmp_path: Path) -> None:
     files = client(tmp_path)
     options = cluster(files, f"outbound|9090||{WEB}")["typed_extension_protocol_options"]

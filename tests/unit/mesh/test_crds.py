@@ -53,6 +53,11 @@ REFUSED = [
     ),
     (
         "ServiceEntry",
+        "{hosts: [a.com], ports: [{number: 80, name: a}, {number: 81, name: a}]}",
+        "spec.ports[1]: another item has name a",
+    ),
+    (
+        "ServiceEntry",
         "{hosts: ['*'], ports: [{number: 80, name: a}]}",
         "spec.hosts[0] = *: hostname cannot be wildcard",
     ),
@@ -94,6 +99,32 @@ def test_what_it_refuses_is_refused_here(tmp_path: Path) -> None:
     message = "ServiceEntry default/a: spec: NONE mode cannot set endpoints"
     with pytest.raises(RefusedError, match=f"^{re.escape(message)}$"):
         read(tmp_path, entry)
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "message"),
+    [
+        ("Sidecar", "{}", "spec: must have egress, ingress or outboundTrafficPolicy"),
+        (
+            "Gateway",
+            (
+                "{servers: [{port: &http {number: 80, name: a, protocol: HTTP}, hosts: [a.com]}, "
+                "{port: *http, hosts: [b.com]}]}"
+            ),
+            "spec: port name 'a' is there twice: each server's must be its own",
+        ),
+        (
+            "VirtualService",
+            "{hosts: [a.com], gateways: ['a/b~c'], http: [{route: [{destination: {host: a}}]}]}",
+            "spec.gateways[0] = a/b~c: must be a Gateway's name, or namespace/name",
+        ),
+    ],
+)
+def test_what_istiods_webhook_refuses_is_refused_here(
+    tmp_path: Path, kind: str, spec: str, message: str
+) -> None:
+    with pytest.raises(RefusedError, match=f"^{re.escape(f'{kind} default/a: {message}')}$"):
+        read(tmp_path, istio(kind, "a", spec))
 
 
 @pytest.mark.parametrize("schemas", [SCHEMAS, *map(older_schemas, OLDER)], ids=lambda it: it.stem)
