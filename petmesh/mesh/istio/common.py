@@ -1,5 +1,6 @@
 """What objects of networking.istio.io share: string matches, ports, percentages, visibility."""
 
+import re
 from typing import Annotated, Any
 
 import re2
@@ -69,6 +70,15 @@ class Percent(Fields):
     """A Percent, from 0 to 100."""
 
     value: Annotated[float, Field(ge=0, le=100)] = 0.0
+
+
+def _gateway_name(value: str) -> str:
+    if not re.fullmatch(r"([a-z0-9-]+/)?[a-z0-9.-]+", value):
+        raise ValueError("must be a Gateway's name, or namespace/name")
+    return value
+
+
+GatewayName = Annotated[str, AfterValidator(_gateway_name)]
 
 
 class WorkloadSelector(Fields):

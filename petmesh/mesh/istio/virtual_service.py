@@ -1,6 +1,5 @@
 """The VirtualService of networking.istio.io: where requests to hosts go."""
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -8,6 +7,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from petmesh.mesh.fields import Fields, LeftOut, Metadata, Seconds, not_empty, unique
 from petmesh.mesh.istio.common import (
     ExportTo,
+    GatewayName,
     Locality,
     Percent,
     PortNumber,
@@ -330,17 +330,11 @@ class TlsRoute(Fields):
     route: Annotated[tuple[RouteDestination, ...], not_empty()]
 
 
-def _gateway_name(value: str) -> str:
-    if not re.fullmatch(r"([a-z0-9-]+/)?[a-z0-9.-]+", value):
-        raise ValueError("must be a Gateway's name, or namespace/name")
-    return value
-
-
 class VirtualServiceSpec(Fields):
     """A VirtualServiceSpec: hosts, gateways and routes."""
 
     hosts: Annotated[tuple[str, ...], unique()] = ()
-    gateways: tuple[Annotated[str, AfterValidator(_gateway_name)], ...] = ("mesh",)
+    gateways: tuple[GatewayName, ...] = ("mesh",)
     http: tuple[HttpRoute, ...] = ()
     tls: tuple[TlsRoute, ...] = ()
     tcp: tuple[TcpRoute, ...] = ()
