@@ -79,6 +79,10 @@ def run_expectations(
         from petmesh.rehearsal.inputs import declared, folder_of, input_of
         from petmesh.rehearsal.settings import SettingsError
 
+        if fail_under and control_plane == "istiod":
+            raise SettingsError(
+                f"--fail-under = {fail_under}: no coverage is counted with --control-plane istiod"
+            )
         cases = read_cases(validator_tests or ())
         declaration = declared(paths, stack, dict(config or ()))
         read = input_of(

@@ -67,6 +67,7 @@ class Started(NamedTuple):
     read: Input
     port: int | None
     control_plane: ControlPlane
+    compare: str | None
 
 
 @app.command(rich_help_panel="Rehearsal")
@@ -80,6 +81,10 @@ def rehearse(
     keep: Annotated[bool, typer.Option("--keep", help="Leave it running until Ctrl-C.")] = False,
     port: Port = None,
     control_plane: ControlPlaneName = "translation",
+    compare: Annotated[
+        str | None,
+        typer.Option(metavar="ISTIOD", help="With istiod: another one, and what it would change."),
+    ] = None,
     ui: Ui = False,
     ui_port: UiPort = None,
     left_out: Annotated[
@@ -93,10 +98,13 @@ def rehearse(
     """
     with program_errors():
         from petmesh.rehearsal.inputs import is_program, read_input
+        from petmesh.rehearsal.settings import SettingsError
 
+        if compare and control_plane != "istiod":
+            raise SettingsError(f"--compare = {compare}: needs --control-plane istiod")
         overrides = dict(config or ())
         read = read_input(paths, stack, overrides, settings=settings, lenient=lenient)
-        started = Started(read, port, control_plane)
+        started = Started(read, port, control_plane, compare)
         if ui or ui_port:
             root = Path(paths[0]).resolve() if is_program(paths[0]) else None
             changed = _Program(root, stack, overrides, lenient) if root else None
@@ -116,6 +124,7 @@ def console() -> Console:
 async def _rehearse(started: Started, *, keep: bool, left_out: bool) -> int:
     from petmesh.rehearsal.overview import (
         print_addresses,
+        print_changes,
         print_input,
         print_omissions,
         print_reach,
@@ -126,6 +135,7 @@ async def _rehearse(started: Started, *, keep: bool, left_out: bool) -> int:
     print_input(read, out)
     async with running(*started) as runtime:
         await print_reach(runtime, out)
+        print_changes(runtime, out)
         print_omissions(read, out, every=left_out)
         failed = await _expect(read, runtime, out)
         if keep:

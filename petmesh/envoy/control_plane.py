@@ -1,7 +1,8 @@
 """What configures the proxies of a rehearsal: the translation, or another control plane."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from petmesh.envoy.proxy import ProxyFiles, gateway_files, sidecar_files
 from petmesh.envoy.topology import GatewayPod, Pod, Topology
@@ -9,7 +10,15 @@ from petmesh.mesh.mesh import Mesh
 
 
 class Translation:
-    """Translates the declared objects; others override it."""
+    """Translates the declared objects; others override it.
+
+    Attributes:
+        names_parts: whether each decision names the part of an object that it comes of.
+        changes: what another release would change, a line each; None where none is compared.
+    """
+
+    names_parts: ClassVar[bool] = True
+    changes: Sequence[object] | None = None
 
     async def prepare(self, mesh: Mesh, topology: Topology, gateways: Iterable[GatewayPod]) -> None:
         """Learn of a mesh before the files of its proxies are asked for.

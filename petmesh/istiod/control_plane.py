@@ -9,6 +9,7 @@ from petmesh.envoy.topology import GatewayPod, Pod, Topology
 from petmesh.host.processes import Processes
 from petmesh.istiod.addresses import Addresses
 from petmesh.istiod.ads import Node, Sent
+from petmesh.istiod.changes import changes
 from petmesh.istiod.cluster import cluster_objects
 from petmesh.istiod.objects import istio_objects, mesh_config_of, own_labels
 from petmesh.istiod.places import Places
@@ -24,11 +25,15 @@ class IstiodControlPlane(Translation):
     Args:
         binary: istiod's executable.
         folder: for its files.
+        other: another istiod's executable, to compare with; None for none.
     """
 
-    def __init__(self, binary: Path, folder: Path) -> None:
+    names_parts = False
+
+    def __init__(self, binary: Path, folder: Path, other: Path | None = None) -> None:
         self._binary = binary
         self._folder = folder
+        self._other = other
         self._processes = Processes()
         self._addresses = Addresses()
         self._sent: dict[str, Sent] = {}
@@ -41,18 +46,25 @@ class IstiodControlPlane(Translation):
             ProcessError: it ended, or didn't answer.
         """
         places = Places(topology, self._addresses, tuple(gateways))
+        sent = await self._ask(self._binary, mesh, places)
+        if self._other:
+            self.changes = changes(sent, await self._ask(self._other, mesh, places))
+        self._sent, self._places = sent, places
+
+    async def _ask(self, binary: Path, mesh: Mesh, places: Places) -> dict[str, Sent]:
+        topology = places.topology
         cluster = cluster_objects(mesh, topology, places.gateways, self._addresses)
         config = mesh_config_of(mesh) | {"proxyHttpPort": HTTP_PROXY_PORT}
-        istiod = Istiod(self._binary, self._folder)
+        istiod = Istiod(binary, self._folder)
         try:
             await istiod.start(self._processes, istio_objects(mesh), cluster, config)
-            sent: dict[str, Sent] = {}
-            for each in (*topology.pods, *places.gateways):
-                if isinstance(each, GatewayPod) or each.in_mesh:
-                    sent[each.name] = await istiod.ask(node_of(each, self._addresses), RELEASE)
+            return {
+                each.name: await istiod.ask(node_of(each, self._addresses), RELEASE)
+                for each in (*topology.pods, *places.gateways)
+                if isinstance(each, GatewayPod) or each.in_mesh
+            }
         finally:
             await istiod.stop(self._processes)
-        self._sent, self._places = sent, places
 
     def sidecar_files(
         self, mesh: Mesh, topology: Topology, pod: Pod, folder: Path, socket: Path

@@ -29,11 +29,12 @@ _ENVIRONMENT: Final = {
 }
 
 
-def istiod_path(given: str | None = None) -> Path:
+def istiod_path(given: str | None = None, key: str = VARIABLE) -> Path:
     """Return the path of istiod's binary, `pilot-discovery`.
 
     Args:
         given: the path; None for the one that the variable ISTIOD names, else that on the PATH.
+        key: names it in an error.
 
     Raises:
         ProcessError: there is none, or it can't be executed.
@@ -44,7 +45,7 @@ def istiod_path(given: str | None = None) -> Path:
         raise ProcessError(f"{VARIABLE}: must be the path of istiod's binary, pilot-discovery")
     path = Path(found)
     if not path.is_file() or not os.access(path, os.X_OK):
-        raise ProcessError(f"{VARIABLE} = {found}: must be the path of an executable file")
+        raise ProcessError(f"{key} = {found}: must be the path of an executable file")
     return path
 
 

@@ -88,7 +88,7 @@ def _files(  # noqa: PLR0913, PLR0917
 ) -> ProxyFiles:
     pod = proxy if isinstance(proxy, Pod) else None
     clusters = [
-        places.certificates(_without_istios(made), proxy.identity)
+        places.certificates(without_istios(made), proxy.identity)
         for each in sent.clusters
         if (made := places.cluster(each, _ends(sent, each), pod))
     ]
@@ -122,7 +122,7 @@ def _inbound(sent: Sent) -> Iterator[tuple[int, list[Json]]]:
 def _listener(
     places: Places, name: str, port: int, chains: list[Json], identity: Identity
 ) -> Iterator[Json]:
-    held = places.certificates(_without_istios(chains), identity)
+    held = places.certificates(without_istios(chains), identity)
     made = places.listener({"name": name, "filter_chains": held}, port)
     text = json.dumps(held)
     if '"transport_protocol"' in text or '"server_names"' in text:
@@ -149,15 +149,15 @@ def _ends(sent: Sent, cluster: Json) -> list[Json]:
     ]
 
 
-def _without_istios(held: object) -> Any:  # noqa: ANN401 (JSON)
+def without_istios(held: object) -> Any:  # noqa: ANN401 (JSON)
     """Return a message without Istio's extensions, tracing, and istiod's own access logs."""
     if isinstance(held, list):
         items = cast("list[object]", held)
-        return [_without_istios(each) for each in items if not _is_istios(each)]
+        return [without_istios(each) for each in items if not _is_istios(each)]
     if isinstance(held, dict):
         message = cast("Json", held)
         return {
-            key: _without_istios(value)
+            key: without_istios(value)
             for key, value in message.items()
             if key not in ("access_log", "tracing")
         }

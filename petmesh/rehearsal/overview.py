@@ -1,6 +1,7 @@
 """What `petmesh rehearse` prints: the input, what is reachable, and the addresses."""
 
 from collections import defaultdict
+from textwrap import indent
 from typing import Final
 
 from rich.console import Console
@@ -88,6 +89,16 @@ async def print_reach(runtime: Runtime, console: Console) -> None:
         for row in grouped(inside):
             table.add_row(*map(escape, row))
         console.print(table)
+
+
+def print_changes(runtime: Runtime, console: Console) -> None:
+    """Print what another istiod would change, where one was asked."""
+    found = runtime.control_plane.changes
+    if found is None:
+        return
+    console.print(f"\nThe other istiod would change: {len(found) or 'nothing'}")
+    for each in found:
+        console.print(escape(indent(str(each), "  ")))
 
 
 def _print_outside(reached: list[Reached], console: Console) -> None:

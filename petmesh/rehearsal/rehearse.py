@@ -16,7 +16,10 @@ ControlPlane = Literal["translation", "istiod"]
 
 @asynccontextmanager
 async def running(
-    read: Input, port: int | None = None, control_plane: ControlPlane = "translation"
+    read: Input,
+    port: int | None = None,
+    control_plane: ControlPlane = "translation",
+    compare: str | None = None,
 ) -> AsyncGenerator[Runtime]:
     """Run a mesh whose proxies log their decisions.
 
@@ -24,6 +27,7 @@ async def running(
         read: the mesh, and how its workloads run.
         port: the first gateway's first port; None for any free port.
         control_plane: what configures the proxies.
+        compare: the path of another istiod, whose configuration istiod's is compared with.
 
     Raises:
         PortInUseError: the port is taken.
@@ -37,7 +41,7 @@ async def running(
         launch=launcher,
         is_stand_in=launcher.is_stand_in,
         logs_decisions=True,
-        control_plane=_control_plane(control_plane, folder),
+        control_plane=_control_plane(control_plane, compare, folder),
     )
     try:
         await runtime.start(read.mesh)
@@ -46,10 +50,11 @@ async def running(
         await runtime.stop()
 
 
-def _control_plane(name: ControlPlane, folder: Path) -> Translation:
+def _control_plane(name: ControlPlane, compare: str | None, folder: Path) -> Translation:
     if name == "translation":
         return Translation()
     from petmesh.istiod.control_plane import IstiodControlPlane  # noqa: PLC0415 (loads slowly)
     from petmesh.istiod.server import istiod_path  # noqa: PLC0415
 
-    return IstiodControlPlane(istiod_path(), folder / "istiod")
+    other = istiod_path(compare, "--compare") if compare else None
+    return IstiodControlPlane(istiod_path(), folder / "istiod", other)

@@ -66,6 +66,7 @@ class Runtime:
         control_plane: configures the proxies; by default the translation.
 
     Attributes:
+        control_plane: configures the proxies.
         stub_hosts: in place of the outside hosts.
         faults: injects faults into pods.
         tokens: issues tokens in place of the issuers whose keys are named by URI.
@@ -82,7 +83,7 @@ class Runtime:
         control_plane: Translation | None = None,
     ) -> None:
         self.folder = folder
-        self._control_plane = control_plane or Translation()
+        self.control_plane = control_plane or Translation()
         self._logs_decisions = logs_decisions
         self._port = port
         self._processes = Processes()
@@ -95,12 +96,10 @@ class Runtime:
             ports,
             self._certificates,
             launch=launch,
-            control_plane=self._control_plane,
+            control_plane=self.control_plane,
             is_stand_in=is_stand_in,
         )
-        self._gateways = Gateways(
-            self._envoys, ports, self._certificates, port, self._control_plane
-        )
+        self._gateways = Gateways(self._envoys, ports, self._certificates, port, self.control_plane)
         self.stub_hosts = StubHosts(self._certificates.outside, ports)
         self.faults = Faults(self._pods)
         self.tokens = TokenIssuer()
@@ -150,7 +149,7 @@ class Runtime:
             logs_decisions=self._logs_decisions,
             jwks=self.tokens.jwks,
         )
-        await self._control_plane.prepare(mesh, topology, gateways.values())
+        await self.control_plane.prepare(mesh, topology, gateways.values())
         started = await together(*(self._pods.start(mesh, topology, *each) for each in new))
         fresh = [
             *(live.sidecar for live in started),
