@@ -43,8 +43,13 @@ def without(held: object, names: frozenset[str]) -> Any:  # noqa: ANN401 (JSON)
             for key, value in cast("Json", held).items()
             if key not in names
         }
-        return {key: value for key, value in kept.items() if value not in _DEFAULTS}
+        return {key: value for key, value in kept.items() if not _is_default(value)}
     return held
+
+
+def _is_default(value: object) -> bool:
+    """Whether a value is one's of a field that isn't set; 0 isn't, though it equals False."""
+    return any(type(value) is type(each) and value == each for each in _DEFAULTS)
 
 
 def differences(one: object, other: object, path: str = "") -> list[tuple[str, object, object]]:

@@ -11,6 +11,7 @@ import pytest
 from petmesh.envoy.proxy import ProxyFiles
 from petmesh.istiod.addresses import Addresses
 from tests.istiod.compare import Comparer, Difference
+from tests.istiod.plain import without
 from tests.istiod.proxy import Proxy
 from tests.unit.envoy.laid import WEB, http, istio, laid
 from tests.unit.istiod.sent import Shaped
@@ -203,6 +204,13 @@ def test_a_filter_that_is_missing_is_found(sides: Callable[[str], Sides]) -> Non
         config["http_filters"] = kept
     found = held.differences(replace(held.theirs, listeners=listeners))
     assert "port 8080" in {each.subject for each in found}
+
+
+def test_a_zero_differs_from_a_field_that_is_not_set() -> None:
+    assert without({"a": 0, "b": 0.0, "c": False, "d": {}, "e": "HUNDRED"}, frozenset()) == {
+        "a": 0,
+        "b": 0.0,
+    }
 
 
 def changed(held: Any, key: str, value: object, other: object) -> Any:  # noqa: ANN401 (JSON)
