@@ -1,12 +1,18 @@
 """A platform and an application on it, each a stack of its own, through the real engine."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from pulumi.automation import CommandError, ConfigValue, PulumiCommand
 
+from petmesh.ramp.cluster import ClusterTarget
+from petmesh.ramp.engine import open_stack
+from petmesh.ramp.prometheus import Prometheus
 from tests.engine.checkout import GOOGLE_PROJECT, Checkout, Clouds, copy_checkout
+from tests.engine.released import plain
+from tests.unit.ramp.fakes import details
 
 OF_APPLICATION = {
     "kubernetes:apps/v1:Deployment",
@@ -37,8 +43,8 @@ def apart(tmp_path: Path, standins: Clouds, command: PulumiCommand) -> Apart:
     return Apart(platform, Checkout(tmp_path, standins, command, "shop"))
 
 
-def test_an_application_comes_up_on_its_platform_changes_alone_and_goes_before_it(
-    apart: Apart, standins: Clouds
+async def test_an_application_comes_up_on_its_platform_changes_alone_and_goes_before_it(
+    apart: Apart, standins: Clouds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(CommandError, match="platformStack = organization/petmesh/platform: "):
         apart.shop.preview()
@@ -55,10 +61,20 @@ def test_an_application_comes_up_on_its_platform_changes_alone_and_goes_before_i
     }
     assert apart.shop.preview() == apart.platform.preview() == []
 
-    apart.shop.configure(canaryWeight="25")
-    [step] = apart.shop.up()
-    assert (step.op, step.name) == ("update", "petdetailsservice-route")
-    assert apart.platform.preview() == []
+    # A ramp's step and its promotion, as `make ramp STACK=shop` takes them.
+    for key, value in apart.shop.environment.items():
+        monkeypatch.setenv(key, value)
+    ramped = ClusterTarget(open_stack("shop", apart.shop.folder), Prometheus("http://127.0.0.1:1"))
+    await ramped.prepare()
+    standins.kubernetes.calls.clear()
+    await ramped.apply(details("v1", "v2", 25))
+    assert [(each.verb, each.name) for each in standins.kubernetes.calls] == [
+        ("update", "petdetailsservice-route")
+    ]
+    assert apart.shop.preview() == []
+    await ramped.promote(details("v1", "v2", 25))
+    assert await ramped.releases() == details("v2", "")
+    assert apart.shop.preview() == apart.platform.preview() == []
 
     # What the platform changes, its applications follow by an up of their own.
     apart.platform.configure(dogApiPath="/v2")
@@ -82,8 +98,11 @@ def test_an_application_comes_up_on_its_platform_changes_alone_and_goes_before_i
 def test_no_credential_of_the_cluster_is_in_the_applications_state(apart: Apart) -> None:
     apart.platform.up()
     apart.shop.up()
-    [file] = (apart.shop.folder.parent / "state").rglob("stacks/*/shop.json")
-    state = file.read_text()
-    assert "client-certificate" not in state
-    assert '"token"' not in state
-    assert apart.shop.stack.outputs()["kubeconfig"].secret
+    known = apart.shop.stack.outputs()["kubeconfig"]
+    assert known.secret
+    [user] = json.loads(known.value)["users"]
+    assert user["user"].keys() == {"exec"}
+    state = json.dumps(plain(apart.shop.stack.export_stack().deployment))
+    assert "gke-gcloud-auth-plugin" in state
+    assert "client-certificate-data" not in state
+    assert "client-key-data" not in state
