@@ -30,19 +30,28 @@ def tunnel_hosts(mesh: Mesh, caller: Caller) -> Iterator[Json]:
     """Yield a virtual host for each port that doesn't speak HTTP."""
     for host, port, names in _hosts(mesh, caller.namespace):
         target, decided = _target(mesh, caller, host, port)
-        action: Json = {**target, "timeout": "0s", "upgrade_configs": _CONNECT}
-        plain: Json = {**target, "timeout": "0s"}
         found = {"metadata": decided} if decided else {}
         yield {
             "name": f"{host}:{port}",
             "domains": [f"{name}:{port}" for name in names if not name.startswith("*")]
             or [f"*{host.removeprefix('*')}"],
-            "routes": [
-                {"name": "connect", "match": {"connect_matcher": {}}, "route": action, **found},
-                # A client that speaks HTTP there is passed on as any other.
-                {"name": "default", "match": {"prefix": "/"}, "route": plain, **found},
-            ],
+            "routes": [{**route, **found} for route in tunnel_routes(target)],
         }
+
+
+def tunnel_routes(target: Json) -> tuple[Json, Json]:
+    """Return the routes by which a process's connections are passed on.
+
+    Args:
+        target: the cluster, or clusters with their weights, in Envoy's form.
+    """
+    action: Json = {**target, "timeout": "0s"}
+    asked: Json = {**action, "upgrade_configs": _CONNECT}
+    return (
+        {"name": "connect", "match": {"connect_matcher": {}}, "route": asked},
+        # A client that speaks HTTP there is passed on as any other.
+        {"name": "default", "match": {"prefix": "/"}, "route": action},
+    )
 
 
 def l4_routes(

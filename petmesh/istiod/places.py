@@ -1,5 +1,6 @@
 """Where on this machine a pod, a gateway or an outside host is that istiod knows by an address."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -38,10 +39,14 @@ class Places:
         elif name.startswith("outbound"):
             found = [(self._port(each, name), each) for each in ends]
             here = [_end(port, each) for port, each in found if port is not None]
+            if cluster.get("type") == "ORIGINAL_DST":
+                # The address that a caller looked up is none of this machine's.
+                host, port, _ = cluster_parts(name)
+                stub = self._stubs(int(port)).get(host)
+                here = [_end(stub, {})] if stub is not None else []
         else:
             return None
         kept = {key: value for key, value in cluster.items() if not key.startswith(_RESOLUTION)}
-        # A connection's original destination is none of this machine's.
         if kept.get("lb_policy") == "CLUSTER_PROVIDED":
             del kept["lb_policy"]
         endpoints = [{"lb_endpoints": here}] if here else []
@@ -100,8 +105,11 @@ class Places:
             if gateway.name == name:
                 return gateway.ports.get(number)
         host, _, _ = cluster_parts(cluster)
-        stubs = self.topology.outside if speaks_tls(number) else self.topology.outside_plain
+        stubs = self._stubs(number)
         return stubs.get(f"{host}@{text}", stubs.get(host))
+
+    def _stubs(self, port: int) -> Mapping[str, int]:
+        return self.topology.outside if speaks_tls(port) else self.topology.outside_plain
 
 
 _MESH_AUTHORITY = "ROOTCA"

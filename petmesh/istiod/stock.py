@@ -6,6 +6,7 @@ exchange of metadata between proxies, and the choice of ALPN. No request is deci
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -14,11 +15,11 @@ from petmesh.envoy.names import Json, file_source
 from petmesh.envoy.proxy import ProxyFiles, bootstrap, logging, most_connections, routes_file
 from petmesh.envoy.topology import GatewayPod, Identity, Pod
 from petmesh.istiod.ads import Sent
+from petmesh.istiod.captured import HTTP_PROXY, captured
 from petmesh.istiod.places import Places
 from petmesh.mesh.mesh import Mesh
 
 HTTP_PROXY_PORT: Final = 15002
-_HTTP_PROXY: Final = "http_proxy"
 _ISTIOS: Final = ("istio", "stats.PluginConfig", "envoy.filters.http.peer_metadata", "alpn")
 _KINDS: Final = {
     "virtual-service": "VirtualService",
@@ -52,9 +53,10 @@ def sidecar_of(  # noqa: PLR0913, PLR0917
         )
     ]
     own = next(each for each in sent.listeners if _port(each) == HTTP_PROXY_PORT)
-    listeners += _listener(
-        places, "outbound", pod.outbound_port, own["filter_chains"], pod.identity
-    )
+    chains = _with_connect(own["filter_chains"])
+    listeners += _listener(places, "outbound", pod.outbound_port, chains, pod.identity)
+    routes = {**sent.routes, HTTP_PROXY: captured(sent, mesh, pod.namespace)}
+    sent = replace(sent, routes=routes)
     return _files(sent, mesh, places, pod, listeners, folder, socket)
 
 
@@ -103,6 +105,16 @@ def _files(  # noqa: PLR0913, PLR0917
         logging(located, mesh, places.topology, folder),
         routes,
     )
+
+
+def _with_connect(chains: list[Json]) -> list[Json]:
+    """Return the filter chain of the HTTP proxy, which takes CONNECT too."""
+    [chain] = chains
+    *before, manager = chain["filters"]
+    config: Json = manager["typed_config"]
+    upgrades = [*config.get("upgrade_configs", ()), {"upgrade_type": "CONNECT"}]
+    taking = {**manager, "typed_config": {**config, "upgrade_configs": upgrades}}
+    return [{**chain, "filters": [*before, taking]}]
 
 
 def _inbound(sent: Sent) -> Iterator[tuple[int, list[Json]]]:
@@ -207,11 +219,7 @@ def _decided(route: Json) -> Json:
         {**host, "routes": [_told(each) for each in host.get("routes", ())]}
         for host in route.get("virtual_hosts", ())
     ]
-    told = {**route, "virtual_hosts": hosts}
-    if route["name"] == _HTTP_PROXY:
-        # The domains have ports, which istiod has Envoy ignore: none but port 80 would match.
-        told.pop("ignore_port_in_host_matching", None)
-    return told
+    return {**route, "virtual_hosts": hosts}
 
 
 def _told(route: Json) -> Json:
