@@ -57,7 +57,8 @@ class IstiodControlPlane(Translation):
         config = mesh_config_of(mesh) | {"proxyHttpPort": HTTP_PROXY_PORT}
         istiod = Istiod(binary, self._folder)
         try:
-            await istiod.start(self._processes, istio_objects(mesh), cluster, config)
+            declared = istio_objects(mesh, topology.jwks)
+            await istiod.start(self._processes, declared, cluster, config)
             return {
                 each.name: await istiod.ask(node_of(each, self._addresses), RELEASE)
                 for each in (*topology.pods, *places.gateways)

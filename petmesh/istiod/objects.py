@@ -33,8 +33,13 @@ def own_labels(labels: Mapping[str, str]) -> dict[str, str]:
     return {("petmesh/gateway" if key == GATEWAY_LABEL else key): labels[key] for key in labels}
 
 
-def istio_objects(mesh: Mesh) -> list[Object]:
-    """Return a mesh's objects of Istio; routes of the Gateway API as what they were taken as."""
+def istio_objects(mesh: Mesh, keys: str = "") -> list[Object]:
+    """Return a mesh's objects of Istio; routes of the Gateway API as what they were taken as.
+
+    Args:
+        mesh: the declared objects.
+        keys: the JSON Web Key Set in place of those that istiod would fetch; "" for none.
+    """
     declared = (
         *mesh.virtual_services,
         *mesh.destination_rules,
@@ -48,7 +53,17 @@ def istio_objects(mesh: Mesh) -> list[Object]:
         *mesh.authorization_policies,
         *mesh.telemetries,
     )
-    return [_object(each) for each in declared]
+    objects = [_object(each) for each in declared]
+    for each in objects if keys else ():
+        if each["kind"] == "RequestAuthentication":
+            each["spec"]["jwtRules"] = [
+                _with_keys(rule, keys) for rule in each["spec"].get("jwtRules", ())
+            ]
+    return objects
+
+
+def _with_keys(rule: Object, keys: str) -> Object:
+    return rule if rule.get("jwks") else {**rule, "jwksUri": "", "jwks": keys}
 
 
 def mesh_config_of(mesh: Mesh) -> Object:
