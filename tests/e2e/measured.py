@@ -49,7 +49,12 @@ def prometheus(failing: str = "") -> Generator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base's name)
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        # A ramp asks all its questions at once; by default five may wait, and others come again
+        # after a second or more.
+        request_queue_size = 128
+
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
