@@ -194,7 +194,10 @@ class ClusterTarget:
                 self._configure(exported, live, kept.before)
                 raise TargetError(f"a promotion would change more: {names_of(more)}")
             left = {each.urn for each in changes}
-            left |= {route.urn for each in others.values() for route in each.routes}
+            if left:
+                # With their routes, which come after their workloads. Else they aren't left alone:
+                # the engine deletes no workload that came before what it leaves alone.
+                left |= {route.urn for each in others.values() for route in each.routes}
             self._stack.up(exclude=sorted(left) or None, color="never")
             # Empty, they mean the same, and are gone from the stack's file.
             canaries = [exported[service].config.canary for service in releases]

@@ -119,6 +119,14 @@ async def test_a_promotion_may_delete_what_was_kept_before_and_not_what_it_keeps
         await target_of(stack).promote(details("v1", "v2", 100))
 
 
+async def test_a_promotion_leaves_nothing_alone_where_no_other_release_is_under_way() -> None:
+    stack = at_100()
+    stack.others = {"petservice": exported("petservice", "releases.petservice.")}
+    stack.deletes = [f"{SERVICE}-v1"]
+    await target_of(stack, service=SERVICE).promote(details("v1", "v2", 100))
+    assert stack.excluded == []
+
+
 async def test_a_promotion_leaves_alone_what_is_of_another_services_release() -> None:
     stack = at_100()
     stack.others = {"petservice": exported("petservice", "releases.petservice.")}
