@@ -19,6 +19,11 @@ from tests.istiod.known import is_known
 pytestmark = pytest.mark.istiod
 EXAMPLES = sorted(each for each in (ROOT / "examples").iterdir() if each.is_dir())
 STACKS = ("local", "dev", "staging", "prod")
+# What no stack has on.
+OTHERS = {
+    "sticky users": {"userCookie": "place", "canaryWeight": "25"},
+    "egress gateway": {"dogApiEnabled": "true", "egressGateway": "true"},
+}
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +64,12 @@ def _unlisted(differences: list[Difference]) -> Iterator[Difference]:
 def test_a_stack_means_what_istiod_makes_of_it(istiod: Path, stack: str) -> None:
     mesh = read_input((str(ROOT),), stack).mesh
     assert told([(stack, compare(mesh, istiod))]) == []
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_so_does_a_stack_with_more_switched_on(istiod: Path, name: str) -> None:
+    mesh = read_input((str(ROOT),), "local", OTHERS[name]).mesh
+    assert told([(name, compare(mesh, istiod))]) == []
 
 
 @pytest.mark.parametrize("folder", EXAMPLES, ids=lambda path: path.name)
