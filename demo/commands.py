@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 
 _WEIGHTS = Percents((0, 10, 25, 50, 100, 0))
 _MOST_REQUESTS = 1_000_000
+Weights = Annotated[
+    Percents,
+    typer.Option(
+        parser=percents,
+        metavar="W,W,...",
+        help="Each canary's weights in percent, in order.",
+        show_default=",".join(map(str, _WEIGHTS)),
+    ),
+]
 app = typer.Typer()
 _requests = whole_between(100, _MOST_REQUESTS)
 
@@ -35,15 +44,7 @@ def demo(
     *,
     stack: Stack = "local",
     config: Config = None,
-    weights: Annotated[
-        Percents,
-        typer.Option(
-            parser=percents,
-            metavar="W,W,...",
-            help="The canary's weights in percent, in order.",
-            show_default=",".join(map(str, _WEIGHTS)),
-        ),
-    ] = _WEIGHTS,
+    weights: Weights = _WEIGHTS,
     requests: Annotated[
         int,
         typer.Option(
@@ -121,15 +122,7 @@ def users(
     *,
     stack: Stack = "local",
     config: Config = None,
-    weights: Annotated[
-        Percents,
-        typer.Option(
-            parser=percents,
-            metavar="W,W,...",
-            help="The weights of both canaries in percent, in order.",
-            show_default=",".join(map(str, _WEIGHTS)),
-        ),
-    ] = _WEIGHTS,
+    weights: Weights = _WEIGHTS,
     arrivals: Annotated[
         int,
         typer.Option(
