@@ -323,8 +323,9 @@ def test_any_other_server_is_refused_by_name(change: Change, refusal: str) -> No
 
 def test_each_server_with_tls_at_a_port_has_a_chain_for_its_own_hosts() -> None:
     def add(inputs: Any) -> None:  # noqa: ANN401 (data)
-        second = {**inputs["spec"]["servers"][1], "hosts": ["more.example.com"], "name": "more"}
-        inputs["spec"]["servers"].append(second)
+        first = inputs["spec"]["servers"][1]
+        second = {"hosts": ["more.example.com"], "port": {**first["port"], "name": "more"}}
+        inputs["spec"]["servers"].append({**first, **second})
 
     chains = listener(changed(*GATEWAY, add, ingressTls="secret"), 443)["filter_chains"]
     names = [chain["filter_chain_match"]["server_names"] for chain in chains]

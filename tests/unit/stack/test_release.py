@@ -115,12 +115,14 @@ def test_going_back_by_the_stable_version_alone_ends_the_other_one() -> None:
     assert back.changed.keys() == ROUTE_ALONE
 
 
-def test_the_next_canary_ends_what_was_kept_until_then() -> None:
+def test_what_was_kept_runs_beside_the_next_canary_until_that_is_promoted() -> None:
     images = f'["petdetailsservice/v3={GIVEN}"]'
     kept = stage(0, stable="v2", canary="", previousVersion="v1", images=images)
     following = step(kept, stage(0, stable="v2", canary="v3", previousVersion="v1", images=images))
-    assert following.removed == workload("v1")
+    assert following.removed == set()
     assert workload("v3") - {"Image petdetailsservice-v3-image"} <= following.added
+    promoted = stage(0, stable="v3", canary="", previousVersion="v2", images=images)
+    assert step(kept, promoted).removed == workload("v1")
 
 
 def test_what_was_kept_for_a_time_ends_with_the_first_up_after_it() -> None:
