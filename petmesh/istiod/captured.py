@@ -17,6 +17,7 @@ from petmesh.mesh.mesh import Mesh
 
 HTTP_PROXY: Final = "http_proxy"
 _VIRTUAL: Final = "virtual"
+_NONE: Final[Json] = {"virtual_hosts": []}
 _BLOCKED: Final = ("BlackHoleCluster", "PassthroughCluster")
 _ALL: Final = "*"
 
@@ -64,7 +65,8 @@ def _hosts(sent: Sent, listener: Json, names: Iterable[str]) -> Iterator[Json]:
         config: Json = chain["filters"][-1]["typed_config"]
         match: Mapping[str, Any] = chain.get("filter_chain_match", {})
         if "rds" in config:
-            route = sent.routes[config["rds"]["route_config_name"]]
+            name = config["rds"]["route_config_name"]
+            route = sent.routes[name] if name != HTTP_PROXY else _NONE
             for host in route["virtual_hosts"]:
                 if host["domains"] != [_ALL]:
                     yield {**host, "domains": [each.partition(":")[0] for each in host["domains"]]}

@@ -46,7 +46,11 @@ class Places:
                 here = [_end(stub, {})] if stub is not None else []
         else:
             return None
-        kept = {key: value for key, value in cluster.items() if not key.startswith(_RESOLUTION)}
+        kept = {
+            key: value
+            for key, value in cluster.items()
+            if key != "type" and not key.startswith(_RESOLUTION)
+        }
         if kept.get("lb_policy") == "CLUSTER_PROVIDED":
             del kept["lb_policy"]
         endpoints = [{"lb_endpoints": here}] if here else []
@@ -113,7 +117,7 @@ class Places:
 
 
 _MESH_AUTHORITY = "ROOTCA"
-_RESOLUTION = ("eds_", "dns_", "respect_dns", "load_assignment", "type", "use_tcp_for_dns")
+_RESOLUTION = ("eds_", "dns_", "respect_dns", "load_assignment", "use_tcp_for_dns")
 _OF_LISTENERS = ("name", "filter_chains", "default_filter_chain", "listener_filters")
 
 

@@ -49,6 +49,7 @@ SENT = Sent(
             connections("api.example.com", cluster="outbound|443||api.example.com"),
             connections(cluster="BlackHoleCluster"),
         ),
+        listener("127.0.0.1", 15002, requests("http_proxy")),
         listener("0.0.0.0", 27017, connections(cluster="outbound|27017||db.example.com")),  # noqa: S104
     ),
     {
@@ -83,7 +84,9 @@ def test_a_call_is_led_as_by_the_listener_of_its_port(
     assert found["routes"][0]["name"] == route
 
 
-@pytest.mark.parametrize("authority", [f"{WEB}:81", "other.example.com:443", "web.other"])
+@pytest.mark.parametrize(
+    "authority", [f"{WEB}:81", f"{WEB}:15002", "other.example.com:443", "web.other"]
+)
 def test_others_are_led_nowhere(tmp_path: Path, authority: str) -> None:
     found = virtual_host(captured(SENT, read(tmp_path, MESH), "default"), authority)
     assert found == NOBODY
