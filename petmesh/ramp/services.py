@@ -1,10 +1,13 @@
 """Whose ramp a command is about, where a stack has several releases."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from petmesh.ramp.locations import check_names, recorded, running
+from petmesh.ramp.journal import JournalError, latest
+from petmesh.ramp.locations import check_names, journal_folder, recorded, running
+from petmesh.ramp.machine import FINAL
 from petmesh.ramp.options import Options, ramped
 from petmesh.ramp.target import UsageError
 from petmesh.ramp.targets import open_cluster
@@ -35,17 +38,16 @@ class AskedStack:
         """The options with what is ramped: what is given, what a process ramps, or the stack's own.
 
         Raises:
-            UsageError: it must be given, or the stack has no such service.
+            UsageError: it must be given, as where the ramp of another was left, or the stack has
+                no such service.
             TargetError: the stack can't be asked.
         """
         options = self._options
         check_names(options)
         if not options.name and options.target == "cluster":
-            if name := _only(running(options)):
-                self._options = replace(options, **ramped(name))
-            else:
-                [service] = await self.target().services()
-                self._options = replace(options, service=service)
+            own = self.target().services
+            name = _only(running(options)) or _only([*await own(), *_left(options)])
+            self._options = replace(options, **ramped(name))
         return self._options
 
     def target(self) -> "ClusterTarget":
@@ -73,7 +75,20 @@ def of_ramp(options: Options) -> Options:
     return replace(options, **ramped(_only(known)))
 
 
+def _left(options: Options) -> list[str]:
+    """Whose ramp was left before it ended, by the journals in the program's folder."""
+    left: list[str] = []
+    for name in [] if options.journal else recorded(options):
+        # A journal that can't be read is told of by who needs it.
+        with suppress(JournalError, OSError):
+            record = latest(journal_folder(replace(options, **ramped(name))))
+            if record is not None and record.state.phase not in FINAL:
+                left.append(name)
+    return left
+
+
 def _only(names: Sequence[str]) -> str:
+    names = sorted({*names})
     if not names[1:]:
         return "".join(names)
     found = [ramped(name) for name in names]

@@ -13,7 +13,7 @@ from petmesh.ramp.journal import latest
 from petmesh.ramp.machine import Phase
 from petmesh.ramp.options import Options
 from petmesh.ramp.target import Release, TargetError
-from tests.unit.ramp.commanded import PLAN
+from tests.unit.ramp.commanded import PLAN, left_at_10
 from tests.unit.ramp.fakes import FakeTarget, details
 from tests.unit.ramp.test_cluster import Stack, target_of
 
@@ -75,6 +75,28 @@ def test_a_command_is_about_the_ramp_that_runs(
     assert main(["status"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == "service: petdetailsservice"
     assert target.changes == []
+
+
+@pytest.mark.parametrize("command", ["status", "rollback"])
+def test_a_command_asks_whose_ramp_where_anothers_was_left(
+    command: str, target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    group = Options(group="petdetailsservice,petservice")
+    left_at_10(locations.journal_folder(group), target)
+    assert main([command]) == 2
+    assert capsys.readouterr().err == (
+        "petmesh: --service or --group: must be given, one of "
+        "--service petdetailsservice, --group petdetailsservice,petservice\n"
+    )
+    assert target.live.weight == 10
+
+
+def test_a_rollback_without_a_name_ends_the_own_services_ramp_that_was_left(
+    target: FakeTarget,
+) -> None:
+    left_at_10(locations.journal_folder(DETAILS), target)
+    assert main(["rollback"]) == 0
+    assert phase(DETAILS) is Phase.ROLLED_BACK
 
 
 def test_a_report_asks_for_the_service_where_several_have_journals(
