@@ -51,6 +51,8 @@ class Places:
             for key, value in cluster.items()
             if key != "type" and not key.startswith(_RESOLUTION)
         }
+        if own and own.is_stand_in and name.startswith("inbound|") and _OPTIONS in kept:
+            kept[_OPTIONS] = {key: _as_http1(held) for key, held in kept[_OPTIONS].items()}
         if kept.get("lb_policy") == "CLUSTER_PROVIDED":
             del kept["lb_policy"]
         endpoints = [{"lb_endpoints": here}] if here else []
@@ -118,7 +120,15 @@ class Places:
 
 _MESH_AUTHORITY = "ROOTCA"
 _RESOLUTION = ("eds_", "dns_", "respect_dns", "load_assignment", "use_tcp_for_dns")
+_OPTIONS = "typed_extension_protocol_options"
+_VERSIONS = ("explicit_http_config", "use_downstream_protocol_config", "auto_config")
 _OF_LISTENERS = ("name", "filter_chains", "default_filter_chain", "listener_filters")
+
+
+def _as_http1(options: Json) -> Json:
+    """Return protocol options for a stand-in, which speaks HTTP/1.1 alone."""
+    kept = {key: options[key] for key in options if key not in _VERSIONS}
+    return {**kept, "explicit_http_config": {"http_protocol_options": {}}}
 
 
 def _end(port: int, end: Json) -> Json:

@@ -1,5 +1,6 @@
 """Where on this machine what istiod leads to is."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +56,18 @@ def test_a_host_whose_address_a_caller_looks_up_is_its_stub(tmp_path: Path) -> N
     port = end["endpoint"]["address"]["socket_address"]["port_value"]
     assert port == held.topology.outside_plain["*.a.com"]
     assert "lb_policy" not in made
+
+
+def test_a_stand_in_is_asked_by_http1(tmp_path: Path) -> None:
+    held = laid(tmp_path)
+    places = Places(held.topology, Addresses(), held.gateways)
+    [web] = [pod for pod in held.pods if pod.workload == "web"]
+    given = {"name": "inbound|9090||", "type": "STATIC", "typed_extension_protocol_options": HTTP2}
+    for pod, protocol in (
+        (web, "http2_protocol_options"),
+        (replace(web, is_stand_in=True), "http_protocol_options"),
+    ):
+        made = places.cluster(given, [], pod)
+        assert made is not None
+        [options] = made["typed_extension_protocol_options"].values()
+        assert list(options["explicit_http_config"]) == [protocol]
