@@ -49,13 +49,13 @@ def test_an_example_is_as_expected(
     istiod: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(istiod))
-    suite = asyncio.run(tested(read_input((str(folder),), "")))
+    suite = asyncio.run(suite_of(read_input((str(folder),), "")))
     assert suite.coverage is None
     missed = [each.question.title for each in suite.results if each.misses]
     assert missed == MISSED.get(folder.name, [])
 
 
-async def tested(read: Input) -> Suite:
+async def suite_of(read: Input) -> Suite:
     assert read.expectations
     async with running(read, control_plane="istiod") as runtime:
         return await run(runtime, read_expectations(read.expectations))
