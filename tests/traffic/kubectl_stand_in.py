@@ -32,7 +32,11 @@ def create(context: str) -> int:
 
 
 def execute(name: str) -> int:
-    if held("behaviour.json").get("hangs"):
+    behaviour = held("behaviour.json")
+    if behaviour.get("runs_nothing"):
+        print("error: unable to upgrade connection: forbidden", file=sys.stderr)
+        return 1
+    if behaviour.get("hangs"):
         time.sleep(60)
     account = held(f"{name}.json")["spec"]["serviceAccountName"]
     added = held("callers.json")[account]
@@ -45,19 +49,44 @@ def held(name: str) -> dict[str, Any]:
     return json.loads(file.read_text()) if file.is_file() else {}
 
 
+def may() -> int:
+    refused = held("behaviour.json").get("never_deletes")
+    print("no" if refused else "yes")
+    return 1 if refused else 0
+
+
+def wait() -> int:
+    if not held("behaviour.json").get("waits"):
+        return 0
+    print("error: timed out waiting for the condition", file=sys.stderr)
+    return 1
+
+
+def get() -> int:
+    waiting = {"reason": "ErrImagePull", "message": "no such image"}
+    print(json.dumps({"status": {"containerStatuses": [{"state": {"waiting": waiting}}]}}))
+    return 0
+
+
+def delete(what: str) -> int:
+    if not what.startswith("--"):
+        (FOLDER / f"{what}.json").unlink(missing_ok=True)
+    return 1 if held("behaviour.json").get("keeps") else 0
+
+
 def main(arguments: list[str]) -> int:
     with (FOLDER / "commands.jsonl").open("a") as log:
         log.write(json.dumps(arguments) + "\n")
     context, _namespace, command, *rest = arguments
-    if command == "create":
-        return create(context)
-    if command == "exec":
-        return execute(rest[1])
-    if command == "delete":
-        if not rest[1].startswith("--"):
-            (FOLDER / f"{rest[1]}.json").unlink(missing_ok=True)
-        return 1 if held("behaviour.json").get("keeps") else 0
-    return 0
+    answers = {
+        "auth": may,
+        "create": lambda: create(context),
+        "wait": wait,
+        "get": get,
+        "exec": lambda: execute(rest[1]),
+        "delete": lambda: delete(rest[1]),
+    }
+    return answers[command]()
 
 
 if __name__ == "__main__":

@@ -115,6 +115,12 @@ def test_what_comes_otherwise_is_a_miss(stand_in: Path) -> None:
     [
         ("refuses", "kubectl create: Error from server (Forbidden): pods is forbidden"),
         ("injects_nothing", "the pod got no sidecar, so its requests would have no identity"),
+        ("never_deletes", "no right to delete pods in default, so none is created"),
+        (
+            "waits",
+            "kubectl wait: error: timed out waiting for the condition; ErrImagePull: no such image",
+        ),
+        ("runs_nothing", "kubectl exec: error: unable to upgrade connection: forbidden"),
     ],
 )
 def test_a_pod_that_is_not_what_it_must_be_is_a_miss_and_deleted(

@@ -108,13 +108,12 @@ class CallerPod:
             NotAskedError: they can't be sent, or the answer of one isn't known.
         """
         curl = Curl(question, parallel=parallel)
-        printed, last = await self._kubectl.execute(
-            self._name, self._container, ("curl", "--config", "-"), curl.config(), DEADLINE_SECONDS
+        command = ("curl", "--config", "-")
+        return curl.answers(
+            await self._kubectl.execute(
+                self._name, self._container, command, curl.config(), DEADLINE_SECONDS
+            )
         )
-        try:
-            return curl.answers(printed)
-        except NotAskedError as error:
-            raise NotAskedError(f"{error} ({last})" if not printed else str(error)) from error
 
 
 @asynccontextmanager
@@ -124,9 +123,16 @@ async def caller_pod(kubectl: Kubectl, caller: Caller, image: str) -> AsyncGener
     What an earlier run left, since it was killed, has ended by its deadline and is deleted too.
 
     Raises:
-        PodRefusedError: it is refused, doesn't start, or has no sidecar where it must have one.
+        PodRefusedError: it is refused, doesn't start, has no sidecar where it must have one, or
+            may not be deleted afterwards.
         NotAskedError: it can't be deleted.
     """
+    try:
+        allowed = await kubectl.may("delete", "pods")
+    except NotAskedError as error:
+        raise PodRefusedError(str(error)) from error
+    if not allowed:
+        raise PodRefusedError(f"no right to delete pods in {kubectl.namespace}, so none is created")
     name = f"petmesh-test-{secrets.token_hex(4)}"
     # The API server may take what it was sent though its sender is cancelled meanwhile.
     creating = asyncio.ensure_future(kubectl.create(manifest(caller, name, image)))

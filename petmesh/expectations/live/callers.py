@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from petmesh.envoy.callers import Caller as Routing
 from petmesh.envoy.names import full_host
+from petmesh.envoy.routes import HTTP_PORT, covers, outbound_routes
+from petmesh.envoy.sidecar_scope import visible_to
 from petmesh.expectations.live.asking import NotAskedError
 from petmesh.expectations.live.caller_pod import Caller
 from petmesh.expectations.model import UNMESHED, Question
@@ -34,6 +37,21 @@ def caller_of(declaration: Declaration, mesh: Mesh, question: Question) -> Calle
         workload.container.name,
         meshed=workload.in_mesh,
     )
+
+
+def is_unknown(mesh: Mesh, caller: Caller, question: Question) -> bool:
+    """Return whether a caller's sidecar knows no host of a question's URL.
+
+    A rehearsal answers 502 then. In a cluster istiod does so at a port where some host is known;
+    at any other the connection is reset.
+    """
+    parts = urlsplit(question.url)
+    view = visible_to(mesh, caller.namespace, caller.labels)
+    routes = outbound_routes(view, Routing(caller.namespace, caller.labels))
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else HTTP_PORT)
+    names = {f"{host}:{port}", *([host] if port == HTTP_PORT else [])}
+    domains = {each for host in routes["virtual_hosts"] for each in host["domains"]} - {"*"}
+    return not any(covers(domain, name) for domain in domains for name in names)
 
 
 def _workload(mesh: Mesh, name: str) -> Workload:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,19 +44,36 @@ class Kubectl:
             NotAskedError: it hasn't in time.
         """
         what = (f"pod/{pod}", f"--for=condition={condition}", f"--timeout={seconds}s")
-        await self.run("wait", *what, seconds=seconds + _SECONDS)
+        try:
+            await self.run("wait", *what, seconds=seconds + _SECONDS)
+        except NotAskedError as error:
+            held = json.loads(await self.run("get", "pod", pod, "-o", "json"))
+            raise NotAskedError("; ".join([str(error), *_waiting(held)])) from error
+
+    async def may(self, verb: str, resource: str) -> bool:
+        """Return whether the API server would allow something.
+
+        Raises:
+            NotAskedError: it doesn't tell.
+        """
+        status, out, err = await self._run(("auth", "can-i", verb, resource), b"", _SECONDS)
+        if out.split()[:1] not in ([b"yes"], [b"no"]):
+            raise NotAskedError(f"kubectl auth: {_last(err)}")
+        return status == 0
 
     async def execute(
         self, pod: str, container: str, command: Sequence[str], stdin: bytes, seconds: float
-    ) -> tuple[bytes, str]:
-        """Run a command in a pod's container, and return what it printed and its last words.
+    ) -> bytes:
+        """Run a command in a pod's container, and return what it printed.
 
         Raises:
-            NotAskedError: it doesn't end in time.
+            NotAskedError: it printed nothing and failed, or doesn't end in time.
         """
         arguments = ("exec", "-i", pod, f"--container={container}", "--", *command)
-        _, out, err = await self._run(arguments, stdin, seconds)
-        return out, _last(err)
+        status, out, err = await self._run(arguments, stdin, seconds)
+        if status and not out:
+            raise NotAskedError(f"kubectl exec: {_last(err)}")
+        return out
 
     async def delete(self, *what: str) -> None:
         """Delete pods, and don't wait until they are gone.
@@ -106,6 +123,17 @@ class Kubectl:
                 process.kill()
                 await process.wait()
         return process.returncode or 0, out, err
+
+
+def _waiting(pod: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a pod's place on a node, and each of its containers, waits for."""
+    status: Mapping[str, Any] = pod.get("status", {})
+    told = [each for each in status.get("conditions", ()) if each["type"] == "PodScheduled"]
+    containers = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    told += [each["state"]["waiting"] for each in containers if "waiting" in each["state"]]
+    for each in told:
+        if each.get("message"):
+            yield f"{each['reason']}: {each['message']}"
 
 
 def _last(err: bytes) -> str:

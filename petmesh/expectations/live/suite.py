@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from petmesh.expectations.judge import Result, judge_answers
-from petmesh.expectations.live.askable import impossible, reduced
+from petmesh.expectations.live.askable import impossible, or_reset, reduced
 from petmesh.expectations.live.asking import NotAskedError, PodRefusedError
 from petmesh.expectations.live.caller_pod import Caller, CallerPod, caller_pod
-from petmesh.expectations.live.callers import caller_of
+from petmesh.expectations.live.callers import caller_of, is_unknown
 from petmesh.expectations.live.kubectl import Kubectl
 from petmesh.expectations.live.outside import Address, Outside
 from petmesh.expectations.model import OUTSIDE, Expectation
@@ -99,6 +99,8 @@ def _part(read: Input, expectation: Expectation, access: Access) -> _Part:
         raise NotAskedError(reason or skipped)
     outside = expectation.source == OUTSIDE
     caller = None if outside else caller_of(read.declaration, read.mesh, expectation)
+    if caller and caller.meshed and is_unknown(read.mesh, caller, asked):
+        asked = or_reset(asked)
     return _Part(asked, skipped, caller)
 
 
