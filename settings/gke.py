@@ -1,5 +1,6 @@
 """The keys of a GKE cluster's features, each of which is off by default."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Literal
@@ -29,6 +30,18 @@ CRON = rf"{_CRON_FIELD}( {_CRON_FIELD}){{4}}"
 # https://cloud.google.com/resource-manager/docs/labels-overview#requirements
 LABEL = r"(?!stack=|goog)[a-z][a-z0-9_-]{0,62}=[a-z0-9_-]{0,63}"
 MOST_EXCLUSIONS = 20
+
+
+def _schedule(value: str) -> str:
+    """Cron's fields within their ranges, once an hour at most: Google takes no more backups."""
+    limits = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+    for field, (lowest, highest) in zip(value.split(), limits, strict=False):
+        for number in re.findall(r"(?<!/)\b\d+", field):
+            if not lowest <= int(number) <= highest:
+                raise ValueError
+    if value and not value.split(maxsplit=1)[0].isdecimal():
+        raise ValueError
+    return value
 
 
 def _period(value: str) -> str:
@@ -89,8 +102,8 @@ class GkeFeatures(BaseModel):
     spot_nodes: TrueOrFalse = Field(description="true or false")
     node_upgrades: Literal["surge", "blueGreen"] = Field(description="surge or blueGreen")
     upgrade_notifications: TrueOrFalse = Field(description="true or false")
-    backup_schedule: Annotated[str, matches(f"({CRON})?")] = Field(
-        description='five fields of cron\'s, in UTC, such as "0 3 * * *", or empty'
+    backup_schedule: Annotated[str, matches(f"({CRON})?"), AfterValidator(_schedule)] = Field(
+        description='five fields of cron\'s, in UTC, at one minute, such as "0 3 * * *", or empty'
     )
     backup_retention_days: Whole = Field(ge=1, le=365, description="a whole number from 1 to 365")
     cloud_armor: TrueOrFalse = Field(description="true or false")

@@ -26,6 +26,7 @@ def program_errors() -> Generator[None]:
     from petmesh.mesh.fields import RefusedError
     from petmesh.program.declaration import ProgramError
     from petmesh.program.pulumi_cli import CliError
+    from petmesh.program.stack_config import StackConfigError
     from petmesh.rehearsal.runtime import PortInUseError
     from petmesh.rehearsal.settings import SettingsError
     from petmesh.ui.server import UiPortError
@@ -33,7 +34,7 @@ def program_errors() -> Generator[None]:
     try:
         yield
     except (
-        *(ProgramError, ManifestError, RefusedError),
+        *(ProgramError, ManifestError, RefusedError, StackConfigError),
         *(PortInUseError, UiPortError, SettingsError),
     ) as error:
         raise CommandError(str(error), MISTAKEN) from error

@@ -1,5 +1,8 @@
 """What is imported when the state is lost."""
 
+import pytest
+
+from petmesh.cli.app import main
 from petmesh.program.declaration import Declaration
 from petmesh.program.import_file import import_file
 from tests.unit.declared import PROJECT, gke, google_managed, kept, local
@@ -38,3 +41,18 @@ def test_what_may_be_created_twice_and_what_is_in_the_cluster_is_not_imported() 
 
 def test_a_cluster_that_exists_has_nothing_to_import() -> None:
     assert import_file(local())["resources"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--stack", "nosuch"], "petmesh: stack nosuch: Pulumi.nosuch.yaml does not exist"),
+        (["--config", "petmesh:a:b=1"], "petmesh: config key petmesh:a:b: must be "),
+    ],
+)
+def test_a_stack_that_cannot_be_is_refused_in_one_line(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["import-file", *options]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(message)

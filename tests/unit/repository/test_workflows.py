@@ -40,7 +40,7 @@ ENGINE_IF = (
 )
 # The identity of each job at Google Cloud; no other has one.
 IDENTITY = {
-    ("drift", "look"): "${{ vars.PREVIEW_SERVICE_ACCOUNT }}",
+    ("drift", "look"): "${{ vars.DRIFT_SERVICE_ACCOUNT }}",
     ("preview", "engine"): "${{ vars.PREVIEW_SERVICE_ACCOUNT }}",
     ("apply", "preview"): "${{ vars.PREVIEW_SERVICE_ACCOUNT }}",
     ("apply", "up"): "${{ vars.DEPLOY_SERVICE_ACCOUNT }}",

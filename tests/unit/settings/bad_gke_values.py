@@ -5,7 +5,7 @@ import json
 LABELS = "a list of at most 60 key=value of a-z, 0-9, _ and -, such as owner=pets"
 PERIODS = "a list of at most 20 START/END, the start first, such as 2026-11-20/2027-01-05"
 KMS_KEY = "create, or projects/PROJECT/locations/REGION/keyRings/RING/cryptoKeys/KEY, or empty"
-CRON = 'five fields of cron\'s, in UTC, such as "0 3 * * *", or empty'
+CRON = 'five fields of cron\'s, in UTC, at one minute, such as "0 3 * * *", or empty'
 GROUP = "gke-security-groups@ and a domain"
 ADMITTED = "a list of images in a repository, such as ghcr.io/team/app or ghcr.io/team/*"
 
@@ -69,6 +69,17 @@ GKE_REFUSED = [
     *(
         ("backupSchedule", value, CRON)
         for value in ("daily", "0 3 * *", "0 3 * * * *", "@daily", "0 3 * * MON", "a b c d e")
+    ),
+    *(
+        ("backupSchedule", value, CRON)
+        for value in (
+            "60 3 * * *",
+            "0 24 * * *",
+            "0 3 32 * *",
+            "0 3 * 13 *",
+            "0 3 * * 8",
+            "* * * * *",
+        )
     ),
     ("backupRetentionDays", "0", "a whole number from 1 to 365"),
     ("backupRetentionDays", "366", "a whole number from 1 to 365"),
