@@ -42,7 +42,7 @@ _NEVER = -1e9
 # For how many intervals an offset lasts, and how likely that is: that trouble of one version alone
 # lasts for minutes is rare. Of what wanders, a past in which it is seen says for how long it lasts.
 _LASTS = {0.0: 1.0, 0.5: 0.3, 1.5: 0.02, 5.0: 0.005}
-_SEEN_LASTS = {0.0: 1.0, 0.5: 0.6, 1.5: 0.4, 5.0: 0.1}
+_SEEN_LASTS = {0.0: 1.0, 0.5: 0.8, 1.5: 0.8, 5.0: 0.5}
 
 # How likely it is that the versions differ by less than the past shows, since what strikes both at
 # once shows there too; and that the past doesn't show how they differ.

@@ -58,8 +58,8 @@ def evidence(*intervals: Interval, past: Sequence[Interval] = ()) -> float:
     return known.log
 
 
-# At a risk of 1%, of which failures beside the stable version have 45%.
-NEEDED = math.log(100 / 0.45)
+# At a risk of 1%, of which failures beside the stable version have 15%.
+NEEDED = math.log(100 / 0.15)
 WORSE = failures((8, 150), (7, 1350))
 CALM = [failures((8 + sign, 1500), (8 - sign, 1500)) for sign in (-1, 1)] * 17
 
@@ -84,7 +84,7 @@ def test_after_a_calm_past_two_intervals_are_enough_and_one_is_not() -> None:
 
 def test_a_stable_version_that_varies_much_before_the_ramp_makes_it_later() -> None:
     wild = [failures((16, 1500), (0, 1500)), failures((0, 1500), (16, 1500))] * 17
-    assert evidence(*[WORSE] * 4) > NEEDED > evidence(*[WORSE] * 4, past=wild)
+    assert evidence(*[WORSE] * 5) > NEEDED > evidence(*[WORSE] * 5, past=wild)
     assert evidence(*[WORSE] * 40, past=wild) > NEEDED
 
 
@@ -141,7 +141,7 @@ def test_slower_answers_are_found_wherever_they_are_and_faster_ones_are_not() ->
         ([each + 300 * (index % 20 == 0) for index, each in enumerate(alike)], True),
     ):
         one, other = histogram(canary), histogram(stable)
-        logs = [evidence(*[way(one, other, one + other)] * 6) for way in (slower, more_slow)]
+        logs = [evidence(*[way(one, other, one + other)] * 8) for way in (slower, more_slow)]
         assert (max(logs) > NEEDED) == found
 
 
