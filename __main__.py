@@ -32,7 +32,7 @@ with report_errors():
     platform = create_platform(settings, reference)
 
 peers = telemetry(settings)
-needs: Sequence[pulumi.Resource] = ()
+policies = None
 workloads: dict[str, Sequence[str]] = {}
 if reference:
     ingress = ingress_of(reference)
@@ -42,7 +42,6 @@ else:
     ingress = open_ingress(settings, catalog, platform, mesh, policies)
     allow_egress(settings, catalog, platform, mesh, policies)
     grant_teams(settings, platform, mesh)
-    needs = [mesh.istio.ready, *policies.ready(settings.namespace)]
     workloads |= mesh.gateways
     pulumi.export("dnsRecords", ingress.dns_records)
     pulumi.export("observability", mesh.observability.port_forwards)
@@ -51,7 +50,7 @@ if settings.owner == "platform":
     pulumi.export("platform", for_applications(settings))
     pulumi.export("imageRegistry", platform.image_registry)
 else:
-    services = deploy_services(settings, catalog, platform, needs, peers)
+    services = deploy_services(settings, catalog, platform, policies, peers)
     routes = route_services(settings, catalog, platform, services)
     public = publish(settings, catalog, platform, ingress, routes)
     routed = releases(settings, catalog, routes, public)

@@ -1,9 +1,10 @@
 """The services: each folder here with a `service.yaml`, its entry."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -61,17 +62,17 @@ class Catalog:
     def __getitem__(self, name: str) -> Service:
         return self.services[name]
 
-    @property
+    @cached_property
     def public(self) -> tuple[Service, ...]:
         """The services that the ingress routes to."""
         return tuple(each for each in self if each.entry.public)
 
-    @property
+    @cached_property
     def versions(self) -> Mapping[str, tuple[str, ...]]:
         """For each service the versions that this checkout builds."""
         return {each.name: each.versions for each in self}
 
-    @property
+    @cached_property
     def without_release(self) -> Mapping[str, str]:
         """The services that can have no canary, and why."""
         return {
@@ -86,9 +87,17 @@ class Catalog:
 
     def callers(self, service: Service) -> tuple[Service, ...]:
         """The services that call one."""
-        return tuple(each for each in self if service.name in each.entry.calls.values())
+        return self._callers.get(service.name, ())
 
-    @property
+    @cached_property
+    def _callers(self) -> Mapping[str, tuple[Service, ...]]:
+        callers: defaultdict[str, tuple[Service, ...]] = defaultdict(tuple)
+        for each in self:
+            for called in self.called(each):
+                callers[called.name] += (each,)
+        return callers
+
+    @cached_property
     def callees_first(self) -> tuple[Service, ...]:
         """Every service after those that it calls, unless they call it too."""
         ordered: dict[str, Service] = {}

@@ -28,8 +28,8 @@ PLOT: Final = ROOT / "bench" / "plan.svg"
 SIZES: Final = (3, 30, 100, 300)
 # Of a plan of three services, by the processor time of the import alone.
 MOST_OF_IMPORT: Final = 1.15
-# Of a service's own time among the most, by that among fewer.
-MOST_GROWTH: Final = 1.5
+# Of what a further service costs among the most, by what it costs among fewer.
+MOST_GROWTH: Final = 1.25
 _PROGRAM: Final = ("apps", "infra", "istio", "observability", "petmesh", "settings", "stack")
 _CALLS: Final = 3
 
@@ -116,11 +116,12 @@ def problems(imported: Cost, plans: Mapping[int, Cost]) -> list[str]:
     ratio = plans[SIZES[0]].seconds / imported.seconds
     if ratio > MOST_OF_IMPORT:
         found.append(f"{SIZES[0]} services: {ratio:.2f} times the import, not {MOST_OF_IMPORT}")
-    few, some, many = (plans[size] for size in SIZES[-3:])
-    before = (some.seconds - few.seconds) / (SIZES[-2] - SIZES[-3])
-    growth = (many.seconds - some.seconds) / (SIZES[-1] - SIZES[-2]) / before
-    if growth > MOST_GROWTH:
-        found.append(f"{SIZES[-1]} services: {growth:.2f} times the time a service, not linear")
+    for what in ("seconds", "mebibytes"):
+        few, some, many = (getattr(plans[size], what) for size in SIZES[-3:])
+        before = (some - few) / (SIZES[-2] - SIZES[-3])
+        growth = (many - some) / (SIZES[-1] - SIZES[-2]) / before
+        if growth > MOST_GROWTH:
+            found.append(f"{SIZES[-1]} services: {growth:.2f} times the {what} a service")
     return found
 
 

@@ -1,6 +1,6 @@
 """Who may call a service and whom it may call; anything else in its namespace is denied."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -30,14 +30,15 @@ class Policies:
     by_service: Mapping[tuple[str, str], ServicePolicies]
     guards: Sequence[pulumi.Resource]
 
-    def ready(self, namespace: str) -> Sequence[pulumi.Resource]:
-        """What the services of a namespace are created after."""
-        return [
-            each
-            for (within, _), policies in self.by_service.items()
-            if within == namespace
-            for each in policies.ready
-        ]
+    def ready(
+        self, namespace: str, service: Service, called: Iterable[Service]
+    ) -> Sequence[pulumi.Resource]:
+        """What a service is created after: its policies, and those of the services that it calls.
+
+        Its pods never run unguarded, and whom they call lets them in by then.
+        """
+        guarded = (self.by_service[namespace, each.name] for each in (service, *called))
+        return [each for policies in guarded for each in policies.ready]
 
 
 def protect_services(

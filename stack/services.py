@@ -15,6 +15,7 @@ from istio.install import HTTP_PROXY_PORT
 from istio.routing import CALLER_DEADLINE_SECONDS
 from observability.tracing import service_environment
 from settings import Settings, known_versions, versions_of
+from stack.policies import Policies
 from stack.revisions import revisions_of
 from stack.telemetry import Telemetry
 
@@ -46,10 +47,11 @@ def deploy_services(
     settings: Settings,
     catalog: Catalog,
     platform: Platform,
-    needs: Sequence[pulumi.Resource],
+    policies: Policies | None,
     telemetry: Telemetry,
 ) -> Services:
-    """Declare every service, created after the mesh, the namespace and its policies."""
+    """Declare every service, created after its policies where they are this stack's."""
+    namespace = settings.namespace
     services: dict[str, MeshService] = {}
     # One for all images, and none where all are given.
     context = cache(build_context)
@@ -57,7 +59,7 @@ def deploy_services(
         services[service.name] = MeshService(
             ServiceArgs(
                 service=service,
-                namespace=settings.namespace,
+                namespace=namespace,
                 running=versions_of(settings, catalog.versions, service.name).running,
                 subsets=known_versions(settings, catalog.versions, service.name),
                 registry=platform.image_registry,
@@ -66,9 +68,11 @@ def deploy_services(
                 build_context=context,
                 min_replicas=settings.min_replicas,
                 max_replicas=settings.max_replicas,
-                needs=needs,
+                needs=policies.ready(namespace, service, catalog.called(service))
+                if policies
+                else (),
                 environment=_environment(settings, catalog, service, telemetry),
-                annotations=revisions_of(settings).of(settings.namespace).proxy,
+                annotations=revisions_of(settings).of(namespace).proxy,
             ),
             platform.after(),
         )

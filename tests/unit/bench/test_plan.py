@@ -27,8 +27,10 @@ def test_a_plan_within_the_bounds_has_no_problem() -> None:
 
 def test_a_slow_small_plan_and_one_that_grows_faster_than_its_services_are_told() -> None:
     assert problems(Cost(0.8, 120), LINEAR) == ["3 services: 1.25 times the import, not 1.15"]
-    [line] = problems(Cost(1.0, 120), {**LINEAR, 300: Cost(20.0, 350)})
-    assert line.startswith("300 services: ")
+    [slower] = problems(Cost(1.0, 120), {**LINEAR, 300: Cost(12.0, 350)})
+    assert slower == "300 services: 1.33 times the seconds a service"
+    [larger] = problems(Cost(1.0, 120), {**LINEAR, 300: Cost(10.0, 400)})
+    assert larger == "300 services: 1.40 times the mebibytes a service"
 
 
 def test_the_plot_is_an_image_with_every_figure() -> None:

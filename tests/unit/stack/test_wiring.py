@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from demo.pets import CATALOG
 from petmesh.program.declaration import Declaration
 from petmesh.program.program import declare
 from settings import ROOT
@@ -57,6 +58,24 @@ def test_every_object_in_the_cluster_has_the_stacks_own_provider(stack: Declarat
     reads = [each for each in stack.resources if each.read_id]
     for each in (*in_cluster(stack), *reads):
         assert each.provider == provider.urn, each.urn
+
+
+def test_a_version_is_created_after_its_policies_and_those_of_whom_it_calls() -> None:
+    guarding = {"AuthorizationPolicy", "NetworkPolicy", "Sidecar"}
+    for version, guarded in {
+        "petdetailsservice-v1-deployment": {"petdetailsservice"},
+        "petservice-v1-deployment": {each.name for each in CATALOG},
+    }.items():
+        stack = local()
+        [deployment] = [each for each in stack.resources if each.name == version]
+        before = [each for each in stack.resources if each.urn in deployment.dependencies]
+        policies = {
+            (each.inputs["kind"], each.inputs["metadata"]["name"])
+            for each in before
+            if each.inputs.get("kind") in guarding
+        }
+        assert len(policies) == len(guarding) * len(guarded)
+        assert {name.split("-")[0] for _, name in policies} == guarded
 
 
 def test_every_object_in_the_cluster_is_named_by_the_program(stack: Declaration) -> None:
