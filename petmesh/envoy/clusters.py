@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from petmesh.envoy.callers import Caller
 from petmesh.envoy.cluster_policy import HTTP_OPTIONS, build_cluster
@@ -49,21 +50,28 @@ class Served:
 
     Attributes:
         grpc: whether it is gRPC.
+        detected: whether nothing says what is spoken, so that Istio detects it.
     """
 
     host: str
     number: int
     speaks: Spoken
     grpc: bool = False
+    detected: bool = False
 
 
 @dataclass(frozen=True)
 class _End:
-    """An endpoint: a pod's port on this machine, the pod's identity, and whether it takes TLS."""
+    """An endpoint: a pod's port on this machine, the pod's identity, and whether it takes TLS.
+
+    Attributes:
+        http1: whether behind TLS of its own is a stand-in, which speaks HTTP/1.1 alone.
+    """
 
     port: int
     uri: str = ""
     takes_tls: bool = False
+    http1: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,7 @@ def outbound_clusters(
                 mesh.config.connect_timeout,
                 policy,
                 budget=budget,
-                http2=upstream.speaks == "HTTP2",
+                http2=upstream.speaks == "HTTP2" and not any(end.http1 for end in ends),
             )
             tls = _own_tls(policy, rule, caller)
             mutual = mutual_tls_client(
@@ -134,7 +142,7 @@ def _own_tls(
     tls = policy.tls
     if tls is None or rule is None or rule.spec.workload_selector or not caller.is_sidecar:
         return tls
-    is_secret = tls.credential_name and not tls.credential_name.startswith("configmap://")
+    is_secret = tls.credential_name and not tls.config_map
     if is_secret and tls.mode in ("SIMPLE", "MUTUAL"):
         return ClientTlsSettings(mode="DISABLE")
     return tls
@@ -151,7 +159,8 @@ def inbound_cluster(mesh: Mesh, pod: Pod, served: Served, target: int) -> Json:
     http2 = served.speaks == "HTTP2" and not pod.is_stand_in
     name = inbound_cluster_name(target)
     timeout = mesh.config.connect_timeout
-    return build_cluster(name, [pod.app_port], timeout, limits, budget=budget, http2=http2)
+    port = pod.process_port(target)
+    return build_cluster(name, [port], timeout, limits, budget=budget, http2=http2)
 
 
 def _upstreams(mesh: Mesh, topology: Topology, caller: Caller) -> Iterator[_Upstream]:
@@ -196,7 +205,8 @@ def _pods(
 
 def _end(mesh: Mesh, pod: Pod, target: int) -> _End:
     takes_tls = pod.in_mesh and accepts_tls(mesh, pod.namespace, pod.labels, target)
-    return _End(pod.inbound(target), pod.identity.uri, takes_tls)
+    http1 = pod.is_stand_in and pod.speaks_tls(target)
+    return _End(pod.inbound(target), pod.identity.uri, takes_tls, http1)
 
 
 def _belongs(pod: Pod | GatewayPod, service: Service, subset: Subset | None) -> bool:
@@ -263,8 +273,15 @@ def _secure(
             endpoint["metadata"] = _TAKES_TLS
 
 
+def _trust(tls: ClientTlsSettings, topology: Topology) -> Path:
+    """Return the certificates of the authorities that a server's may be of."""
+    if tls.config_map or tls.trusts_nobody:
+        return topology.authorities.get(tls.config_map or "", topology.nobody)
+    return topology.outside_trust
+
+
 def _originate(cluster: Json, tls: ClientTlsSettings, topology: Topology, mutual: Json) -> None:
-    socket = originated_tls(tls, topology.outside_trust)
+    socket = originated_tls(tls, _trust(tls, topology))
     if tls.mode == "MUTUAL":
         own: Iterable[Json] = mutual["typed_config"]["common_tls_context"]["tls_certificates"]
         socket["typed_config"]["common_tls_context"]["tls_certificates"] = own

@@ -8,6 +8,7 @@ from petmesh.mesh.istio.destination_rule import (
     ConsistentHash,
     DestinationRule,
     PolicyBlocks,
+    PolicyRule,
     RetryBudget,
     Subset,
     TrafficPolicy,
@@ -24,7 +25,8 @@ def rule_for(
 
     The caller's namespace comes first, then the host's, then the root namespace; in each, the rule
     of the host itself before that of the longest wildcard. Rules of one host in one namespace are
-    merged: the first one's traffic policy, and the subsets of all.
+    merged: the first one's traffic policy, and the subsets of all; policies of the Gateway API fill
+    in what none of them sets.
 
     Source:
         `destinationRule` in pilot/pkg/model/push_context.go, and `mergeDestinationRule` in
@@ -117,17 +119,34 @@ def _specificity(pattern: str) -> tuple[bool, int]:
 
 
 def _merged(rules: list[DestinationRule]) -> DestinationRule:
-    first, *others = rules
+    # istiod merges policies of the Gateway API beneath the rules that people write.
+    first, *others = sorted(rules, key=lambda each: isinstance(each, PolicyRule))
     subsets = {subset.name: subset for subset in first.spec.subsets}
     policy = first.spec.traffic_policy
     for other in others:
-        policy = policy or other.spec.traffic_policy
+        filled = isinstance(other, PolicyRule) and not isinstance(first, PolicyRule)
+        beneath = other.spec.traffic_policy
+        policy = _filled(policy, beneath) if filled and policy and beneath else policy or beneath
         for subset in other.spec.subsets:
             subsets.setdefault(subset.name, subset)
     spec = first.spec.model_copy(
         update={"subsets": tuple(subsets.values()), "traffic_policy": policy}
     )
     return first.model_copy(update={"spec": spec})
+
+
+def _filled(policy: TrafficPolicy, beneath: TrafficPolicy) -> TrafficPolicy:
+    """Return a policy with what another has for the fields and ports that it doesn't set."""
+    ports = {each.port.number: each for each in policy.port_level_settings}
+    for each in beneath.port_level_settings:
+        own = ports.get(each.port.number)
+        ports[each.port.number] = own.model_copy(update=_gaps(own, each)) if own else each
+    update: dict[str, object] = _gaps(policy, beneath)
+    return policy.model_copy(update={**update, "port_level_settings": tuple(ports.values())})
+
+
+def _gaps(policy: PolicyBlocks, beneath: PolicyBlocks) -> dict[str, object]:
+    return {name: getattr(beneath, name) for name in _BLOCKS if getattr(policy, name) is None}
 
 
 def _namespace_of(mesh: Mesh, host: str) -> str:

@@ -17,10 +17,15 @@ from petmesh.envoy.mtls_mode import mtls_mode
 from petmesh.envoy.names import Json, inbound_cluster_name
 from petmesh.envoy.rbac import authorization_filters, connection_filters
 from petmesh.envoy.routes import OUTBOUND
-from petmesh.envoy.tls import MINIMUM, mutual_tls_server
+from petmesh.envoy.tls import MESH_ALPN, MINIMUM, mutual_tls_server
 from petmesh.envoy.topology import Pod, Topology
 from petmesh.envoy.tracing import trace_sampling
 from petmesh.mesh.mesh import Mesh
+
+_IN_THE_CLEAR: Json = {"filter_chain_match": {"transport_protocol": "raw_buffer"}}
+_OF_THE_MESH: Json = {
+    "filter_chain_match": {"transport_protocol": "tls", "application_protocols": [MESH_ALPN]}
+}
 
 
 def outbound_listener(mesh: Mesh, pod: Pod, routes: Path) -> Json:
@@ -37,15 +42,13 @@ def outbound_listener(mesh: Mesh, pod: Pod, routes: Path) -> Json:
 
 def inbound_listener(mesh: Mesh, topology: Topology, pod: Pod, port: int, served: Served) -> Json:
     """Return the listener of a port of a pod's container, with its TLS and authorization."""
-    serving = (
-        _requests(mesh, topology, pod, port, served)
-        if served.speaks in ("HTTP", "HTTP2")
-        else tcp_chain(
-            f"inbound_{port}",
-            {"cluster": inbound_cluster_name(port)},
-            connection_filters(mesh, pod.namespace, pod.labels, port),
-        )
+    passing = tcp_chain(
+        f"inbound_{port}",
+        {"cluster": inbound_cluster_name(port)},
+        connection_filters(mesh, pod.namespace, pod.labels, port),
     )
+    speaks_http = served.speaks in ("HTTP", "HTTP2")
+    serving = _requests(mesh, topology, pod, port, served) if speaks_http else passing
     accepted = mtls_mode(mesh, pod.namespace, pod.labels, port)
     here = pod.inbound(port)
     socket = mutual_tls_server(
@@ -57,15 +60,15 @@ def inbound_listener(mesh: Mesh, topology: Topology, pod: Pod, port: int, served
     secure = serving | {"transport_socket": socket}
     if accepted == "STRICT":
         return listener(f"inbound_{port}", here, [secure])
-    if accepted == "DISABLE":
+    if accepted == "DISABLE" and not served.detected:
         return listener(f"inbound_{port}", here, [serving])
-    if served.speaks == "TLS":
-        # Only a sidecar's TLS ends here, which it marks by its protocol; other is passed on.
-        secure["filter_chain_match"] = {"server_names": ["*.svc.cluster.local"]}
-        return listener(f"inbound_{port}", here, [secure, serving]) | TLS_INSPECTOR
-    secure["filter_chain_match"] = {"transport_protocol": "tls"}
-    plain = serving | {"filter_chain_match": {"transport_protocol": "raw_buffer"}}
-    return listener(f"inbound_{port}", here, [secure, plain]) | TLS_INSPECTOR
+    chains = [serving | _IN_THE_CLEAR]
+    if served.detected or not speaks_http:
+        # A process's own TLS is passed on.
+        chains.append(passing | {"filter_chain_match": {"transport_protocol": "tls"}})
+    if accepted == "PERMISSIVE":
+        chains.insert(0, secure | _OF_THE_MESH)
+    return listener(f"inbound_{port}", here, chains) | TLS_INSPECTOR
 
 
 def _requests(mesh: Mesh, topology: Topology, pod: Pod, port: int, served: Served) -> Json:

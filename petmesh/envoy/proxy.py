@@ -16,7 +16,7 @@ from petmesh.envoy.routes import outbound_routes
 from petmesh.envoy.sidecar_scope import exported_to, network_alone, visible_to, with_telemetry
 from petmesh.envoy.topology import GatewayPod, Pod, Topology
 from petmesh.mesh.mesh import Mesh
-from petmesh.mesh.protocols import speaks_grpc, spoken
+from petmesh.mesh.protocols import is_detected, speaks_grpc, spoken
 
 CLUSTER_TYPE = "envoy.config.cluster.v3.Cluster"
 LISTENER_TYPE = "envoy.config.listener.v3.Listener"
@@ -146,9 +146,8 @@ def served_ports(mesh: Mesh, pod: Pod) -> dict[int, Served]:
                 speaks = spoken(port)
                 if speaks != "UDP":
                     host = mesh.service_host(service)
-                    served.setdefault(
-                        pod.target(port), Served(host, port.port, speaks, speaks_grpc(port))
-                    )
+                    found = Served(host, port.port, speaks, speaks_grpc(port), is_detected(port))
+                    served.setdefault(pod.target(port), found)
     for entry in mesh.service_entries:
         selector = entry.spec.workload_selector
         own = entry.metadata.namespace == pod.namespace

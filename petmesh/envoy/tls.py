@@ -1,5 +1,6 @@
 """TLS between workloads, at gateways, and to outside hosts."""
 
+import ipaddress
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -26,6 +27,8 @@ _CIPHERS = (
     "AES256-GCM-SHA384",
     "AES128-GCM-SHA256",
 )
+# By this application protocol a sidecar tells the mesh's own TLS from a process's.
+MESH_ALPN = "istio"
 _TLS = "envoy.extensions.transport_sockets.tls.v3"
 
 
@@ -41,6 +44,7 @@ def mutual_tls_client(
         "UpstreamTlsContext",
         sni=server_name,
         common_tls_context={
+            "alpn_protocols": [MESH_ALPN],
             "tls_params": _versions("TLSv1_2"),
             "tls_certificates": [_certificate(identity)],
             "validation_context": validation,
@@ -105,11 +109,12 @@ def gateway_tls(certificate: Leaf, tls: ServerTlsSettings, clients: Path | None)
 
 
 def originated_tls(tls: ClientTlsSettings, trust: Path) -> Json:
-    """Return TLS that a sidecar originates for a plain request, verifying the server's name."""
+    """Return TLS that a proxy originates, verifying the server's certificate and its names."""
     validation: Json = {"trusted_ca": {"filename": str(trust)}}
     if tls.subject_alt_names:
         validation["match_typed_subject_alt_names"] = [
-            {"san_type": "DNS", "matcher": {"exact": name}} for name in tls.subject_alt_names
+            {"san_type": _san_type(name), "matcher": {"exact": name}}
+            for name in tls.subject_alt_names
         ]
     return _socket(
         "UpstreamTlsContext",
@@ -119,6 +124,16 @@ def originated_tls(tls: ClientTlsSettings, trust: Path) -> Json:
             **({} if tls.insecure_skip_verify else {"validation_context": validation}),
         },
     )
+
+
+def _san_type(name: str) -> str:
+    if "://" in name:
+        return "URI"
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return "DNS"
+    return "IP_ADDRESS"
 
 
 def _versions(minimum: str) -> Json:

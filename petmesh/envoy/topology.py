@@ -35,6 +35,9 @@ class Pod:
         named_ports: the container's ports by name.
         in_mesh: whether it has a sidecar; else its proxy stands for the cluster's network alone.
         is_stand_in: whether its process is a stand-in, which speaks HTTP/1.1 alone.
+        certificate: what its process shows where it speaks TLS; None where it doesn't.
+        secure_port: the process's port for TLS, if it is another than `app_port`.
+        secure_targets: the container's ports that are led to `secure_port`.
     """
 
     name: str
@@ -50,6 +53,9 @@ class Pod:
     named_ports: Mapping[str, int] = field(default_factory=dict[str, int])
     in_mesh: bool = True
     is_stand_in: bool = False
+    certificate: Leaf | None = None
+    secure_port: int | None = None
+    secure_targets: frozenset[int] = frozenset()
 
     @property
     def forward_proxy(self) -> str:
@@ -61,6 +67,16 @@ class Pod:
         if isinstance(port.target_port, str):
             return self.named_ports.get(port.target_port, port.port)
         return port.target_port or port.port
+
+    def process_port(self, target: int) -> int:
+        """Return the process's port for a port of the container."""
+        secure = self.secure_port if target in self.secure_targets else None
+        return secure or self.app_port
+
+    def speaks_tls(self, target: int) -> bool:
+        """Return whether the process speaks TLS at a port of the container."""
+        whole = self.secure_port is None
+        return self.certificate is not None and (whole or target in self.secure_targets)
 
     def inbound(self, target: int) -> int:
         """Return the sidecar's port on this machine for a port of the container."""
@@ -119,7 +135,10 @@ class Topology:
         gateways: those that only callers inside the mesh connect to.
         outside: the port of each outside host's stub that speaks TLS, by the stub's name.
         outside_plain: of each that speaks without.
-        outside_trust: the certificate of the authority that sidecars trust for outside hosts.
+        outside_trust: the certificates of the authorities that sidecars trust for servers outside
+            the mesh's own.
+        authorities: those that are trusted in the place of a ConfigMap's, by `namespace/name`.
+        nobody: the certificate of an authority that has issued nothing.
         certificates: a gateway's certificates, by the name of the Secret that holds it.
         logs_decisions: whether proxies log which route and rule decided each request.
         jwks: the JSON Web Key Set in place of those that a RequestAuthentication names by URI.
@@ -134,3 +153,5 @@ class Topology:
     certificates: Mapping[str, Leaf] = field(default_factory=dict[str, Leaf])
     logs_decisions: bool = False
     jwks: str = ""
+    authorities: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    nobody: Path = Path("nobody.pem")

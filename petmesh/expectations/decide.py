@@ -12,6 +12,8 @@ from petmesh.rehearsal.hops import Hop
 
 _RULE: Final = re.compile(r"ns\[(?P<namespace>.*)\]-policy\[(?P<name>.*)\]-rule\[(?P<rule>\d+)\]")
 _DENIED: Final = re.compile(r"rbac_access_denied_matched_policy\[(.*)\]")
+# Why TLS to a server failed, in which Envoy has written spaces as underscores.
+_TLS_ERROR: Final = re.compile(r"TLS_error:\|\d+:SSL_routines:OPENSSL_internal:(.*):TLS_error_end")
 # https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage
 _FLAGS: Final = {
     "NR": "no route",
@@ -114,7 +116,9 @@ def _denied(mesh: Mesh, hop: Hop) -> str:
 
 def _flags(hop: Hop) -> list[str]:
     known = [_FLAGS[flag] for flag in hop.flags.split(",") if flag in _FLAGS]
-    return [f"{text} at {hop.proxy}" for text in known]
+    steps = [f"{text} at {hop.proxy}" for text in known]
+    failed = _TLS_ERROR.search(hop.details)
+    return [*steps, f"TLS: {failed[1].replace('_', ' ')}"] if failed else steps
 
 
 def _destination(cluster: str) -> str:

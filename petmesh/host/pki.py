@@ -2,6 +2,8 @@
 
 import datetime as dt
 import hashlib
+import ipaddress
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,10 +52,10 @@ class Authority:
         )
 
     def issue_host(self, *hosts: str) -> Leaf:
-        """Issue a server's certificate for DNS names."""
+        """Issue a server's certificate for DNS names, URIs or addresses."""
         others = hashlib.sha256(" ".join(hosts).encode()).hexdigest()[:8]
         file = hosts[0][:200] if len(hosts) == 1 else f"{hosts[0][:200]}-{others}"
-        return self._issue(file, hosts[0], *map(x509.DNSName, hosts))
+        return self._issue(file.replace("/", "-"), hosts[0], *map(_general_name, hosts))
 
     def _issue(self, file: str, subject: str, *names: x509.GeneralName) -> Leaf:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -78,6 +80,32 @@ class Authority:
             )
         )
         return leaf
+
+
+def holds_certificates(text: str) -> bool:
+    """Return whether a text has certificates in PEM form."""
+    try:
+        return bool(x509.load_pem_x509_certificates(text.encode()))
+    except ValueError:
+        return False
+
+
+def is_pair(certificate: Path, key: Path) -> bool:
+    """Return whether two files hold a certificate and its key, which no password protects."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    if "://" in name:
+        return x509.UniformResourceIdentifier(name)
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _builder(

@@ -10,6 +10,9 @@ from petmesh.mesh.istio import destination_rule, networking, security, telemetry
 from petmesh.mesh.mesh import Mesh
 
 Object = dict[str, Any]
+# By this annotation istiod tells a DestinationRule that it made of policies:
+# pkg/config/constants/constants.go.
+_POLICIES = "internal.istio.io/parents"
 _VERSIONS: Mapping[type[Fields], str] = {
     virtual_service.VirtualService: "networking.istio.io/v1",
     destination_rule.DestinationRule: "networking.istio.io/v1",
@@ -81,6 +84,10 @@ def _object(each: Any) -> Object:  # noqa: ANN401 (any of the kinds above)
     name = metadata.name
     if isinstance(each, virtual_service.RouteObject):
         name = f"{name}-{each.declared_kind.lower()}"
+    marks: Object = {}
+    if isinstance(each, destination_rule.PolicyRule):
+        name = f"{each.spec.host}-policy"
+        marks = {"annotations": {_POLICIES: ",".join(each.policies)}}
     spec = _plain(each.spec)
     if kind is networking.Gateway:
         spec["selector"] = own_labels(spec.get("selector", {}))
@@ -91,6 +98,6 @@ def _object(each: Any) -> Object:  # noqa: ANN401 (any of the kinds above)
     return {
         "apiVersion": _VERSIONS[kind],
         "kind": kind.__name__,
-        "metadata": {**_plain(metadata), "name": name},
+        "metadata": {**_plain(metadata), **marks, "name": name},
         "spec": spec,
     }

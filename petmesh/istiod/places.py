@@ -9,6 +9,7 @@ from petmesh.envoy.names import Json, cluster_parts
 from petmesh.envoy.topology import GatewayPod, Identity, Pod, Topology
 from petmesh.host.ports import LOOPBACK
 from petmesh.istiod.addresses import Addresses
+from petmesh.mesh.istio.destination_rule import CONFIG_MAP, INVALID
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Places:
         """
         name = str(cluster["name"])
         if name.startswith("inbound|") and own:
-            here = [_end(own.app_port, {})]
+            here = [_end(own.process_port(int(name.split("|")[1])), {})]
         elif name.startswith("outbound"):
             found = [(self._port(each, name), each) for each in ends]
             here = [_end(port, each) for port, each in found if port is not None]
@@ -98,7 +99,12 @@ class Places:
         }
 
     def _authority(self, secret: str) -> object:
-        return self.topology.trust if secret == _MESH_AUTHORITY else self.topology.outside_trust
+        if secret == _MESH_AUTHORITY:
+            return self.topology.trust
+        if secret.startswith((CONFIG_MAP, INVALID)):
+            name = secret.removeprefix(CONFIG_MAP).removesuffix("-cacert")
+            return self.topology.authorities.get(name, self.topology.nobody)
+        return self.topology.outside_trust
 
     def _port(self, end: Json, cluster: str) -> int | None:
         address: Json = end["endpoint"]["address"].get("socket_address", {})

@@ -269,6 +269,7 @@ _BOOLEANS = ("true", "false")
 _KNOWN_MARKS = {
     "istio-injection": ("enabled", "disabled"),
     "istio.io/dry-run": _BOOLEANS,
+    "istio.io/ignore-policy-attachment": _BOOLEANS,
     "sidecar.istio.io/inject": _BOOLEANS,
     "inject.istio.io/templates": ("gateway", "sidecar"),
 }

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from petmesh.mesh import assumed, cert_manager, envoy_filter, helm, kubernetes, network_policy
 from petmesh.mesh.fields import Fields, Metadata, RefusedError, group, mapping, read_marks
-from petmesh.mesh.gateway_api import convert
+from petmesh.mesh.gateway_api import backend_tls, convert
 from petmesh.mesh.gateway_api.gateway_models import Gateway as ApiGateway
 from petmesh.mesh.gateway_api.listeners import istio_gateway
 from petmesh.mesh.istio import RELEASE, minor
@@ -32,7 +32,14 @@ from petmesh.mesh.known_kinds import (
     STEERING_GROUPS,
 )
 from petmesh.mesh.mesh import GatewayProxy, Mesh, Workload, public_gateways
-from petmesh.mesh.resources import gateway_proxy, label_of, namespace_of, parents_of, workload_of
+from petmesh.mesh.resources import (
+    gateway_proxy,
+    is_injected,
+    label_of,
+    namespace_of,
+    parents_of,
+    workload_of,
+)
 from petmesh.mesh.unapplied import unapplied
 from petmesh.program.declaration import Declaration, Resource
 
@@ -70,6 +77,7 @@ class _Gatherer:
         self._istiod: list[helm.IstiodValues] = []
         self._proxies: list[GatewayProxy] = []
         self._others_gateways: set[str] = set()
+        self._authorities: dict[str, str] = {}
 
     def gather(self, declaration: Declaration) -> Mesh:
         declared = [
@@ -120,6 +128,7 @@ class _Gatherer:
             sidecars=self._sorted(Sidecar),
             namespaces=self._all(kubernetes.Namespace),
             network_policies=self._all(network_policy.NetworkPolicy),
+            authorities=self._authorities,
             omissions=group(self._omissions),
         )
 
@@ -141,6 +150,8 @@ class _Gatherer:
             raise RefusedError(f"{resource.type} {resource.name}: not known to the rehearsal")
         elif type_ == "helm.sh/v3:Release":
             self._take_release(resource)
+        elif type_ == "core/v1:ConfigMap" and (held := backend_tls.authority_of(resource.inputs)):
+            self._authorities[label_of(resource)] = held
         elif type_ in LEFT_OUT_KINDS:
             self._leave_out(type_.rpartition(":")[2], LEFT_OUT_KINDS[type_], label_of(resource))
         elif type_ in GATEWAY_API:
@@ -180,6 +191,13 @@ class _Gatherer:
                 self._refuse(str(error))
         self._proxies += convert.gateway_proxies(declared)
         self._objects[VirtualService] += convert.routes(declared)
+        backends = backend_tls.Backends(
+            self._all(kubernetes.Service), self._all(ServiceEntry), self._authorities
+        )
+        policies = backend_tls.convert(self._all(backend_tls.BackendTlsPolicy), backends)
+        self._objects[DestinationRule] += policies.rules
+        for what, reason, label in policies.left_out:
+            self._leave_out(what, reason, label)
 
     def _refuse(self, problem: str) -> None:
         if not self._lenient:
@@ -370,23 +388,7 @@ class _Gatherer:
                 )
 
     def _has_sidecar(self, deployment: kubernetes.Deployment) -> bool:
-        """Return whether istiod injects a Deployment's pods: by their label, else the namespace's.
-
-        A namespace that isn't declared is taken as labelled where the mesh may be assumed.
-        """
-        metadata = deployment.spec.template.metadata
-        for marks in (metadata.labels, metadata.annotations):
-            if "sidecar.istio.io/inject" in marks:
-                return marks["sidecar.istio.io/inject"] == "true"
-        namespaces = {each.metadata.name: each for each in self._all(kubernetes.Namespace)}
-        namespace = namespaces.get(deployment.metadata.namespace)
-        if namespace is None:
-            return self._assume
-        marks = namespace.metadata.labels
-        return marks.get("istio-injection", "disabled" if "istio.io/rev" not in marks else "") in (
-            "enabled",
-            "",
-        )
+        return is_injected(deployment, self._all(kubernetes.Namespace), by_default=self._assume)
 
     def _leave_out(self, what: str, reason: str, name: str) -> None:
         self._omissions[what, reason].append(name)

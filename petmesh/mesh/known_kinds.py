@@ -6,6 +6,7 @@ from petmesh.mesh import cert_manager, envoy_filter, kubernetes, network_policy
 from petmesh.mesh.fields import Fields
 from petmesh.mesh.gateway_api import gateway_models
 from petmesh.mesh.gateway_api import models as api
+from petmesh.mesh.gateway_api.backend_tls import BackendTlsPolicy
 from petmesh.mesh.istio import (
     destination_rule,
     networking,
@@ -80,7 +81,6 @@ LEFT_OUT_KINDS = {
     "rbac.authorization.k8s.io/v1:RoleBinding": _NO_API_SERVER,
     "policy/v1:PodDisruptionBudget": _NO_NODES,
     "gateway.networking.k8s.io/v1:GatewayClass": "istiod's own classes are known",
-    "gateway.networking.k8s.io/v1:BackendTLSPolicy": "a stand-in has no certificate of its own",
     "gateway.networking.x-k8s.io/v1alpha1:XBackend": _EXPERIMENTAL,
     "gateway.networking.x-k8s.io/v1alpha1:XBackendTrafficPolicy": _EXPERIMENTAL,
     "networking.gke.io/v1:GCPBackendPolicy": _BALANCED,
@@ -97,6 +97,7 @@ GATEWAY_API: Mapping[str, type[Fields]] = {
         ("TLSRoute", api.TlsRoute),
         ("TCPRoute", api.TcpRoute),
         ("ReferenceGrant", api.ReferenceGrant),
+        ("BackendTLSPolicy", BackendTlsPolicy),
     )
 }
 CHECKED: Mapping[type[Fields], str] = {

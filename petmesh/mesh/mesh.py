@@ -1,7 +1,7 @@
 """The mesh: every declared object that the rehearsal translates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from petmesh.mesh import cert_manager, envoy_filter, helm, kubernetes, network_policy
 from petmesh.mesh.fields import Omission, RefusedError
@@ -79,6 +79,8 @@ class Mesh:
     namespaces: tuple[kubernetes.Namespace, ...]
     network_policies: tuple[network_policy.NetworkPolicy, ...]
     omissions: tuple[Omission, ...]
+    # The certificates of authorities in ConfigMaps, by `namespace/name`.
+    authorities: Mapping[str, str] = field(default_factory=dict[str, str])
     # What the Telemetries of one proxy say; nothing in a mesh that is no proxy's view.
     access_logging: tuple[telemetry.AccessLogging, ...] = ()
     tracing: tuple[telemetry.Tracing, ...] = ()

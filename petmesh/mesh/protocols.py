@@ -53,12 +53,21 @@ def spoken(port: Port) -> Spoken:
     """
     if port.protocol != "TCP":
         return "UDP"
+    return _told(port) or "HTTP"
+
+
+def is_detected(port: Port) -> bool:
+    """Return whether nothing tells a Service port's protocol, so that Istio detects it."""
+    return port.protocol == "TCP" and _told(port) is None
+
+
+def _told(port: Port) -> Spoken | None:
     if port.app_protocol in _BY_APP_PROTOCOL:
         return _BY_APP_PROTOCOL[port.app_protocol]
     told = (port.app_protocol or port.name).lower()
     # grpc-web is the only name with a dash of its own; of others the part before one counts.
     prefix = told if told in _BY_PREFIX else told.partition("-")[0]
-    return _BY_PREFIX.get("grpc-web" if told.startswith("grpc-web") else prefix, "HTTP")
+    return _BY_PREFIX.get("grpc-web" if told.startswith("grpc-web") else prefix)
 
 
 def speaks_grpc(port: Port) -> bool:

@@ -1,6 +1,6 @@
 """Declared resources: their names, the pods of Deployments, and the gateways of Helm releases."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from petmesh.mesh import helm, kubernetes
@@ -70,3 +70,30 @@ def parents_of(resource: Resource) -> set[str]:
         f"{each.get('namespace') or namespace_of(resource)}/{each.get('name')}"
         for each in map(mapping, parents)
     }
+
+
+def is_injected(
+    deployment: kubernetes.Deployment,
+    namespaces: Iterable[kubernetes.Namespace],
+    *,
+    by_default: bool,
+) -> bool:
+    """Return whether istiod injects a Deployment's pods: by their label, else the namespace's.
+
+    Args:
+        deployment: as declared.
+        namespaces: the declared ones.
+        by_default: what holds where the namespace isn't declared.
+    """
+    metadata = deployment.spec.template.metadata
+    for marks in (metadata.labels, metadata.annotations):
+        if "sidecar.istio.io/inject" in marks:
+            return marks["sidecar.istio.io/inject"] == "true"
+    declared = {each.metadata.name: each.metadata.labels for each in namespaces}
+    marks = declared.get(deployment.metadata.namespace)
+    if marks is None:
+        return by_default
+    return marks.get("istio-injection", "disabled" if "istio.io/rev" not in marks else "") in (
+        "enabled",
+        "",
+    )

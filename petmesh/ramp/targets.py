@@ -238,7 +238,6 @@ def _session(options: RampOptions) -> Session:
         SettingsError: the rehearsal.yaml is invalid.
     """
     from petmesh.manifests.documents import SETTINGS  # noqa: PLC0415
-    from petmesh.rehearsal.launch import Launcher  # noqa: PLC0415
     from petmesh.rehearsal.run_folder import new_folder  # noqa: PLC0415
     from petmesh.rehearsal.runtime import Runtime  # noqa: PLC0415
     from petmesh.rehearsal.session import Session  # noqa: PLC0415
@@ -250,8 +249,8 @@ def _session(options: RampOptions) -> Session:
         return session
     root = options.program.resolve()
     file = root / SETTINGS
-    launcher = Launcher(read_settings(file) if file.is_file() else RehearsalSettings())
-    runtime = Runtime(new_folder(), launch=launcher, is_stand_in=launcher.is_stand_in)
+    settings = read_settings(file) if file.is_file() else RehearsalSettings()
+    runtime = Runtime(new_folder(), settings=settings)
     return Session(runtime, options.stack, options.config, root)
 
 

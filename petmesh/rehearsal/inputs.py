@@ -104,7 +104,7 @@ def input_of(
 
     Raises:
         RefusedError: the rehearsal doesn't know a declared field, value or kind.
-        SettingsError: rehearsal.yaml is invalid, or names a workload that isn't declared.
+        SettingsError: rehearsal.yaml is invalid, or names what isn't declared.
     """
     mesh = gather(declaration, assume=True, lenient=lenient)
     if sum(each.replicas for each in mesh.workloads) > _MOST_PODS:
@@ -115,14 +115,9 @@ def input_of(
         )
     file = settings or (folder and folder / SETTINGS)
     read = read_settings(file) if file and (settings or file.is_file()) else RehearsalSettings()
-    unused = read.unused(mesh.workloads)
-    if unused:
-        known = ", ".join(sorted(each.name for each in mesh.workloads)) or "none"
-        raise SettingsError(
-            "\n".join(
-                f"rehearsal.yaml: workloads.{name}: must be one of {known}" for name in unused
-            )
-        )
+    problems = list(read.problems(mesh))
+    if problems:
+        raise SettingsError("\n".join(problems))
     expectations = folder and folder / EXPECTATIONS
     has_any = expectations and expectations.is_file()
     return Input(expectations if has_any else None, declaration, mesh, read)

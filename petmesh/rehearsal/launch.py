@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from petmesh.envoy.topology import Pod
 from petmesh.host.ports import LOOPBACK
@@ -31,10 +31,6 @@ class Launcher:
 
     settings: RehearsalSettings
 
-    def is_stand_in(self, workload: Workload) -> bool:
-        """Return whether a workload's process is a stand-in."""
-        return self.settings.of(workload).command is None
-
     def __call__(
         self, mesh: Mesh, pod: Pod, workload: Workload, extra: Mapping[str, str]
     ) -> Command:
@@ -55,13 +51,13 @@ class Launcher:
         folder = self.settings.folder / (settings.folder or "")
         if not folder.is_dir():
             raise ProcessError(f"{pod.name}: folder {settings.folder}: there is no such folder")
-        arguments = [each.replace("{port}", str(pod.app_port)) for each in settings.command]
+        arguments = [_filled(pod, each) for each in settings.command]
         if arguments[0] in _PYTHON:
             arguments[0] = sys.executable
         environment = {
             **{name: os.environ[name] for name in _INHERITED if name in os.environ},
             **declared_environment(mesh, pod, workload.container),
-            **settings.environment,
+            **{key: _filled(pod, value) for key, value in settings.environment.items()},
             **extra,
             "HOST": LOOPBACK,
             settings.port: str(pod.app_port),
@@ -69,6 +65,17 @@ class Launcher:
             "http_proxy": pod.forward_proxy,
         }
         return Command(tuple(arguments), environment, folder)
+
+
+def _filled(pod: Pod, text: str) -> str:
+    """Return a text of rehearsal.yaml with a pod's ports and files."""
+    told: dict[str, object] = {"{port}": pod.app_port}
+    if pod.certificate:
+        told["{tlsPort}"] = pod.secure_port or pod.app_port
+        told["{certificate}"], told["{key}"] = pod.certificate.certificate, pod.certificate.key
+    for name, value in told.items():
+        text = text.replace(name, str(value))
+    return text
 
 
 def version_of(workload: Workload) -> str:
@@ -82,7 +89,7 @@ def version_of(workload: Workload) -> str:
 def _stand_in(
     pod: Pod, workload: Workload, settings: WorkloadSettings, extra: Mapping[str, str]
 ) -> Command:
-    told = {
+    told: dict[str, Any] = {
         "workload": workload.name,
         "version": version_of(workload),
         "pod": pod.name,
@@ -91,6 +98,9 @@ def _stand_in(
         "body": settings.body,
         "calls": settings.calls,
     }
+    if pod.certificate:
+        files = (pod.certificate.certificate, pod.certificate.key)
+        told["tls"] = {"files": [*map(str, files)], "port": pod.secure_port or pod.app_port}
     environment = {
         **extra,
         "STAND_IN": json.dumps(told),

@@ -6,11 +6,18 @@ from petmesh.envoy.delegates import routes_of
 from petmesh.envoy.names import MESH_GATEWAY, full_host, selects
 from petmesh.mesh.istio.virtual_service import VirtualService
 from petmesh.mesh.mesh import Mesh
+from petmesh.rehearsal.backend_tls import tls_findings
 from petmesh.rehearsal.network_policy_check import closed_paths
+from petmesh.rehearsal.settings import RehearsalSettings
 
 
-def findings(mesh: Mesh) -> tuple[str, ...]:
-    """Return one line for each name of nothing, and for each path that is used but closed."""
+def findings(mesh: Mesh, settings: RehearsalSettings | None = None) -> tuple[str, ...]:
+    """Return one line for each name of nothing, and for each path that is used but closed.
+
+    Args:
+        mesh: the declared objects.
+        settings: the content of rehearsal.yaml.
+    """
     return (
         *_services(mesh),
         *_subsets(mesh),
@@ -18,6 +25,7 @@ def findings(mesh: Mesh) -> tuple[str, ...]:
         *(line for service in mesh.virtual_services for line in _routes(mesh, service)),
         *(line for service in mesh.virtual_services for line in _delegates(mesh, service)),
         *closed_paths(mesh),
+        *tls_findings(mesh, settings or RehearsalSettings()),
     )
 
 

@@ -47,7 +47,7 @@ def print_input(read: Input, console: Console) -> None:
     )
     told = ", ".join(f"{number} {what}{'' if number == 1 else 's'}" for number, what in counts)
     console.print(f"Rehearsing {told}")
-    for finding in findings(mesh):
+    for finding in findings(mesh, read.settings):
         console.print(escape(f"  warning: {finding}"), style="yellow")
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +19,9 @@ from petmesh.mesh.mesh import Mesh, Workload
 from petmesh.rehearsal.certificates import Certificates
 from petmesh.rehearsal.envoys import Envoys
 from petmesh.rehearsal.known import check_known
-from petmesh.rehearsal.source import Command, Launch
+from petmesh.rehearsal.launch import Launcher
+from petmesh.rehearsal.settings import RehearsalSettings
+from petmesh.rehearsal.source import Command, Launch, source_command
 
 _READY_SECONDS = 20.0
 _POLL_SECONDS = 0.02
@@ -60,12 +62,13 @@ class LivePod:
         probe = self.template.workload.container.readiness_probe
         asked = probe.http_get if probe and self.command.probed else None
         path = asked.path if asked else "/"
-        url = f"http://{LOOPBACK}:{self.pod.app_port}{path}"
+        secure = self.pod.certificate is not None and self.pod.secure_port is None
+        url = f"{'https' if secure else 'http'}://{LOOPBACK}:{self.pod.app_port}{path}"
         deadline = time.monotonic() + _READY_SECONDS
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
             while True:
                 try:
-                    async with session.get(url) as response:
+                    async with session.get(url, ssl=False) as response:
                         if asked is None or response.status < 400:  # noqa: PLR2004
                             return
                 except (OSError, aiohttp.ClientError):
@@ -92,13 +95,12 @@ class Pods:
         ports: Ports,
         certificates: Certificates,
         *,
-        launch: Launch,
         control_plane: Translation,
-        is_stand_in: Callable[[Workload], bool],
+        settings: RehearsalSettings | None,
     ) -> None:
-        self._launch = launch
+        self._settings = settings
+        self._launch: Launch = Launcher(settings) if settings else source_command
         self._control_plane = control_plane
-        self._is_stand_in = is_stand_in
         self.live: dict[str, LivePod] = {}
         self.adjusted: dict[tuple[str, str], Adjustment] = {}
         self._envoys = envoys
@@ -135,6 +137,8 @@ class Pods:
     def plan(self, mesh: Mesh, template: Template) -> Pod:
         """Return a new pod, which doesn't run yet."""
         workload = template.workload
+        settings = self._settings.of(workload) if self._settings else None
+        targets = frozenset(settings.tls.ports if settings and settings.tls else ())
         number = self._created[workload.name]
         self._created[workload.name] += 1
         planned = Pod(
@@ -151,7 +155,14 @@ class Pods:
             outbound_port=self._ports.take(),
             named_ports={p.name: p.container_port for p in workload.container.ports if p.name},
             in_mesh=workload.in_mesh,
-            is_stand_in=self._is_stand_in(workload),
+            is_stand_in=settings is not None and settings.command is None,
+            certificate=(
+                self._certificates.of_process(mesh, workload, self._settings)
+                if self._settings
+                else None
+            ),
+            secure_port=self._ports.take() if targets else None,
+            secure_targets=targets,
         )
         return self._with_ports(mesh, planned)
 

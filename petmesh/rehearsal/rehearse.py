@@ -7,7 +7,6 @@ from typing import Literal
 
 from petmesh.envoy.control_plane import Translation
 from petmesh.rehearsal.inputs import Input
-from petmesh.rehearsal.launch import Launcher
 from petmesh.rehearsal.run_folder import new_folder
 from petmesh.rehearsal.runtime import Runtime
 
@@ -33,13 +32,11 @@ async def running(
         PortInUseError: the port is taken.
         ProcessError: a process failed.
     """
-    launcher = Launcher(read.settings)
     folder = new_folder()
     runtime = Runtime(
         folder,
         port,
-        launch=launcher,
-        is_stand_in=launcher.is_stand_in,
+        settings=read.settings,
         logs_decisions=True,
         control_plane=_control_plane(control_plane, compare, folder),
     )

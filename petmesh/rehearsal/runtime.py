@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,17 +25,13 @@ from petmesh.rehearsal.known import check_known, one_workload
 from petmesh.rehearsal.metrics import VersionMetrics, version_metrics
 from petmesh.rehearsal.origin import Origin, ingress_origin, redirecting_port
 from petmesh.rehearsal.pods import Adjustment, Pods
-from petmesh.rehearsal.source import Launch, source_command
+from petmesh.rehearsal.settings import RehearsalSettings
 from petmesh.rehearsal.stub_hosts import StubHosts
 from petmesh.rehearsal.terminating import Terminating
 
 
 class PortInUseError(Exception):
     """The port that was chosen for the ingress isn't available."""
-
-
-def _no_stand_in(_: Workload) -> bool:
-    return False
 
 
 @dataclass(frozen=True)
@@ -60,8 +56,8 @@ class Runtime:
     Args:
         folder: for logs and Envoy's files.
         port: the ingress's port; None for any free port.
-        launch: returns the commands of pods' processes.
-        is_stand_in: tells whether a workload's process is a stand-in.
+        settings: the content of rehearsal.yaml; without it, processes are services of this
+            checkout's source.
         logs_decisions: whether proxies log which route and rule decided each request.
         control_plane: configures the proxies; by default the translation.
 
@@ -72,13 +68,12 @@ class Runtime:
         tokens: issues tokens in place of the issuers whose keys are named by URI.
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         folder: Path,
         port: int | None = None,
         *,
-        launch: Launch = source_command,
-        is_stand_in: Callable[[Workload], bool] = _no_stand_in,
+        settings: RehearsalSettings | None = None,
         logs_decisions: bool = False,
         control_plane: Translation | None = None,
     ) -> None:
@@ -95,9 +90,8 @@ class Runtime:
             self._processes,
             ports,
             self._certificates,
-            launch=launch,
             control_plane=self.control_plane,
-            is_stand_in=is_stand_in,
+            settings=settings,
         )
         self._gateways = Gateways(self._envoys, ports, self._certificates, port, self.control_plane)
         self.stub_hosts = StubHosts(self._certificates.outside, ports)
@@ -141,13 +135,15 @@ class Runtime:
         topology = Topology(
             pods=(*(self._pods.live[name].pod for name in kept), *(pod for pod, _ in new)),
             trust=self.trust,
-            outside_trust=self._certificates.outside.certificate,
+            outside_trust=self._certificates.outside_trust,
             gateways=tuple(gateways[each.name] for each in mesh.inner_gateways),
             outside=dict(self.stub_hosts.addresses),
             outside_plain=dict(self.stub_hosts.plain_addresses),
             certificates=self._certificates.of_gateways(mesh),
             logs_decisions=self._logs_decisions,
             jwks=self.tokens.jwks,
+            authorities=self._certificates.authorities(mesh),
+            nobody=self._certificates.nobody,
         )
         await self.control_plane.prepare(mesh, topology, gateways.values())
         started = await together(*(self._pods.start(mesh, topology, *each) for each in new))
@@ -245,8 +241,8 @@ class Runtime:
 
     @property
     def outside_trust(self) -> Path:
-        """The certificate of the authority that sidecars and pods trust for outside hosts."""
-        return self._certificates.outside.certificate
+        """The certificates of the authorities that sidecars and pods trust for outside hosts."""
+        return self._certificates.outside_trust
 
     def client_certificate(self, name: str) -> Leaf:
         """Return a certificate for a caller from outside, which gateways that ask for one trust."""

@@ -1,5 +1,6 @@
 """rehearsal.yaml: how the workloads of a mesh run on this machine."""
 
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
@@ -7,8 +8,9 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from petmesh.host.pki import is_pair
 from petmesh.mesh.fields import Seconds, told
-from petmesh.mesh.mesh import Workload
+from petmesh.mesh.mesh import Mesh, Workload
 from petmesh.program import go_yaml
 
 Body = str | int | float | bool | list[Any] | dict[str, Any] | None
@@ -27,12 +29,53 @@ class Strict(BaseModel):
 T = TypeVar("T", bound=Strict)
 
 
+SYSTEM: Final = "System"
+SELF_SIGNED: Final = "SelfSigned"
+
+
+class TlsSettings(Strict):
+    """The TLS that a workload's process speaks, and its certificate.
+
+    Attributes:
+        names: the certificate's: DNS names, or URIs such as `spiffe://…`; by default those of the
+            Services that select the workload.
+        issuer: who signs it: `System`, whom proxies trust where nothing else is said; the authority
+            in the place of a ConfigMap's, by its name or `namespace/name`; or `SelfSigned`, whom
+            nobody trusts.
+        certificate, key: files in PEM form in the place of names and issuer, relative to the file.
+        ports: the container's ports that speak TLS; by default all.
+    """
+
+    names: tuple[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9*][A-Za-z0-9.*_:/~-]*$", max_length=253)], ...
+    ] = ()
+    issuer: Annotated[str, Field(min_length=1)] = SYSTEM
+    certificate: str | None = None
+    key: str | None = None
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = ()
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "TlsSettings":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key must be there together")
+        made = {"names", "issuer"} & self.model_fields_set
+        if self.certificate and made:
+            raise ValueError(f"{min(made)} is of a certificate that is made: not with files")
+        return self
+
+    def config_map(self, namespace: str) -> str | None:
+        """Return the issuer's ConfigMap as `namespace/name`; None if it is another's."""
+        if self.certificate or self.issuer in (SYSTEM, SELF_SIGNED):
+            return None
+        return self.issuer if "/" in self.issuer else f"{namespace}/{self.issuer}"
+
+
 class WorkloadSettings(Strict):
     """How a workload's pods run: a command, or a stand-in that answers.
 
     Attributes:
-        command: what starts a pod's process; `{port}` is the port that it listens on. Without one
-            a stand-in answers.
+        command: what starts a pod's process; `{port}` is the port that it listens on, `{tlsPort}`
+            the one for TLS, `{certificate}` and `{key}` are files. Without one a stand-in answers.
         folder: the command's working folder, relative to the file.
         environment: variables besides the declared ones.
         port: the variable that tells the process its port.
@@ -42,6 +85,7 @@ class WorkloadSettings(Strict):
             path and the headers seen.
         calls: URLs that a stand-in asks, by way of its sidecar, before it answers; it includes
             their answers.
+        tls: of the process; without it, it speaks in the clear.
     """
 
     command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
@@ -52,6 +96,7 @@ class WorkloadSettings(Strict):
     delay: Seconds = 0.0
     body: Body = None
     calls: tuple[Annotated[str, Field(pattern=r"^http://")], ...] = ()
+    tls: TlsSettings | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> "WorkloadSettings":
@@ -83,13 +128,32 @@ class RehearsalSettings(Strict):
                 return settings
         return _DEFAULT
 
-    def unused(self, workloads: tuple[Workload, ...]) -> tuple[str, ...]:
-        """Return the entries that fit no workload."""
-        return tuple(
-            pattern
-            for pattern in self.workloads
-            if not any(_fits(pattern, workload) for workload in workloads)
-        )
+    def problems(self, mesh: Mesh) -> Iterator[str]:
+        """Yield a line for each entry that doesn't fit a mesh, and each file that isn't there."""
+        known = ", ".join(sorted(each.name for each in mesh.workloads)) or "none"
+        for pattern, entry in self.workloads.items():
+            where = f"rehearsal.yaml: workloads.{pattern}"
+            fitting = [each for each in mesh.workloads if _fits(pattern, each)]
+            if not fitting:
+                yield f"{where}: must be one of {known}"
+            if entry.tls:
+                yield from (
+                    f"{where}.tls.{line}" for line in self._wrong_tls(entry.tls, mesh, fitting)
+                )
+
+    def _wrong_tls(
+        self, tls: TlsSettings, mesh: Mesh, workloads: Sequence[Workload]
+    ) -> Iterator[str]:
+        if tls.certificate and tls.key:
+            files = {"certificate": tls.certificate, "key": tls.key}
+            gone = [key for key, name in files.items() if not (self.folder / name).is_file()]
+            yield from (f"{key} = {files[key]}: there is no such file" for key in gone)
+            if not gone and not is_pair(self.folder / tls.certificate, self.folder / tls.key):
+                yield f"key = {tls.key}: must be the key of certificate, both in PEM form"
+        names = {tls.config_map(each.namespace) for each in workloads} - {None}
+        if not names <= set(mesh.authorities):
+            known = ", ".join((SYSTEM, SELF_SIGNED, *sorted(mesh.authorities)))
+            yield f"issuer = {tls.issuer}: must be one of {known}"
 
 
 _DEFAULT: Final = WorkloadSettings()

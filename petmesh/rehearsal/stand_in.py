@@ -2,19 +2,26 @@
 
 Run by itself, so that it starts in a moment: it imports the standard library alone. Its settings
 are JSON in the variable `STAND_IN`: `workload`, `version`, `pod`, `status`, `delay` in seconds,
-`body`, and `calls`, URLs that it asks in turn and whose answers it includes.
+`body`, `calls`, URLs that it asks in turn and whose answers it includes, and `tls`, where it speaks
+it: the files of its certificate and key, and the port.
 """
 
 import json
 import os
+import ssl
+import sys
+import threading
 import time
 import urllib.error
 import urllib.request
+import weakref
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 _TIMEOUT_SECONDS = 30
+# The server name that a client asked for by TLS, by its connection.
+_SERVER_NAMES: weakref.WeakKeyDictionary[Any, str | None] = weakref.WeakKeyDictionary()
 # Headers that an application has to pass on for the mesh to see one request.
 _PASSED_ON = ("x-request-id", "x-petmesh-request", "traceparent", "end-user", "authorization")
 
@@ -72,6 +79,8 @@ class Handler(BaseHTTPRequestHandler):
             "path": self.path,
             "headers": {name.lower(): value for name, value in self.headers.items()},
         }
+        if isinstance(self.connection, ssl.SSLSocket):
+            held["serverName"] = _SERVER_NAMES.get(self.connection)
         if self.settings["calls"]:
             held["calls"] = {url: self._call(url) for url in self.settings["calls"]}
         return json.dumps(held).encode()
@@ -95,11 +104,47 @@ def _parsed(text: bytes) -> Any:  # noqa: ANN401 (data)
         return text.decode(errors="replace")
 
 
+class Server(ThreadingHTTPServer):
+    """A thread for each connection; with a context, over TLS."""
+
+    request_queue_size = 1024
+    context: ssl.SSLContext | None = None
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Accept a connection; its thread shakes hands."""
+        connection, address = super().get_request()
+        if self.context:
+            connection = self.context.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Say nothing of a connection that ended, or that isn't TLS."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+def _context(certificate: str, key: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.sni_callback = lambda connection, name, _: _SERVER_NAMES.update({connection: name})
+    return context
+
+
 def serve() -> None:
     """Serve until the process is ended."""
     Handler.settings = json.loads(os.environ["STAND_IN"])
-    ThreadingHTTPServer.request_queue_size = 1024
-    ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
+    tls: dict[str, Any] | None = Handler.settings.get("tls")
+    port = int(os.environ["PORT"])
+    ports: list[int] = [port, tls["port"]] if tls and tls["port"] != port else [port]
+    servers = [Server((os.environ["HOST"], each), Handler) for each in ports]
+    if tls:
+        certificate, key = tls["files"]
+        servers[-1].context = _context(certificate, key)
+    for server in servers[1:]:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    servers[0].serve_forever()
 
 
 if __name__ == "__main__":

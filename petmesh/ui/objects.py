@@ -54,7 +54,7 @@ def of_host(mesh: Mesh, service: Service) -> Iterator[str]:
             yield _name(each.kind, each.metadata)
     for rule in mesh.destination_rules:
         if full_host(rule.spec.host, rule.metadata.namespace) == host:
-            yield _name("DestinationRule", rule.metadata)
+            yield from rule.sources
 
 
 def of_pods(mesh: Mesh, pods: Workload | GatewayProxy) -> Iterator[str]:
@@ -98,7 +98,7 @@ def of_outside(mesh: Mesh, host: str) -> Iterator[str]:
             yield _name(each.kind, each.metadata)
     for rule in mesh.destination_rules:
         if rule.spec.host == host:
-            yield _name("DestinationRule", rule.metadata)
+            yield from rule.sources
 
 
 def once(names: Iterable[str]) -> list[str]:

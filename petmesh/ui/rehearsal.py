@@ -111,7 +111,7 @@ class RehearsalPage:
             self._feed.set("form", trial.form())
         stack = self._declaration().stack
         title = f"stack {stack}" if stack else self._title
-        self._feed.set("about", {"title": title, "findings": list(findings(mesh))})
+        self._feed.set("about", {"title": title, "findings": list(findings(mesh, self._settings))})
         if self._controls:
             self._feed.set("controls", self._controls.data())
 

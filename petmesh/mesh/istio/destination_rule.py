@@ -1,6 +1,6 @@
 """The DestinationRule of networking.istio.io: how a host's pods are called, and its subsets."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -148,6 +148,9 @@ class LoadBalancerSettings(Fields):
 
 
 _FILES = LeftOut("certificates of this machine are a local authority's")
+# Kinds of credentials: pilot/pkg/model/credentials/resource.go.
+CONFIG_MAP: Final = "configmap://"
+INVALID: Final = "invalid://"
 
 
 class ClientTlsSettings(Fields):
@@ -162,6 +165,18 @@ class ClientTlsSettings(Fields):
     ca_certificates: Annotated[Any, _FILES] = None
     ca_crl: Annotated[Any, _FILES] = None
     credential_name: Annotated[str, _FILES] = ""
+
+    @property
+    def config_map(self) -> str | None:
+        """The ConfigMap whose authority is trusted, as `namespace/name`; None for another."""
+        if not self.credential_name.startswith(CONFIG_MAP):
+            return None
+        return self.credential_name.removeprefix(CONFIG_MAP)
+
+    @property
+    def trusts_nobody(self) -> bool:
+        """Whether no authority is trusted, since the one that is named can't be had."""
+        return self.credential_name.startswith(INVALID)
 
 
 class RetryBudget(Fields):
@@ -227,3 +242,23 @@ class DestinationRule(Fields):
 
     metadata: Metadata
     spec: DestinationRuleSpec
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The declared objects that it is made of, as `Kind namespace/name`."""
+        return (f"DestinationRule {self.metadata.namespace}/{self.metadata.name}",)
+
+
+class PolicyRule(DestinationRule):
+    """Policies of the Gateway API for a host, in the form of a DestinationRule.
+
+    Attributes:
+        policies: the objects that it is made of, as `Kind namespace/name`.
+    """
+
+    policies: tuple[str, ...]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The declared objects that it is made of."""
+        return self.policies

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from petmesh.envoy.callers import sidecar
 from petmesh.envoy.clusters import Served, inbound_cluster, outbound_clusters
 from petmesh.envoy.listeners import inbound_listener
@@ -211,10 +213,39 @@ def test_permissive_mutual_tls_takes_plain_text_too() -> None:
     of = with_mode("PERMISSIVE")
     chains = listener(of)["filter_chains"]
     assert [chain["filter_chain_match"] for chain in chains] == [
-        {"transport_protocol": "tls"},
+        {"transport_protocol": "tls", "application_protocols": ["istio"]},
         {"transport_protocol": "raw_buffer"},
     ]
     assert "transport_socket" in cluster(of, f"outbound|9080||{PETS}")
+
+
+@pytest.mark.parametrize(
+    ("mode", "served", "expected"),
+    [
+        ("PERMISSIVE", Served(PETS, 9080, "TLS"), ["mesh", "plain", "tls"]),
+        ("PERMISSIVE", Served(PETS, 9080, "TCP"), ["mesh", "plain", "tls"]),
+        ("PERMISSIVE", Served(PETS, 9080, "HTTP", detected=True), ["mesh", "plain", "tls"]),
+        ("PERMISSIVE", Served(PETS, 9080, "HTTP"), ["mesh", "plain"]),
+        ("DISABLE", Served(PETS, 9080, "HTTP", detected=True), ["plain", "tls"]),
+        ("DISABLE", Served(PETS, 9080, "TLS"), ["any"]),
+        ("STRICT", Served(PETS, 9080, "TLS"), ["any"]),
+    ],
+)
+def test_a_processs_own_tls_is_passed_on_unless_the_port_says_http(
+    mode: str, served: Served, expected: list[str]
+) -> None:
+    made = inbound_listener(with_mode(mode), TOPOLOGY, PODS[0], 9080, served)
+    found: list[str] = []
+    for chain in made["filter_chains"]:
+        match = chain.get("filter_chain_match", {})
+        how = {"raw_buffer": "plain", "tls": "tls", None: "any"}[match.get("transport_protocol")]
+        found.append("mesh" if match.get("application_protocols") else how)
+        if how == "tls" and "mesh" not in found[-1]:
+            assert "transport_socket" not in chain
+            assert "tcp_proxy" in chain["filters"][-1]["name"]
+    assert found == expected
+    caller = cluster(with_mode("PERMISSIVE"), f"outbound|9080||{PETS}")["transport_socket"]
+    assert caller["typed_config"]["common_tls_context"]["alpn_protocols"] == ["istio"]
 
 
 def test_disabled_mutual_tls_is_plain_on_both_sides() -> None:

@@ -31,13 +31,15 @@ class Laid:
         self.topology = Topology(
             pods=self.pods,
             trust=self._certificates.mesh.certificate,
-            outside_trust=self._certificates.outside.certificate,
+            outside_trust=self._certificates.outside_trust,
             gateways=self.gateways,
             outside={name: next(self._ports) for name in stubs},
             outside_plain={name: next(self._ports) for name in stubs},
             certificates=self._certificates.of_gateways(mesh),
             logs_decisions=True,
             jwks=TokenIssuer().jwks,
+            authorities=self._certificates.authorities(mesh),
+            nobody=self._certificates.nobody,
         )
 
     def sidecar(self, workload: str) -> ProxyFiles:

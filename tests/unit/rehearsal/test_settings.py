@@ -3,13 +3,17 @@
 import io
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
+from petmesh.host.pki import Authority, Leaf
 from petmesh.host.processes import ProcessError
 from petmesh.mesh.fields import RefusedError
-from petmesh.rehearsal.inputs import read_input
+from petmesh.rehearsal.certificates import Certificates
+from petmesh.rehearsal.inputs import Input, read_input
 from petmesh.rehearsal.launch import Launcher
 from petmesh.rehearsal.settings import RehearsalSettings, SettingsError, read_settings
 from tests.unit.manifests.inputs import SHOP, read
@@ -71,6 +75,13 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
         ("workloads: {a: {command: [b], status: 200}}", "status is a stand-in's"),
         ("workloads: {a: {folder: src}}", "folder needs a command"),
         ("workloads: {a: {command: []}}", "workloads.a.command: tuple should have at least 1"),
+        ("workloads: {a: {tls: {key: a.key}}}", "certificate and key must be there together"),
+        (
+            "workloads: {a: {tls: {names: [b], certificate: a, key: b}}}",
+            "names is of a certificate",
+        ),
+        ("workloads: {a: {tls: {names: ['b c']}}}", "workloads.a.tls.names[0] = b c"),
+        ("workloads: {a: {tls: {ports: [0]}}}", "workloads.a.tls.ports[0] = 0"),
         ("- a", "must have the key workloads alone"),
         ("a: [", "while parsing"),
     ],
@@ -110,3 +121,97 @@ def test_more_pods_than_a_machine_can_run_are_refused(tmp_path: Path) -> None:
     (tmp_path / "mesh.yaml").write_text(SHOP.replace("replicas: 2", "replicas: 100000"))
     with pytest.raises(RefusedError, match=r"default/web-v1: replicas = 100000: .* 500 in all"):
         read_input((str(tmp_path),), "")
+
+
+AUTHORITY = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: bank-ca, namespace: bank}
+data: {ca.crt: held}
+"""
+
+
+def read_with(folder: Path, entry: str) -> Input:
+    (folder / "mesh.yaml").write_text(f"{SHOP}\n---\n{AUTHORITY}")
+    (folder / "rehearsal.yaml").write_text(f"workloads: {{web-v1: {{tls: {{{entry}}}}}}}")
+    return read_input((str(folder),), "")
+
+
+@pytest.mark.parametrize(
+    ("entry", "refusal"),
+    [
+        ("issuer: bank-ca", "issuer = bank-ca: must be one of System, SelfSigned, bank/bank-ca"),
+        ("certificate: a.pem, key: a.key", "certificate = a.pem: there is no such file"),
+        ("certificate: mesh.yaml, key: mesh.yaml", "key = mesh.yaml: must be the key of"),
+    ],
+)
+def test_a_certificate_that_can_not_be_had_is_refused(
+    tmp_path: Path, entry: str, refusal: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_with(tmp_path, entry)
+    assert f"rehearsal.yaml: workloads.web-v1.tls.{refusal}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "issuer", "names"),
+    [
+        ("", "system", ["web.default.svc.cluster.local", "web.default.svc", "web.default", "web"]),
+        ("names: [a.example.com], issuer: SelfSigned", "self-signed", ["a.example.com"]),
+        ("names: [a.example.com], issuer: bank/bank-ca", "bank.bank-ca", ["a.example.com"]),
+    ],
+)
+def test_a_process_gets_a_certificate_of_names_and_an_issuer(
+    tmp_path: Path, entry: str, issuer: str, names: list[str]
+) -> None:
+    given = read_with(tmp_path, entry)
+    certificates = Certificates(tmp_path / "pki")
+    [workload] = given.mesh.workloads
+    leaf = certificates.of_process(given.mesh, workload, given.settings)
+    assert leaf
+    assert leaf == certificates.of_process(given.mesh, workload, given.settings)
+    held = x509.load_pem_x509_certificate(leaf.certificate.read_bytes())
+    authority = (tmp_path / "pki" / issuer / "ca.pem").read_bytes()
+    held.verify_directly_issued_by(x509.load_pem_x509_certificate(authority))
+    told = held.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert told.get_values_for_type(x509.DNSName) == names
+
+
+def test_files_are_a_certificate_too(tmp_path: Path) -> None:
+    leaf = Authority("a", tmp_path).issue_host("a.example.com", "spiffe://b/c", "127.0.0.1")
+    name = leaf.certificate.stem
+    given = read_with(tmp_path, f"certificate: {name}.pem, key: {name}.key")
+    [workload] = given.mesh.workloads
+    found = Certificates(tmp_path / "pki").of_process(given.mesh, workload, given.settings)
+    assert found == leaf
+
+
+def test_a_config_maps_own_authority_is_trusted_beside_the_local_one(tmp_path: Path) -> None:
+    own = Authority("own", tmp_path / "own").certificate.read_text()
+    mesh = replace(read(tmp_path, SHOP), authorities={"bank/ca": own, "bank/bad": "held"})
+    found = Certificates(tmp_path / "pki").authorities(mesh)
+    assert list(found) == ["bank/ca"]
+    held = x509.load_pem_x509_certificates(found["bank/ca"].read_bytes())
+    assert [str(each.subject.rfc4514_string()) for each in held] == [
+        "CN=own",
+        "CN=rehearsal: bank/ca",
+        "CN=rehearsal: outside",
+    ]
+
+
+def test_a_command_is_told_its_certificate_and_ports(tmp_path: Path) -> None:
+    text = (
+        "workloads: {web-v1: {command: [a, '{port}', '{tlsPort}', '{certificate}'],"
+        " environment: {KEY: '{key}'}, tls: {ports: [8443]}}}"
+    )
+    mesh = read(tmp_path, SHOP)
+    own = replace(
+        pod("web", "v1", 1000),
+        certificate=Leaf(Path("/a.pem"), Path("/a.key")),
+        secure_port=1005,
+        secure_targets=frozenset({8443}),
+    )
+    command = Launcher(settings(tmp_path, text))(mesh, own, mesh.workloads[0], {})
+    assert command.arguments == ("a", "1000", "1005", "/a.pem")
+    assert command.environment["KEY"] == "/a.key"
+    assert [own.process_port(target) for target in (8080, 8443)] == [1000, 1005]
