@@ -135,7 +135,10 @@ async def _test(
     read: Input, expectations: list[Expectation], cases: list[Case], control_plane: ControlPlane
 ) -> Suite:
     from petmesh.expectations.suite import run
+    from petmesh.rehearsal.lint import of_no_effect
     from petmesh.rehearsal.rehearse import running
 
+    for line in of_no_effect(read.mesh):
+        print(f"warning: {line}", file=sys.stderr)
     async with running(read, control_plane=control_plane) as runtime:
         return await run(runtime, expectations, cases)

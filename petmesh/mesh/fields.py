@@ -253,6 +253,7 @@ _MEANT = {
     "iam.gke.io/": "there is no Google Cloud here",
     "cloud.google.com/": "there is no Google Cloud here",
     "topology.istio.io/": "one machine has one network",
+    "istio.io/use-waypoint": "sidecars and gateways pass waypoints by",
     "proxy.istio.io/config": "the sidecar here is configured by the rehearsal",
     "cluster-autoscaler.kubernetes.io/": "there are no nodes here",
     "petmesh/": "it has pods replaced, and each rehearsal starts its own",

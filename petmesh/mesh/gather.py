@@ -32,6 +32,7 @@ from petmesh.mesh.known_kinds import (
     STEERING_GROUPS,
 )
 from petmesh.mesh.mesh import GatewayProxy, Mesh, Workload, public_gateways
+from petmesh.mesh.reading import check_schema, read_object, without_effect
 from petmesh.mesh.resources import (
     gateway_proxy,
     is_injected,
@@ -231,19 +232,17 @@ class _Gatherer:
     def _take_object(self, resource: Resource, model: type[Fields], kind: str) -> None:
         label = label_of(resource)
         what = f"{kind} {label}"
-        data = {k: v for k, v in resource.inputs.items() if k not in ("apiVersion", "kind")}
-        data["metadata"] = {
-            **data.get("metadata", {}),
-            "name": resource.outputs["metadata"]["name"],
-            "namespace": namespace_of(resource),
-        }
-        if self._lenient:
-            read, dropped = model.read_known(data, what)
-            for path in dropped:
-                self._leave_out(f"{kind}: {path}", "--lenient: not known to the rehearsal", label)
-        else:
-            read = model.read(data, what)
-        self._check_schema(resource, kind, what)
+        try:
+            read, dropped = read_object(resource, model, what, lenient=self._lenient)
+        except RefusedError as error:
+            if not self._assume or model is not envoy_filter.EnvoyFilter:
+                raise
+            check_schema(resource, kind, what)
+            self._leave_out(kind, without_effect(error, what), label)
+            return
+        for path in dropped:
+            self._leave_out(f"{kind}: {path}", "--lenient: not known to the rehearsal", label)
+        check_schema(resource, kind, what)
         if isinstance(read, kubernetes.BarePod):
             read = kubernetes.Deployment(
                 metadata=read.metadata,
@@ -264,15 +263,6 @@ class _Gatherer:
         if model in CHECKED:
             self._leave_out(kind, CHECKED[model], label)
         self._objects[model].append(read)
-
-    def _check_schema(self, resource: Resource, kind: str, what: str) -> None:
-        """Check an object of Istio as the API server would."""
-        if ".istio.io/" in resource.type:
-            from petmesh.mesh.crds.check import problems  # noqa: PLC0415 (its libraries load slowly)
-
-            found = [f"{what}: {line}" for line in problems(kind, resource.inputs.get("spec"))]
-            if found:
-                raise RefusedError("\n".join(found))
 
     def _take_release(self, resource: Resource) -> None:
         inputs = resource.inputs

@@ -47,6 +47,7 @@ OTHER_CONTROLLER = (
 _BALANCED = "Google's load balancer is not here: requests reach the ingress directly, in plain HTTP"
 _EXPERIMENTAL = "istiod reads it with its alpha features of the Gateway API alone"
 _NO_API_SERVER = "there is no API server here whose rights could be had"
+_NO_EXTENSIONS = "no WebAssembly and no Lua is loaded here"
 _NO_FILES = "no file is mounted here"
 _NO_NODES = "there are no nodes here"
 ENDS = "it runs to its end, and nothing calls it"
@@ -67,7 +68,9 @@ LEFT_OUT_KINDS = {
     "admissionregistration.k8s.io/v1:MutatingWebhookConfiguration": _NO_API_SERVER,
     "admissionregistration.k8s.io/v1:ValidatingWebhookConfiguration": _NO_API_SERVER,
     "install.istio.io/v1alpha1:IstioOperator": "its MeshConfig alone is read",
-    "extensions.istio.io/v1alpha1:WasmPlugin": "no WebAssembly is loaded here",
+    "extensions.istio.io/v1alpha1:WasmPlugin": _NO_EXTENSIONS,
+    "extensions.istio.io/v1alpha1:TrafficExtension": _NO_EXTENSIONS,
+    "networking.istio.io/v1:ProxyConfig": "a proxy here is configured by the rehearsal",
     "cert-manager.io/v1:Issuer": "a local authority issues what cert-manager would",
     "cert-manager.io/v1:ClusterIssuer": "a local authority issues what cert-manager would",
     "monitoring.coreos.com/v1:PodMonitor": _NO_METRICS,

@@ -6,6 +6,7 @@ from petmesh.envoy.delegates import routes_of
 from petmesh.envoy.names import MESH_GATEWAY, full_host, selects
 from petmesh.mesh.istio.virtual_service import VirtualService
 from petmesh.mesh.mesh import Mesh
+from petmesh.mesh.reading import NO_EFFECT
 from petmesh.rehearsal.backend_tls import tls_findings
 from petmesh.rehearsal.network_policy_check import closed_paths
 from petmesh.rehearsal.settings import RehearsalSettings
@@ -25,8 +26,16 @@ def findings(mesh: Mesh, settings: RehearsalSettings | None = None) -> tuple[str
         *(line for service in mesh.virtual_services for line in _routes(mesh, service)),
         *(line for service in mesh.virtual_services for line in _delegates(mesh, service)),
         *closed_paths(mesh),
+        *of_no_effect(mesh),
         *tls_findings(mesh, settings or RehearsalSettings()),
     )
+
+
+def of_no_effect(mesh: Mesh) -> Iterator[str]:
+    """Yield a line for each object that a cluster's proxies would heed, and those here don't."""
+    for omission in mesh.omissions:
+        if omission.reason.startswith(NO_EFFECT):
+            yield f"{omission.what} {', '.join(omission.objects)}: {omission.reason}"
 
 
 def _services(mesh: Mesh) -> Iterator[str]:

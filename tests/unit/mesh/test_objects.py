@@ -127,8 +127,8 @@ UNKNOWN = "not known to the rehearsal"
         (
             "Service",
             "petservice",
-            mark("labels", **{"istio.io/use-waypoint": "w"}),
-            f"metadata.labels.istio.io/use-waypoint: {UNKNOWN}",
+            mark("labels", **{"istio.io/ingress-use-waypoint": "true"}),
+            f"metadata.labels.istio.io/ingress-use-waypoint: {UNKNOWN}",
         ),
         (
             "Service",
