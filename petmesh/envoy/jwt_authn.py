@@ -61,13 +61,14 @@ def _any(*requirements: Json) -> Json:
 
 def _provider(rule: JwtRule, keys: str, *, chooses_route: bool) -> Json:
     provider: Json = {
-        "issuer": rule.issuer,
         "audiences": list(rule.audiences),
         "local_jwks": {"inline_string": rule.jwks or keys},
         "payload_in_metadata": PAYLOAD,
         "forward": rule.forward_original_token,
         "clear_route_cache": chooses_route,
     }
+    if rule.issuer:
+        provider["issuer"] = rule.issuer
     if rule.from_headers:
         provider["from_headers"] = [
             {"name": each.name, "value_prefix": each.prefix} for each in rule.from_headers

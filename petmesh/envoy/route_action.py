@@ -9,13 +9,13 @@ from petmesh.envoy.destination_rules import hash_policies
 from petmesh.envoy.match import route_match, string_match
 from petmesh.envoy.names import Json, cluster_name, duration, full_host, typed
 from petmesh.mesh.istio.common import Percent
+from petmesh.mesh.istio.replies import HttpRedirect
 from petmesh.mesh.istio.virtual_service import (
     CorsPolicy,
     Destination,
     HeaderOperations,
     Headers,
     HttpFault,
-    HttpRedirect,
     HttpRetry,
     HttpRoute,
 )
@@ -187,8 +187,8 @@ def _redirect(redirect: HttpRedirect, port: int, *, secure: bool) -> Json:
     translated: Json = {"response_code": _REDIRECTS[redirect.redirect_code]}
     if redirect.scheme:
         translated["scheme_redirect"] = redirect.scheme
-    if redirect.uri.startswith("%PREFIX()%"):
-        translated["prefix_rewrite"] = redirect.uri.removeprefix("%PREFIX()%")
+    if redirect.prefix_rewrite:
+        translated["prefix_rewrite"] = redirect.prefix_rewrite
     elif redirect.uri:
         translated["path_redirect"] = redirect.uri
     if redirect.authority:

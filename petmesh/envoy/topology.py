@@ -88,7 +88,8 @@ def stub_names(
 ) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Yield the names of the stubs of a ServiceEntry's host, and their labels.
 
-    There is one for each of its addresses, named `host@address`; without any, one for the host.
+    There is one for each of its addresses, named `host@address`; without any, one for the host,
+    unless its addresses are STATIC.
     """
     selector = entry.spec.workload_selector
     endpoints = [
@@ -103,7 +104,7 @@ def stub_names(
     ]
     for endpoint in endpoints:
         yield f"{host}@{endpoint.address}", endpoint.labels
-    if not endpoints and not selector:
+    if not endpoints and not selector and entry.spec.resolution != "STATIC":
         yield host, {}
 
 

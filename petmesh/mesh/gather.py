@@ -183,8 +183,8 @@ class _Gatherer:
 
     def _convert_gateway_api(self) -> None:
         declared = convert.Declared.of(self._all)
-        for label, reason in declared.left_out:
-            self._leave_out("ListenerSet", reason, label)
+        for kind, label, reason in declared.left_out:
+            self._leave_out(kind, reason, label)
         for each in declared.listeners:
             try:
                 self._objects[Gateway].append(istio_gateway(each, declared.namespaces))

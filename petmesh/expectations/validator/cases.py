@@ -12,11 +12,11 @@ from pydantic.alias_generators import to_camel
 from petmesh.expectations.model import HeaderName, HeaderText
 from petmesh.manifests.documents import TEST_CASES
 from petmesh.mesh.fields import not_empty, told
+from petmesh.mesh.istio.replies import HttpRedirect
 from petmesh.mesh.istio.virtual_service import (
     Delegate,
     Headers,
     HttpFault,
-    HttpRedirect,
     HttpRewrite,
     HttpRouteDestination,
 )

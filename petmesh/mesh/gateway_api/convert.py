@@ -16,9 +16,9 @@ from petmesh.mesh.gateway_api.gateway_models import Gateway, ListenerSet
 from petmesh.mesh.gateway_api.listeners import OwnedListener, attached
 from petmesh.mesh.gateway_names import GATEWAY_LABEL
 from petmesh.mesh.istio.common import PathPrefix, PortNumber, StringMatch
+from petmesh.mesh.istio.replies import HttpDirectResponse
 from petmesh.mesh.istio.virtual_service import (
     Destination,
-    HttpDirectResponse,
     HttpMatchRequest,
     HttpRetry,
     HttpRoute,
@@ -56,7 +56,7 @@ class Declared:
 
     gateways: tuple[Gateway, ...]
     listeners: tuple[OwnedListener, ...]
-    left_out: tuple[tuple[str, str], ...]
+    left_out: tuple[tuple[str, str, str], ...]
     http: tuple[models.HttpRoute, ...]
     grpc: tuple[models.GrpcRoute, ...]
     tls: tuple[models.TlsRoute, ...]

@@ -13,6 +13,7 @@ from petmesh.mesh.gateway_api.models import (
     RouteFilter,
 )
 from petmesh.mesh.istio.common import Percent, StringMatch
+from petmesh.mesh.istio.replies import HttpRedirect
 from petmesh.mesh.istio.virtual_service import (
     CorsPolicy,
     Destination,
@@ -20,7 +21,6 @@ from petmesh.mesh.istio.virtual_service import (
     Headers,
     HttpMatchRequest,
     HttpMirrorPolicy,
-    HttpRedirect,
     HttpRewrite,
     RegexRewrite,
 )
@@ -97,7 +97,7 @@ def _redirect(redirect: RequestRedirect) -> HttpRedirect:
     if path and path.type == "ReplaceFullPath":
         fields["uri"] = path.replace_full_path or "/"
     elif path:
-        fields["uri"] = f"%PREFIX()%{path.replace_prefix_match or '/'}"
+        fields["prefix_rewrite"] = path.replace_prefix_match or "/"
     return HttpRedirect.model_validate(fields)
 
 

@@ -53,7 +53,7 @@ class Listener(Fields):
     name: str
     hostname: str | None = None
     port: PortValue
-    protocol: Literal["HTTP", "HTTPS", "TLS", "TCP"]
+    protocol: Annotated[str, Field(min_length=1, max_length=255)]
     tls: ListenerTls | None = None
     allowed_routes: ListenerRoutes = ListenerRoutes()
 

@@ -24,6 +24,8 @@ _NOBODY: Final = "~"
 _MODES: Final = {"AllowValidOnly": "MUTUAL", "AllowInsecureFallback": "OPTIONAL_MUTUAL"}
 # The pod's own certificate, as istiod names it.
 _OF_THE_POD: Final = "builtin://"
+_PROTOCOLS: Final = ("HTTP", "HTTPS", "TLS", "TCP")
+_NOT_SUPPORTED: Final = f"Istio knows the protocols {', '.join(_PROTOCOLS)}"
 _NOT_ALLOWED: Final = "its Gateway isn't there, or its allowedListeners don't take it"
 _CONFLICT: Final = "another listener of the Gateway has its port and hostname, or another protocol"
 
@@ -54,10 +56,10 @@ class OwnedListener:
 
 @dataclass(frozen=True)
 class Attached:
-    """Every listener that has a place, and why each of the others has none."""
+    """Every listener that has a place; the others by kind and name, with the reason."""
 
     listeners: tuple[OwnedListener, ...]
-    left_out: tuple[tuple[str, str], ...]
+    left_out: tuple[tuple[str, str, str], ...]
 
 
 def attached(
@@ -69,22 +71,27 @@ def attached(
 
     Of two that conflict the first has the place.
     """
-    found = [
-        OwnedListener("Gateway", gateway.metadata, gateway, listener)
-        for gateway in gateways
-        for listener in gateway.spec.listeners
-    ]
-    left_out: list[tuple[str, str]] = []
+    found: list[OwnedListener] = []
+    left_out: list[tuple[str, str, str]] = []
+    for gateway in gateways:
+        for listener in gateway.spec.listeners:
+            if listener.protocol in _PROTOCOLS:
+                found.append(OwnedListener("Gateway", gateway.metadata, gateway, listener))
+            else:
+                name = f"{gateway.metadata.namespace}/{gateway.metadata.name}: {listener.name}"
+                left_out.append(("Gateway", name, _NOT_SUPPORTED))
     for each in sorted(sets, key=lambda each: each.metadata.order):
         label = f"{each.metadata.namespace}/{each.metadata.name}"
         gateway = _parent(each, gateways)
         if gateway is None or not _allowed(gateway, each, namespaces):
-            left_out.append((label, _NOT_ALLOWED))
+            left_out.append(("ListenerSet", label, _NOT_ALLOWED))
             continue
         for listener in each.spec.listeners:
             one = OwnedListener("ListenerSet", each.metadata, gateway, listener)
-            if any(_conflict(one, other) for other in found):
-                left_out.append((f"{label}: {listener.name}", _CONFLICT))
+            why = "" if listener.protocol in _PROTOCOLS else _NOT_SUPPORTED
+            why = why or (_CONFLICT if any(_conflict(one, other) for other in found) else "")
+            if why:
+                left_out.append(("ListenerSet", f"{label}: {listener.name}", why))
             else:
                 found.append(one)
     return Attached(tuple(found), tuple(left_out))

@@ -73,8 +73,6 @@ class ServiceEntrySpec(Fields):
             raise ValueError(f"{wildcard}: a wildcard can't be resolved by DNS without endpoints")
         if self.endpoints and self.workload_selector:
             raise ValueError("must have endpoints or workloadSelector, not both")
-        if self.resolution == "STATIC" and not (self.endpoints or self.workload_selector):
-            raise ValueError("STATIC needs endpoints or a workloadSelector")
         return self
 
 

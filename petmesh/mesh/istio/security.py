@@ -228,7 +228,7 @@ class ClaimToHeader(Fields):
 class JwtRule(Fields):
     """A JWTRule: an issuer's tokens, where they are in a request, and the keys that sign them."""
 
-    issuer: Annotated[str, Field(min_length=1)]
+    issuer: str = ""
     audiences: tuple[str, ...] = ()
     jwks_uri: str = ""
     jwks: str = ""
@@ -245,6 +245,8 @@ class JwtRule(Fields):
     def _keys(self) -> "JwtRule":
         if self.jwks and self.jwks_uri:
             raise ValueError("must have jwks or jwksUri, not both")
+        if not self.issuer and not self.jwks_uri:
+            raise ValueError("must have issuer or jwksUri")
         return self
 
 

@@ -15,6 +15,7 @@ from petmesh.mesh.istio.common import (
     Regex,
     StringMatch,
 )
+from petmesh.mesh.istio.replies import HttpDirectResponse, HttpRedirect
 
 # https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRetry
 _RETRY_ON = frozenset(
@@ -118,37 +119,6 @@ class HttpRetry(Fields):
         if self.attempts == 0 and (self.retry_on or self.per_try_timeout or self.backoff):
             raise ValueError("with attempts 0 there must be no retryOn, perTryTimeout or backoff")
         return self
-
-
-class HttpRedirect(Fields):
-    """An HTTPRedirect: the response that redirects to another URL."""
-
-    uri: str = ""
-    authority: str = ""
-    port: PortValue | None = None
-    derive_port: Literal["FROM_PROTOCOL_DEFAULT", "FROM_REQUEST_PORT"] | None = None
-    scheme: str = ""
-    redirect_code: Literal[0, 301, 302, 303, 307, 308] = 301
-
-    @model_validator(mode="after")
-    def _somewhere(self) -> "HttpRedirect":
-        if not self.model_fields_set - {"redirect_code"}:
-            raise ValueError("must have uri, authority, scheme or port")
-        return self
-
-
-class HttpBody(Fields):
-    """An HTTPBody of a direct response."""
-
-    string: str | None = None
-    bytes: str | None = None
-
-
-class HttpDirectResponse(Fields):
-    """An HTTPDirectResponse: a status and a body of the proxy itself."""
-
-    status: Annotated[int, Field(ge=100, le=599)]
-    body: HttpBody | None = None
 
 
 class RegexRewrite(Fields):
@@ -274,6 +244,9 @@ class HttpRoute(Fields):
             raise ValueError(f"must have exactly one of {', '.join(actions)}")
         if not self.route and (self.fault or self.rewrite or self.retries or self.mirror):
             raise ValueError("fault, rewrite, retries and mirror need a route")
+        paths = [each.uri for each in self.match if each.uri]
+        if self.redirect and self.redirect.prefix_rewrite and not all(e.prefix for e in paths):
+            raise ValueError("redirect.prefixRewrite: every uri must be matched by prefix")
         return self
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from petmesh.envoy.match import is_catch_all, route_match
+from petmesh.mesh.fields import RefusedError
 from petmesh.mesh.istio.virtual_service import HttpMatchRequest
 from tests.unit.envoy.laid import istio, laid, listener
 
@@ -54,6 +55,14 @@ def test_declared_keys_are_taken_as_they_are(tmp_path: Path) -> None:
     found = filters(tmp_path, istio("RequestAuthentication", "a", spec, "security"))
     provider = found["envoy.filters.http.jwt_authn"]["providers"]["origins-0"]
     assert provider["local_jwks"] == {"inline_string": '{"keys": []}'}
+
+
+def test_a_rule_of_keys_alone_takes_the_tokens_of_any_issuer(tmp_path: Path) -> None:
+    spec = "{jwtRules: [{jwksUri: 'https://a/keys'}]}"
+    found = filters(tmp_path, istio("RequestAuthentication", "a", spec, "security"))
+    assert "issuer" not in found["envoy.filters.http.jwt_authn"]["providers"]["origins-0"]
+    with pytest.raises(RefusedError, match="must have issuer or jwksUri"):
+        filters(tmp_path, istio("RequestAuthentication", "a", "{jwtRules: [{}]}", "security"))
 
 
 def claim(*path: str, **text: object) -> Any:  # noqa: ANN401 (data)

@@ -176,3 +176,12 @@ def test_an_entry_selects_pods_and_servers_and_subsets_of_both(tmp_path: Path) -
         "tlsMode-istio",
         "tlsMode-disabled",
     ]
+
+
+def test_a_host_of_no_static_address_has_no_endpoint(tmp_path: Path) -> None:
+    ports = "ports: [{number: 80, name: http, protocol: HTTP}]"
+    entry = istio("ServiceEntry", "a", f"{{hosts: [b.c], resolution: STATIC, {ports}}}")
+    assert cluster(client(tmp_path, entry), "outbound|80||b.c")["load_assignment"] == {
+        "cluster_name": "outbound|80||b.c",
+        "endpoints": [],
+    }

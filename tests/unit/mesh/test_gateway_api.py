@@ -116,7 +116,7 @@ def test_a_prefix_is_one_of_whole_segments(tmp_path: Path) -> None:
         ("type: RequestRedirect, requestRedirect: {scheme: https, statusCode: 301}",
          {"redirect": {"scheme": "https", "derivePort": "FROM_PROTOCOL_DEFAULT"}}),
         (REPLACED_PREFIX,
-         {"redirect": {"uri": "%PREFIX()%/b", "redirectCode": 302,
+         {"redirect": {"prefixRewrite": "/b", "redirectCode": 302,
                        "derivePort": "FROM_REQUEST_PORT"}}),
         ("type: URLRewrite, urlRewrite: {hostname: b}", {"rewrite": {"authority": "b"}}),
         ("type: URLRewrite, urlRewrite: {path: {type: ReplaceFullPath, replaceFullPath: /b}}",

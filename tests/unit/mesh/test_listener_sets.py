@@ -157,3 +157,10 @@ def test_whether_clients_show_a_certificate(
     option = f", options: {{gateway.istio.io/tls-terminate-mode: {options}}}" if options else ""
     own = gateway(f"tls: {{frontend: {frontend}}},", f"port: 443, {CERTIFIED}{option}}}")
     assert servers(read(tmp_path, MESH, own))["public own"].tls.mode == mode
+
+
+def test_a_listener_of_another_protocol_is_left_out(tmp_path: Path) -> None:
+    own = gateway(chosen("matchLabels: {}"), "port: 80, protocol: UDP")
+    mesh = read(tmp_path, MESH, own, listener_set("more", "port: 81, protocol: QUIC"))
+    assert servers(mesh) == {}
+    assert omitted(mesh)["Gateway"] == ("default/public: own",)
