@@ -222,7 +222,10 @@ def test_tcp_and_what_goes_to_it_by_http_are_one_tunnel(tmp_path: Path) -> None:
         ("match: [{uri: {exact: /a}}], redirect: {prefixRewrite: /b}", "by prefix"),
         ("name: a", "must have exactly one of route, redirect"),
         ("route: [{destination: {host: web}}, {destination: {host: web}}]", "all have the weight"),
-        ("redirect: {redirectCode: 302}", "must have uri, prefixRewrite, authority, scheme or port"),
+        (
+            "redirect: {redirectCode: 302}",
+            "must have uri, prefixRewrite, authority, scheme or port",
+        ),
     ],
 )
 def test_what_istios_webhook_refuses_is_refused(tmp_path: Path, fields: str, refusal: str) -> None:
