@@ -80,7 +80,7 @@ format: setup ## ruff: fix and format
 types: setup ## basedpyright, strict
 	@$(BIN)/basedpyright
 
-bench: setup ## petservice beside a plain sequential version of itself
+bench: setup ## the services' HTTP library beside plain sequential code: throughput, latency, memory
 	@PYTHONPATH=apps $(BIN)/python -m bench $(ARGS)
 
 bench-plan: setup ## time and memory of the in-process plan for 3, 30, 100 and 300 services: ARGS="--rounds 5"

@@ -29,10 +29,13 @@ def contradictions(
         built: For each service the versions that this checkout can build.
         fixed: The services that can have no canary, and why.
     """
-    named = {"canaryService = ": [settings.canary_service], "releases.": settings.releases}
+    named = {
+        "canaryService = {}": [settings.canary_service],
+        "releases.{}: no such service": settings.releases,
+    }
     unknown = [
-        f"{key}{readable(name)}: must be one of {', '.join(built)}"
-        for key, names in named.items()
+        f"{shown.format(readable(name))}: must be one of {', '.join(built)}"
+        for shown, names in named.items()
         for name in names
         if name not in built
     ]

@@ -144,7 +144,7 @@ def _group_problems(
     able = [each for each in built if each not in fixed]
     for service in services:
         if service not in able:
-            yield f"{key} = {readable(service)}: must be of {', '.join(able)}"
+            yield f"{key} = {readable(service)}: must be one of {', '.join(able)}"
     if len({*services}) < max(2, len(services)):
         yield f"{key} = {readable(','.join(services))}: must be two or more different services"
 

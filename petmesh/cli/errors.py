@@ -24,9 +24,9 @@ def program_errors() -> Generator[None]:
     from petmesh.host.processes import ProcessError
     from petmesh.manifests.documents import ManifestError
     from petmesh.mesh.fields import RefusedError
+    from petmesh.program.config_keys import StackConfigError
     from petmesh.program.declaration import ProgramError
     from petmesh.program.pulumi_cli import CliError
-    from petmesh.program.stack_config import StackConfigError
     from petmesh.rehearsal.runtime import PortInUseError
     from petmesh.rehearsal.settings import SettingsError
     from petmesh.ui.server import UiPortError

@@ -14,7 +14,7 @@ from pydantic import (
     ValidationError,
 )
 
-from petmesh.program.config_paths import is_path
+from petmesh.program.config_keys import is_path
 from petmesh.program.plain import Plain, plain
 
 OUTPUT: Final = "releases"

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from petmesh.program.config_keys import StackConfigError
 from petmesh.program.declaration import ProgramError
-from petmesh.program.stack_config import StackConfigError, stack_config
+from petmesh.program.stack_config import stack_config
 from petmesh.project import ROOT
 
 PLACEHOLDER = "rehearsal"

@@ -22,10 +22,11 @@ from pulumi.runtime.config import set_all_config
 from pulumi.runtime.settings import Settings, configure
 from pulumi.runtime.stack import run_in_stack
 
+from petmesh.program.config_keys import StackConfigError
 from petmesh.program.declaration import Declaration, ProgramError
 from petmesh.program.monitor import Engine, Monitor
 from petmesh.program.placeholders import with_placeholders
-from petmesh.program.stack_config import StackConfigError, project_name, stack_config
+from petmesh.program.stack_config import project_name, stack_config
 from petmesh.project import ROOT
 
 _MAIN: Final = threading.Lock()

@@ -8,12 +8,9 @@ from typing import Any, cast
 
 import yaml
 
+from petmesh.program.config_keys import StackConfigError, full_key, is_path, set_paths
 from petmesh.program.go_yaml import OtherKey, as_text, load
 from petmesh.project import ROOT
-
-
-class StackConfigError(Exception):
-    """A configuration file or override that the CLI would reject; one line for people."""
 
 
 def project_name(root: Path = ROOT) -> str:
@@ -37,7 +34,8 @@ def stack_config(
 
     Args:
         stack: the stack's name; its file is Pulumi.<stack>.yaml.
-        overrides: values by key; a key without a namespace is the project's own.
+        overrides: values by key or path; a key without a namespace is the project's own. A path
+            leads into what the other overrides leave.
         root: the folder of Pulumi.yaml.
         placeholder: replaces an encrypted value that has no default; without one, an encrypted
             value is an error.
@@ -48,14 +46,16 @@ def stack_config(
 
     Raises:
         StackConfigError: the stack has no file, a key is malformed or duplicate, or a value is
-            encrypted (its key is the real engine's), not overridden and without a placeholder.
+            encrypted (its key is the real engine's), not overridden and without a placeholder; or
+            a path is none, or leads into a value that is no list or map.
     """
     path = root / f"Pulumi.{stack}.yaml"
     if not path.is_file():
         known = ", ".join(stacks(root)) or "none"
         raise StackConfigError(f"stack {stack}: {path.name} does not exist (stacks: {known})")
     project = project_name(root)
-    given = {full_key(key, project): value for key, value in overrides.items()}
+    paths = {key: value for key, value in overrides.items() if is_path(key)}
+    given = {full_key(key, project): overrides[key] for key in overrides.keys() - paths.keys()}
     config = project_defaults(root, project)
     secret: set[str] = set()
     for key, value in _stack_values(path, project).items():
@@ -72,25 +72,8 @@ def stack_config(
             with _reading(path):
                 config[key] = as_text(value)
     config.update(given)
+    config.update(set_paths(config, paths, project))
     return config, secret
-
-
-def full_key(key: str, project: str) -> str:
-    """Return a key with its namespace, by default the project's.
-
-    Raises:
-        StackConfigError: it has more parts than a namespace and a name.
-    """
-    match key.split(":"):
-        case [name]:
-            return f"{project}:{name}"
-        # https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/config/key.go
-        case [namespace, name] | [namespace, "config", name]:
-            return f"{namespace}:{name}"
-        case _:
-            raise StackConfigError(
-                f"config key {key}: must be <namespace>:<name>, or a name alone for {project}'s own"
-            )
 
 
 def project_defaults(root: Path, project: str) -> dict[str, str]:

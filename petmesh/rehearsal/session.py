@@ -6,13 +6,13 @@ from pathlib import Path
 
 from petmesh.mesh.gather import gather
 from petmesh.mesh.mesh import Mesh
-from petmesh.program.config_paths import is_path, set_paths
+from petmesh.program.config_keys import StackConfigError, is_path, set_paths
 from petmesh.program.declaration import Declaration, ProgramError
 from petmesh.program.difference import Difference, compare
 from petmesh.program.exported import ExportedRelease, ExportError, read_releases
 from petmesh.program.placeholders import with_placeholders
 from petmesh.program.program import declare
-from petmesh.program.stack_config import StackConfigError, project_name, stack_config
+from petmesh.program.stack_config import project_name, stack_config
 from petmesh.project import ROOT
 from petmesh.rehearsal.runtime import Change, Runtime
 

@@ -9,8 +9,9 @@ from typing import Any, cast
 
 import pytest
 
+from petmesh.program.config_keys import StackConfigError
 from petmesh.program.pulumi_cli import CliError, find
-from petmesh.program.stack_config import StackConfigError, stack_config
+from petmesh.program.stack_config import stack_config
 from tests.unit.program.clivalues import REFUSED, VALUES
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from petmesh.program.stack_config import StackConfigError, stack_config
+from petmesh.program.config_keys import StackConfigError
+from petmesh.program.stack_config import stack_config
 
 
 def read(folder: Path, content: bytes) -> dict[str, str]:
@@ -55,6 +56,17 @@ def test_a_key_without_a_namespace_is_the_projects(tmp_path: Path) -> None:
     content = b"config: {a: 010, other:b: yes, p:config:c: [2026-01-02]}"
     moment = '["2026-01-02 00:00:00 +0000 UTC"]'
     assert read(tmp_path, content) == {"p:a": "8", "other:b": "yes", "p:c": moment}
+
+
+def test_a_path_leads_into_what_the_file_and_the_other_overrides_leave(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: p")
+    (tmp_path / "Pulumi.s.yaml").write_text("config: {p:a: {x: {y: 1}, z: 2}}")
+    config, _ = stack_config("s", {"a.x.y": "3", "b[0]": "c", "b": "[]"}, tmp_path)
+    assert config == {"p:a": '{"x": {"y": 3}, "z": 2}', "p:b": '["c"]'}
+    with pytest.raises(
+        StackConfigError, match=r"^config path a\.z\.x: the config has no place for x$"
+    ):
+        stack_config("s", {"a.z.x": "3"}, tmp_path)
 
 
 @pytest.mark.parametrize(

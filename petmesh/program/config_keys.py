@@ -1,15 +1,35 @@
-"""Config values by path, as `pulumi config set --path` sets them."""
+"""Config keys, and values by path as `pulumi config set --path` sets them."""
 
 import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from petmesh.program.stack_config import StackConfigError, full_key
-
 _PART: Final = re.compile(r'\.?([^.\[\]"]+)|\["((?:[^"\\]|\\.)*)"\]|\[([0-9]{1,6})\]')
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _TRUTH: Final = {"true": True, "false": False}
+
+
+class StackConfigError(Exception):
+    """A configuration file or override that the CLI would reject; one line for people."""
+
+
+def full_key(key: str, project: str) -> str:
+    """Return a key with its namespace, by default the project's.
+
+    Raises:
+        StackConfigError: it has more parts than a namespace and a name.
+    """
+    match key.split(":"):
+        case [name]:
+            return f"{project}:{name}"
+        # https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/config/key.go
+        case [namespace, name] | [namespace, "config", name]:
+            return f"{namespace}:{name}"
+        case _:
+            raise StackConfigError(
+                f"config key {key}: must be <namespace>:<name>, or a name alone for {project}'s own"
+            )
 
 
 def set_paths(config: Mapping[str, str], values: Mapping[str, str], project: str) -> dict[str, str]:

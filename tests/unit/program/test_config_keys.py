@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from petmesh.program.config_paths import set_paths
-from petmesh.program.stack_config import StackConfigError
+from petmesh.program.config_keys import StackConfigError, set_paths
 
 CONFIG = {
     "shop:cart": '{"stable": "blue", "weight": 0}',
