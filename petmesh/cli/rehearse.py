@@ -162,7 +162,12 @@ async def _look(
     left_out: bool,
 ) -> int:
     """Keep a mesh running with its page; what is reachable is on the page."""
-    from petmesh.rehearsal.overview import print_addresses, print_input, print_omissions
+    from petmesh.rehearsal.overview import (
+        print_addresses,
+        print_changes,
+        print_input,
+        print_omissions,
+    )
     from petmesh.rehearsal.rehearse import running
     from petmesh.ui.rehearsal import RehearsalPage, Rehearsed
     from petmesh.ui.server import Page, served
@@ -171,7 +176,9 @@ async def _look(
     print_input(read, out)
     page = Page()
     async with running(*started) as runtime, served(page, ui_port) as links:
+        print_changes(runtime, out)
         print_omissions(read, out, every=left_out)
+        await _expect(read, runtime, out)
         rehearsed = Rehearsed(runtime, lambda: read.declaration, title, read.settings)
         if program:
             session, controls = _changing(read, runtime, program)

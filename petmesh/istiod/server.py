@@ -66,6 +66,11 @@ class Istiod:
         self._api = ApiServer(ports.take())
         self._running: Running | None = None
 
+    @property
+    def webhook(self) -> str:
+        """The URL of the webhook that says whether an object is valid."""
+        return f"http://{LOOPBACK}:{self._http}/validate"
+
     async def start(
         self,
         processes: Processes,

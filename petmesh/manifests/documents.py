@@ -1,5 +1,6 @@
 """Kubernetes objects in YAML or JSON: a file, a folder, or standard input."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any, Final, cast
 
 import yaml
 
+from petmesh.host.files import read_text
 from petmesh.program import go_yaml
 
 STDIN: Final = "-"
@@ -69,21 +71,32 @@ def _texts(path: str) -> Iterator[tuple[str, str]]:
                     f"{path}: has a {name}: rehearse what it renders, "
                     f"{command} {path} | petmesh rehearse -"
                 )
-        files = sorted(each for each in place.rglob("*") if _holds_objects(each, place))
+        files = sorted(each for each in _within(place) if _holds_objects(each))
     else:
         files = [place]
     for file in files:
         try:
-            yield str(file), file.read_text(encoding="utf-8")
+            yield str(file), read_text(file)
         except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "must be text in UTF-8"
+            why = (
+                (error.strerror or error) if isinstance(error, OSError) else "must be text in UTF-8"
+            )
             raise ManifestError(f"{file}: {why}") from error
 
 
-def _holds_objects(file: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    named = file.suffix in _SUFFIXES and file.name not in _NO_OBJECTS
-    return named and not hidden and file.is_file()
+def _within(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and of those in it, but for hidden ones."""
+
+    def refuse(error: OSError) -> None:
+        raise ManifestError(f"{error.filename}: {error.strerror}") from error
+
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        yield from (Path(place) / each for each in names if not each.startswith("."))
+
+
+def _holds_objects(file: Path) -> bool:
+    return file.suffix in _SUFFIXES and file.name not in _NO_OBJECTS and file.is_file()
 
 
 def _objects(source: str, text: str) -> Iterator[Document]:

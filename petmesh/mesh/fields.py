@@ -149,6 +149,8 @@ def _path(location: tuple[int | str, ...]) -> str:
     return path
 
 
+# A whole number, and not a text that reads as one.
+Whole = Annotated[int, Field(strict=True)]
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _DURATION = re.compile(rf"(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?(?:{_NUMBER}ms)?")
 _UNITS = (3600.0, 60.0, 1.0, 0.001)

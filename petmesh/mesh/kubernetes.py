@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from petmesh.mesh.fields import Fields, LeftOut, Metadata, not_empty, only
+from petmesh.mesh.fields import Fields, LeftOut, Metadata, Whole, not_empty, only
 
 ISOLATION = LeftOut("processes of this machine, not containers: no isolation, no limits")
 SCHEDULING = LeftOut("there are no nodes here")
@@ -16,7 +16,7 @@ NETWORK = LeftOut("pods of this machine share its loopback network")
 PROBING = LeftOut("readiness is awaited at the start; after that Envoy alone judges a pod")
 SCALING = LeftOut("minReplicas processes are started and nothing scales")
 
-PortNumber = Annotated[int, Field(ge=1, le=65535)]
+PortNumber = Annotated[int, Field(strict=True, ge=1, le=65535)]
 
 
 class Namespace(Fields):
@@ -129,7 +129,7 @@ class Probe(Fields):
 class SleepAction(Fields):
     """A SleepAction: a pause of whole seconds."""
 
-    seconds: int
+    seconds: Whole
 
 
 class LifecycleHandler(Fields):
@@ -211,7 +211,7 @@ class PodSpec(Fields):
     security_context: Annotated[Any, ISOLATION] = None
     volumes: Annotated[Any, ISOLATION] = None
     image_pull_secrets: Annotated[Any, ISOLATION] = None
-    termination_grace_period_seconds: int = 30
+    termination_grace_period_seconds: Whole = 30
     topology_spread_constraints: Annotated[Any, SCHEDULING] = None
     affinity: Annotated[Any, SCHEDULING] = None
     node_selector: Annotated[Any, SCHEDULING] = None
@@ -237,7 +237,7 @@ class DeploymentSpec(Fields):
 
     selector: LabelSelector = LabelSelector()
     template: PodTemplateSpec
-    replicas: Annotated[int, Field(ge=0)] | None = None
+    replicas: Annotated[Whole, Field(ge=0)] | None = None
     paused: Annotated[Any, ROLLOUT] = None
     service_name: Annotated[Any, NETWORK] = None
     ordinals: Annotated[Any, NETWORK] = None
@@ -277,8 +277,8 @@ class HorizontalPodAutoscalerSpec(Fields):
     """A HorizontalPodAutoscalerSpec: the target, and the bounds of its pods' number."""
 
     scale_target_ref: CrossVersionObjectReference
-    min_replicas: Annotated[int, Field(ge=0)] = 1
-    max_replicas: Annotated[int, SCALING]
+    min_replicas: Annotated[Whole, Field(ge=0)] = 1
+    max_replicas: Annotated[Whole, SCALING]
     metrics: Annotated[Any, SCALING] = None
     behavior: Annotated[Any, SCALING] = None
     target_cpu_utilization_percentage: Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from petmesh.mesh.fields import Fields, Metadata
+from petmesh.mesh.fields import Fields, Metadata, Whole
 
 
 class LabelSelectorRequirement(Fields):
@@ -58,7 +58,7 @@ class NetworkPolicyPeer(Fields):
 class NetworkPolicyPort(Fields):
     """A NetworkPolicyPort: a port of the called pod."""
 
-    port: int | None = None
+    port: Whole | None = None
     protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
 
 

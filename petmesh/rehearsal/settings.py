@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from petmesh.host.files import read_text
 from petmesh.host.pki import is_pair
 from petmesh.mesh.fields import Seconds, told
 from petmesh.mesh.mesh import Mesh, Workload
@@ -179,7 +180,7 @@ def read_yaml(file: Path) -> object:
         SettingsError: it can't be read, or isn't YAML.
     """
     try:
-        return go_yaml.load(file.read_text(encoding="utf-8")) or {}
+        return go_yaml.load(read_text(file)) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise SettingsError(f"{file}: {go_yaml.in_one_line(error)}") from error
 

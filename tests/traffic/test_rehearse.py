@@ -1,10 +1,15 @@
 """Kubernetes YAML rehearsed with real Envoys: what is reachable, and who decided."""
 
 import asyncio
+import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from petmesh.project import ROOT
 from petmesh.rehearsal.ask import Answer, Asker, Request
 from petmesh.rehearsal.hops import Hop, Hops
 from petmesh.rehearsal.inputs import read_input
@@ -121,3 +126,18 @@ def test_a_mesh_of_images_alone_answers_by_route_identity_and_port(tmp_path: Pat
         hop for found in hops.values() for hop in found if hop.listener.startswith("inbound")
     ]
     assert called.details == "rbac_access_denied_matched_policy[none]"
+
+
+def test_expectations_beside_the_input_are_tested_before_its_page_is_served() -> None:
+    command = [sys.executable, "-m", "petmesh", "rehearse", "examples/faults", "--ui"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running_page:
+        assert running_page.stdout is not None
+        seen: list[str] = []
+        for line in running_page.stdout:
+            seen.append(line)
+            if "To look at" in line:
+                break
+        running_page.send_signal(signal.SIGINT)
+    told = "".join(seen)
+    assert "To look at" in told
+    assert re.search(r"(\d+) of \1 expectations met", told)

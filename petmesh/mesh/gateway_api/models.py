@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from petmesh.mesh.fields import Fields, LeftOut, Metadata, Seconds, not_empty, only
+from petmesh.mesh.fields import Fields, LeftOut, Metadata, Seconds, Whole, not_empty, only
 from petmesh.mesh.istio.common import PortValue, Regex
 
 
@@ -67,22 +67,22 @@ class UrlRewrite(Fields):
 class Fraction(Fields):
     """A Fraction of requests."""
 
-    numerator: Annotated[int, Field(ge=0)]
-    denominator: Annotated[int, Field(ge=1)] = 100
+    numerator: Annotated[Whole, Field(ge=0)]
+    denominator: Annotated[Whole, Field(ge=1)] = 100
 
 
 class BackendReference(Reference):
     """A BackendObjectReference with its weight."""
 
     port: PortValue | None = None
-    weight: Annotated[int, Field(ge=0)] = 1
+    weight: Annotated[Whole, Field(ge=0)] = 1
 
 
 class RequestMirror(Fields):
     """An HTTPRequestMirrorFilter."""
 
     backend_ref: BackendReference
-    percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    percent: Annotated[Whole, Field(ge=0, le=100)] | None = None
     fraction: Fraction | None = None
 
 
@@ -93,8 +93,8 @@ class Cors(Fields):
     allow_methods: tuple[str, ...] = ()
     allow_headers: tuple[str, ...] = ()
     expose_headers: tuple[str, ...] = ()
-    allow_credentials: bool | None = None
-    max_age: int | None = None
+    allow_credentials: Annotated[bool, Field(strict=True)] | None = None
+    max_age: Whole | None = None
 
 
 class RouteFilter(Fields):
@@ -181,8 +181,8 @@ class Timeouts(Fields):
 class Retry(Fields):
     """An HTTPRouteRetry."""
 
-    codes: tuple[int, ...] = ()
-    attempts: int | None = None
+    codes: tuple[Whole, ...] = ()
+    attempts: Whole | None = None
     backoff: Seconds | None = None
 
 

@@ -34,7 +34,7 @@ def _re2(text: str) -> str:
 # Namespaces that an object is visible to: `.` is its own, `~` none, `*` or an empty list every one.
 ExportTo = Annotated[tuple[str, ...], AfterValidator(_known_scopes)]
 Regex = Annotated[str, AfterValidator(_re2)]
-PortValue = Annotated[int, Field(ge=1, le=65535)]
+PortValue = Annotated[int, Field(strict=True, ge=1, le=65535)]
 
 
 class StringMatch(Fields):

@@ -1,6 +1,8 @@
 """Kubernetes YAML in: files, folders, standard input; and what isn't that."""
 
 import io
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,36 @@ def test_a_folder_is_read_with_its_folders_but_not_what_is_hidden_or_settings(
     (tmp_path / "expectations.yaml").write_text("expectations: []")
     (tmp_path / "notes.txt").write_text("text")
     assert names(tmp_path) == ["b", "a"]
+
+
+def test_a_folder_in_it_that_can_not_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "b.yaml").write_text(f"{NAMED}b}}")
+    scan = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("inner"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(ManifestError, match=r"/inner: Permission denied"):
+        read_documents(str(tmp_path))
+
+
+def test_a_pipe_is_read_to_its_end_and_refused_where_nobody_writes(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(ManifestError, match=r"/pipe: is a pipe that nobody writes to"):
+        read_documents(str(pipe))
+    ours = os.open(pipe, os.O_RDWR)
+    os.write(ours, f"{NAMED}a}}".encode())
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(names, pipe)
+        os.close(ours)
+        assert held.result() == ["a"]
 
 
 def test_stdin_is_what_helm_template_prints(monkeypatch: pytest.MonkeyPatch) -> None:

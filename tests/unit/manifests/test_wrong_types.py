@@ -55,3 +55,35 @@ def test_a_wrong_type_is_refused_in_words(kind: str) -> None:
             holder[last] = wrong
             with suppress(RefusedError):
                 input_of(declaration_of([Document("x", body)]), None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("Deployment", "spec.replicas"),
+        ("Service", "spec.ports[0].port"),
+        ("HTTPRoute", "spec.rules[0].backendRefs[0].port"),
+        ("Gateway", "spec.listeners[0].port"),
+    ],
+)
+def test_a_number_in_quotes_is_text(kind: str, path: str) -> None:
+    version, number = "v1", "2"
+    spec: dict[str, Any] = {
+        "Deployment": {"replicas": number, "template": {"spec": {"containers": [{"name": "a"}]}}},
+        "Service": {"ports": [{"port": number}]},
+        "HTTPRoute": {"rules": [{"backendRefs": [{"name": "a", "port": number}]}]},
+        "Gateway": {
+            "gatewayClassName": "istio",
+            "listeners": [{"name": "a", "port": number, "protocol": "HTTP"}],
+        },
+    }[kind]
+    group = {"Deployment": "apps/", "Service": ""}.get(kind, "gateway.networking.k8s.io/")
+    body = {
+        "apiVersion": f"{group}{version}",
+        "kind": kind,
+        "metadata": {"name": "a"},
+        "spec": spec,
+    }
+    with pytest.raises(RefusedError) as refused:
+        input_of(declaration_of([Document("x", body)]), None)
+    assert f"{path} = 2: input should be a valid integer" in str(refused.value)
