@@ -22,7 +22,7 @@ from rich.table import Table
 from bench.verdicts.fixed import requests_needed
 from bench.verdicts.further_shapes import FURTHER
 from bench.verdicts.shapes import FAULTS, NONE, SHAPES, Shape, Worsening
-from bench.verdicts.simulate import Course, simulate
+from bench.verdicts.simulate import Course, Weights, simulate
 from bench.verdicts.verdicts import CompareRule, MannWhitney, Own, Threshold, Windows
 from petmesh.ramp.conditions import Conditions
 from petmesh.ramp.measurements import Observation
@@ -62,53 +62,49 @@ def play(shape: str, number: int, limits: dict[str, float] | None) -> Result:
     given = next(each for each in EVERY if each.name == shape)
     names = NAMES if number < OTHERS else NAMES[:1]
     seeds = range(number * ALIKE, (number + 1) * ALIKE)
-    alike = [ramp(given, NONE, Course(given.steps), seed, names) for seed in seeds]
+    alike = {
+        name: [ramp(given, NONE, Course(given.steps), seed, name) for seed in seeds]
+        for name in names
+    }
     limits = limits or {fault.name: limit(given, fault) for fault in FAULTS}
     worse = {
         fault.name: [
-            ramp(given, fault, _course(given, limits[fault.name]), seed, NAMES[:1])[0]
+            ramp(given, fault, _course(given, limits[fault.name]), seed)
             for seed in range(number * WORSE, (number + 1) * WORSE)
         ]
         for fault in FAULTS
     }
-    columns = zip(names, zip(*alike, strict=True), strict=True)
-    taken_back = {name: list(column) for name, column in columns}
-    return Result(shape=shape, round=number, alike=taken_back, worse=worse, limits=limits)
+    return Result(shape=shape, round=number, alike=alike, worse=worse, limits=limits)
 
 
 def ramp(
-    shape: Shape, fault: Worsening, course: Course, seed: int, names: Sequence[str]
-) -> list[int | None]:
-    """One ramp: after how many intervals each of the verdicts takes its canary back."""
+    shape: Shape, fault: Worsening, course: Course, seed: int, name: str = NAMES[0]
+) -> int | None:
+    """One ramp: after how many intervals a verdict takes its canary back."""
     rng = np.random.default_rng([seed, crc32(shape.name.encode())])
     before: list[Observation] = []
-    rules: dict[str, CompareRule] = {}
-    found: dict[str, int | None] = dict.fromkeys(names)
+    rule: CompareRule | None = None
     # A worse version is warm, unless that is the shape; one that is alike has the default's time.
     warm_up = 0.0 if fault != NONE and not shape.cold else Conditions().warm_up
-    for number, seen in enumerate(simulate(shape, fault, course, rng), 1 - course.before):
+    weights = Weights(course)
+    for number, seen in enumerate(simulate(shape, fault, course, rng, weights), 1 - course.before):
         if seen.weight < 0:
             before.append(seen.observation)
             continue
-        rules = rules or _rules(before, names, warm_up)
-        for name in [name for name, rule in rules.items() if rule.take(seen)]:
-            found[name] = number
-            del rules[name]
-        if not rules:
-            break
-    return list(found.values())
+        rule = rule or _rule(name, before, warm_up)
+        taken_back = rule.take(seen)
+        if taken_back or (taken_back is None and not weights.lower()):
+            return number
+    return None
 
 
-def _rules(
-    before: Sequence[Observation], names: Sequence[str], warm_up: float
-) -> dict[str, CompareRule]:
-    ways: dict[str, Callable[[], CompareRule]] = {
-        "petmesh": lambda: Own(before, warm_up=warm_up),
+def _rule(name: str, before: Sequence[Observation], warm_up: float) -> CompareRule:
+    others: dict[str, Callable[[], CompareRule]] = {
         "petmesh before": Windows,
         "Flagger": Threshold,
         "Kayenta": MannWhitney,
     }
-    return {name: ways[name]() for name in names}
+    return others[name]() if name in others else Own(before, warm_up=warm_up)
 
 
 def limit(shape: Shape, fault: Worsening) -> float:

@@ -40,7 +40,7 @@ class Shape:
     name: str
     world: World
     rate: Callable[[Floats, float], Floats] = field(
-        default=lambda moments, _: np.full_like(moments, 50.0)
+        default=lambda moments, _: np.full(len(moments), 50.0)
     )
     bounds: Sequence[float] = ISTIO
     cold: bool = False
@@ -49,7 +49,7 @@ class Shape:
 
 def constant(rate: float) -> Callable[[Floats, float], Floats]:
     """The same rate at every moment."""
-    return lambda moments, _: np.full_like(moments, rate)
+    return lambda moments, _: np.full(len(moments), rate)
 
 
 def alike(latency: Callable[[Generator, Floats], Floats], failing: float = 0.01) -> World:

@@ -1,5 +1,6 @@
 """Simulates a ramp's intervals."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -33,16 +34,44 @@ class SimulatedInterval:
     observation: Observation
 
 
+class Weights:
+    """The weight of each interval, before the ramp -1; it can be lowered on the way."""
+
+    def __init__(self, course: Course) -> None:
+        self._steps = list(course.steps)
+        self._hold = round(course.hold / course.interval)
+        self._coming = deque([-1] * course.before)
+        self._index = -1
+        self._lowered = False
+
+    def __iter__(self) -> Iterator[int]:
+        while self._coming or self._index + 1 < len(self._steps):
+            if not self._coming:
+                self._index += 1
+                self._coming.extend([self._steps[self._index]] * self._hold)
+            yield self._coming.popleft()
+
+    def lower(self) -> bool:
+        """Go through the step before anew, as a ramp does once; returns whether it is the first."""
+        if self._lowered or self._index < 1:
+            return False
+        self._lowered = True
+        self._coming.clear()
+        self._index -= 2
+        return True
+
+
 def simulate(
-    shape: Shape, fault: Worsening, course: Course, rng: Generator
+    shape: Shape,
+    fault: Worsening,
+    course: Course,
+    rng: Generator,
+    weights: Weights | None = None,
 ) -> Iterator[SimulatedInterval]:
     """The intervals of a ramp, one after the other; each request's version is drawn by itself."""
     service_of = shape.world(rng, course.seconds)
     stable, canary = service_of(False), service_of(True)  # noqa: FBT003 (versions)
-    weights = [-1] * course.before
-    for step in course.steps:
-        weights += [step] * round(course.hold / course.interval)
-    for number, weight in enumerate(weights):
+    for number, weight in enumerate(weights or Weights(course)):
         begin = number * course.interval
         rate = float(shape.rate(np.array([begin]), course.seconds)[0])
         moments = begin + course.interval * np.sort(rng.random(rng.poisson(rate * course.interval)))

@@ -19,8 +19,8 @@ from petmesh.ramp.measurements import Figures, Observation
 class CompareRule(Protocol):
     """Whether a canary is taken back."""
 
-    def take(self, seen: SimulatedInterval) -> bool:
-        """Take a further interval."""
+    def take(self, seen: SimulatedInterval) -> bool | None:
+        """Take a further interval; None where the weight is lowered, so as to compare again."""
         ...
 
 
@@ -31,12 +31,13 @@ class Own:
         self._judge = Judge(Conditions(warm_up=warm_up), before)
         self._weight = 0
 
-    def take(self, seen: SimulatedInterval) -> bool:
+    def take(self, seen: SimulatedInterval) -> bool | None:
         """Take a further interval."""
         if seen.weight != self._weight:
             self._judge.begin_stage()
             self._weight = seen.weight
-        return self._judge.take(seen.observation).outcome is Outcome.FAIL
+        outcome = self._judge.take(seen.observation).outcome
+        return None if outcome is Outcome.NOT_COMPARABLE else outcome is Outcome.FAIL
 
 
 class Windows:

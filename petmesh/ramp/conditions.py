@@ -11,11 +11,20 @@ Compared = Literal["failures", "latency"]
 
 
 class Outcome(StrEnum):
-    """What a look at the figures says."""
+    """What a look at the figures says.
+
+    With no stable version beside it, a canary that is worse than that ever was is not comparable:
+    what breaks both versions looks like its own fault.
+    """
 
     PASS = "pass"  # noqa: S105 (no password)
     FAIL = "fail"
     NOT_ENOUGH_DATA = "not enough data"
+    NOT_COMPARABLE = "not comparable"
+
+
+# What lowers the weight, the worst first.
+WORSE = (Outcome.FAIL, Outcome.NOT_COMPARABLE)
 
 
 @dataclass(frozen=True)

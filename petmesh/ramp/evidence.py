@@ -31,11 +31,11 @@ from petmesh.ramp.spreads import (
     NOTHING_LEARNED,
     NUMBER,
     OFFSETS,
-    SAME,
-    SAME_OF_THE_PAST,
     Floats,
+    Past,
     offsets,
     prior_after,
+    same,
     with_degree,
 )
 
@@ -123,23 +123,23 @@ class _Filter:
     Attributes:
         logs: its logarithm.
         offsets: how likely each offset is now.
-        past: whether it is the stable version's past, held against itself.
+        past: given where it is the stable version's past, held against itself.
     """
 
     logs: Floats | None = None
     offsets: Floats = field(default_factory=lambda: np.zeros(0))
-    past: bool = False
+    past: Past | None = None
 
     def after(self, gains: Floats, variance: float) -> "_Filter":
         """With a further interval."""
-        fresh = offsets(variance, past=self.past)[:, None, :]
+        fresh = offsets(variance, self.past)[:, None, :]
         if self.logs is None:
             logs = np.zeros((NUMBER, len(gains)))
             expected = np.repeat(fresh, len(gains), axis=1)
         else:
             logs = self.logs
-            same = (SAME_OF_THE_PAST if self.past else SAME)[:, None, None]
-            expected = same * self.offsets + (1 - same) * fresh
+            lasting = same(self.past)[:, None, None]
+            expected = lasting * self.offsets + (1 - lasting) * fresh
         most = gains.max(axis=1, keepdims=True)
         likely = expected * np.exp(gains - most)
         total = np.maximum(likely.sum(axis=2), _IMPOSSIBLE)
@@ -159,24 +159,25 @@ class _Filter:
         off = np.repeat(self.offsets[:, :1], degrees, axis=1)
         # By how much it is worse than its degree was not seen before it was worse.
         logs[DEGREE] = logs[CHANCE]
-        off[DEGREE] = offsets(1.0, past=False)[DEGREE]
+        off[DEGREE] = offsets(1.0)[DEGREE]
         return _Filter(logs, off)
 
 
-def learned(past: Iterable[Interval]) -> Floats:
+def learned(intervals: Iterable[Interval], past: Past) -> Floats:
     """How likely each spread is between the versions, as logarithms.
 
     Args:
-        past: intervals of a time when there was nothing to find: the stable version's, each held
-            against those APART intervals before and after.
+        intervals: of a time when there was nothing to find: the stable version's, each held
+            against those before and after.
+        past: how so.
     """
-    before = _Filter(past=True)
+    before = _Filter(past=past)
     few: Interval | None = None
-    for interval in past:
+    for interval in intervals:
         few = few + interval if few else interval
         if few.variance >= _TELLS:
             before, few = before.after(few.gains[:1], few.variance), None
-    return NOTHING_LEARNED if before.logs is None else prior_after(before.logs[:, 0])
+    return NOTHING_LEARNED if before.logs is None else prior_after(before.logs[:, 0], past)
 
 
 class Evidence:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from petmesh.ramp.conditions import Conditions, Outcome, Verdict
+from petmesh.ramp.conditions import WORSE, Conditions, Outcome, Verdict
 from petmesh.ramp.judge import Judge
 from petmesh.ramp.target import Observations, by_service
+
+_WORST_FIRST = (*WORSE, Outcome.NOT_ENOUGH_DATA, Outcome.PASS)
 
 
 class GroupJudge:
@@ -50,20 +52,18 @@ class GroupJudge:
             due: how many of its requests should have reached each canary; 0 where that isn't known.
 
         Returns:
-            It fails where one does, and passes where all do.
+            The worst of theirs: it fails where one does, and passes where all do.
         """
         verdicts = {
             service: judge.take(seen[service], due[service])
             for service, judge in self._judges.items()
         }
         outcomes = {verdict.outcome for verdict in verdicts.values()}
-        outcome = Outcome.PASS if outcomes == {Outcome.PASS} else Outcome.NOT_ENOUGH_DATA
-        if Outcome.FAIL in outcomes:
-            outcome = Outcome.FAIL
+        outcome = next(each for each in _WORST_FIRST if each in outcomes)
         reasons = {
             service: verdict.reason
             for service, verdict in verdicts.items()
-            if outcome is not Outcome.FAIL or verdict.outcome is Outcome.FAIL
+            if outcome not in WORSE or verdict.outcome is outcome
         }
         told = by_service(reasons, named=len(verdicts) > 1)
         return Verdict(outcome, told, clean=all(verdict.clean for verdict in verdicts.values()))

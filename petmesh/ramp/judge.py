@@ -9,23 +9,11 @@ from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.scores import beside, later, learned_before, more_failures, more_than
 from petmesh.ramp.spreads import NOTHING_LEARNED
 
-# The parts of a condition's risk: latencies are compared in two ways, and little is left for weight
-# 100. What isn't in it, 0.6, is for what the models of identical versions miss.
-_PARTS = {
-    "failures": 0.3,
-    "failures alone": 0.1,
-    "latency": 0.15,
-    "slowest": 0.15,
-    "latency alone": 0.1,
-}
+# The parts of a condition's risk: latencies are compared in two ways. The rest, over a half, is for
+# what the models of identical versions miss.
+_PARTS = {"failures": 0.45, "latency": 0.2, "slowest": 0.2}
 # What varies as something else does.
-_LIKE = {
-    "failures alone": "failures",
-    "success rate": "failures",
-    "latency alone": "slowest",
-    "p50": "latency",
-    "p99": "slowest",
-}
+_LIKE = {"success rate": "failures", "p50": "latency", "p99": "slowest"}
 # With so much of the evidence that a proof needs, a step doesn't pass but waits for more; what is
 # no proof in so many intervals is none.
 _SUSPECTED, _MOST_SUSPICIONS = 0.5, 10
@@ -34,12 +22,14 @@ _LEAST_OF_SHARE = 0.5
 # A canary fails at once that fails more than a half, and the stable version no twentieth.
 _OBVIOUS, _OBVIOUS_ERRORS, _STABLE_AT_MOST = 0.5, 10, 0.05
 # So many failures in an interval, and so many more than the stable version's, are looked at soon.
-_ALARMING, _ALARMING_ERRORS = 0.05, 5
+_ALARMING, _ALARMING_ERRORS, _ALARMING_SLOW = 0.05, 5, 5
 # Beside so small a part of the canary's requests nothing can be compared.
 _ALONE = 0.01
 # With no stable version beside it, the canary may fail so much more than that did at its worst, and
 # may have half of its answers slower than the stable version's slowest hundredth.
 _MORE_THAN_EVER, _MUCH_SLOWER, _SLOWEST = 0.05, 0.5, 0.99
+# So many intervals in a row in which it has more are no chance.
+_LOOKS_ALONE = 2
 _BLOCK = 100
 _OWN = "own "
 
@@ -72,7 +62,7 @@ class Judge:
         """Begin a step: its requests are counted anew; the evidence stays."""
         self._canary = self._stable = self._judged = Figures()
         self._due = self._arrived = 0.0
-        self._suspicions = 0
+        self._suspicions = self._strange_alone = 0
         for each in self._evidence.values():
             each.begin()
 
@@ -92,18 +82,16 @@ class Judge:
         if not alone:
             self._references.append(seen.stable)
             self._ever += seen.stable
-        compare, others = self._conditions.compare, self._beside(seen.canary, seen.stable)
-        self.alarmed = seen.canary.errors >= _ALARMING_ERRORS and (
-            _failing(seen.canary) > max(map(_failing, others)) + _ALARMING
-        )
-        kind = " alone" if alone else ""
-        self._strange = [f"failures{kind}"] if self.alarmed and "failures" in compare else []
-        if "latency" in compare and warm and self._is_much_slower(seen.canary, others):
-            self._strange.append(f"latency{kind}")
-        failed = [*self._obvious(seen), *self._missing(seen, due)]
+        others = self._beside(seen.canary, seen.stable)
+        self.alarmed = _is_alarming(seen.canary, others)
+        strange = [*self._strange_of(seen.canary, others, warm=warm)]
         if alone:
-            self._look_alone(seen.canary, others, warm=warm)
-        else:
+            strange += self._strange_of(self._canary, others, warm=warm)
+        kind = " alone" if alone else ""
+        self._strange = [f"{each}{kind}" for each in dict.fromkeys(strange)]
+        self._strange_alone = self._strange_alone + 1 if alone and strange else 0
+        failed = [*self._obvious(seen), *self._missing(seen, due)]
+        if not alone:
             self._compare(seen, warm=warm)
         self._limit(seen, warm=warm)
         self._own(seen)
@@ -134,25 +122,19 @@ class Judge:
             if compared in self._conditions.compare and (warm or compared == "failures"):
                 self._add(name, interval)
 
-    def _look_alone(self, canary: Figures, earlier: Sequence[Figures], *, warm: bool) -> None:
-        """Where every request is the canary's, compare it with the stable version's worst."""
+    def _strange_of(
+        self, canary: Figures, others: Sequence[Figures], *, warm: bool
+    ) -> Iterator[str]:
+        """What is far worse than the others' in figures that may be few."""
         compare = self._conditions.compare
-        if not self._ever.requests:
-            return
-        if "failures" in compare:
-            allowed = max(map(_failing, earlier)) + _MORE_THAN_EVER
-            interval = more_than(canary.errors, canary.requests, allowed)
-            self._add("failures alone", interval)
+        if "failures" in compare and _is_alarming(canary, others):
+            yield "failures"
+        # Most of its answers are slower than all but a few of the stable version's.
         slowest = _bound(self._ever, _SLOWEST)
         if "latency" in compare and warm and slowest in canary.within:
-            slow, allowed = canary.slower_than(slowest), _slow_at_most(earlier, slowest)
-            self._add("latency alone", more_than(slow, canary.answers, allowed))
-
-    def _is_much_slower(self, canary: Figures, others: Sequence[Figures]) -> bool:
-        """Whether most of its answers are slower than all but a few of the stable version's."""
-        slowest = _bound(self._ever, _SLOWEST)
-        allowed = canary.answers * _slow_at_most(others, slowest)
-        return slowest in canary.within and canary.slower_than(slowest) > allowed
+            slow, allowed = canary.slower_than(slowest), _slow_at_most(others, slowest)
+            if slow >= _ALARMING_SLOW and slow > canary.answers * allowed:
+                yield "latency"
 
     def _own(self, seen: Observation) -> None:
         """Judge what the user's own queries count."""
@@ -261,6 +243,8 @@ class Judge:
         canary, conditions = self._canary, self._conditions
         if failed:
             return Verdict(Outcome.FAIL, "; ".join(dict.fromkeys(failed)))
+        if self._strange_alone >= _LOOKS_ALONE:
+            return Verdict(Outcome.NOT_COMPARABLE, "; ".join(map(self._told, self._strange)))
         clean = _failing(canary) <= self._fails_at_most()
         judged = self._judged if self._needs_latency else canary
         if judged.requests < conditions.min_requests:
@@ -340,6 +324,11 @@ class Judge:
 
 def _is_alone(canary: Figures, stable: Figures) -> bool:
     return stable.requests < _ALONE * canary.requests
+
+
+def _is_alarming(canary: Figures, others: Sequence[Figures]) -> bool:
+    usual = max(map(_failing, others))
+    return canary.errors >= _ALARMING_ERRORS and _failing(canary) > usual + _ALARMING
 
 
 def _bad(figures: Figures, name: str) -> str:

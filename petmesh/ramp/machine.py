@@ -4,6 +4,7 @@ There is no clock and no input or output here. Whoever drives it writes each eve
 action that follows is carried out; the same events in the same order give the same state again.
 
     applying -> watching -> [waiting] -> applying -> ... -> promoting -> promoted
+    watching, waiting, paused -> applying the stage before, once, where nothing can be compared
         any of them but promoting -> rolling back -> rolled back
         watching, waiting <-> paused
         rolling back -> stuck, where weight 0 can't be set however often it is tried
@@ -12,7 +13,7 @@ action that follows is carried out; the same events in the same order give the s
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from petmesh.ramp.conditions import Outcome
+from petmesh.ramp.conditions import WORSE, Outcome
 from petmesh.ramp.events import (
     Approve,
     Done,
@@ -87,6 +88,7 @@ class State:
         reason: why it is in this phase, for people.
         pause_asked: it pauses once the change under way is in force.
         left: no process watches it.
+        compared_again: it was lowered by a stage, so that the canary can be compared again.
     """
 
     phase: Phase
@@ -98,6 +100,7 @@ class State:
     reason: str = ""
     pause_asked: bool = False
     left: bool = False
+    compared_again: bool = False
 
 
 @dataclass(frozen=True)
@@ -188,8 +191,9 @@ def _action_failed(plan: Plan, state: State, reason: str) -> Transition:
 def _judged(plan: Plan, state: State, event: Judged) -> Transition:
     if state.phase not in WATCHED:
         return _still(state)
-    if event.outcome is Outcome.FAIL:
-        return _back(plan, state, event.reason)
+    if event.outcome in WORSE:
+        comparable = event.outcome is Outcome.FAIL
+        return (_back if comparable else _lowered)(plan, state, event.reason)
     if state.phase is not Phase.WATCHING:
         return _still(state)
     # The next stage begins where this one has held long enough; where it never will, it goes back.
@@ -202,6 +206,23 @@ def _judged(plan: Plan, state: State, event: Judged) -> Transition:
     if event.held >= stage.hold + plan.wait:
         return _back(plan, state, f"no pass within {event.held:.0f} s at {stage}: {event.reason}")
     return _still(state)
+
+
+def _lowered(plan: Plan, state: State, reason: str) -> Transition:
+    """Give the stable version requests again, to compare; go back where that was done before."""
+    below = plan.stages[state.stage - 1] if state.stage > 0 else None
+    if state.compared_again or below is None or below.kind is not Kind.WEIGHT:
+        return _back(plan, state, reason)
+    applying = replace(
+        state,
+        phase=Phase.APPLYING,
+        stage=state.stage - 1,
+        attempts=0,
+        reason=f"to compare again: {reason}",
+        pause_asked=state.phase is Phase.PAUSED,
+        compared_again=True,
+    )
+    return Transition(applying, Action(ActionKind.SPLIT, below.weight, below.mirror))
 
 
 def _blind(plan: Plan, state: State, event: MetricsFailed) -> Transition:

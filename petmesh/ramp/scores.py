@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from petmesh.ramp.evidence import Interval, beyond, compared, learned
 from petmesh.ramp.measurements import Figures, Observation
-from petmesh.ramp.spreads import APART, Floats
+from petmesh.ramp.spreads import PAST_FAILURES, PAST_LATENCIES, Floats
 
 # So large a part more of the requests that fail, or of the answers that are slow; the last stands
 # for a stable version with none at all.
@@ -21,25 +21,30 @@ _TAIL = 0.97
 
 def beside(canary: Figures, stable: Figures, known: Figures) -> Iterator[tuple[str, Interval]]:
     """What an interval says of a version beside another, by the evidence that it belongs to."""
-    yield "failures", more_failures(canary, stable)
-    yield "latency", slower(canary, stable, known)
-    yield "slowest", more_slow(canary, stable, known)
+    for name, (compare, _) in _COMPARISONS.items():
+        yield name, compare(canary, stable, known)
 
 
 def learned_before(past: Sequence[Observation]) -> dict[str, Floats]:
     """How likely each spread is after the stable version's past, for each evidence of `beside`."""
     known = sum((each.stable for each in past), Figures())
-    found: dict[str, list[Interval]] = {"failures": [], "latency": [], "slowest": []}
-    # Beside as much of as long before and after, so that what changes steadily is in both.
-    for early, seen, late in zip(past, past[APART:], past[2 * APART :], strict=False):
+    return {
+        name: learned(
+            [compare(seen, others, known) for seen, others in _held_against(past, looked_at.apart)],
+            looked_at,
+        )
+        for name, (compare, looked_at) in _COMPARISONS.items()
+    }
+
+
+def _held_against(past: Sequence[Observation], apart: int) -> Iterator[tuple[Figures, Figures]]:
+    """Each interval, and as much of as long before and after: what changes steadily is in both."""
+    for early, seen, late in zip(past, past[apart:], past[2 * apart :], strict=False):
         fewer = min(early.stable.requests, late.stable.requests)
-        others = _part(early.stable, fewer) + _part(late.stable, fewer)
-        for name, interval in beside(seen.stable, others, known):
-            found[name].append(interval)
-    return {name: learned(intervals) for name, intervals in found.items()}
+        yield seen.stable, _part(early.stable, fewer) + _part(late.stable, fewer)
 
 
-def more_failures(canary: Figures, stable: Figures) -> Interval:
+def more_failures(canary: Figures, stable: Figures, _: Figures | None = None) -> Interval:
     """Whether more of the canary's requests fail than of the stable version's."""
     requests, errors = canary.requests + stable.requests, canary.errors + stable.errors
     if not errors:
@@ -90,6 +95,13 @@ def more_slow(canary: Figures, stable: Figures, known: Figures) -> Interval:
         Figures(requests=canary.answers, errors=canary.slower_than(tail)),
         Figures(requests=stable.answers, errors=stable.slower_than(tail)),
     )
+
+
+_COMPARISONS = {
+    "failures": (more_failures, PAST_FAILURES),
+    "latency": (slower, PAST_LATENCIES),
+    "slowest": (more_slow, PAST_LATENCIES),
+}
 
 
 def more_than(bad: float, total: float, allowed: float) -> Interval:

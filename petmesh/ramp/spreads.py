@@ -14,14 +14,13 @@ where what wanders, and a spell, lasts for a moment or some time: after it the o
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# The past is looked at by holding an interval against those so far before and after it.
-APART = 2
 # Offsets, narrowly spaced where they are small.
 _SIZES = 0.05 * 2 ** (np.arange(21) / 3)
 OFFSETS: Floats = np.concatenate((-_SIZES[::-1], [0.0], _SIZES))
@@ -31,8 +30,8 @@ _SMALLEST = 1e-9
 # How likely each kind is before anything is known.
 _KINDS = {"chance": 0.3, "runs": 0.2, "wandering": 0.25, "spells": 0.25}
 _TIMES_AS_MUCH = tuple(2.0**power for power in range(1, 8))
-# A dispersion of 32 is a third as likely as 1.
-_POWER = -0.3
+# A dispersion of 32 is a tenth as likely as 1.
+_POWER = -0.7
 _DEVIATIONS = (0.12, 0.25, 0.5, 1.0, 2.0)
 _PARTS = (0.01, 0.04, 0.15)
 _LEAST_OF_A_SPELL = 0.45
@@ -47,6 +46,23 @@ _SEEN_LASTS = {0.0: 1.0, 0.5: 0.8, 1.5: 0.8, 5.0: 0.5}
 # How likely it is that the versions differ by less than the past shows, since what strikes both at
 # once shows there too; and that the past doesn't show how they differ.
 _LESS, _UNSEEN = 0.2, 0.01
+
+
+@dataclass(frozen=True)
+class Past:
+    """How the stable version's past is looked at.
+
+    Attributes:
+        apart: an interval is held against those so many before and after it. What wanders for long
+            shows only far apart, and there what changes for both versions shows too.
+        more: how likely it is that the versions differ by more, or for longer, than that shows.
+    """
+
+    apart: int
+    more: float
+
+
+PAST_FAILURES, PAST_LATENCIES = Past(apart=4, more=0.0), Past(apart=2, more=0.1)
 
 
 @dataclass(frozen=True)
@@ -126,17 +142,39 @@ def _smaller() -> Floats:
 _SMALLER = _smaller()
 
 
-def prior_after(log_likelihoods: Floats) -> Floats:
+def _larger() -> Floats:
+    """From each spread in equal parts to those of its kind that are the next larger or longer."""
+
+    def following(value: float, values: set[float]) -> float:
+        return min((each for each in values if each > value), default=value)
+
+    parts = np.zeros((NUMBER, NUMBER))
+    for row, spread in enumerate(_SPREADS):
+        kind = [each for each in _SPREADS if each.kind == spread.kind]
+        sizes = {spread.size, following(spread.size, {each.size for each in kind})}
+        lasts = {spread.lasts, following(spread.lasts, {each.lasts for each in kind})}
+        for column, each in enumerate(_SPREADS):
+            alike = each.kind == spread.kind and each.size in sizes and each.lasts in lasts
+            parts[row, column] = alike and each != spread
+        parts[row, row] = not parts[row].any()
+    return parts / parts.sum(axis=1, keepdims=True)
+
+
+_LARGER = _larger()
+
+
+def prior_after(log_likelihoods: Floats, past: Past) -> Floats:
     """The logarithm of how likely each spread is between the versions, given the past.
 
     Args:
         log_likelihoods: of what the past showed, for each spread.
+        past: how it was looked at.
     """
     logs = log_likelihoods + _log(_PRIOR_OF_THE_PAST)
     shown = np.exp(logs - logs.max())
     shown /= shown.sum()
-    less = (1 - _LESS) * shown + _LESS * shown @ _SMALLER
-    return _log((1 - _UNSEEN) * less + _UNSEEN * _PRIOR)
+    seen = (1 - _LESS - past.more) * shown + _LESS * shown @ _SMALLER + past.more * shown @ _LARGER
+    return _log((1 - _UNSEEN) * seen + _UNSEEN * _PRIOR)
 
 
 def with_degree(prior: Floats) -> Floats:
@@ -146,15 +184,15 @@ def with_degree(prior: Floats) -> Floats:
     return worse - math.log1p(math.exp(worse[DEGREE]))
 
 
-def offsets(variance: float, *, past: bool) -> Floats:
+def offsets(variance: float, past: Past | None = None) -> Floats:
     """How likely each offset is, for each spread.
 
     Args:
         variance: of an interval by chance, in units in which an offset of 1 changes the excess by
             the variance: what runs of requests add is the less, the larger it is.
-        past: whether a version is held against itself, APART intervals before and after.
+        past: given where a version is held against itself, and how.
     """
-    likely = (_LASTING_OF_THE_PAST if past else _LASTING).copy()
+    likely = (_lasting_of(past) if past else _LASTING).copy()
     deviations = np.sqrt((_RUNS_SIZES - 1) / max(variance, _SMALLEST))
     likely[_RUNS_ROWS] = _normal(deviations)
     return likely
@@ -165,16 +203,32 @@ def _resemblance(intervals: float) -> Floats:
     return np.where(_DURATIONS > 0, np.exp(-intervals / np.maximum(_DURATIONS, _SMALLEST)), 0.0)
 
 
-def _of_the_past() -> tuple[Floats, Floats]:
+@cache
+def same(past: Past | None = None) -> Floats:
+    """The part of the offsets that is the same in the next interval, for each spread.
+
+    Args:
+        past: given where a version is held against itself, and how.
+    """
+    return _of(past)[0] if past else _resemblance(1)
+
+
+@cache
+def _lasting_of(past: Past) -> Floats:
+    return _lasting(_of(past)[1])
+
+
+def _of(past: Past) -> tuple[Floats, Floats]:
     """How neighbours resemble each other in the past, and how much one differs.
 
-    There one version is held against its own mean of APART intervals before and after, so that an
+    There one version is held against its own mean of some intervals before and after, so that an
     offset has 3/2 of one version's variance where it has twice that between the versions, and less
     where it lasts.
     """
-    next_one, beside, twice = map(_resemblance, (1, APART, 2 * APART))
-    before, after = _resemblance(APART - 1), _resemblance(APART + 1)
-    twice_before, twice_after = _resemblance(2 * APART - 1), _resemblance(2 * APART + 1)
+    apart = past.apart
+    next_one, beside, twice = map(_resemblance, (1, apart, 2 * apart))
+    before, after = _resemblance(apart - 1), _resemblance(apart + 1)
+    twice_before, twice_after = _resemblance(2 * apart - 1), _resemblance(2 * apart + 1)
     variance = 1.5 - 2 * beside + twice / 2
     nearby = 1.5 * next_one - before - after + (twice_before + twice_after) / 4
     # What lasts for good is never seen there.
@@ -208,8 +262,4 @@ def _lasting(scale: Floats) -> Floats:
     return likely
 
 
-# How neighbouring intervals resemble each other, for each spread.
-SAME: Floats = _resemblance(1)
-SAME_OF_THE_PAST, _SCALE_OF_THE_PAST = _of_the_past()
 _LASTING = _lasting(np.ones(NUMBER))
-_LASTING_OF_THE_PAST = _lasting(_SCALE_OF_THE_PAST)

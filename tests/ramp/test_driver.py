@@ -11,8 +11,9 @@ from petmesh.ramp.conditions import Outcome
 from petmesh.ramp.events import Interrupt, Judged, Pause, Resume, RollBack
 from petmesh.ramp.journal import Entry
 from petmesh.ramp.machine import Phase
-from petmesh.ramp.target import Release
-from tests.unit.ramp.fakes import BAD, QUICK, FakeTarget, figures, start, wait_for_weight
+from petmesh.ramp.measurements import Figures
+from petmesh.ramp.target import Release, Releases
+from tests.unit.ramp.fakes import BAD, GOOD, QUICK, FakeTarget, figures, start, wait_for_weight
 
 
 async def test_a_good_canary_is_promoted_step_by_step(tmp_path: Path) -> None:
@@ -29,6 +30,27 @@ async def test_a_bad_canary_gets_weight_0_and_the_reason_says_why(tmp_path: Path
     assert state.phase is Phase.ROLLED_BACK
     assert [each.weight for each in target.changes] == [10, 0]
     assert re.match(r"success 40.00% \([0-9]+ of [0-9]+ failed\), stable 100.00%", state.reason)
+
+
+class Overloaded(FakeTarget):
+    """At weight 100 no stable version is beside a canary that fails 15% under the whole load."""
+
+    async def apply(self, releases: Releases) -> None:
+        await super().apply(releases)
+        alone = self.live.weight == 100
+        self.stable = Figures() if alone else GOOD
+        self.canary = figures(errors=150) if alone else GOOD
+
+
+async def test_what_begins_at_100_is_compared_again_a_step_lower_before_it_goes_back(
+    tmp_path: Path,
+) -> None:
+    target = Overloaded()
+    state = await start(tmp_path, target).run()
+    assert state.phase is Phase.ROLLED_BACK
+    assert [each.weight for each in target.changes] == [10, 25, 50, 100, 50, 100, 0]
+    assert state.reason.startswith("success 85.00% ")
+    assert "stable earlier 100.00%" in state.reason
 
 
 async def test_metrics_in_error_past_the_patience_give_weight_0(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from petmesh.ramp.evidence import Evidence, Interval, beyond, compared, learned
 from petmesh.ramp.measurements import Figures
 from petmesh.ramp.scores import later, more_failures, more_slow, more_than, slower
-from petmesh.ramp.spreads import NOTHING_LEARNED, OFFSETS
+from petmesh.ramp.spreads import NOTHING_LEARNED, OFFSETS, PAST_FAILURES
 
 TILTS = (0.5, 1.0, 3.0)
 COUNTS = st.integers(0, 12)
@@ -52,7 +52,7 @@ def failures(canary: tuple[float, float], stable: tuple[float, float]) -> Interv
 
 
 def evidence(*intervals: Interval, past: Sequence[Interval] = ()) -> float:
-    known = Evidence(learned(past))
+    known = Evidence(learned(past, PAST_FAILURES))
     for each in intervals:
         known.add(each)
     return known.log

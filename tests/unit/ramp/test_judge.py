@@ -119,16 +119,20 @@ def test_without_any_figures_of_the_stable_version_there_is_nothing_to_compare_w
 def test_at_100_it_is_compared_with_the_stable_versions_worst_from_before() -> None:
     before = (figures(9000, 9), figures(9000, 90, ms=10)) * 10
 
-    def after(*canaries: Figures) -> int | None:
-        return found_after(*canaries, stable=Figures(), before=before)
+    def outcomes(*canaries: Figures) -> list[Outcome]:
+        return [each.outcome for each in verdicts(*canaries, stable=Figures(), before=before)]
 
     [passed] = verdicts(figures(1000, 40, ms=10), stable=Figures(), before=before)
     assert "stable earlier 99.45%" in passed.reason
     assert passed.outcome is Outcome.PASS
-    assert after(*[figures(1000, 40, ms=10)] * 50) is None
-    assert 1 < (after(*[figures(1000, 150)] * 20) or 0) <= 10
-    assert 1 < (after(*[figures(1000, ms=50)] * 20) or 0) <= 10
-    assert after(figures(1000, 600)) == 1
+    assert set(outcomes(*[figures(1000, 40, ms=10)] * 50)) == {Outcome.PASS}
+    waits, lowers = Outcome.NOT_ENOUGH_DATA, Outcome.NOT_COMPARABLE
+    for worse in (figures(1000, 150), figures(1000, ms=50)):
+        assert outcomes(worse, worse) == [waits, lowers]
+        assert outcomes(worse, figures(9000), worse) == [waits, Outcome.PASS, waits]
+    few = figures(15, 3)
+    assert outcomes(few, few, few) == [waits, waits, lowers]
+    assert outcomes(figures(1000, 600)) == [Outcome.FAIL]
 
 
 def test_limits_are_held_without_a_comparison() -> None:

@@ -165,3 +165,63 @@ def test_a_promotion_that_fails_again_and_again_pauses_at_100() -> None:
     for _ in range(3):
         world.carry_out(in_force=False, reported=True)
     assert (world.state.phase, world.state.weight) == (Phase.PAUSED, 100)
+
+
+def at_100(plan: Plan) -> World:
+    """A ramp whose canary has every request."""
+    world = World(plan)
+    while world.in_force < 100:
+        if world.action:
+            world.carry_out(in_force=True, reported=True)
+        else:
+            world.send(judged(Outcome.PASS, plan.hold))
+    return world
+
+
+def test_what_cannot_be_compared_is_compared_again_a_step_lower_and_then_goes_on() -> None:
+    world = at_100(Plan(steps=(10, 50, 100), hold=10))
+    world.send(judged(Outcome.NOT_COMPARABLE, 5))
+    assert world.action == Action(ActionKind.SPLIT, 50, 0)
+    assert world.state.reason.startswith("to compare again: ")
+    world.carry_out(in_force=True, reported=True)
+    world.send(judged(Outcome.PASS, 10))
+    world.carry_out(in_force=True, reported=True)
+    world.send(judged(Outcome.PASS, 10))
+    assert world.action == Action(ActionKind.PROMOTE)
+
+
+def test_what_cannot_be_compared_twice_goes_back_as_does_what_has_no_step_before() -> None:
+    world = at_100(Plan(steps=(10, 50, 100), hold=10))
+    world.send(judged(Outcome.NOT_COMPARABLE, 5))
+    world.carry_out(in_force=True, reported=True)
+    world.send(judged(Outcome.PASS, 10))
+    world.carry_out(in_force=True, reported=True)
+    world.send(judged(Outcome.NOT_COMPARABLE, 5))
+    assert (world.state.phase, world.action) == (
+        Phase.ROLLING_BACK,
+        Action(ActionKind.SPLIT, 0, 0),
+    )
+    for mirrored in (0, 20):
+        world = at_100(Plan(steps=(100,), hold=10, mirror_percent=mirrored, mirror_hold=5))
+        world.send(judged(Outcome.NOT_COMPARABLE, 5))
+        assert world.action == Action(ActionKind.SPLIT, 0, 0)
+
+
+def test_a_ramp_that_is_paused_or_waits_at_100_is_lowered_too_and_keeps_its_approvals() -> None:
+    paused = at_100(Plan(steps=(50, 100), hold=10))
+    paused.send(Pause())
+    paused.send(judged(Outcome.NOT_COMPARABLE, 5))
+    paused.carry_out(in_force=True, reported=True)
+    assert (paused.state.phase, paused.in_force) == (Phase.PAUSED, 50)
+
+    world = World(Plan(steps=(50, 100), hold=10, gates=(100, PROMOTION)))
+    world.carry_out(in_force=True, reported=True)
+    world.send(judged(Outcome.PASS, 10))
+    world.send(Approve(gate="100"))
+    world.carry_out(in_force=True, reported=True)
+    world.send(judged(Outcome.PASS, 10))
+    assert world.state.phase is Phase.WAITING
+    world.send(judged(Outcome.NOT_COMPARABLE, 5))
+    world.carry_out(in_force=True, reported=True)
+    world.send(judged(Outcome.PASS, 10))
+    assert world.action == Action(ActionKind.SPLIT, 100, 0)
