@@ -1,5 +1,9 @@
 """Injects faults into pods' processes; their sidecars go on running."""
 
+import ssl
+from collections.abc import Iterator
+
+from petmesh.envoy.topology import Pod
 from petmesh.host.processes import kill
 from petmesh.rehearsal.faulty import Conversation, FaultyServer
 from petmesh.rehearsal.pods import Pods
@@ -13,7 +17,7 @@ class Faults:
 
     def __init__(self, pods: Pods) -> None:
         self._pods = pods
-        self._faulty: dict[str, FaultyServer] = {}
+        self._faulty: dict[str, list[FaultyServer]] = {}
 
     def crash(self, pod: str) -> None:
         """Kill a pod's process, as when a container crashes."""
@@ -30,8 +34,11 @@ class Faults:
         live = self._pods.find(pod)
         self.crash(pod)
         await live.process.process.wait()
-        self._faulty[pod] = FaultyServer(converse, body)
-        await self._faulty[pod].start(live.pod.app_port)
+        self._faulty[pod] = []
+        for port, context in _ports(live.pod):
+            server = FaultyServer(converse, body, context)
+            self._faulty[pod].append(server)
+            await server.start(port)
 
     async def restart(self, pod: str) -> None:
         """Start a pod's process again at its address, as a kubelet does; wait until it is ready.
@@ -47,10 +54,21 @@ class Faults:
 
     async def end(self, pod: str) -> None:
         """Stop the faulty server of a pod, if it has one."""
-        if pod in self._faulty:
-            await self._faulty.pop(pod).stop()
+        for server in self._faulty.pop(pod, ()):
+            await server.stop()
 
     async def stop(self) -> None:
         """Stop all faulty servers."""
         for pod in tuple(self._faulty):
             await self.end(pod)
+
+
+def _ports(pod: Pod) -> Iterator[tuple[int, ssl.SSLContext | None]]:
+    """Yield the ports of a pod's process, each with its TLS."""
+    context = None
+    if pod.certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pod.certificate.certificate, pod.certificate.key)
+    yield pod.app_port, None if pod.secure_port else context
+    if pod.secure_port:
+        yield pod.secure_port, context
