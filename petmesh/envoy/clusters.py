@@ -76,12 +76,17 @@ class _End:
 
 @dataclass(frozen=True)
 class _Upstream:
-    """A host's port: what it speaks, and its endpoints by the labels of a subset."""
+    """A host's port: what it speaks, and its endpoints by the labels of a subset.
+
+    Attributes:
+        names: those that its ServiceEntry says its certificates have.
+    """
 
     host: str
     number: int
     speaks: Spoken
     ends: list[tuple[Subset | None, list[_End]]]
+    names: tuple[str, ...] = ()
 
 
 def outbound_clusters(
@@ -120,13 +125,14 @@ def outbound_clusters(
                 identity,
                 topology.trust,
                 (tls.sni if tls else "") or sni_name(upstream.host, upstream.number, name),
-                (tls.subject_alt_names if tls else ()) or {end.uri for end in ends if end.uri},
+                (tls.subject_alt_names if tls else ())
+                or {*upstream.names, *(end.uri for end in ends if end.uri)},
             )
             if passes:
                 # A gateway passes the TLS of a sidecar, which names this cluster, to the pod.
                 raw = sni_name(upstream.host, upstream.number, name)
                 clusters.append({**cluster, "name": raw})
-            _secure(cluster, tls, ends, topology, mutual)
+            _secure(cluster, _named(tls, upstream), ends, topology, mutual)
             clusters.append(cluster)
     return clusters
 
@@ -146,6 +152,13 @@ def _own_tls(
     if is_secret and tls.mode in ("SIMPLE", "MUTUAL"):
         return ClientTlsSettings(mode="DISABLE")
     return tls
+
+
+def _named(tls: ClientTlsSettings | None, upstream: _Upstream) -> ClientTlsSettings | None:
+    """Return TLS that verifies the names of the ServiceEntry where it has none of its own."""
+    if tls is None or tls.subject_alt_names or not upstream.names:
+        return tls
+    return tls.model_copy(update={"subject_alt_names": upstream.names})
 
 
 def inbound_cluster(mesh: Mesh, pod: Pod, served: Served, target: int) -> Json:
@@ -178,7 +191,8 @@ def _upstreams(mesh: Mesh, topology: Topology, caller: Caller) -> Iterator[_Upst
             for port in entry.spec.ports:
                 outside = partial(_outside, mesh, topology, entry, host, port)
                 ends = [(each, outside(each)) for each in subsets]
-                yield _Upstream(host, port.number, port.spoken, ends)
+                names = entry.spec.subject_alt_names
+                yield _Upstream(host, port.number, port.spoken, ends, names)
 
 
 def _subsets(mesh: Mesh, host: str, caller: Caller) -> list[Subset | None]:

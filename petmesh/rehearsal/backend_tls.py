@@ -21,7 +21,12 @@ def tls_findings(mesh: Mesh, settings: RehearsalSettings) -> Iterator[str]:
         name = ", ".join(rule.sources)
         for tls in _each_tls(rule):
             yield from (f"{name}: {line}" for line in _authority(mesh, tls))
-            if isinstance(rule, PolicyRule) and not tls.subject_alt_names:
+            named = tls.subject_alt_names or any(
+                each.spec.subject_alt_names
+                for each in mesh.service_entries
+                if rule.spec.host in each.spec.hosts
+            )
+            if isinstance(rule, PolicyRule) and not named:
                 yield (
                     f"{name}: hostname = {tls.sni}: Istio asks for it and doesn't verify it: a "
                     "certificate of any name will do without subjectAltNames"

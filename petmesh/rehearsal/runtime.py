@@ -123,10 +123,12 @@ class Runtime:
         """
         begun = time.monotonic()
         await self.stub_hosts.start(
-            name
-            for entry in mesh.service_entries
-            for host in entry.spec.hosts
-            for name, _ in stub_names(mesh, entry, host)
+            {
+                name: entry.spec.subject_alt_names
+                for entry in mesh.service_entries
+                for host in entry.spec.hosts
+                for name, _ in stub_names(mesh, entry, host)
+            }
         )
         kept, missing = self._pods.compare(mesh)
         old = [name for name in self._pods.live if name not in kept]

@@ -2,7 +2,7 @@
 
 import json
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
@@ -31,14 +31,20 @@ class StubHosts:
         self.authority = authority
         self._ports = ports
         self._servers: dict[str, list[web.AppRunner | FaultyServer]] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
         self.addresses: dict[str, int] = {}
         self.plain_addresses: dict[str, int] = {}
         self.requests: list[str] = []
         self.headers: list[Mapping[str, str]] = []
 
-    async def start(self, hosts: Iterable[str]) -> None:
-        """Start the servers of hosts that have none yet."""
-        for host in hosts:
+    async def start(self, hosts: Mapping[str, tuple[str, ...]]) -> None:
+        """Start the servers of hosts that have none yet.
+
+        Args:
+            hosts: the names that a host's certificate has besides its own, by host.
+        """
+        for host, names in hosts.items():
+            self._names[host] = names
             if host not in self.addresses:
                 self.addresses[host] = self._ports.take()
                 self.plain_addresses[host] = self._ports.take()
@@ -88,7 +94,7 @@ class StubHosts:
     def _context(self, host: str) -> ssl.SSLContext:
         # A stub may stand for one of a host's addresses.
         name = host.partition("@")[0]
-        leaf = self.authority.issue_host(name)
+        leaf = self.authority.issue_host(name, *self._names.get(host, ()))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(leaf.certificate, leaf.key)
         # Another server name is rejected, as by a host that shares its address with others.

@@ -63,7 +63,7 @@ class ServiceEntrySpec(Fields):
     addresses: Annotated[tuple[str, ...], _ADDRESSES] = ()
     endpoints: tuple[WorkloadEntrySpec, ...] = ()
     workload_selector: WorkloadSelector | None = None
-    subject_alt_names: tuple[str, ...] = ()
+    subject_alt_names: tuple[Annotated[str, Field(pattern=r"^[!-~]+$")], ...] = ()
     export_to: ExportTo = ()
 
     @model_validator(mode="after")

@@ -185,3 +185,21 @@ def test_a_host_of_no_static_address_has_no_endpoint(tmp_path: Path) -> None:
         "cluster_name": "outbound|80||b.c",
         "endpoints": [],
     }
+
+
+def test_names_of_an_entrys_certificates_are_verified_where_a_rule_has_none(tmp_path: Path) -> None:
+    entry = istio(
+        "ServiceEntry",
+        "a",
+        "{hosts: [b.c], resolution: DNS, subjectAltNames: [d.c, 'spiffe://e/f'],"
+        " ports: [{number: 443, name: https, protocol: HTTPS}]}",
+    )
+
+    def verified(tls: str) -> list[str]:
+        files = client(tmp_path, entry, rule("a", f"{{host: b.c, trafficPolicy: {{tls: {tls}}}}}"))
+        socket = cluster(files, "outbound|443||b.c")["transport_socket"]["typed_config"]
+        held = socket["common_tls_context"]["validation_context"]
+        return [each["matcher"]["exact"] for each in held["match_typed_subject_alt_names"]]
+
+    assert verified("{mode: SIMPLE, sni: b.c}") == ["d.c", "spiffe://e/f"]
+    assert verified("{mode: SIMPLE, subjectAltNames: [g.c]}") == ["g.c"]
