@@ -70,9 +70,10 @@ function draw(page, shown) {
 function fitted(mesh, room) {
   const [across, down] = ['LR', 'TB'].map((rankdir) => {
     const laid = layout(mesh, rankdir);
-    return {...laid, scale: Math.max(SMALLEST, Math.min(1, room / laid.width))};
+    const fits = Math.min(1, room / laid.width);
+    return {...laid, fits, scale: Math.max(SMALLEST, fits)};
   });
-  return down.scale > across.scale + 0.12 ? down : across;
+  return down.fits > across.fits + 0.12 ? down : across;
 }
 
 function frameOf(page, shown, laid) {
