@@ -59,6 +59,10 @@ export class Feed {
 
   async read(began) {
     const abort = new AbortController();
+    // A page that was left may be kept to go back to: its connection would count among the six that
+    // a browser opens to a server, and keep the next page's requests waiting.
+    const leave = () => abort.abort();
+    addEventListener('pagehide', leave);
     let silence;
     const heard = () => {
       clearTimeout(silence);
@@ -95,6 +99,7 @@ export class Feed {
       return 'lost';
     } finally {
       clearTimeout(silence);
+      removeEventListener('pagehide', leave);
       abort.abort();
     }
   }
