@@ -169,7 +169,7 @@ def authority_of(config_map: Mapping[str, Any]) -> str:
 def convert(policies: Sequence[BackendTlsPolicy], backends: Backends) -> Converted:
     """Return policies as DestinationRules; of two for one port the older one holds."""
     left_out = [
-        (KIND, f"its annotation {IGNORED} says so", each.label)
+        (KIND, f"Istio ignores it by its annotation {IGNORED}", each.label)
         for each in policies
         if each.is_ignored
     ]

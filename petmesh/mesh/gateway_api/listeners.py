@@ -26,6 +26,7 @@ _MODES: Final = {"AllowValidOnly": "MUTUAL", "AllowInsecureFallback": "OPTIONAL_
 _OF_THE_POD: Final = "builtin://"
 _PROTOCOLS: Final = ("HTTP", "HTTPS", "TLS", "TCP")
 _NOT_SUPPORTED: Final = f"Istio knows the protocols {', '.join(_PROTOCOLS)}"
+_NO_TLS: Final = "Istio opens no listener for HTTPS or TLS without tls"
 _NOT_ALLOWED: Final = "its Gateway isn't there, or its allowedListeners don't take it"
 _CONFLICT: Final = "another listener of the Gateway has its port and hostname, or another protocol"
 
@@ -75,11 +76,11 @@ def attached(
     left_out: list[tuple[str, str, str]] = []
     for gateway in gateways:
         for listener in gateway.spec.listeners:
-            if listener.protocol in _PROTOCOLS:
-                found.append(OwnedListener("Gateway", gateway.metadata, gateway, listener))
-            else:
+            if why := _unopened(listener):
                 name = f"{gateway.metadata.namespace}/{gateway.metadata.name}: {listener.name}"
-                left_out.append(("Gateway", name, _NOT_SUPPORTED))
+                left_out.append(("Gateway", name, why))
+            else:
+                found.append(OwnedListener("Gateway", gateway.metadata, gateway, listener))
     for each in sorted(sets, key=lambda each: each.metadata.order):
         label = f"{each.metadata.namespace}/{each.metadata.name}"
         gateway = _parent(each, gateways)
@@ -88,9 +89,8 @@ def attached(
             continue
         for listener in each.spec.listeners:
             one = OwnedListener("ListenerSet", each.metadata, gateway, listener)
-            why = "" if listener.protocol in _PROTOCOLS else _NOT_SUPPORTED
-            why = why or (_CONFLICT if any(_conflict(one, other) for other in found) else "")
-            if why:
+            conflicts = any(_conflict(one, other) for other in found)
+            if why := _unopened(listener) or (_CONFLICT if conflicts else ""):
                 left_out.append(("ListenerSet", f"{label}: {listener.name}", why))
             else:
                 found.append(one)
@@ -116,6 +116,13 @@ def istio_gateway(one: OwnedListener, namespaces: Sequence[Namespace]) -> Gatewa
     return Gateway.read(
         {"metadata": metadata, "spec": {"selector": selector, "servers": [server]}}, what
     )
+
+
+def _unopened(listener: Listener) -> str:
+    """Return why Istio opens no listener, whatever others there are; empty if it does."""
+    if listener.protocol not in _PROTOCOLS:
+        return _NOT_SUPPORTED
+    return _NO_TLS if listener.protocol in ("HTTPS", "TLS") and listener.tls is None else ""
 
 
 def _parent(each: ListenerSet, gateways: Sequence[ApiGateway]) -> ApiGateway | None:

@@ -159,8 +159,10 @@ def test_whether_clients_show_a_certificate(
     assert servers(read(tmp_path, MESH, own))["public own"].tls.mode == mode
 
 
-def test_a_listener_of_another_protocol_is_left_out(tmp_path: Path) -> None:
-    own = gateway(chosen("matchLabels: {}"), "port: 80, protocol: UDP")
-    mesh = read(tmp_path, MESH, own, listener_set("more", "port: 81, protocol: QUIC"))
+@pytest.mark.parametrize("protocol", ["UDP", "http", "HTTPS", "TLS"])
+def test_a_listener_that_istio_opens_for_nobody_is_left_out(tmp_path: Path, protocol: str) -> None:
+    own = gateway("allowedListeners: {namespaces: {from: All}},", f"port: 80, protocol: {protocol}")
+    mesh = read(tmp_path, MESH, own, listener_set("more", f"port: 81, protocol: {protocol}"))
     assert servers(mesh) == {}
     assert omitted(mesh)["Gateway"] == ("default/public: own",)
+    assert omitted(mesh)["ListenerSet"] == ("default/more: l0",)
