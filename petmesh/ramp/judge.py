@@ -259,7 +259,7 @@ class Judge:
             suspected = [f"{each}: it may be chance" for each in self._proven(_SUSPECTED)]
         self._suspicions += bool(suspected)
         if unknown := [*self._unknown(), *self._over(), *suspected]:
-            return Verdict(Outcome.NOT_ENOUGH_DATA, "; ".join(unknown), clean=clean)
+            return Verdict(Outcome.NOT_ENOUGH_DATA, "; ".join(dict.fromkeys(unknown)), clean=clean)
         alone = _is_alone(canary, self._stable)
         stable, earlier = (self._ever, " earlier") if alone else (self._stable, "")
         beside = f", stable{earlier} {_summary(stable)}" if stable.requests else ""

@@ -101,6 +101,11 @@ def test_slower_answers_fail_after_the_warm_up_alone() -> None:
     assert last.reason.startswith("slower than stable: p50 7.53 ms, p99 10 ms; stable p50 3.02 ms")
 
 
+def test_what_is_suspected_for_two_reasons_is_told_once() -> None:
+    [waits] = verdicts(figures(120, 48))
+    assert waits.reason.count("it may be chance") == 1
+
+
 def test_a_canary_that_most_of_its_share_does_not_reach_fails() -> None:
     judge = Judge(WARM)
     assert judge.take(seen(figures(4)), due=60).outcome is Outcome.NOT_ENOUGH_DATA
