@@ -102,7 +102,7 @@ def test_slower_answers_fail_after_the_warm_up_alone() -> None:
 
 
 def test_what_is_suspected_for_two_reasons_is_told_once() -> None:
-    [waits] = verdicts(figures(120, 48))
+    [waits] = verdicts(figures(100, 9), stable=figures(900, 1))
     assert waits.reason.count("it may be chance") == 1
 
 
