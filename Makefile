@@ -24,7 +24,7 @@ SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo faults users test unit engine release-state fuzz lint format types bench bench-plan preview policy precheck pr-report drift up destroy ramp promote rollback
-.PHONY: istiod ramp-status approve pause resume ramp-report ramp-demo bench-rollback bench-ramps bench-verdicts install-cli env charts e2e lock audit
+.PHONY: istiod understood ramp-status approve pause resume ramp-report ramp-demo bench-rollback bench-ramps bench-verdicts install-cli env charts e2e lock audit
 .PHONY: base-image sbom docs crds clean
 
 help: ## list the targets
@@ -152,6 +152,10 @@ env: setup ## what the pulumi command needs to see the same state: eval "$(make 
 istiod: setup ## compare the translation with istiod, by ISTIOD or as Go builds it: some minutes
 	@$(BIN)/python -m tests.istiod.built
 	@$(BIN)/python -m pytest -rP -m istiod tests/istiod
+
+understood: setup ## count the valid objects of Istio's source that a rehearsal understands, by istiod
+	@$(BIN)/python -m tests.istiod.built
+	@$(BIN)/python -m tests.istiod.share
 
 charts: setup ## render the Helm charts with the declared values, and test what they bring: needs helm
 	@$(BIN)/python -m pytest -m charts tests/charts

@@ -17,6 +17,7 @@ from petmesh.guardrails.pack import RULES
 from settings import Settings
 
 ROOT: Final = Path(__file__).resolve().parents[1]
+_UNDERSTOOD: Final = ROOT / "docs" / "istiod_understood.yaml"
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,20 @@ def _differences() -> Iterator[Sequence[str]]:
         yield each["what"], each["istiod"], each["rehearsal"], each["reason"]
 
 
+def _understood() -> Iterator[Sequence[str]]:
+    """A row for each kind of object in Istio's own source, with how many are understood."""
+    for each in yaml.safe_load(_UNDERSTOOD.read_text())["kinds"]:
+        numbers = [each[key] for key in ("found", "valid", "understood")]
+        share = f"{100 * numbers[2] / numbers[1]:.1f}%" if numbers[1] else ""
+        yield each["kind"], *map(str, numbers), share
+
+
+def _not_understood() -> Iterator[Sequence[str]]:
+    """A row for each reason for which valid objects aren't understood."""
+    for each in yaml.safe_load(_UNDERSTOOD.read_text())["others"]:
+        yield each["kind"], str(each["number"]), each["reason"], f"`{each['one']}`"
+
+
 TABLES: Final = (
     Table("docs/config.md", ("Key", "Type", "Default", "Description"), [*_config()]),
     Table("docs/services.md", ("Key", "Default", "It must be"), [*_entry()]),
@@ -109,6 +124,8 @@ TABLES: Final = (
     ),
     Table("docs/gke.md", COLUMNS, rows()),
     Table("docs/istiod.md", ("What", "istiod", "Rehearsal", "Reason"), [*_differences()]),
+    Table("docs/istiod.md", ("Kind", "Found", "Valid", "Understood", "Share"), [*_understood()]),
+    Table("docs/istiod.md", ("Kind", "Objects", "Why not", "One of them"), [*_not_understood()]),
 )
 
 

@@ -1,6 +1,6 @@
 """The DestinationRule that holds for a caller's requests to a host."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from petmesh.envoy.mtls_mode import ROOT_NAMESPACE
 from petmesh.envoy.names import Json, full_host, selects
@@ -133,6 +133,31 @@ def _merged(rules: list[DestinationRule]) -> DestinationRule:
         update={"subsets": tuple(subsets.values()), "traffic_policy": policy}
     )
     return first.model_copy(update={"spec": spec})
+
+
+def united(rules: Sequence[DestinationRule]) -> list[DestinationRule]:
+    """Return rules in which policies of the Gateway API stand beneath the rules for their host.
+
+    istiod reads them so where it can't tell who made a rule.
+    """
+    found = [each for each in rules if not isinstance(each, PolicyRule)]
+    for policy in rules:
+        if not isinstance(policy, PolicyRule):
+            continue
+        own = [
+            each
+            for each in found
+            if each.metadata.namespace == policy.metadata.namespace
+            and _host(each) == _host(policy)
+            and each.spec.workload_selector is None
+        ]
+        if not own:
+            found.append(policy)
+            continue
+        # Of several rules the first one's traffic policy holds.
+        over = next((each for each in own if each.spec.traffic_policy), own[0])
+        found[found.index(over)] = _merged([over, policy])
+    return found
 
 
 def _filled(policy: TrafficPolicy, beneath: TrafficPolicy) -> TrafficPolicy:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from petmesh.envoy.destination_rules import united
 from petmesh.mesh.envoy_filter import EnvoyFilter
 from petmesh.mesh.fields import Fields, Metadata
 from petmesh.mesh.gateway_names import GATEWAY_LABEL
@@ -10,9 +11,6 @@ from petmesh.mesh.istio import destination_rule, networking, security, telemetry
 from petmesh.mesh.mesh import Mesh
 
 Object = dict[str, Any]
-# By this annotation istiod tells a DestinationRule that it made of policies:
-# pkg/config/constants/constants.go.
-_POLICIES = "internal.istio.io/parents"
 _VERSIONS: Mapping[type[Fields], str] = {
     virtual_service.VirtualService: "networking.istio.io/v1",
     destination_rule.DestinationRule: "networking.istio.io/v1",
@@ -37,7 +35,7 @@ def own_labels(labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def istio_objects(mesh: Mesh, keys: str = "") -> list[Object]:
-    """Return a mesh's objects of Istio; routes of the Gateway API as what they were taken as.
+    """Return a mesh's objects of Istio; those of the Gateway API as what they were taken as.
 
     Args:
         mesh: the declared objects.
@@ -45,7 +43,7 @@ def istio_objects(mesh: Mesh, keys: str = "") -> list[Object]:
     """
     declared = (
         *mesh.virtual_services,
-        *mesh.destination_rules,
+        *united(mesh.destination_rules),
         *mesh.service_entries,
         *mesh.workload_entries,
         *mesh.gateways,
@@ -84,10 +82,8 @@ def _object(each: Any) -> Object:  # noqa: ANN401 (any of the kinds above)
     name = metadata.name
     if isinstance(each, virtual_service.RouteObject):
         name = f"{name}-{each.declared_kind.lower()}"
-    marks: Object = {}
     if isinstance(each, destination_rule.PolicyRule):
         name = f"{each.spec.host}-policy"
-        marks = {"annotations": {_POLICIES: ",".join(each.policies)}}
     spec = _plain(each.spec)
     if kind is networking.Gateway:
         spec["selector"] = own_labels(spec.get("selector", {}))
@@ -98,6 +94,6 @@ def _object(each: Any) -> Object:  # noqa: ANN401 (any of the kinds above)
     return {
         "apiVersion": _VERSIONS[kind],
         "kind": kind.__name__,
-        "metadata": {**_plain(metadata), **marks, "name": name},
+        "metadata": {**_plain(metadata), "name": name},
         "spec": spec,
     }

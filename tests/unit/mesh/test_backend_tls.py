@@ -184,10 +184,16 @@ def test_what_a_rule_sets_wins_and_the_policy_fills_in_the_rest(tmp_path: Path) 
     assert tcp.tls.mode == "SIMPLE"
 
 
-def test_istiod_is_told_that_a_rule_is_of_policies(tmp_path: Path) -> None:
-    [made] = [e for e in istio_objects(read(tmp_path, MESH, policy())) if "Dest" in e["kind"]]
-    annotations = made["metadata"]["annotations"]
-    assert annotations == {"internal.istio.io/parents": "BackendTLSPolicy default/p"}
+def test_istiod_gets_a_rule_with_its_policies_beneath(tmp_path: Path) -> None:
+    subsets = istio("DestinationRule", "b", "{host: web, subsets: [{name: a}]}")
+    limits = istio("DestinationRule", "c", "{host: web, trafficPolicy: {connectionPool: {}}}")
+    mesh = read(tmp_path, MESH, policy(), subsets, limits)
+    held = {e["metadata"]["name"]: e["spec"] for e in istio_objects(mesh) if "Dest" in e["kind"]}
+    assert list(held) == ["b", "c"]
+    assert "trafficPolicy" not in held["b"]
+    assert held["c"]["trafficPolicy"]["tls"] == TLS
+    alone = istio_objects(read(tmp_path, MESH, policy()))
+    assert [e["spec"]["host"] for e in alone if "Dest" in e["kind"]] == [WEB]
 
 
 @pytest.mark.parametrize(
