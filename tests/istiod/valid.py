@@ -89,6 +89,8 @@ def _without_rules(held: object) -> Any:  # noqa: ANN401 (JSON)
 
 def _webhook_refusals(body: dict[str, Any], webhook: str) -> Iterator[str]:
     group, _, version = body["apiVersion"].partition("/")
+    # An API server fills in the namespace, and the time itself.
+    metadata = {"namespace": "default", **body["metadata"], "creationTimestamp": None}
     asked = {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
@@ -96,7 +98,7 @@ def _webhook_refusals(body: dict[str, Any], webhook: str) -> Iterator[str]:
             "uid": "1",
             "kind": {"group": group, "version": version, "kind": body["kind"]},
             "operation": "CREATE",
-            "object": body,
+            "object": {**body, "metadata": metadata},
         },
     }
     request = urllib.request.Request(  # noqa: S310 (of loopback)

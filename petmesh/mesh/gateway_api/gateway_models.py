@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from petmesh.mesh.fields import Fields, LeftOut, Metadata, only
+from petmesh.mesh.fields import Fields, LeftOut, Metadata, not_empty, only
 from petmesh.mesh.gateway_api.models import Reference
 from petmesh.mesh.istio.common import PortValue
 from petmesh.mesh.network_policy import LabelSelector
@@ -117,7 +117,7 @@ class GatewaySpec(Fields):
     """A GatewaySpec."""
 
     gateway_class_name: str
-    listeners: tuple[Listener, ...] = ()
+    listeners: Annotated[tuple[Listener, ...], not_empty()] = ()
     addresses: Annotated[Any, _ONE_POD] = None
     infrastructure: Annotated[Any, _ONE_POD] = None
     allowed_listeners: AllowedListeners = AllowedListeners()

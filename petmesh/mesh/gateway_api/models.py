@@ -262,11 +262,21 @@ class TcpRoute(Fields):
     spec: ConnectionRouteSpec
 
 
+class TlsRouteSpec(ConnectionRouteSpec):
+    """A TLSRouteSpec."""
+
+    @model_validator(mode="after")
+    def _named(self) -> "TlsRouteSpec":
+        if not self.hostnames:
+            raise ValueError("must have hostnames")
+        return self
+
+
 class TlsRoute(Fields):
     """A TLSRoute."""
 
     metadata: Metadata
-    spec: ConnectionRouteSpec
+    spec: TlsRouteSpec
 
 
 class Grantee(Fields):

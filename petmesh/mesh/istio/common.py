@@ -7,6 +7,7 @@ import re2
 from pydantic import AfterValidator, Field, model_validator
 
 from petmesh.mesh.fields import Fields, LeftOut
+from petmesh.mesh.istio.hosts import is_label
 
 # The library has no types.
 _RE2: Any = re2
@@ -17,6 +18,9 @@ _QUIET.log_errors = False
 def _known_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
     if "~" in scopes and len(scopes) > 1:
         raise ValueError("~ is visible to nobody: it can't stand beside others")
+    for each in scopes:
+        if each not in (".", "*", "~") and not is_label(each):
+            raise ValueError(f"{each}: must be . or * or ~ or a namespace")
     return scopes
 
 

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from petmesh.mesh.fields import Fields, LeftOut, Metadata, Seconds, only
 from petmesh.mesh.istio.common import LOCALITY, ExportTo, PortNumber
+from petmesh.mesh.istio.hosts import Host
 from petmesh.mesh.kubernetes import LabelSelector
 
 
@@ -230,7 +231,7 @@ def _named_once(subsets: tuple[Subset, ...]) -> tuple[Subset, ...]:
 class DestinationRuleSpec(Fields):
     """A DestinationRuleSpec: a host's traffic policy and subsets."""
 
-    host: Annotated[str, Field(min_length=1)]
+    host: Host
     traffic_policy: TrafficPolicy | None = None
     subsets: Annotated[tuple[Subset, ...], AfterValidator(_named_once)] = ()
     export_to: ExportTo = ()

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from petmesh.mesh.fields import Fields, LeftOut, Metadata, not_empty, only
 from petmesh.mesh.istio.common import LOCALITY, ExportTo, PortValue, WorkloadSelector
+from petmesh.mesh.istio.hosts import AddressRange, Host, full_name, is_address, is_static
 from petmesh.mesh.protocols import Spoken, declared
 
 _ADDRESSES = LeftOut("pods and outside hosts of this machine have one address")
@@ -56,11 +57,11 @@ class WorkloadEntry(Fields):
 class ServiceEntrySpec(Fields):
     """A ServiceEntrySpec: hosts, their ports, and where they are."""
 
-    hosts: Annotated[tuple[str, ...], not_empty()]
+    hosts: Annotated[tuple[Host, ...], not_empty()]
     ports: tuple[ServiceEntryPort, ...] = ()
     resolution: Literal["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"] = "NONE"
     location: Literal["MESH_EXTERNAL", "MESH_INTERNAL"] = "MESH_EXTERNAL"
-    addresses: Annotated[tuple[str, ...], _ADDRESSES] = ()
+    addresses: Annotated[tuple[AddressRange, ...], _ADDRESSES] = ()
     endpoints: tuple[WorkloadEntrySpec, ...] = ()
     workload_selector: WorkloadSelector | None = None
     subject_alt_names: tuple[Annotated[str, Field(pattern=r"^[!-~]+$")], ...] = ()
@@ -73,6 +74,9 @@ class ServiceEntrySpec(Fields):
             raise ValueError(f"{wildcard}: a wildcard can't be resolved by DNS without endpoints")
         if self.endpoints and self.workload_selector:
             raise ValueError("must have endpoints or workloadSelector, not both")
+        named = (each.address for each in self.endpoints if not is_static(each.address))
+        if self.resolution == "STATIC" and (wrong := next((e for e in named if e), None)):
+            raise ValueError(f"{wrong}: the address of an endpoint must be one of IP for STATIC")
         return self
 
 
@@ -157,6 +161,10 @@ class GatewayServer(Fields):
     @model_validator(mode="after")
     def _fits_protocol(self) -> "GatewayServer":
         tls, protocol = self.tls, self.port.protocol.upper()
+        for host in self.hosts:
+            name = host.partition("/")[2] or host
+            if not is_address(name):
+                full_name(name)
         if tls.mode == "ISTIO_MUTUAL" and tls.certificate:
             raise ValueError("for ISTIO_MUTUAL, tls must have no credentialName")
         if tls.mode in ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL") and not tls.certificate:
@@ -219,6 +227,7 @@ class IstioEgressListener(Fields):
             _, slash, name = host.partition("/")
             if not slash or "*" in name.removeprefix("*"):
                 raise ValueError(f"{host}: the rehearsal knows namespace/name, ./name and */name")
+            full_name(name)
         return self
 
 

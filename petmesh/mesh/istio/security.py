@@ -1,5 +1,6 @@
 """Objects of security.istio.io: authorization, mutual TLS, and tokens."""
 
+import json
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
@@ -225,13 +226,23 @@ class ClaimToHeader(Fields):
     claim: str
 
 
+def _keys(text: str) -> str:
+    try:
+        held: object = json.loads(text) if text else {}
+    except ValueError:
+        held = None
+    if not isinstance(held, dict):
+        raise ValueError("must be a JSON Web Key Set")  # noqa: TRY004 (pydantic's rule)
+    return text
+
+
 class JwtRule(Fields):
     """A JWTRule: an issuer's tokens, where they are in a request, and the keys that sign them."""
 
     issuer: str = ""
     audiences: tuple[str, ...] = ()
     jwks_uri: str = ""
-    jwks: str = ""
+    jwks: Annotated[str, AfterValidator(_keys)] = ""
     from_headers: tuple[JwtHeader, ...] = ()
     from_params: tuple[str, ...] = ()
     from_cookies: tuple[str, ...] = ()

@@ -76,8 +76,8 @@ def test_a_listeners_tls(tmp_path: Path, tls: str, mode: str) -> None:
 
 
 def test_https_without_a_certificate_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match=r"Gateway default/public: a: .*for HTTPS, tls must"):
-        read(tmp_path, MESH, gateway("protocol: HTTPS, port: 443"))
+    with pytest.raises(RefusedError, match=r"Gateway default/public: a: .*for SIMPLE, tls must"):
+        read(tmp_path, MESH, gateway("protocol: HTTPS, port: 443, tls: {}"))
 
 
 def test_another_controllers_gateway_and_its_routes_are_left_out(tmp_path: Path) -> None:
@@ -197,9 +197,16 @@ def test_a_method_of_grpc_is_a_path(tmp_path: Path, method: str, match: dict[str
     assert {key: translated[key] for key in match} == match
 
 
+def test_a_route_of_tls_has_hostnames(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match=r"TLSRoute default/r: spec: must have hostnames"):
+        converted(tmp_path, f"[{{{TO_WEB}}}]", "TLSRoute")
+
+
 @pytest.mark.parametrize("kind", ["TCPRoute", "TLSRoute"])
 def test_routes_of_connections(tmp_path: Path, kind: str) -> None:
-    found = converted(tmp_path, f"[{{{TO_WEB}}}]", kind)
+    hosts = "hostnames: [a.example.com], parentRefs" if kind == "TLSRoute" else "parentRefs"
+    text = route(f"[{{{TO_WEB}}}]", kind).replace("parentRefs", hosts)
+    [found] = read(tmp_path, MESH, gateway(), text).virtual_services
     [made] = found.spec.tcp or found.spec.tls
     assert made.route[0].destination.host == "web.default.svc.cluster.local"
     assert found.part(0, 0) == "rules[0]"
