@@ -50,7 +50,8 @@ class Judge:
         # The stable version's intervals, before the ramp and in it, and all of them together.
         self._references = [each.stable for each in before]
         self._ever = sum(self._references, Figures())
-        self._known = self._ever
+        # Both versions' answers so far as they are compared, the stable version's with its margin.
+        self._known = self._with_margin(self._ever)
         self._evidence: dict[str, Evidence] = {}
         self._priors = learned_before(before)
         self._warm: float | None = None
@@ -112,15 +113,17 @@ class Judge:
         return self._warm is not None and self._warm >= self._conditions.warm_up
 
     def _compare(self, seen: Observation, *, warm: bool) -> None:
-        canary, stable = seen.canary, seen.stable
+        canary, stable = seen.canary, self._with_margin(seen.stable)
         self._known += stable
         self._known += canary
-        if self._conditions.latency_margin_ms:
-            stable = later(stable, self._conditions.latency_margin_ms)
         for name, interval in beside(canary, stable, self._known):
             compared = "failures" if name == "failures" else "latency"
             if compared in self._conditions.compare and (warm or compared == "failures"):
                 self._add(name, interval)
+
+    def _with_margin(self, stable: Figures) -> Figures:
+        margin = self._conditions.latency_margin_ms
+        return later(stable, margin) if margin else stable
 
     def _strange_of(
         self, canary: Figures, others: Sequence[Figures], *, warm: bool
@@ -130,7 +133,7 @@ class Judge:
         if "failures" in compare and _is_alarming(canary, others):
             yield "failures"
         # Most of its answers are slower than all but a few of the stable version's.
-        slowest = _bound(self._ever, _SLOWEST)
+        slowest = _bound(self._with_margin(self._ever), _SLOWEST)
         if "latency" in compare and warm and slowest in canary.within:
             slow, allowed = canary.slower_than(slowest), _slow_at_most(others, slowest)
             if slow >= _ALARMING_SLOW and slow > canary.answers * allowed:

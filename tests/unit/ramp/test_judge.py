@@ -101,6 +101,16 @@ def test_slower_answers_fail_after_the_warm_up_alone() -> None:
     assert last.reason.startswith("slower than stable: p50 7.53 ms, p99 10 ms; stable p50 3.02 ms")
 
 
+def test_a_part_that_is_slower_than_the_margin_is_found_and_what_is_within_it_passes() -> None:
+    margin = WARM.model_copy(update={"latency_margin_ms": 100.0})
+    before = (STABLE,) * 20
+    partly = dict.fromkeys(BOUNDS, 360.0) | {1.0: 0.0, 500.0: 1000.0}
+    slow = Figures(requests=1000, answers=1000, within=partly)
+    assert (found_after(*[slow] * 20, conditions=margin, before=before) or 99) <= 4
+    within = verdicts(*[figures(1000, ms=50)] * 50, conditions=margin, before=before)
+    assert {each.outcome for each in within} == {Outcome.PASS}
+
+
 def test_what_is_suspected_for_two_reasons_is_told_once() -> None:
     [waits] = verdicts(figures(100, 9), stable=figures(900, 1))
     assert waits.reason.count("it may be chance") == 1
