@@ -169,7 +169,10 @@ class _Stream:
         self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         channel: Any = self._channel
         call = channel.stream_stream(_METHOD, request_serializer=None, response_deserializer=None)
-        self._responses: Iterator[bytes] = call(iter(self._requests.get, None), timeout=_SECONDS)
+        # istiod says that it is ready a moment before it listens for these.
+        self._responses: Iterator[bytes] = call(
+            iter(self._requests.get, None), timeout=_SECONDS, wait_for_ready=True
+        )
         self._node = _node(node, release)
 
     def ask(self, type_: str, names: list[str] | None = None) -> int:
