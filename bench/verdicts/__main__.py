@@ -1,7 +1,7 @@
 """`python -m bench.verdicts`: how often identical versions are taken back, how soon worse ones.
 
 Each ramp of identical versions has the default steps of five minutes, looked at every 30 s, after
-20 minutes in which the stable version was alone. A worse version stays at 10% until it is found. A
+an hour in which the stable version was alone. A worse version stays at 10% until it is found. A
 round has 100 ramps of identical versions of each shape, and 4 of each fault.
 """
 
@@ -36,24 +36,34 @@ WEIGHT, INTERVAL = 10, 30.0
 # A worse version is given up for not found after so many times the limit, or so many intervals.
 PATIENCE, FEWEST = 2.0, 20
 ALLOWED = 0.01
-# No verdict but on what is obvious comes before.
-SOONEST = 2
 _Z = 1.96
+
+
+class Found(BaseModel):
+    """When a verdict took a canary back.
+
+    Attributes:
+        requests: how many had reached the canary.
+        before: how many at the look before.
+    """
+
+    requests: float
+    before: float
 
 
 class Result(BaseModel):
     """What a round of a shape showed.
 
     Attributes:
-        alike: after how many intervals each verdict took back each of the identical versions.
-        worse: after how many intervals each canary with a fault was found.
+        alike: when each verdict took back each of the identical versions; None for never.
+        worse: when each canary with a fault was found.
         limits: the requests to the canary in which it should be.
     """
 
     shape: str
     round: int
-    alike: dict[str, list[int | None]]
-    worse: dict[str, list[int | None]]
+    alike: dict[str, list[Found | None]]
+    worse: dict[str, list[Found | None]]
     limits: dict[str, float]
 
 
@@ -79,22 +89,24 @@ def play(shape: str, number: int, limits: dict[str, float] | None) -> Result:
 
 def ramp(
     shape: Shape, fault: Worsening, course: Course, seed: int, name: str = NAMES[0]
-) -> int | None:
-    """One ramp: after how many intervals a verdict takes its canary back."""
+) -> Found | None:
+    """One ramp: when a verdict takes its canary back."""
     rng = np.random.default_rng([seed, crc32(shape.name.encode())])
     before: list[Observation] = []
     rule: CompareRule | None = None
     # A worse version is warm, unless that is the shape; one that is alike has the default's time.
     warm_up = 0.0 if fault != NONE and not shape.cold else Conditions().warm_up
     weights = Weights(course)
-    for number, seen in enumerate(simulate(shape, fault, course, rng, weights), 1 - course.before):
+    requests = 0.0
+    for seen in simulate(shape, fault, course, rng, weights):
         if seen.weight < 0:
             before.append(seen.observation)
             continue
         rule = rule or _rule(name, before, warm_up)
         taken_back = rule.take(seen)
+        earlier, requests = requests, requests + seen.observation.canary.requests
         if taken_back or (taken_back is None and not weights.lower()):
-            return number
+            return Found(requests=requests, before=earlier)
     return None
 
 
@@ -120,8 +132,10 @@ def _course(shape: Shape, limit: float) -> Course:
 
 
 def _canarys(shape: Shape) -> float:
-    """The canary's requests in an interval."""
-    return float(shape.rate(np.zeros(1), 1.0)[0]) * INTERVAL * WEIGHT / 100
+    """The canary's requests in the first interval."""
+    course = Course()
+    begin = np.array([course.before * course.interval])
+    return float(shape.rate(begin, course.seconds)[0]) * INTERVAL * WEIGHT / 100
 
 
 def bounds(number: int, of: int) -> tuple[float, float]:
@@ -191,23 +205,25 @@ def _print(shapes: Iterable[Shape], results: Sequence[Result]) -> int:
         low, high = bounds(sum(parts[NAMES[0]]), len(parts[NAMES[0]]))
         excess = excess or low > ALLOWED
         alike.add_row(shape.name, f"{cells[0]}: {100 * low:.1f} to {100 * high:.1f}%", *cells[1:])
-        worse.add_row(shape.name, *(_cell(shape, fault.name, own) for fault in FAULTS))
+        worse.add_row(shape.name, *(_cell(fault.name, own) for fault in FAULTS))
     console = Console(width=160)
     console.print(alike, worse)
     console.print(
-        "Worse versions at weight 10: the canary's requests in the intervals until half of them "
-        "are found; of twice what the best test of a fixed size needs. !: beyond that in intervals"
+        "Worse versions at weight 10: the canary's requests until half of them are found; of twice "
+        "what the best test of a fixed size needs. !: the look before was beyond that, too"
     )
     return int(excess)
 
 
-def _cell(shape: Shape, fault: str, results: Sequence[Result]) -> str:
-    limit, canarys = results[0].limits[fault], _canarys(shape)
-    found = [math.inf if n is None else n for each in results for n in each.worse[fault]]
-    middle = float(np.quantile(found, 0.5, method="higher"))
-    beyond = "!" if middle > max(SOONEST, math.ceil(limit / canarys)) else ""
-    needed = f"{middle * canarys:,.0f}" if math.isfinite(middle) else "not found"
-    return f"{needed} of {limit:,.0f}{beyond}"
+def _cell(fault: str, results: Sequence[Result]) -> str:
+    limit = results[0].limits[fault]
+    found = [each for result in results for each in result.worse[fault]]
+    missed = Found(requests=math.inf, before=math.inf)
+    middle = sorted((each or missed for each in found), key=lambda each: each.requests)[
+        len(found) // 2
+    ]
+    needed = f"{middle.requests:,.0f}" if math.isfinite(middle.requests) else "not found"
+    return f"{needed} of {limit:,.0f}{'!' if middle.before > limit else ''}"
 
 
 if __name__ == "__main__":

@@ -93,8 +93,8 @@ def storms(_: Generator, __: float) -> Callable[[bool], Service]:
 
 
 def broken_dependency(rng: Generator, length: float) -> Callable[[bool], Service]:
-    """For two minutes of the ramp a dependency of both fails 40%, each after a second more."""
-    begin = rng.uniform(length / 2, length - 120)
+    """For two of the last 20 minutes a dependency of both fails 40%, each after a second more."""
+    begin = length - rng.uniform(120, 1200)
 
     def service(rng: Generator, moments: Floats) -> Answers:
         bad = within(moments, [(begin, begin + 120)]) & (rng.random(len(moments)) < 0.4)

@@ -157,16 +157,20 @@ def degrading(_: Generator, length: float) -> Callable[[bool], Service]:
     return lambda _: service
 
 
-def busy(moments: Floats, length: float) -> Floats:
-    """A rate between 5 and 95 a second, up and down twice a ramp."""
-    return 50 * (1 + 0.9 * np.sin(4 * np.pi * moments / length))
+def busy(moments: Floats, _: float) -> Floats:
+    """A rate between 5 and 95 a second, up and down in 20 minutes."""
+    return 50 * (1 + 0.9 * _swing(moments))
 
 
-def busy_world(_: Generator, length: float) -> Callable[[bool], Service]:
+def _swing(moments: Floats) -> Floats:
+    return np.sin(2 * np.pi * moments / 1200)
+
+
+def busy_world(_: Generator, __: float) -> Callable[[bool], Service]:
     """Latency and failures rise with the rate, up to the threefold."""
 
     def service(rng: Generator, moments: Floats) -> Answers:
-        load = 2 + np.sin(4 * np.pi * moments / length)
+        load = 2 + _swing(moments)
         return log_normal()(rng, moments) * load, rng.random(len(moments)) < 0.005 * load
 
     return lambda _: service

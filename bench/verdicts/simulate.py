@@ -18,7 +18,7 @@ class Course:
     steps: Sequence[int] = (10, 25, 50, 100)
     hold: float = 300.0
     interval: float = 30.0
-    before: int = 40
+    before: int = 120
 
     @property
     def seconds(self) -> float:

@@ -10,7 +10,8 @@ from petmesh.ramp.schedule import Clock, is_open, utc_now
 from petmesh.ramp.target import Observations, Target, TargetError
 
 _OBSERVE_SECONDS = 10.0
-_INTERVALS, _AT_ONCE = 40, 8
+_HISTORY_SECONDS = 30.0
+_INTERVALS, _AT_ONCE = 120, 8
 _LOOK_SECONDS = 1.0
 _UNKNOWN = "nothing was changed, for the figures can't be had"
 
@@ -99,7 +100,7 @@ async def _history(header: RampHeader, target: Target) -> Sequence[Observations]
     """The last intervals, from looks that reach back ever further; fewer where that takes long."""
     interval = header.plan.interval
     looks = [await ask_source(header, target, interval)]
-    until = _now() + _OBSERVE_SECONDS
+    until = _now() + _HISTORY_SECONDS
     while len(looks) < _INTERVALS and _now() < until:
         backs = range(len(looks) + 1, min(len(looks) + _AT_ONCE, _INTERVALS) + 1)
         looks += await asyncio.gather(

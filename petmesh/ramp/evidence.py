@@ -62,14 +62,36 @@ class Interval:
         gains: the logarithm of how much likelier what was seen is than by chance, by each offset;
             in the first row without a canary that is worse, then with one, by each degree.
         variance: of the canary's excess of bad answers, by chance; 0 where it tells nothing.
+        bad: how many answers were bad, both versions' together.
+        least: how many there would be at least, in the rows of `gains`; 0 where that isn't known.
     """
 
     gains: Floats
     variance: float
+    bad: float = 0.0
+    least: Floats = field(default_factory=lambda: np.zeros(1))
 
     def __add__(self, other: "Interval") -> "Interval":
         """Both, as one in which the offset was the same."""
-        return Interval(self.gains + other.gains, self.variance + other.variance)
+        return Interval(
+            self.gains + other.gains,
+            self.variance + other.variance,
+            self.bad + other.bad,
+            self.least + other.least,
+        )
+
+    @property
+    def likely(self) -> Floats:
+        """The gains, less where fewer answers were bad than there would be at least.
+
+        How bad answers are divided says nothing where there are none, but a worse canary would have
+        some. By how much fewer there are in Poisson's distribution lowers a gain and raises none,
+        so a proof gets no easier.
+        """
+        bad = np.minimum(self.bad, self.least)
+        part = np.divide(bad, self.least, out=np.ones_like(self.least), where=self.least > 0)
+        missing = self.least - bad + bad * np.log(np.maximum(part, _IMPOSSIBLE))
+        return self.gains - missing[:, None]
 
 
 def compared(groups: Sequence[Group], share: float, tilts: Sequence[float]) -> Interval:
@@ -201,7 +223,7 @@ class Evidence:
         """Take a further interval."""
         self._is_new = False
         self._few = self._few + interval if self._few else interval
-        gains, variance = self._few.gains, self._few.variance
+        gains, variance = self._few.likely, self._few.variance
         self._whole = self._whole_before.after(gains, variance)
         if self._steps > 1:
             self._latest = self._latest_before.after(gains[1:], variance)

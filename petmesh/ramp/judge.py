@@ -9,9 +9,9 @@ from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.scores import beside, later, learned_before, more_failures, more_than
 from petmesh.ramp.spreads import NOTHING_LEARNED
 
-# The parts of a condition's risk: latencies are compared in two ways. The rest, over a half, is for
-# what the models of identical versions miss.
-_PARTS = {"failures": 0.45, "latency": 0.2, "slowest": 0.2}
+# The parts of a condition's risk: latencies are compared in three ways. The rest is for what the
+# models of identical versions miss.
+_PARTS = {"failures": 0.45, "latency": 0.2, "slowest": 0.2, "farthest": 0.2}
 # What varies as something else does.
 _LIKE = {"success rate": "failures", "p50": "latency", "p99": "slowest"}
 # With so much of the evidence that a proof needs, a step doesn't pass but waits for more; what is
@@ -50,8 +50,6 @@ class Judge:
         # The stable version's intervals, before the ramp and in it, and all of them together.
         self._references = [each.stable for each in before]
         self._ever = sum(self._references, Figures())
-        # Both versions' answers so far as they are compared, the stable version's with its margin.
-        self._known = self._with_margin(self._ever)
         self._evidence: dict[str, Evidence] = {}
         self._priors = learned_before(before)
         self._warm: float | None = None
@@ -114,9 +112,8 @@ class Judge:
 
     def _compare(self, seen: Observation, *, warm: bool) -> None:
         canary, stable = seen.canary, self._with_margin(seen.stable)
-        self._known += stable
-        self._known += canary
-        for name, interval in beside(canary, stable, self._known):
+        known = self._with_margin(self._ever) + canary
+        for name, interval in beside(canary, stable, known):
             compared = "failures" if name == "failures" else "latency"
             if compared in self._conditions.compare and (warm or compared == "failures"):
                 self._add(name, interval)
@@ -149,7 +146,7 @@ class Judge:
                 own, others = (
                     Figures(requests=of, errors=part) for part, of in ((bad, total), (few, every))
                 )
-                interval = more_failures(own, others)
+                interval = more_failures(own, others, own + others)
             self._add(f"{_OWN}{name}", interval)
 
     def _limit(self, seen: Observation, *, warm: bool) -> None:
@@ -235,7 +232,7 @@ class Judge:
             case "success":
                 wanted = self._conditions.success_rate
                 return f"success {_success(canary)}, at least {wanted:g}% is asked for"
-            case "latency" | "slowest":
+            case "latency" | "slowest" | "farthest":
                 own, others = _latencies(canary), _latencies(beside)
                 return f"slower than stable{earlier}: {own}; stable {others}"
             case _:

@@ -2,21 +2,28 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
+
+import numpy as np
 
 from petmesh.ramp.evidence import Interval, beyond, compared, learned
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.spreads import PAST_FAILURES, PAST_LATENCIES, Floats
 
-# So large a part more of the requests that fail, or of the answers that are slow; the last stands
-# for a stable version with none at all.
-_MORE = (0.002, 0.005, 0.01, 0.02, 0.045, 0.12, 0.5, 3.0)
-# By how much the odds that an answer was the canary's grow as the log-rank score does by 1. A
+# So large a part more of the requests that fail, or of the answers that are slow. A version that is
+# worse by one of these has a half of that at least.
+_MORE = (0.002, 0.005, 0.01, 0.02, 0.04, 0.075, 0.15, 0.4, 1.0)
+_AT_LEAST = 0.5
+# What is usual is no less than this; a few bad answers more or less than usual say nothing of it.
+_LEAST_USUAL, _FEW = 0.0002, 2.0
+# By how much the odds that an answer was the canary's grow as its rank does by 1. A
 # version all of whose answers take 30% longer is at some 0.4; one whose answers take 3% longer is
 # at less than half of the first, and so never found to be slower.
 _SLOWER = (0.15, 0.25, 0.4, 0.7, 1.2, 2.0, 3.3, 5.5)
-# A few answers that are very slow are found by the part beyond the bound that so many keep.
-_TAIL = 0.97
+# Where the past shows fewer bad answers than this, neither version had trouble of its own.
+_EVEN = 0.002
 
 
 def beside(canary: Figures, stable: Figures, known: Figures) -> Iterator[tuple[str, Interval]]:
@@ -30,7 +37,10 @@ def learned_before(past: Sequence[Observation]) -> dict[str, Floats]:
     known = sum((each.stable for each in past), Figures())
     return {
         name: learned(
-            [compare(seen, others, known) for seen, others in _held_against(past, looked_at.apart)],
+            [
+                compare(seen, others, known, even=_EVEN)
+                for seen, others in _held_against(past, looked_at.apart)
+            ],
             looked_at,
         )
         for name, (compare, looked_at) in _COMPARISONS.items()
@@ -44,31 +54,44 @@ def _held_against(past: Sequence[Observation], apart: int) -> Iterator[tuple[Fig
         yield seen.stable, _part(early.stable, fewer) + _part(late.stable, fewer)
 
 
-def more_failures(canary: Figures, stable: Figures, _: Figures | None = None) -> Interval:
-    """Whether more of the canary's requests fail than of the stable version's."""
-    requests, errors = canary.requests + stable.requests, canary.errors + stable.errors
-    if not errors:
-        return compared((), 0.0, _MORE)
-    failing = errors / requests
-    groups = (
-        (errors, canary.errors, 1 - failing),
-        (requests - errors, canary.requests - canary.errors, -failing),
-    )
-    return compared(groups, canary.requests / requests, _tilts(failing))
-
-
-def slower(canary: Figures, stable: Figures, known: Figures) -> Interval:
-    """Whether the canary's answers are slower than the stable version's: a log-rank test.
-
-    At each of the histogram's bounds the answers that took longer are divided between the versions;
-    the score of an answer is how many of these bounds it took longer than, each counted by the part
-    of the remaining answers that ended there.
+def more_failures(
+    canary: Figures, stable: Figures, known: Figures, *, even: float = 0.0
+) -> Interval:
+    """Whether more of the canary's requests fail than of the stable version's.
 
     Args:
         canary: one version's figures of the interval.
         stable: the other's, of the same interval.
-        known: of both versions until now; these give the scores.
+        known: the stable version's until now, and both of this interval.
+        even: where a smaller part failed, it is taken as so large and evenly divided.
     """
+    requests, errors = canary.requests + stable.requests, canary.errors + stable.errors
+    if not requests:
+        return compared((), 0.0, _MORE)
+    share = canary.requests / requests
+    besides = max(0.0, even * requests - errors)
+    bad, own = errors + besides, canary.errors + besides * share
+    failing = bad / requests
+    groups = ((bad, own, 1 - failing), (requests - bad, canary.requests - own, -failing))
+    usual = max(known.errors / known.requests, _LEAST_USUAL)
+    seen = (bad + _FEW) / (requests + _FEW / usual)
+    # The canary's excess is among what is seen.
+    others = [max(seen - share * more, min(seen, usual) / 2) for more in _MORE]
+    tilts = [math.log1p(more / part) for more, part in zip(_MORE, others, strict=True)]
+    least = _AT_LEAST * canary.requests * np.array([0.0, *_MORE])
+    return replace(compared(groups, share, tilts), bad=errors, least=least)
+
+
+def slower(canary: Figures, stable: Figures, known: Figures, *, even: float = 0.0) -> Interval:
+    """Whether the canary's answers are slower than the stable version's: Wilcoxon's rank sums.
+
+    Args:
+        canary: as of `more_failures`.
+        stable: as there.
+        known: as there; an answer's score is the rank of its bucket among these.
+        even: nothing is rare here.
+    """
+    del even
     bounds = sorted(canary.within.keys() & stable.within.keys() & known.within.keys())
     total = canary.answers + stable.answers
     if not bounds or not canary.answers or not stable.answers:
@@ -85,22 +108,34 @@ def slower(canary: Figures, stable: Figures, known: Figures) -> Interval:
     return compared(groups, canary.answers / total, _SLOWER)
 
 
-def more_slow(canary: Figures, stable: Figures, known: Figures) -> Interval:
-    """Whether more of the canary's answers are among the slowest; arguments as of `slower`."""
+def more_beyond(
+    canary: Figures, stable: Figures, known: Figures, *, part: float, even: float = 0.0
+) -> Interval:
+    """Whether more of the canary's answers are among the slowest.
+
+    Args:
+        canary: as of `more_failures`.
+        stable: as there.
+        known: as there.
+        part: these are beyond the first bound within which so large a part of the known ones was.
+        even: as there.
+    """
     bounds = sorted(canary.within.keys() & stable.within.keys() & known.within.keys())
     if not bounds:
         return compared((), 0.0, _MORE)
-    tail = next((b for b in bounds if known.within[b] >= _TAIL * known.answers), bounds[-1])
-    return more_failures(
-        Figures(requests=canary.answers, errors=canary.slower_than(tail)),
-        Figures(requests=stable.answers, errors=stable.slower_than(tail)),
+    bound = next((b for b in bounds if known.within[b] >= part * known.answers), bounds[-1])
+    slow = (
+        Figures(requests=each.answers, errors=each.slower_than(bound))
+        for each in (canary, stable, known)
     )
+    return more_failures(*slow, even=even)
 
 
 _COMPARISONS = {
     "failures": (more_failures, PAST_FAILURES),
     "latency": (slower, PAST_LATENCIES),
-    "slowest": (more_slow, PAST_LATENCIES),
+    "slowest": (partial(more_beyond, part=0.97), PAST_LATENCIES),
+    "farthest": (partial(more_beyond, part=0.999), PAST_LATENCIES),
 }
 
 
@@ -113,7 +148,8 @@ def more_than(bad: float, total: float, allowed: float) -> Interval:
         allowed: what may be; 0 and 1 are taken as a little more and less.
     """
     allowed = min(max(allowed, 1e-6), 1 - 1e-6)
-    return beyond(bad, total, allowed, _tilts(allowed))
+    tilts = [math.log1p(more / allowed) for more in _MORE]
+    return beyond(bad, total, allowed, tilts)
 
 
 def _part(figures: Figures, requests: float) -> Figures:
@@ -125,10 +161,6 @@ def _part(figures: Figures, requests: float) -> Figures:
         answers=part * figures.answers,
         within={bound: part * count for bound, count in figures.within.items()},
     )
-
-
-def _tilts(part: float) -> Sequence[float]:
-    return [math.log1p(more / part) for more in _MORE]
 
 
 def _buckets(figures: Figures, bounds: Sequence[float]) -> list[float]:

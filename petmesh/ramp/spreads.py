@@ -33,7 +33,7 @@ _TIMES_AS_MUCH = tuple(2.0**power for power in range(1, 8))
 # A dispersion of 32 is a tenth as likely as 1.
 _POWER = -0.7
 _DEVIATIONS = (0.12, 0.25, 0.5, 1.0, 2.0)
-_PARTS = (0.01, 0.04, 0.15)
+_PARTS = (0.003, 0.01, 0.04, 0.15)
 _LEAST_OF_A_SPELL = 0.45
 # How much more a version may be worse than a degree, and how likely that is beside chance.
 _DEGREE_DEVIATION, _DEGREE = 0.25, 0.5
@@ -62,7 +62,7 @@ class Past:
     more: float
 
 
-PAST_FAILURES, PAST_LATENCIES = Past(apart=4, more=0.0), Past(apart=2, more=0.1)
+PAST_FAILURES, PAST_LATENCIES = Past(apart=4, more=0.0), Past(apart=2, more=0.2)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def header(**plan: object) -> RampHeader:
 
 async def test_a_ramp_looks_at_the_intervals_before_it() -> None:
     seen = await observe_before(header(interval=30), Old(), print)
-    assert len(seen) == 40
+    assert len(seen) == 120
     for each in seen:
         assert each[SERVICE].seconds == pytest.approx(30)
         assert each[SERVICE].stable.requests == pytest.approx(300)

@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from petmesh.ramp.evidence import Evidence, Interval, beyond, compared, learned
 from petmesh.ramp.measurements import Figures
-from petmesh.ramp.scores import later, more_failures, more_slow, more_than, slower
+from petmesh.ramp.scores import later, more_beyond, more_failures, more_than, slower
 from petmesh.ramp.spreads import NOTHING_LEARNED, OFFSETS, PAST_FAILURES
 
 TILTS = (0.5, 1.0, 3.0)
@@ -45,10 +46,14 @@ def test_at_what_is_allowed_a_limit_gains_nothing_on_average(total: int, allowed
     assert means[:, OFFSETS > 0] == pytest.approx(1.0)
 
 
-def failures(canary: tuple[float, float], stable: tuple[float, float]) -> Interval:
-    return more_failures(
-        Figures(requests=canary[1], errors=canary[0]), Figures(requests=stable[1], errors=stable[0])
-    )
+def failures(
+    canary: tuple[float, float],
+    stable: tuple[float, float],
+    known: Figures | None = None,
+    even: float = 0.0,
+) -> Interval:
+    one, other = (Figures(requests=of, errors=part) for part, of in (canary, stable))
+    return more_failures(one, other, (known or Figures()) + one + other, even=even)
 
 
 def evidence(*intervals: Interval, past: Sequence[Interval] = ()) -> float:
@@ -122,7 +127,42 @@ def test_intervals_that_wander_together_count_as_fewer() -> None:
     assert evidence(*[worse] * 20, past=past) < evidence(*[worse] * 20, past=CALM) - 3
 
 
+FLAWLESS = Figures(requests=90_000)
+
+
+def test_a_burst_is_no_fault_that_lasts_once_nothing_fails_any_more() -> None:
+    burst, silent = (failures((bad, 150), (0, 1350), FLAWLESS) for bad in (8, 0))
+    assert evidence(burst, burst) > 2
+    assert evidence(burst, burst, *[silent] * 9) < 0
+    assert evidence(*[silent] * 200) < 0
+
+
+def test_a_past_in_which_nothing_fails_shows_that_trouble_is_not_usual() -> None:
+    past = [failures((0, 1500), (0, 1500), FLAWLESS, even=0.002)] * 60
+    fault = failures((7, 150), (0, 1350), FLAWLESS)
+    assert evidence(fault, fault, past=past) > NEEDED > evidence(fault, fault)
+
+
+def test_failures_are_found_where_an_interval_has_a_request_or_two() -> None:
+    rng = random.Random(5)  # noqa: S311
+    known = Figures(requests=1000, errors=5)
+    logs = {}
+    for part in (0.005, 0.05):
+        held = Evidence(NOTHING_LEARNED)
+        for _ in range(500):
+            one, other = (
+                Figures(requests=of, errors=sum(rng.random() < bad for _ in range(of)))
+                for of, bad in ((2, part), (14, 0.005))
+            )
+            held.add(more_failures(one, other, known + one + other))
+        logs[part] = held.log
+    assert logs[0.05] > NEEDED > 0 > logs[0.005]
+
+
 BOUNDS = (10.0, 25.0, 50.0, 100.0)
+
+
+slowest = partial(more_beyond, part=0.97)
 
 
 def histogram(latencies: list[float]) -> Figures:
@@ -141,7 +181,7 @@ def test_slower_answers_are_found_wherever_they_are_and_faster_ones_are_not() ->
         ([each + 300 * (index % 20 == 0) for index, each in enumerate(alike)], True),
     ):
         one, other = histogram(canary), histogram(stable)
-        logs = [evidence(*[way(one, other, one + other)] * 8) for way in (slower, more_slow)]
+        logs = [evidence(*[way(one, other, one + other)] * 8) for way in (slower, slowest)]
         assert (max(logs) > NEEDED) == found
 
 
@@ -159,7 +199,7 @@ def test_an_interval_in_which_nothing_can_differ_tells_nothing() -> None:
         failures((5, 5), (0, 0)),
         slower(nothing, histogram([20.0]), nothing),
         slower(Figures(requests=9), histogram([20.0]), nothing),
-        more_slow(Figures(requests=9), histogram([20.0]), nothing),
+        slowest(Figures(requests=9), histogram([20.0]), nothing),
         more_than(0, 0, 0.01),
     ):
         assert not interval.variance
