@@ -83,6 +83,11 @@ class FaultyTarget:
         """The same."""
         self._target.interrupt()
 
+    @property
+    def looks_before(self) -> int:
+        """As it is."""
+        return self._target.looks_before
+
     async def observe(self, releases: Releases, seconds: float) -> Observations:
         """Observe, or fail."""
         if self.blind:

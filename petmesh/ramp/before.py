@@ -11,7 +11,7 @@ from petmesh.ramp.target import Observations, Target, TargetError
 
 _OBSERVE_SECONDS = 10.0
 _HISTORY_SECONDS = 30.0
-_INTERVALS, _AT_ONCE = 120, 8
+_AT_ONCE = 8
 _LOOK_SECONDS = 1.0
 _UNKNOWN = "nothing was changed, for the figures can't be had"
 
@@ -97,15 +97,21 @@ async def observe_before(
 
 
 async def _history(header: RampHeader, target: Target) -> Sequence[Observations]:
-    """The last intervals, from looks that reach back ever further; fewer where that takes long."""
+    """The last intervals, from looks that reach back ever further.
+
+    They are fewer where that takes long, or the source answers no more of them.
+    """
     interval = header.plan.interval
     looks = [await ask_source(header, target, interval)]
     until = _now() + _HISTORY_SECONDS
-    while len(looks) < _INTERVALS and _now() < until:
-        backs = range(len(looks) + 1, min(len(looks) + _AT_ONCE, _INTERVALS) + 1)
-        looks += await asyncio.gather(
-            *(ask_source(header, target, back * interval) for back in backs)
-        )
+    while len(looks) < target.looks_before and _now() < until:
+        backs = range(len(looks) + 1, min(len(looks) + _AT_ONCE, target.looks_before) + 1)
+        try:
+            looks += await asyncio.gather(
+                *(ask_source(header, target, back * interval) for back in backs)
+            )
+        except TargetError:
+            break
         # It may know of no earlier time.
         known = [
             each

@@ -243,6 +243,11 @@ class ClusterTarget:
         if isinstance(command, Detached):
             command.interrupt()
 
+    @property
+    def looks_before(self) -> int:
+        """As the source has it."""
+        return self._source.looks_before
+
     async def observe(self, releases: Releases, seconds: float) -> Observations:
         """What the source knows of the last so many seconds."""
         exported = await self._exported()

@@ -64,7 +64,11 @@ class Datadog:
         https://docs.datadoghq.com/api/latest/metrics/#query-timeseries-points
         https://github.com/DataDog/integrations-core/blob/master/istio/metadata.csv
         get_histogram of datadog_checks_base/…/openmetrics/v2/transformers/histogram.py there
+        https://docs.datadoghq.com/api/latest/rate-limits
     """
+
+    # An organisation has so many queries an hour, and the ramp itself needs them.
+    looks_before = 40
 
     def __init__(
         self, site: str, keys: tuple[str, str], clock: Callable[[], float] = time.time

@@ -124,6 +124,11 @@ class HookedTarget:
             self._called.cancel()
         self._target.interrupt()
 
+    @property
+    def looks_before(self) -> int:
+        """As it is."""
+        return self._target.looks_before
+
     async def observe(self, releases: Releases, seconds: float) -> Observations:
         """As it is."""
         return await self._target.observe(releases, seconds)

@@ -130,6 +130,8 @@ class Prometheus:
         authorization: gives the headers of each request, for a token that doesn't last.
     """
 
+    looks_before = 120
+
     def __init__(
         self,
         address: str,

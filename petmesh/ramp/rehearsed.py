@@ -44,6 +44,8 @@ class RehearsalTarget:
         service, group: what is ramped, as `StackState.exported` takes it.
     """
 
+    looks_before = 120
+
     def __init__(self, session: Session, service: str = "", group: str = "") -> None:
         self._session = session
         self._service, self._group = service, group

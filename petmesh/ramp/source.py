@@ -10,7 +10,12 @@ class MetricsSource(Protocol):
 
     Every method raises TargetError where the source doesn't answer, or with anything but finite
     numbers: a source that knows of nothing answers 0.
+
+    Attributes:
+        looks_before: how many intervals before a ramp it is asked for; each is a look of its own.
     """
+
+    looks_before: int
 
     async def figures(self, workload: str, namespace: str, version: str, seconds: float) -> Figures:
         """The requests of a version, how many of them failed, and the histogram of the latency."""

@@ -79,6 +79,11 @@ class Target(Protocol):
     Every method raises TargetError where it can't do its work.
     """
 
+    @property
+    def looks_before(self) -> int:
+        """How many intervals before a ramp may be looked at."""
+        ...
+
     async def releases(self) -> Releases:
         """Who gets which requests now."""
         ...

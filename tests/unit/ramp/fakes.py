@@ -112,6 +112,8 @@ class FakeTarget:
         """What every service keeps."""
         return {service: self.keeps for service in self.group if self.keeps}
 
+    looks_before = 120
+
     def interrupt(self) -> None:
         self.slowness = 0.0
         self.interrupted.set()

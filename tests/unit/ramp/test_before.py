@@ -71,6 +71,17 @@ async def test_a_ramp_looks_at_the_intervals_before_it() -> None:
         assert each[SERVICE].stable.requests == pytest.approx(300)
 
 
+async def test_a_source_that_refuses_to_look_far_back_is_asked_for_less() -> None:
+    class Rationed(Old):
+        async def observe(self, releases: Releases, seconds: float) -> Observations:
+            if seconds > 700:
+                raise TargetError("status 429")
+            return await super().observe(releases, seconds)
+
+    seen = await observe_before(header(interval=30), Rationed(), print)
+    assert len(seen) == 17
+
+
 async def test_a_switch_at_once_waits_until_the_stable_version_is_known() -> None:
     told: list[str] = []
     seen = await observe_before(header(steps=(100,)), Growing(), told.append)
