@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -162,7 +163,7 @@ def test_failures_are_found_where_an_interval_has_a_request_or_two() -> None:
 BOUNDS = (10.0, 25.0, 50.0, 100.0)
 
 
-slowest = partial(more_beyond, part=0.97)
+slowest, farthest = partial(more_beyond, part=0.97), partial(more_beyond, part=0.999)
 
 
 def histogram(latencies: list[float]) -> Figures:
@@ -183,6 +184,22 @@ def test_slower_answers_are_found_wherever_they_are_and_faster_ones_are_not() ->
         one, other = histogram(canary), histogram(stable)
         logs = [evidence(*[way(one, other, one + other)] * 8) for way in (slower, slowest)]
         assert (max(logs) > NEEDED) == found
+
+
+def test_answers_later_than_any_that_were_known_are_found_though_the_slowest_vary() -> None:
+    slow, usual = histogram([20.0] * 1290 + [60.0] * 60), histogram([20.0] * 1345 + [60.0] * 5)
+    stable = [slow, usual] * 30
+    known = sum(stable, Figures())
+    past = {
+        way: [way(one, other, known, even=0.002) for one, other in pairwise(stable)]
+        for way in (slowest, farthest)
+    }
+    canary = histogram([20.0] * 142 + [200.0] * 8)
+    found = {
+        way: evidence(*[way(canary, slow, known + canary + slow)] * 2, past=past[way])
+        for way in (slowest, farthest)
+    }
+    assert found[farthest] > NEEDED > found[slowest]
 
 
 def test_a_margin_is_taken_as_if_the_stable_version_were_slower_by_it() -> None:
