@@ -1,4 +1,4 @@
-"""Traffic that the method was not made with: these shapes were written once it stood."""
+"""Further traffic: trouble of single pods, of dependencies, and of who calls."""
 
 # ruff: noqa: PLR2004 (a shape is made of its numbers)
 
