@@ -11,7 +11,8 @@ most the risk, at whatever moment one looks (Ville's inequality).
 Identical versions differ by more than the draw where trouble strikes one of them alone, as a pause
 of its pods. How they may is told by `spreads`; each spread explains what was seen with and without
 a canary that is worse besides, and all of them together are weighed by how well they explain it and
-what the stable version did before the ramp: a hidden Markov model, whose filter this is.
+what the stable version did before the ramp: a hidden Markov model, whose filter this is. The bound
+is then one on average over versions that differ as the spreads say, in these proportions.
 
 Sources:
     Robbins, Statistical methods related to the law of the iterated logarithm (1970).
@@ -49,6 +50,8 @@ _FARTHEST = 300.0
 # with a later step.
 _WHOLE = 0.67
 _IMPOSSIBLE = 1e-280
+# A normal distribution of this variance has the density 1.
+_CERTAIN = 1 / (2 * math.pi)
 # Intervals are taken together until they tell so much: a few bad answers. Of a single one, that the
 # canary's odds are off by chance and that it is worse for good are hardly told apart.
 _TELLS = 0.25
@@ -111,8 +114,14 @@ def compared(groups: Sequence[Group], share: float, tilts: Sequence[float]) -> I
         return Interval(np.zeros((1 + len(tilts), len(OFFSETS))), 0.0)
     every = _every(tilts)
     farther = np.clip(every[..., None] * scores, -_FARTHEST, _FARTHEST)
-    by_chance = np.log1p(share * np.expm1(farther)) - share * farther
-    gains = every * float(own @ scores) - by_chance @ counts
+    by_chance = np.log1p(share * np.expm1(farther))
+    gains = every * float(own @ scores) - (by_chance - share * farther) @ counts
+    # It is known how many answers are the canary's; if each fell to it by itself, so many would be
+    # the likelier, the less their number varies.
+    parts = np.exp(math.log(share) + farther - by_chance)
+    number = (parts * (1 - parts)) @ counts
+    usual = share * (1 - share) * float(counts.sum())
+    gains += np.log(np.maximum(number, _CERTAIN) / max(usual, _CERTAIN)) / 2
     told = min(1.0, _MOST_VARIANCE / variance)
     return Interval(told * gains, told * variance)
 
@@ -131,7 +140,7 @@ def beyond(bad: float, total: float, allowed: float, tilts: Sequence[float]) -> 
     variance = total * allowed * (1 - allowed)
     told = min(1.0, _MOST_VARIANCE / variance) if variance else 0.0
     # Fewer than are allowed tell nothing of how intervals vary.
-    return Interval(told * np.where(every < 0, np.minimum(gains, 0), gains), variance)
+    return Interval(told * np.where(every < 0, np.minimum(gains, 0), gains), told * variance)
 
 
 def _every(tilts: Sequence[float]) -> Floats:

@@ -44,12 +44,12 @@ class GroupJudge:
         """Whether one would fail at once, by a part of an interval."""
         return any(judge.is_broken(seen[service]) for service, judge in self._judges.items())
 
-    def take(self, seen: Observations, due: Mapping[str, float]) -> Verdict:
+    def take(self, seen: Observations, due: Mapping[str, float | None]) -> Verdict:
         """Take a further interval.
 
         Args:
             seen: both versions of each service in the interval.
-            due: how many of its requests should have reached each canary; 0 where that isn't known.
+            due: how many of its requests should have reached each canary, as of `Judge.take`.
 
         Returns:
             The worst of theirs: it fails where one does, and passes where all do.

@@ -107,12 +107,12 @@ class RampHeader(BaseModel):
             each.service: Release(each.stable, each.canary, weight, mirror) for each in self.members
         }
 
-    def due(self, state: State, seen: Observations, held: float) -> Mapping[str, float]:
-        """How many requests should have reached each canary; 0 where that isn't known yet."""
+    def due(self, state: State, seen: Observations, held: float) -> Mapping[str, float | None]:
+        """How many requests should have reached each canary, as `Judge.take` has it."""
         settled = held >= self.plan.silence
         split = self.releases(state.weight, state.mirror)
         return {
-            service: release.due(seen[service]) if settled else 0.0
+            service: (release.due(seen[service]) if settled else 0.0) if release.is_raised else None
             for service, release in split.items()
         }
 

@@ -8,6 +8,7 @@ from petmesh.ramp.evidence import Evidence, Interval
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.scores import beside, later, learned_before, more_failures, more_than
 from petmesh.ramp.spreads import NOTHING_LEARNED
+from petmesh.ramp.told import bad, counted, failing, latencies, nowhere, success, summary
 
 # The parts of a condition's risk: latencies are compared in three ways. The rest is for what the
 # models of identical versions miss.
@@ -31,7 +32,7 @@ _MORE_THAN_EVER, _MUCH_SLOWER, _SLOWEST = 0.05, 0.5, 0.99
 # So many intervals in a row in which it has more are no chance.
 _LOOKS_ALONE = 2
 _BLOCK = 100
-_OWN = "own "
+_OWN, _ALONE_TOO = "own ", " alone"
 
 
 class Judge:
@@ -65,12 +66,13 @@ class Judge:
         for each in self._evidence.values():
             each.begin()
 
-    def take(self, seen: Observation, due: float = 0.0) -> Verdict:
+    def take(self, seen: Observation, due: float | None = 0.0) -> Verdict:
         """Take a further interval.
 
         Args:
             seen: both versions in the interval.
-            due: how many of its requests should have reached the canary; 0 where that isn't known.
+            due: how many of its requests should have reached the canary; 0 where that isn't known,
+                None where its requests aren't drawn from all: those of testers are their own.
         """
         warm = self._is_warm(seen)
         alone = _is_alone(seen.canary, seen.stable)
@@ -86,14 +88,13 @@ class Judge:
         strange = [*self._strange_of(seen.canary, others, warm=warm)]
         if alone:
             strange += self._strange_of(self._canary, others, warm=warm)
-        kind = " alone" if alone else ""
+        kind = _ALONE_TOO if alone else ""
         self._strange = [f"{each}{kind}" for each in dict.fromkeys(strange)]
         self._strange_alone = self._strange_alone + 1 if alone and strange else 0
-        failed = [*self._obvious(seen), *self._missing(seen, due)]
-        if not alone:
+        failed = [*self._obvious(seen), *self._missing(seen, due or 0.0)]
+        if not alone and due is not None:
             self._compare(seen, warm=warm)
         self._limit(seen, warm=warm)
-        self._own(seen)
         if not failed:
             failed = list(self._proven())
         return self._verdict(failed)
@@ -117,6 +118,9 @@ class Judge:
             compared = "failures" if name == "failures" else "latency"
             if compared in self._conditions.compare and (warm or compared == "failures"):
                 self._add(name, interval)
+        for name in self._compared_own:
+            own, others = counted(canary, name), counted(stable, name)
+            self._add(f"{_OWN}{name}", more_failures(own, others, own + others))
 
     def _with_margin(self, stable: Figures) -> Figures:
         margin = self._conditions.latency_margin_ms
@@ -129,25 +133,15 @@ class Judge:
         compare = self._conditions.compare
         if "failures" in compare and _is_alarming(canary, others):
             yield "failures"
+        for name in self._compared_own:
+            if _is_alarming(counted(canary, name), [counted(each, name) for each in others]):
+                yield f"{_OWN}{name}"
         # Most of its answers are slower than all but a few of the stable version's.
         slowest = _bound(self._with_margin(self._ever), _SLOWEST)
         if "latency" in compare and warm and slowest in canary.within:
             slow, allowed = canary.slower_than(slowest), _slow_at_most(others, slowest)
             if slow >= _ALARMING_SLOW and slow > canary.answers * allowed:
                 yield "latency"
-
-    def _own(self, seen: Observation) -> None:
-        """Judge what the user's own queries count."""
-        for name, allowed in self._conditions.own.items():
-            bad, total = seen.canary.own.get(name, (0.0, 0.0))
-            interval = more_than(bad, total, (allowed or 0.0) / 100)
-            if allowed is None:
-                few, every = seen.stable.own.get(name, (0.0, 0.0))
-                own, others = (
-                    Figures(requests=of, errors=part) for part, of in ((bad, total), (few, every))
-                )
-                interval = more_failures(own, others, own + others)
-            self._add(f"{_OWN}{name}", interval)
 
     def _limit(self, seen: Observation, *, warm: bool) -> None:
         """Hold an interval against the limits that are asked for."""
@@ -161,6 +155,10 @@ class Judge:
             if warm and bound is not None:
                 slow = canary.slower_than(bound)
                 self._add(name, more_than(slow, canary.answers, 1 - part))
+        for name, percent in self._conditions.own.items():
+            if percent is not None:
+                own = counted(canary, name)
+                self._add(f"{_OWN}{name}", more_than(own.errors, own.requests, percent / 100))
 
     def _latency_limits(self) -> Iterator[tuple[str, float, float]]:
         for name, limit, part in (
@@ -179,14 +177,14 @@ class Judge:
 
     def _obvious(self, seen: Observation) -> Iterator[str]:
         """A canary that fails many of its requests, in an interval or in the step."""
-        if not self._conditions.compare and self._conditions.success_rate is None:
+        if not self._asked:
             return
         for canary, stable in ((seen.canary, seen.stable), (self._canary, self._stable)):
-            usual = max(map(_failing, self._beside(canary, stable)))
-            worse = _is_alone(canary, stable) and _failing(canary) > usual + _MORE_THAN_EVER
-            broken = canary.errors >= _OBVIOUS_ERRORS and _failing(canary) > _OBVIOUS
+            usual = max(map(failing, self._beside(canary, stable)))
+            worse = _is_alone(canary, stable) and failing(canary) > usual + _MORE_THAN_EVER
+            broken = canary.errors >= _OBVIOUS_ERRORS and failing(canary) > _OBVIOUS
             if broken and (worse or usual <= _STABLE_AT_MOST):
-                yield f"success {_success(canary)}, stable {_success(stable)}"
+                yield f"success {success(canary)}, stable {success(stable)}"
                 return
 
     def _missing(self, seen: Observation, due: float) -> Iterator[str]:
@@ -213,31 +211,40 @@ class Judge:
 
     def _part(self, name: str) -> float:
         """The part of the risk that is for one evidence."""
+        return _PARTS.get(name, 1.0) / self._asked
+
+    @property
+    def _asked(self) -> int:
+        """How many conditions there are."""
         conditions = self._conditions
         limits = (conditions.success_rate, conditions.p50_ms, conditions.p99_ms)
         asked = len(conditions.compare) + sum(each is not None for each in limits)
-        part = 1 / (asked + len(conditions.own))
-        return part * _PARTS.get(name, 1.0)
+        return asked + len(conditions.own)
+
+    @property
+    def _compared_own(self) -> list[str]:
+        """The user's own counts that are held against the stable version's."""
+        return [name for name, allowed in self._conditions.own.items() if allowed is None]
 
     def _told(self, name: str) -> str:
         canary, stable = self._canary, self._stable
+        beside = self._ever if name.endswith(_ALONE_TOO) else stable
+        earlier = " earlier" if name.endswith(_ALONE_TOO) else ""
         if name.startswith(_OWN):
-            own = name.removeprefix(_OWN)
-            return f"{own}: {_bad(canary, own)}, stable {_bad(stable, own)}"
-        beside = self._ever if name.endswith("alone") else stable
-        earlier = " earlier" if name.endswith("alone") else ""
+            own = name.removeprefix(_OWN).removesuffix(_ALONE_TOO)
+            return f"{own}: {bad(canary, own)}, stable{earlier} {bad(beside, own)}"
         match name.partition(" ")[0]:
             case "failures":
-                return f"success {_success(canary)}, stable{earlier} {_success(beside)}"
+                return f"success {success(canary)}, stable{earlier} {success(beside)}"
             case "success":
                 wanted = self._conditions.success_rate
-                return f"success {_success(canary)}, at least {wanted:g}% is asked for"
+                return f"success {success(canary)}, at least {wanted:g}% is asked for"
             case "latency" | "slowest" | "farthest":
-                own, others = _latencies(canary), _latencies(beside)
+                own, others = latencies(canary), latencies(beside) or "not known"
                 return f"slower than stable{earlier}: {own}; stable {others}"
             case _:
                 limit = self._conditions.p50_ms if name == "p50" else self._conditions.p99_ms
-                return f"{_latencies(canary)}; a {name} of at most {limit:g} ms is asked for"
+                return f"{latencies(canary)}; a {name} of at most {limit:g} ms is asked for"
 
     def _verdict(self, failed: Sequence[str]) -> Verdict:
         canary, conditions = self._canary, self._conditions
@@ -245,10 +252,10 @@ class Judge:
             return Verdict(Outcome.FAIL, "; ".join(dict.fromkeys(failed)))
         if self._strange_alone >= _LOOKS_ALONE:
             return Verdict(Outcome.NOT_COMPARABLE, "; ".join(map(self._told, self._strange)))
-        clean = _failing(canary) <= self._fails_at_most()
+        clean = failing(canary) <= self._fails_at_most()
         judged = self._judged if self._needs_latency else canary
         if judged.requests < conditions.min_requests:
-            seen = f", {canary.errors:.0f} failed{_nowhere(canary)}" if canary.errors else ""
+            seen = f", {canary.errors:.0f} failed{nowhere(canary)}" if canary.errors else ""
             text = (
                 f"{judged.requests:.0f} of the {conditions.min_requests} requests that a verdict "
                 f"needs{self._warming}{seen}"
@@ -262,8 +269,8 @@ class Judge:
             return Verdict(Outcome.NOT_ENOUGH_DATA, "; ".join(dict.fromkeys(unknown)), clean=clean)
         alone = _is_alone(canary, self._stable)
         stable, earlier = (self._ever, " earlier") if alone else (self._stable, "")
-        beside = f", stable{earlier} {_summary(stable)}" if stable.requests else ""
-        text = f"{canary.requests:.0f} requests: {_summary(canary)}{beside}"
+        beside = f", stable{earlier} {summary(stable)}" if stable.requests else ""
+        text = f"{canary.requests:.0f} requests: {summary(canary)}{beside}"
         return Verdict(Outcome.PASS, text, clean=clean)
 
     def _unknown(self) -> Iterator[str]:
@@ -271,13 +278,17 @@ class Judge:
         conditions = self._conditions
         if conditions.compare and self._ever.requests < conditions.min_requests:
             yield "no figures of the stable version are known yet"
-        elif "latency" in conditions.compare and not _has_latencies(self._ever):
+        elif "latency" in conditions.compare and not _has_latencies(self._beside_it):
             yield "stable's latencies are not known"
+        elif "latency" in conditions.compare and not self._has_common_bounds:
+            yield "stable's latencies are not known by the same bounds"
         if self._needs_latency and not _has_latencies(self._judged):
             yield "its latencies are not known"
         for name in conditions.own:
-            if not self._canary.own.get(name, (0.0, 0.0))[1]:
+            if not counted(self._canary, name).requests:
                 yield f"its {name} is not known"
+            elif name in self._compared_own and not counted(self._beside_it, name).requests:
+                yield f"stable's {name} is not known"
         for name, limit, _ in self._latency_limits():
             if not any(bound >= limit for bound in self._judged.within):
                 yield f"its {name} is not known: the histogram has no bound from {limit:g} ms on"
@@ -286,7 +297,7 @@ class Judge:
         """Limits that it is beyond, though that may be chance."""
         wanted, rate = self._conditions.success_rate, self._canary.success_rate
         if wanted is not None and rate is not None and rate < wanted:
-            text = f"success {_success(self._canary)}, at least {wanted:g}% is asked for"
+            text = f"success {success(self._canary)}, at least {wanted:g}% is asked for"
             yield f"{text}: it may be chance"
         for name, limit, part in self._latency_limits():
             bound = min((each for each in self._judged.within if each >= limit), default=None)
@@ -302,7 +313,17 @@ class Judge:
         if wanted is not None:
             return 1 - wanted / 100
         compared = "failures" in self._conditions.compare
-        return _failing(self._ever) + _MORE_THAN_EVER if compared else 1.0
+        return failing(self._ever) + _MORE_THAN_EVER if compared else 1.0
+
+    @property
+    def _beside_it(self) -> Figures:
+        """The stable version's figures in the step, or where the canary is alone, until now."""
+        return self._ever if _is_alone(self._canary, self._stable) else self._stable
+
+    @property
+    def _has_common_bounds(self) -> bool:
+        judged = self._judged.within.keys()
+        return not judged or bool(judged & self._beside_it.within.keys())
 
     @property
     def _needs_latency(self) -> bool:
@@ -327,13 +348,8 @@ def _is_alone(canary: Figures, stable: Figures) -> bool:
 
 
 def _is_alarming(canary: Figures, others: Sequence[Figures]) -> bool:
-    usual = max(map(_failing, others))
-    return canary.errors >= _ALARMING_ERRORS and _failing(canary) > usual + _ALARMING
-
-
-def _bad(figures: Figures, name: str) -> str:
-    bad, total = figures.own.get(name, (0.0, 0.0))
-    return f"{100 * bad / total:.2f}% ({bad:.0f} of {total:.0f})" if total else "not known"
+    usual = max(map(failing, others))
+    return canary.errors >= _ALARMING_ERRORS and failing(canary) > usual + _ALARMING
 
 
 def _bound(figures: Figures, part: float) -> float:
@@ -352,37 +368,7 @@ def _slow_at_most(others: Sequence[Figures], bound: float) -> float:
     return max([_MUCH_SLOWER, *parts])
 
 
-def _failing(figures: Figures) -> float:
-    return figures.errors / figures.requests if figures.requests else 0.0
-
-
 def _has_latencies(figures: Figures) -> bool:
     """Whether most answers' latency is known; none is needed where nothing was answered."""
     answered = figures.requests - figures.errors
     return bool(figures.within) and figures.answers >= answered / 2
-
-
-def _nowhere(figures: Figures) -> str:
-    return f", {figures.lost:.0f} of them reached no pod" if figures.lost else ""
-
-
-def _success(figures: Figures) -> str:
-    rate = figures.success_rate
-    if rate is None:
-        return "not known"
-    failed = f"{figures.errors:.0f} of {figures.requests:.0f} failed{_nowhere(figures)}"
-    return f"{rate:.2f}% ({failed})"
-
-
-def _latencies(figures: Figures) -> str:
-    return ", ".join(
-        f"{name} {value:.3g} ms"
-        for name, part in (("p50", 0.5), ("p99", 0.99))
-        if (value := figures.quantile(part)) is not None
-    )
-
-
-def _summary(figures: Figures) -> str:
-    rate = figures.success_rate
-    success = "no requests" if rate is None else f"{rate:.2f}%"
-    return ", ".join(filter(None, (success, _latencies(figures))))

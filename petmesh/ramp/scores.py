@@ -180,15 +180,14 @@ def _ranks(counts: Sequence[float]) -> list[float]:
 
 
 def later(figures: Figures, margin: float) -> Figures:
-    """The figures if each answer had taken longer by so many milliseconds."""
-    bounds = [0.0, *sorted(figures.within)]
-    counts = [0.0, *(figures.within[bound] for bound in bounds[1:])]
+    """The figures if each answer had taken longer by so many milliseconds.
+
+    Where in its bucket an answer was isn't known: each is taken as late as it may have been.
+    """
+    counts = {0.0: 0.0, **figures.within}
 
     def within(moment: float) -> float:
-        for (low, below), (high, above) in pairwise(zip(bounds, counts, strict=True)):
-            if low <= moment <= high:
-                return below + max(0.0, above - below) * (moment - low) / (high - low)
-        return 0.0
+        return counts[max(bound for bound in counts if bound <= moment)]
 
-    shifted = {bound: within(max(0.0, bound - margin)) for bound in bounds[1:]}
+    shifted = {bound: within(max(0.0, bound - margin)) for bound in figures.within}
     return figures.model_copy(update={"within": shifted})

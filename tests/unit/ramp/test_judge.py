@@ -260,3 +260,61 @@ def test_alone_a_canary_may_fail_as_the_stable_version_did_at_its_worst_and_no_m
     assert found_after(*[figures(4000, 2100)] * 20, **alone) is None
     assert found_after(figures(4000, 2300), **alone) == 1
     assert found_after(figures(4000, 2100), stable=Figures(), before=(calm, calm)) == 1
+
+
+def checkouts(bad: float, total: float, requests: int = 1000) -> Figures:
+    return figures(requests, 1).model_copy(update={"own": {"checkouts": (bad, total)}})
+
+
+OWN = Conditions(min_requests=100, warm_up=0, compare=(), own={"checkouts": None})
+
+
+def test_a_count_of_the_users_that_only_the_canary_has_is_no_pass() -> None:
+    calm, broken = (checkouts(1, 900), checkouts(1, 900)), checkouts(900, 900)
+    [verdict] = verdicts(checkouts(0, 900), stable=checkouts(0, 0), conditions=OWN)
+    assert verdict.outcome is Outcome.NOT_ENOUGH_DATA
+    assert verdict.reason == "stable's checkouts is not known"
+    first, second = verdicts(broken, broken, stable=Figures(), conditions=OWN, before=calm)
+    assert first.outcome is Outcome.NOT_ENOUGH_DATA
+    assert second == Verdict(
+        Outcome.NOT_COMPARABLE,
+        "checkouts: 100.00% (1800 of 1800), stable earlier 0.11% (2 of 1800)",
+    )
+    [good] = verdicts(checkouts(1, 900), stable=Figures(), conditions=OWN, before=calm)
+    assert good.outcome is Outcome.PASS
+
+
+def test_latencies_that_cannot_be_compared_are_no_pass() -> None:
+    slow = figures(1000, 1, ms=50)
+    without = STABLE.model_copy(update={"answers": 0.0, "within": {}})
+    [verdict] = verdicts(slow, stable=without, before=(STABLE,))
+    assert verdict.outcome is Outcome.NOT_ENOUGH_DATA
+    assert verdict.reason.startswith("stable's latencies are not known; ")
+    other = slow.model_copy(update={"within": {bound + 1: n for bound, n in slow.within.items()}})
+    [verdict] = verdicts(other, before=(STABLE,))
+    assert verdict.outcome is Outcome.NOT_ENOUGH_DATA
+    assert verdict.reason.startswith("stable's latencies are not known by the same bounds")
+
+
+def test_a_margin_is_kept_wherever_in_its_bucket_an_answer_was() -> None:
+    within = {0.0: 0.0, 25.0: 1000.0, 50.0: 1000.0}
+    stable = Figures(requests=1000, answers=1000, within=within)
+    canary = stable.model_copy(update={"within": {**within, 25.0: 0.0}})
+    margin = WARM.model_copy(update={"latency_margin_ms": 5.0})
+    assert found_after(*[canary] * 40, stable=stable) is not None
+    assert found_after(*[canary] * 40, stable=stable, conditions=margin) is None
+
+
+def test_testers_are_compared_with_nobody() -> None:
+    judge = Judge(WARM)
+    slow = seen(figures(150, 12, ms=50))
+    outcomes = {judge.take(slow, due=None).outcome for _ in range(20)}
+    assert Outcome.FAIL not in outcomes
+    judge.begin_stage()
+    assert judge.take(seen(figures(150, 0)), due=150).outcome is Outcome.PASS
+    assert judge.take(seen(figures(20, 20)), due=None).outcome is Outcome.FAIL
+
+
+def test_a_limit_of_latency_alone_passes_no_canary_that_fails_everything() -> None:
+    limit = ALONE.model_copy(update={"p99_ms": 100.0})
+    assert verdicts(figures(500, 500), conditions=limit)[0].outcome is Outcome.FAIL
