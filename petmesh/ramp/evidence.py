@@ -52,6 +52,7 @@ _WHOLE = 0.67
 _IMPOSSIBLE = 1e-280
 # A normal distribution of this variance has the density 1.
 _CERTAIN = 1 / (2 * math.pi)
+_NEWTON, _LONGEST_STEP, _SMALLEST = 12, 2.0, 1e-9
 # Intervals are taken together until they tell so much: a few bad answers. Of a single one, that the
 # canary's odds are off by chance and that it is worse for good are hardly told apart.
 _TELLS = 0.25
@@ -114,16 +115,37 @@ def compared(groups: Sequence[Group], share: float, tilts: Sequence[float]) -> I
         return Interval(np.zeros((1 + len(tilts), len(OFFSETS))), 0.0)
     every = _every(tilts)
     farther = np.clip(every[..., None] * scores, -_FARTHEST, _FARTHEST)
-    by_chance = np.log1p(share * np.expm1(farther))
-    gains = every * float(own @ scores) - (by_chance - share * farther) @ counts
-    # It is known how many answers are the canary's; if each fell to it by itself, so many would be
-    # the likelier, the less their number varies.
-    parts = np.exp(math.log(share) + farther - by_chance)
-    number = (parts * (1 - parts)) @ counts
+    likely, number = _of_so_many(farther, counts, share)
     usual = share * (1 - share) * float(counts.sum())
+    gains = every * float(own @ scores) - likely
     gains += np.log(np.maximum(number, _CERTAIN) / max(usual, _CERTAIN)) / 2
     told = min(1.0, _MOST_VARIANCE / variance)
     return Interval(told * gains, told * variance)
+
+
+def _of_so_many(tilts: Floats, counts: Floats, share: float) -> tuple[Floats, Floats]:
+    """How likely a draw of as many answers as the canary's is, by the saddlepoint approximation.
+
+    Args:
+        tilts: by which the odds of each group of answers grow, in the last dimension.
+        counts: how many answers each group has.
+        share: the canary's part of all.
+
+    Returns:
+        The logarithm of what the tilts multiply the likelihood of the draws with, and the variance
+        of how many are drawn if each answer is by itself.
+
+    Source:
+        Daniels, Saddlepoint approximations in statistics (1954).
+    """
+    drawn, odds = share * counts.sum(), math.log(share / (1 - share))
+    shift, number = np.zeros(tilts.shape[:-1]), np.zeros(tilts.shape[:-1])
+    for _ in range(_NEWTON):
+        parts = 1 / (1 + np.exp(-(odds + tilts + shift[..., None])))
+        number = np.maximum((parts * (1 - parts)) @ counts, _SMALLEST)
+        shift -= np.clip((parts @ counts - drawn) / number, -_LONGEST_STEP, _LONGEST_STEP)
+    every = np.log1p(share * np.expm1(tilts + shift[..., None]))
+    return every @ counts - shift * drawn, number
 
 
 def beyond(bad: float, total: float, allowed: float, tilts: Sequence[float]) -> Interval:

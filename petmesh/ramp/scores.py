@@ -16,12 +16,15 @@ from petmesh.ramp.spreads import PAST_FAILURES, PAST_LATENCIES, Floats
 # worse by one of these has a half of that at least.
 _MORE = (0.002, 0.005, 0.01, 0.02, 0.04, 0.075, 0.15, 0.4, 1.0)
 _AT_LEAST = 0.5
-# What is usual is no less than this; a few bad answers more or less than usual say nothing of it.
-_LEAST_USUAL, _FEW = 0.0002, 2.0
+# What is usual is no less than this, and where no more is known, such a part of what fails; a few
+# bad answers more or less say nothing of it.
+_LEAST_USUAL, _UNKNOWN, _FEW = 0.0002, 0.1, 2.0
+# Of a canary that fails everything some answer may be good.
+_NEARLY_ALL = 0.999
 # By how much the odds that an answer was the canary's grow as its rank does by 1. A
 # version all of whose answers take 30% longer is at some 0.4; one whose answers take 3% longer is
 # at less than half of the first, and so never found to be slower.
-_SLOWER = (0.15, 0.25, 0.4, 0.7, 1.2, 2.0, 3.3, 5.5)
+_SLOWER = (0.15, 0.25, 0.4, 0.7, 1.2, 2.0, 3.3, 5.5, 9.0)
 # Where the past shows fewer bad answers than this, neither version had trouble of its own.
 _EVEN = 0.002
 
@@ -73,13 +76,22 @@ def more_failures(
     bad, own = errors + besides, canary.errors + besides * share
     failing = bad / requests
     groups = ((bad, own, 1 - failing), (requests - bad, canary.requests - own, -failing))
-    usual = max(known.errors / known.requests, _LEAST_USUAL)
+    earlier = max(0.0, known.requests - requests)
+    before = max(0.0, known.errors - errors) / earlier if earlier else _UNKNOWN * failing
+    usual = max(before, _LEAST_USUAL)
     seen = (bad + _FEW) / (requests + _FEW / usual)
     # The canary's excess is among what is seen.
     others = [max(seen - share * more, min(seen, usual) / 2) for more in _MORE]
-    tilts = [math.log1p(more / part) for more, part in zip(_MORE, others, strict=True)]
+    tilts = [
+        _logit(min(part + more, _NEARLY_ALL)) - _logit(min(part, _NEARLY_ALL / 2))
+        for more, part in zip(_MORE, others, strict=True)
+    ]
     least = _AT_LEAST * canary.requests * np.array([0.0, *_MORE])
     return replace(compared(groups, share, tilts), bad=errors, least=least)
+
+
+def _logit(part: float) -> float:
+    return math.log(part / (1 - part))
 
 
 def slower(canary: Figures, stable: Figures, known: Figures, *, even: float = 0.0) -> Interval:

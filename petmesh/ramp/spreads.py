@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 # Offsets, narrowly spaced where they are small.
-_SIZES = 0.05 * 2 ** (np.arange(21) / 3)
+_SIZES = 0.05 * 2 ** (np.arange(23) / 3)
 OFFSETS: Floats = np.concatenate((-_SIZES[::-1], [0.0], _SIZES))
 _WIDTHS: Floats = np.gradient(OFFSETS)
 _SMALLEST = 1e-9
@@ -36,7 +36,7 @@ _DEVIATIONS = (0.12, 0.25, 0.5, 1.0, 2.0)
 _PARTS = (0.003, 0.01, 0.04, 0.15)
 _LEAST_OF_A_SPELL = 0.45
 # How much more a version may be worse than a degree, and how likely that is beside chance.
-_DEGREE_DEVIATION, _DEGREE = 0.25, 0.5
+_DEGREE_DEVIATION, _DEGREE = 0.5, 0.5
 _NEVER = -1e9
 # For how many intervals an offset lasts, and how likely that is: that trouble of one version alone
 # lasts for minutes is rare. Of what wanders, a past in which it is seen says for how long it lasts.
