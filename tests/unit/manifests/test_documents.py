@@ -2,6 +2,8 @@
 
 import io
 import os
+import select
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -60,6 +62,8 @@ def test_a_pipe_is_read_to_its_end_and_refused_where_nobody_writes(tmp_path: Pat
     os.write(ours, f"{NAMED}a}}".encode())
     with ThreadPoolExecutor(1) as pool:
         held = pool.submit(names, pipe)
+        while select.select([ours], [], [], 0)[0] and not held.done():
+            time.sleep(0.001)
         os.close(ours)
         assert held.result() == ["a"]
 
