@@ -99,7 +99,7 @@ async def observe_before(
 async def _history(header: RampHeader, target: Target) -> Sequence[Observations]:
     """The last intervals, from looks that reach back ever further.
 
-    They are fewer where that takes long, or the source answers no more of them.
+    They are fewer where that takes long, or where the source doesn't answer a look.
     """
     interval = header.plan.interval
     looks = [await ask_source(header, target, interval)]

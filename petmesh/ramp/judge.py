@@ -8,7 +8,7 @@ from petmesh.ramp.evidence import Evidence, Interval
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.scores import beside, later, learned_before, more_failures, more_than
 from petmesh.ramp.spreads import NOTHING_LEARNED
-from petmesh.ramp.told import bad, counted, failing, latencies, nowhere, success, summary
+from petmesh.ramp.wording import bad, counted, failing, latencies, nowhere, success, summary
 
 # The parts of a condition's risk: latencies are compared in three ways. The rest is for what the
 # models of identical versions miss.

@@ -21,9 +21,9 @@ _AT_LEAST = 0.5
 _LEAST_USUAL, _UNKNOWN, _FEW = 0.0002, 0.1, 2.0
 # Of a canary that fails everything some answer may be good.
 _NEARLY_ALL = 0.999
-# By how much the odds that an answer was the canary's grow as its rank does by 1. A
-# version all of whose answers take 30% longer is at some 0.4; one whose answers take 3% longer is
-# at less than half of the first, and so never found to be slower.
+# By how much the odds that an answer was the canary's grow as its rank does by 1. A version all of
+# whose answers take 30% longer is at some 0.4; one whose answers take 3% longer is at less than
+# half of the first, and so never found to be slower.
 _SLOWER = (0.15, 0.25, 0.4, 0.7, 1.2, 2.0, 3.3, 5.5, 9.0)
 # Where the past shows fewer bad answers than this, neither version had trouble of its own.
 _EVEN = 0.002

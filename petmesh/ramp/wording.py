@@ -1,4 +1,4 @@
-"""Figures of a version as counts and in words."""
+"""How a version's figures are worded in a verdict."""
 
 from petmesh.ramp.measurements import Figures
 
