@@ -8,7 +8,7 @@ from petmesh.ramp.evidence import Evidence, Interval
 from petmesh.ramp.measurements import Figures, Observation
 from petmesh.ramp.scores import beside, later, learned_before, more_failures, more_than
 from petmesh.ramp.spreads import NOTHING_LEARNED
-from petmesh.ramp.wording import bad, counted, failing, latencies, nowhere, success, summary
+from petmesh.ramp.wording import bad, latencies, nowhere, success, summary
 
 # The parts of a condition's risk: latencies are compared in three ways. The rest is for what the
 # models of identical versions miss.
@@ -119,7 +119,7 @@ class Judge:
             if compared in self._conditions.compare and (warm or compared == "failures"):
                 self._add(name, interval)
         for name in self._compared_own:
-            own, others = counted(canary, name), counted(stable, name)
+            own, others = canary.counted(name), stable.counted(name)
             self._add(f"{_OWN}{name}", more_failures(own, others, own + others))
 
     def _with_margin(self, stable: Figures) -> Figures:
@@ -134,7 +134,7 @@ class Judge:
         if "failures" in compare and _is_alarming(canary, others):
             yield "failures"
         for name in self._compared_own:
-            if _is_alarming(counted(canary, name), [counted(each, name) for each in others]):
+            if _is_alarming(canary.counted(name), [each.counted(name) for each in others]):
                 yield f"{_OWN}{name}"
         # Most of its answers are slower than all but a few of the stable version's.
         slowest = _bound(self._with_margin(self._ever), _SLOWEST)
@@ -157,7 +157,7 @@ class Judge:
                 self._add(name, more_than(slow, canary.answers, 1 - part))
         for name, percent in self._conditions.own.items():
             if percent is not None:
-                own = counted(canary, name)
+                own = canary.counted(name)
                 self._add(f"{_OWN}{name}", more_than(own.errors, own.requests, percent / 100))
 
     def _latency_limits(self) -> Iterator[tuple[str, float, float]]:
@@ -180,9 +180,9 @@ class Judge:
         if not self._asked:
             return
         for canary, stable in ((seen.canary, seen.stable), (self._canary, self._stable)):
-            usual = max(map(failing, self._beside(canary, stable)))
-            worse = _is_alone(canary, stable) and failing(canary) > usual + _MORE_THAN_EVER
-            broken = canary.errors >= _OBVIOUS_ERRORS and failing(canary) > _OBVIOUS
+            usual = max(each.failing for each in self._beside(canary, stable))
+            worse = _is_alone(canary, stable) and canary.failing > usual + _MORE_THAN_EVER
+            broken = canary.errors >= _OBVIOUS_ERRORS and canary.failing > _OBVIOUS
             if broken and (worse or usual <= _STABLE_AT_MOST):
                 yield f"success {success(canary)}, stable {success(stable)}"
                 return
@@ -252,7 +252,7 @@ class Judge:
             return Verdict(Outcome.FAIL, "; ".join(dict.fromkeys(failed)))
         if self._strange_alone >= _LOOKS_ALONE:
             return Verdict(Outcome.NOT_COMPARABLE, "; ".join(map(self._told, self._strange)))
-        clean = failing(canary) <= self._fails_at_most()
+        clean = canary.failing <= self._fails_at_most()
         judged = self._judged if self._needs_latency else canary
         if judged.requests < conditions.min_requests:
             seen = f", {canary.errors:.0f} failed{nowhere(canary)}" if canary.errors else ""
@@ -285,9 +285,9 @@ class Judge:
         if self._needs_latency and not _has_latencies(self._judged):
             yield "its latencies are not known"
         for name in conditions.own:
-            if not counted(self._canary, name).requests:
+            if not self._canary.counted(name).requests:
                 yield f"its {name} is not known"
-            elif name in self._compared_own and not counted(self._beside_it, name).requests:
+            elif name in self._compared_own and not self._beside_it.counted(name).requests:
                 yield f"stable's {name} is not known"
         for name, limit, _ in self._latency_limits():
             if not any(bound >= limit for bound in self._judged.within):
@@ -313,7 +313,7 @@ class Judge:
         if wanted is not None:
             return 1 - wanted / 100
         compared = "failures" in self._conditions.compare
-        return failing(self._ever) + _MORE_THAN_EVER if compared else 1.0
+        return self._ever.failing + _MORE_THAN_EVER if compared else 1.0
 
     @property
     def _beside_it(self) -> Figures:
@@ -348,8 +348,8 @@ def _is_alone(canary: Figures, stable: Figures) -> bool:
 
 
 def _is_alarming(canary: Figures, others: Sequence[Figures]) -> bool:
-    usual = max(map(failing, others))
-    return canary.errors >= _ALARMING_ERRORS and failing(canary) > usual + _ALARMING
+    usual = max(each.failing for each in others)
+    return canary.errors >= _ALARMING_ERRORS and canary.failing > usual + _ALARMING
 
 
 def _bound(figures: Figures, part: float) -> float:

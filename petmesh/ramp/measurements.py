@@ -39,6 +39,16 @@ class Figures(BaseModel):
         """Percent of the requests that succeeded; None without requests."""
         return 100 * (1 - self.errors / self.requests) if self.requests else None
 
+    @property
+    def failing(self) -> float:
+        """What part of the requests failed, 0 to 1; 0 without requests."""
+        return self.errors / self.requests if self.requests else 0.0
+
+    def counted(self, name: str) -> "Figures":
+        """What a query of the user's counts, as requests and errors."""
+        bad, total = self.own.get(name, (0.0, 0.0))
+        return Figures(requests=total, errors=bad)
+
     def quantile(self, part: float) -> float | None:
         """The milliseconds that a part of the answers stayed within; None without answers.
 

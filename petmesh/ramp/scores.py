@@ -104,7 +104,7 @@ def slower(canary: Figures, stable: Figures, known: Figures, *, even: float = 0.
         even: nothing is rare here.
     """
     del even
-    bounds = sorted(canary.within.keys() & stable.within.keys() & known.within.keys())
+    bounds = _common_bounds(canary, stable, known)
     total = canary.answers + stable.answers
     if not bounds or not canary.answers or not stable.answers:
         return compared((), 0.0, _SLOWER)
@@ -132,7 +132,7 @@ def more_beyond(
         part: these are beyond the first bound within which so large a part of the known ones was.
         even: as there.
     """
-    bounds = sorted(canary.within.keys() & stable.within.keys() & known.within.keys())
+    bounds = _common_bounds(canary, stable, known)
     if not bounds:
         return compared((), 0.0, _MORE)
     bound = next((b for b in bounds if known.within[b] >= part * known.answers), bounds[-1])
@@ -173,6 +173,10 @@ def _part(figures: Figures, requests: float) -> Figures:
         answers=part * figures.answers,
         within={bound: part * count for bound, count in figures.within.items()},
     )
+
+
+def _common_bounds(canary: Figures, stable: Figures, known: Figures) -> list[float]:
+    return sorted(canary.within.keys() & stable.within.keys() & known.within.keys())
 
 
 def _buckets(figures: Figures, bounds: Sequence[float]) -> list[float]:

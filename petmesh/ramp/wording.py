@@ -3,23 +3,12 @@
 from petmesh.ramp.measurements import Figures
 
 
-def counted(figures: Figures, name: str) -> Figures:
-    """What a query of the user's counts, as requests and errors."""
-    bad, total = figures.own.get(name, (0.0, 0.0))
-    return Figures(requests=total, errors=bad)
-
-
 def bad(figures: Figures, name: str) -> str:
     """What part of what a query counts is bad."""
-    own = counted(figures, name)
+    own = figures.counted(name)
     if not own.requests:
         return "not known"
-    return f"{100 * failing(own):.2f}% ({own.errors:.0f} of {own.requests:.0f})"
-
-
-def failing(figures: Figures) -> float:
-    """What part of the requests fails, 0 to 1; 0 without requests."""
-    return figures.errors / figures.requests if figures.requests else 0.0
+    return f"{100 * own.failing:.2f}% ({own.errors:.0f} of {own.requests:.0f})"
 
 
 def nowhere(figures: Figures) -> str:
