@@ -48,7 +48,7 @@ _MOST_VARIANCE = 100.0
 _FARTHEST = 300.0
 # So much of the evidence looks for what there is since the first interval; the rest for what began
 # with a later step.
-_WHOLE = 0.67
+_WHOLE = 0.8
 _IMPOSSIBLE = 1e-280
 # A normal distribution of this variance has the density 1.
 _CERTAIN = 1 / (2 * math.pi)

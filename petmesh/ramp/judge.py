@@ -12,7 +12,7 @@ from petmesh.ramp.wording import bad, latencies, nowhere, success, summary
 
 # The parts of a condition's risk: latencies are compared in three ways. The rest is for what the
 # models of identical versions miss.
-_PARTS = {"failures": 0.6, "latency": 0.2, "slowest": 0.2, "farthest": 0.2}
+_PARTS = {"failures": 0.6, "latency": 0.1, "slowest": 0.3, "farthest": 0.3}
 # What varies as something else does.
 _LIKE = {"success rate": "failures", "p50": "latency", "p99": "slowest"}
 # With so much of the evidence that a proof needs, a step doesn't pass but waits for more; what is

@@ -45,7 +45,7 @@ _SEEN_LASTS = {0.0: 1.0, 0.5: 0.8, 1.5: 0.8, 5.0: 0.5}
 
 # How likely it is that the versions differ by less than the past shows, since what strikes both at
 # once shows there too; and that the past doesn't show how they differ.
-_LESS, _UNSEEN = 0.2, 0.01
+_LESS, _UNSEEN = 0.2, 0.003
 
 
 @dataclass(frozen=True)
