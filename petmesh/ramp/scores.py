@@ -41,7 +41,7 @@ def learned_before(past: Sequence[Observation]) -> dict[str, Floats]:
     return {
         name: learned(
             [
-                compare(seen, others, known, even=_EVEN)
+                compare(seen, others, known, itself=True)
                 for seen, others in _held_against(past, looked_at.apart)
             ],
             looked_at,
@@ -58,7 +58,7 @@ def _held_against(past: Sequence[Observation], apart: int) -> Iterator[tuple[Fig
 
 
 def more_failures(
-    canary: Figures, stable: Figures, known: Figures, *, even: float = 0.0
+    canary: Figures, stable: Figures, known: Figures, *, itself: bool = False
 ) -> Interval:
     """Whether more of the canary's requests fail than of the stable version's.
 
@@ -66,11 +66,13 @@ def more_failures(
         canary: one version's figures of the interval.
         stable: the other's, of the same interval.
         known: the stable version's until now, and both of this interval.
-        even: where a smaller part failed, it is taken as so large and evenly divided.
+        itself: whether one version is held against itself, which is never worse; where hardly any
+            requests failed, they are taken as evenly divided.
     """
     requests, errors = canary.requests + stable.requests, canary.errors + stable.errors
+    degrees, even = ((), _EVEN) if itself else (_MORE, 0.0)
     if not requests:
-        return compared((), 0.0, _MORE)
+        return compared((), 0.0, degrees)
     share = canary.requests / requests
     besides = max(0.0, even * requests - errors)
     bad, own = errors + besides, canary.errors + besides * share
@@ -81,12 +83,12 @@ def more_failures(
     usual = max(before, _LEAST_USUAL)
     seen = (bad + _FEW) / (requests + _FEW / usual)
     # The canary's excess is among what is seen.
-    others = [max(seen - share * more, min(seen, usual) / 2) for more in _MORE]
+    others = [max(seen - share * more, min(seen, usual) / 2) for more in degrees]
     tilts = [
         _logit(min(part + more, _NEARLY_ALL)) - _logit(min(part, _NEARLY_ALL / 2))
-        for more, part in zip(_MORE, others, strict=True)
+        for more, part in zip(degrees, others, strict=True)
     ]
-    least = _AT_LEAST * canary.requests * np.array([0.0, *_MORE])
+    least = _AT_LEAST * canary.requests * np.array([0.0, *degrees])
     return replace(compared(groups, share, tilts), bad=errors, least=least)
 
 
@@ -94,20 +96,20 @@ def _logit(part: float) -> float:
     return math.log(part / (1 - part))
 
 
-def slower(canary: Figures, stable: Figures, known: Figures, *, even: float = 0.0) -> Interval:
+def slower(canary: Figures, stable: Figures, known: Figures, *, itself: bool = False) -> Interval:
     """Whether the canary's answers are slower than the stable version's: Wilcoxon's rank sums.
 
     Args:
         canary: as of `more_failures`.
         stable: as there.
         known: as there; an answer's score is the rank of its bucket among these.
-        even: nothing is rare here.
+        itself: as there.
     """
-    del even
+    degrees = () if itself else _SLOWER
     bounds = _common_bounds(canary, stable, known)
     total = canary.answers + stable.answers
     if not bounds or not canary.answers or not stable.answers:
-        return compared((), 0.0, _SLOWER)
+        return compared((), 0.0, degrees)
     own = _buckets(canary, bounds)
     counts = [mine + others for mine, others in zip(own, _buckets(stable, bounds), strict=True)]
     scores = _ranks(_buckets(known, bounds))
@@ -117,11 +119,11 @@ def slower(canary: Figures, stable: Figures, known: Figures, *, even: float = 0.
         for count, mine, score in zip(counts, own, scores, strict=True)
         if count
     ]
-    return compared(groups, canary.answers / total, _SLOWER)
+    return compared(groups, canary.answers / total, degrees)
 
 
 def more_beyond(
-    canary: Figures, stable: Figures, known: Figures, *, part: float, even: float = 0.0
+    canary: Figures, stable: Figures, known: Figures, *, part: float, itself: bool = False
 ) -> Interval:
     """Whether more of the canary's answers are among the slowest.
 
@@ -130,17 +132,17 @@ def more_beyond(
         stable: as there.
         known: as there.
         part: these are beyond the first bound within which so large a part of the known ones was.
-        even: as there.
+        itself: as there.
     """
     bounds = _common_bounds(canary, stable, known)
     if not bounds:
-        return compared((), 0.0, _MORE)
+        return compared((), 0.0, () if itself else _MORE)
     bound = next((b for b in bounds if known.within[b] >= part * known.answers), bounds[-1])
     slow = (
         Figures(requests=each.answers, errors=each.slower_than(bound))
         for each in (canary, stable, known)
     )
-    return more_failures(*slow, even=even)
+    return more_failures(*slow, itself=itself)
 
 
 _COMPARISONS = {
