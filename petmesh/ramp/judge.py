@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from petmesh.ramp.conditions import Conditions, Outcome, Verdict
 from petmesh.ramp.evidence import Evidence, Interval
@@ -48,9 +49,8 @@ class Judge:
 
     def __init__(self, conditions: Conditions, before: Sequence[Observation] = ()) -> None:
         self._conditions = conditions
-        # The stable version's intervals, before the ramp and in it, and all of them together.
-        self._references = [each.stable for each in before]
-        self._ever = sum(self._references, Figures())
+        # The stable version's figures until each interval, before the ramp and in it.
+        self._until = list(accumulate((each.stable for each in before), initial=Figures()))
         self._evidence: dict[str, Evidence] = {}
         self._priors = learned_before(before)
         self._warm: float | None = None
@@ -62,7 +62,7 @@ class Judge:
         """Begin a step: its requests are counted anew; the evidence stays."""
         self._canary = self._stable = self._judged = Figures()
         self._due = self._arrived = 0.0
-        self._suspicions = self._strange_alone = 0
+        self._suspicions = self._strange_alone = self._looks = 0
         for each in self._evidence.values():
             each.begin()
 
@@ -74,6 +74,7 @@ class Judge:
             due: how many of its requests should have reached the canary; 0 where that isn't known,
                 None where its requests aren't drawn from all: those of testers are their own.
         """
+        self._looks += 1
         warm = self._is_warm(seen)
         alone = _is_alone(seen.canary, seen.stable)
         self._canary += seen.canary
@@ -81,13 +82,12 @@ class Judge:
         if warm:
             self._judged += seen.canary
         if not alone:
-            self._references.append(seen.stable)
-            self._ever += seen.stable
-        others = self._beside(seen.canary, seen.stable)
+            self._until.append(self._ever + seen.stable)
+        others = self._stretches(1) if alone else [seen.stable]
         self.alarmed = _is_alarming(seen.canary, others)
         strange = [*self._strange_of(seen.canary, others, warm=warm)]
         if alone:
-            strange += self._strange_of(self._canary, others, warm=warm)
+            strange += self._strange_of(self._canary, self._stretches(self._looks), warm=warm)
         kind = _ALONE_TOO if alone else ""
         self._strange = [f"{each}{kind}" for each in dict.fromkeys(strange)]
         self._strange_alone = self._strange_alone + 1 if alone and strange else 0
@@ -179,9 +179,14 @@ class Judge:
         """A canary that fails many of its requests, in an interval or in the step."""
         if not self._asked:
             return
-        for canary, stable in ((seen.canary, seen.stable), (self._canary, self._stable)):
-            usual = max(each.failing for each in self._beside(canary, stable))
-            worse = _is_alone(canary, stable) and canary.failing > usual + _MORE_THAN_EVER
+        for canary, stable, looks in (
+            (seen.canary, seen.stable, 1),
+            (self._canary, self._stable, self._looks),
+        ):
+            alone = _is_alone(canary, stable)
+            others = self._stretches(looks) if alone else [stable]
+            usual = max(each.failing for each in others)
+            worse = alone and canary.failing > usual + _MORE_THAN_EVER
             broken = canary.errors >= _OBVIOUS_ERRORS and canary.failing > _OBVIOUS
             if broken and (worse or usual <= _STABLE_AT_MOST):
                 yield f"success {success(canary)}, stable {success(stable)}"
@@ -306,6 +311,8 @@ class Judge:
                 yield f"{name} beyond {limit:g} ms: it may be chance"
         for name in self._strange:
             yield f"{self._told(name)}: it may be chance"
+        if self._asked and self._canary.failing > _OBVIOUS:
+            yield f"success {success(self._canary)}: what fails more than a half never passes"
 
     def _fails_at_most(self) -> float:
         """What part of few requests may fail before that speaks against the canary."""
@@ -322,8 +329,9 @@ class Judge:
 
     @property
     def _has_common_bounds(self) -> bool:
+        """Whether the stable version has most of the canary's bounds: few may tell nothing."""
         judged = self._judged.within.keys()
-        return not judged or bool(judged & self._beside_it.within.keys())
+        return 2 * len(judged & self._beside_it.within.keys()) >= len(judged)
 
     @property
     def _needs_latency(self) -> bool:
@@ -334,13 +342,19 @@ class Judge:
         warm = self._warm is not None and self._warm >= self._conditions.warm_up
         return "" if warm or not self._needs_latency else " once it is warm"
 
-    def _beside(self, canary: Figures, stable: Figures) -> list[Figures]:
-        """What a canary is held against: where it is alone, the stable version's past."""
-        return self._large_references() if _is_alone(canary, stable) else [stable]
+    @property
+    def _ever(self) -> Figures:
+        """The stable version's figures until now."""
+        return self._until[-1]
 
-    def _large_references(self) -> list[Figures]:
-        """Intervals of the stable version that chance alone makes no worse than they are."""
-        return [each for each in self._references if each.requests >= _BLOCK] or [self._ever]
+    def _stretches(self, intervals: int) -> list[Figures]:
+        """The stable version's figures in each so many intervals in a row.
+
+        Those with few requests are left out: chance alone makes them worse than they are.
+        """
+        ends = self._until[intervals:]
+        found = [late.since(early) for early, late in zip(self._until, ends, strict=False)]
+        return [each for each in found if each.requests >= _BLOCK] or [self._ever]
 
 
 def _is_alone(canary: Figures, stable: Figures) -> bool:
@@ -353,9 +367,10 @@ def _is_alarming(canary: Figures, others: Sequence[Figures]) -> bool:
 
 
 def _bound(figures: Figures, part: float) -> float:
-    """The first bound that a part of the answers stayed within; infinity for none."""
+    """The first bound that a part of the answers stayed within, or the last; infinity for none."""
     bounds = sorted(figures.within)
-    return next((b for b in bounds if figures.within[b] >= part * figures.answers), math.inf)
+    last = bounds[-1] if bounds else math.inf
+    return next((b for b in bounds if figures.within[b] >= part * figures.answers), last)
 
 
 def _slow_at_most(others: Sequence[Figures], bound: float) -> float:

@@ -47,7 +47,7 @@ class Figures(BaseModel):
     def counted(self, name: str) -> "Figures":
         """What a query of the user's counts, as requests and errors."""
         bad, total = self.own.get(name, (0.0, 0.0))
-        return Figures(requests=total, errors=bad)
+        return Figures(requests=total, errors=min(bad, total))
 
     def quantile(self, part: float) -> float | None:
         """The milliseconds that a part of the answers stayed within; None without answers.
