@@ -21,12 +21,14 @@ _AT_LEAST = 0.5
 _LEAST_USUAL, _UNKNOWN, _FEW = 0.0002, 0.1, 2.0
 # Of a canary that fails everything some answer may be good.
 _NEARLY_ALL = 0.999
-# By how much the odds that an answer was the canary's grow as its rank does by 1. A version all of
-# whose answers take 30% longer is at some 0.4; one whose answers take 3% longer is at less than
-# half of the first, and so never found to be slower.
-_SLOWER = (0.15, 0.25, 0.4, 0.7, 1.2, 2.0, 3.3, 5.5, 9.0)
+# By how much the odds that an answer was the canary's grow as its rank does by 1: so many times as
+# much as where all answers take a quarter longer. What is less than half as slow as that is never
+# found to be slower: the nodes of identical versions' pods differ by as much.
+_SLOWER, _LONGER = (1.0, 1.7, 2.8, 4.7, 8.0, 13.0, 22.0, 37.0, 60.0), 1.25
+_LEAST_SLOWER, _MOST_SLOWER = 0.1, 1.0
 # Where the past shows fewer bad answers than this, neither version had trouble of its own.
 _EVEN = 0.002
+_NEARLY_AT_ONCE = 1e-6
 
 
 def beside(canary: Figures, stable: Figures, known: Figures) -> Iterator[tuple[str, Interval]]:
@@ -105,14 +107,14 @@ def slower(canary: Figures, stable: Figures, known: Figures, *, itself: bool = F
         known: as there; an answer's score is the rank of its bucket among these.
         itself: as there.
     """
-    degrees = () if itself else _SLOWER
     bounds = _common_bounds(canary, stable, known)
     total = canary.answers + stable.answers
     if not bounds or not canary.answers or not stable.answers:
-        return compared((), 0.0, degrees)
+        return compared((), 0.0, () if itself else _SLOWER)
     own = _buckets(canary, bounds)
     counts = [mine + others for mine, others in zip(own, _buckets(stable, bounds), strict=True)]
     scores = _ranks(_buckets(known, bounds))
+    degrees = () if itself else [each * _of_longer(known, bounds, scores) for each in _SLOWER]
     mean = sum(count * score for count, score in zip(counts, scores, strict=True)) / total
     groups = [
         (count, mine, score - mean)
@@ -195,6 +197,21 @@ def _ranks(counts: Sequence[float]) -> list[float]:
         ranks.append(math.sqrt(12) * (before + count / 2) / total if total else 0.0)
         before += count
     return ranks
+
+
+def _of_longer(figures: Figures, bounds: Sequence[float], scores: Sequence[float]) -> float:
+    """By how much the odds grow with a score where all answers take a quarter longer.
+
+    How many answers then pass a bound is told by how dense they are on both sides of it, on a
+    logarithmic scale on which the first bucket and the last are as wide as a factor of e.
+    """
+    counts = np.array(_buckets(figures, bounds))
+    edges = np.log(np.maximum(bounds, _NEARLY_AT_ONCE))
+    density = counts / np.array([1.0, *np.diff(edges), 1.0])
+    passing = math.log(_LONGER) * np.sqrt(density[:-1] * density[1:])
+    variance = float(counts @ np.square(scores)) - float(counts @ scores) ** 2 / figures.answers
+    growth = float(passing @ np.diff(scores)) / variance if variance > 0 else _MOST_SLOWER
+    return min(max(growth, _LEAST_SLOWER), _MOST_SLOWER)
 
 
 def later(figures: Figures, margin: float) -> Figures:

@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -183,8 +184,21 @@ def test_slower_answers_are_found_wherever_they_are_and_faster_ones_are_not() ->
         ([each + 300 * (index % 20 == 0) for index, each in enumerate(alike)], True),
     ):
         one, other = histogram(canary), histogram(stable)
-        logs = [evidence(*[way(one, other, one + other)] * 8) for way in (slower, slowest)]
+        logs = [evidence(*[way(one, other, one + other)] * 9) for way in (slower, slowest)]
         assert (max(logs) > NEEDED) == found
+
+
+@pytest.mark.parametrize("width", [0.3, 0.6, 1.5])
+def test_answers_that_are_a_little_slower_are_none_however_much_they_vary(width: float) -> None:
+    def answers(number: int, times: float = 1.0) -> Figures:
+        parts = [NormalDist(3, width).inv_cdf((each + 0.5) / number) for each in range(number)]
+        return histogram([times * math.exp(part) for part in parts])
+
+    stable, known = answers(1350), answers(10_000)
+    a_little, slow = (
+        evidence(*[slower(answers(150, times), stable, known)] * 40) for times in (1.05, 1.3)
+    )
+    assert slow > NEEDED > 0 > a_little
 
 
 def test_answers_later_than_any_that_were_known_are_found_though_the_slowest_vary() -> None:
