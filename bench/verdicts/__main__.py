@@ -56,14 +56,14 @@ class Result(BaseModel):
 
     Attributes:
         alike: when each verdict took back each of the identical versions; None for never.
-        worse: when each canary with a fault was found.
+        worse: when each canary with a fault was found, by verdict and fault.
         limits: the requests to the canary in which it should be.
     """
 
     shape: str
     round: int
     alike: dict[str, list[Found | None]]
-    worse: dict[str, list[Found | None]]
+    worse: dict[str, dict[str, list[Found | None]]]
     limits: dict[str, float]
 
 
@@ -77,12 +77,15 @@ def play(shape: str, number: int, limits: dict[str, float] | None) -> Result:
         for name in names
     }
     limits = limits or {fault.name: limit(given, fault) for fault in FAULTS}
+    seeds = range(number * WORSE, (number + 1) * WORSE)
     worse = {
-        fault.name: [
-            ramp(given, fault, _course(given, limits[fault.name]), seed)
-            for seed in range(number * WORSE, (number + 1) * WORSE)
-        ]
-        for fault in FAULTS
+        name: {
+            fault.name: [
+                ramp(given, fault, _course(given, limits[fault.name]), seed, name) for seed in seeds
+            ]
+            for fault in FAULTS
+        }
+        for name in names
     }
     return Result(shape=shape, round=number, alike=alike, worse=worse, limits=limits)
 
@@ -191,7 +194,11 @@ def _kept(path: Path | None) -> list[Result]:
 
 def _print(shapes: Iterable[Shape], results: Sequence[Result]) -> int:
     alike = Table("identical versions taken back", *NAMES, box=box.MARKDOWN)
-    worse = Table("requests until found", *(fault.name for fault in FAULTS), box=box.MARKDOWN)
+    worse = {
+        name: Table(f"{name}: until found", *(fault.name for fault in FAULTS), box=box.MARKDOWN)
+        for name in NAMES
+    }
+    every = Table("all shapes: found in", *NAMES, box=box.MARKDOWN)
     excess = False
     for shape in shapes:
         own = [each for each in results if each.shape == shape.name]
@@ -205,9 +212,12 @@ def _print(shapes: Iterable[Shape], results: Sequence[Result]) -> int:
         low, high = bounds(sum(parts[NAMES[0]]), len(parts[NAMES[0]]))
         excess = excess or low > ALLOWED
         alike.add_row(shape.name, f"{cells[0]}: {100 * low:.1f} to {100 * high:.1f}%", *cells[1:])
-        worse.add_row(shape.name, *(_cell(fault.name, own) for fault in FAULTS))
+        for name, table in worse.items():
+            table.add_row(shape.name, *(_cell(name, fault.name, own) for fault in FAULTS))
+    for fault in FAULTS:
+        every.add_row(fault.name, *(_in_all(name, fault.name, shapes, results) for name in NAMES))
     console = Console(width=160)
-    console.print(alike, worse)
+    console.print(alike, *worse.values(), every)
     console.print(
         "Worse versions at weight 10: the canary's requests until half of them are found; of twice "
         "what the best test of a fixed size needs. !: the look before was beyond that, too"
@@ -215,15 +225,32 @@ def _print(shapes: Iterable[Shape], results: Sequence[Result]) -> int:
     return int(excess)
 
 
-def _cell(fault: str, results: Sequence[Result]) -> str:
+def _cell(name: str, fault: str, results: Sequence[Result]) -> str:
     limit = results[0].limits[fault]
-    found = [each for result in results for each in result.worse[fault]]
-    missed = Found(requests=math.inf, before=math.inf)
-    middle = sorted((each or missed for each in found), key=lambda each: each.requests)[
-        len(found) // 2
-    ]
+    middle = _middle(name, fault, results)
     needed = f"{middle.requests:,.0f}" if math.isfinite(middle.requests) else "not found"
     return f"{needed} of {limit:,.0f}{'!' if middle.before > limit else ''}"
+
+
+def _middle(name: str, fault: str, results: Iterable[Result]) -> Found:
+    """The later half's first."""
+    missed = Found(requests=math.inf, before=math.inf)
+    found = [each for result in results for each in result.worse.get(name, {}).get(fault, ())]
+    return sorted((each or missed for each in found), key=lambda each: each.requests)[
+        len(found) // 2
+    ]
+
+
+def _in_all(name: str, fault: str, shapes: Iterable[Shape], results: Sequence[Result]) -> str:
+    """In how many shapes it is found, and the median of these."""
+    middles = [
+        _middle(name, fault, own).requests
+        for shape in shapes
+        if (own := [each for each in results if each.shape == shape.name])
+    ]
+    found = [each for each in middles if math.isfinite(each)]
+    median = f": {np.median(found):,.0f}" if found else ""
+    return f"{len(found)} of {len(middles)}{median}"
 
 
 if __name__ == "__main__":
