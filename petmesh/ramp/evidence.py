@@ -34,9 +34,9 @@ from petmesh.ramp.spreads import (
     OFFSETS,
     Floats,
     Past,
+    following,
     offsets,
     prior_after,
-    same,
     with_degree,
 )
 
@@ -191,8 +191,7 @@ class _Filter:
             expected = np.repeat(fresh, len(gains), axis=1)
         else:
             logs = self.logs
-            lasting = same(self.past)[:, None, None]
-            expected = lasting * self.offsets + (1 - lasting) * fresh
+            expected = following(self.offsets, fresh, self.past)
         most = gains.max(axis=1, keepdims=True)
         likely = expected * np.exp(gains - most)
         total = np.maximum(likely.sum(axis=2), _IMPOSSIBLE)

@@ -5,10 +5,10 @@ interval. By nothing but chance it is always 0. Else it has one of these spreads
 
     runs of requests: trouble strikes some requests in a row, so that an interval varies so many
         times as much as by chance, and the less, the more requests it has;
-    wandering: the offset is normally distributed;
-    spells: it is 0 but in a small part of the time, when it is large;
+    wandering: the offset is normally distributed, and moves as an autoregressive process does;
+    spells: it is 0 but in a small part of the time, when it is large until it is drawn anew;
 
-where what wanders, and a spell, lasts for a moment or some time: after it the offset is drawn anew.
+where what wanders, and a spell, resembles what it was for a moment or some time.
 """
 
 import math
@@ -96,8 +96,10 @@ CHANCE, DEGREE = 0, 1
 _SPREADS = _spreads()
 NUMBER = len(_SPREADS)
 _DURATIONS = np.array([each.lasts for each in _SPREADS])
+_SIZES_OF_SPREADS = np.array([each.size for each in _SPREADS])
+_WANDERING_ROWS = [row for row, each in enumerate(_SPREADS) if each.kind == "wandering"]
 _RUNS_ROWS = [row for row, each in enumerate(_SPREADS) if each.kind == "runs"]
-_RUNS_SIZES = np.array([_SPREADS[row].size for row in _RUNS_ROWS])
+_RUNS_SIZES = _SIZES_OF_SPREADS[_RUNS_ROWS]
 
 
 def _likely(each: Sequence[float]) -> Floats:
@@ -203,14 +205,28 @@ def _resemblance(intervals: float) -> Floats:
     return np.where(_DURATIONS > 0, np.exp(-intervals / np.maximum(_DURATIONS, _SMALLEST)), 0.0)
 
 
-@cache
-def same(past: Past | None = None) -> Floats:
-    """The part of the offsets that is the same in the next interval, for each spread.
+def following(now: Floats, fresh: Floats, past: Past | None = None) -> Floats:
+    """How likely each offset is in the next interval, for each spread and degree of being worse.
 
     Args:
-        past: given where a version is held against itself, and how.
+        now: how likely each is now.
+        fresh: how likely each is if it is drawn anew.
+        past: as of `offsets`.
     """
-    return _of(past)[0] if past else _resemblance(1)
+    same = (_of(past)[0] if past else _resemblance(1))[:, None, None]
+    expected = same * now + (1 - same) * fresh
+    expected[_WANDERING_ROWS] = now[_WANDERING_ROWS] @ _moves(past)
+    return expected
+
+
+@cache
+def _moves(past: Past | None) -> Floats:
+    """How likely each offset follows each, for the spreads that wander."""
+    same, scale = _of(past) if past else (_resemblance(1), np.ones(NUMBER))
+    kept = same[_WANDERING_ROWS, None, None]
+    deviations = (scale * _SIZES_OF_SPREADS)[_WANDERING_ROWS, None, None] * np.sqrt(1 - kept**2)
+    likely = np.exp(-(((OFFSETS - kept * OFFSETS[:, None]) / deviations) ** 2) / 2) * _WIDTHS
+    return likely / likely.sum(axis=2, keepdims=True)
 
 
 @cache
@@ -251,7 +267,7 @@ def _spells(part: float) -> Floats:
 
 def _lasting(scale: Floats) -> Floats:
     """The offsets of all spreads, but of runs, whose deviations are so many times as large."""
-    deviations = scale * [each.size for each in _SPREADS]
+    deviations = scale * _SIZES_OF_SPREADS
     likely = _normal(np.maximum(deviations, _SMALLEST))
     for row, spread in enumerate(_SPREADS):
         if spread.kind == "spells":
