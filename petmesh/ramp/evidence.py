@@ -143,7 +143,10 @@ def _of_so_many(tilts: Floats, counts: Floats, share: float) -> tuple[Floats, Fl
     for _ in range(_NEWTON):
         parts = 1 / (1 + np.exp(-(odds + tilts + shift[..., None])))
         number = np.maximum((parts * (1 - parts)) @ counts, _SMALLEST)
-        shift -= np.clip((parts @ counts - drawn) / number, -_LONGEST_STEP, _LONGEST_STEP)
+        step = np.clip((parts @ counts - drawn) / number, -_LONGEST_STEP, _LONGEST_STEP)
+        shift -= step
+        if np.abs(step).max() < _SMALLEST:
+            break
     every = np.log1p(share * np.expm1(tilts + shift[..., None]))
     return every @ counts - shift * drawn, number
 

@@ -183,13 +183,14 @@ class Judge:
             (seen.canary, seen.stable, 1),
             (self._canary, self._stable, self._looks),
         ):
+            if canary.errors < _OBVIOUS_ERRORS or canary.failing <= _OBVIOUS:
+                continue
             alone = _is_alone(canary, stable)
             others = self._stretches(looks) if alone else [stable]
             usual = max(each.failing for each in others)
-            worse = alone and canary.failing > usual + _MORE_THAN_EVER
-            broken = canary.errors >= _OBVIOUS_ERRORS and canary.failing > _OBVIOUS
-            if broken and (worse or usual <= _STABLE_AT_MOST):
-                yield f"success {success(canary)}, stable {success(stable)}"
+            if usual <= _STABLE_AT_MOST or (alone and canary.failing > usual + _MORE_THAN_EVER):
+                beside = f"earlier {success(self._ever)}" if alone else success(stable)
+                yield f"success {success(canary)}, stable {beside}"
                 return
 
     def _missing(self, seen: Observation, due: float) -> Iterator[str]:

@@ -194,7 +194,7 @@ def offsets(variance: float, past: Past | None = None) -> Floats:
             the variance: what runs of requests add is the less, the larger it is.
         past: given where a version is held against itself, and how.
     """
-    likely = (_lasting_of(past) if past else _LASTING).copy()
+    likely = _drawn(past).copy()
     deviations = np.sqrt((_RUNS_SIZES - 1) / max(variance, _SMALLEST))
     likely[_RUNS_ROWS] = _normal(deviations)
     return likely
@@ -213,7 +213,7 @@ def following(now: Floats, fresh: Floats, past: Past | None = None) -> Floats:
         fresh: how likely each is if it is drawn anew.
         past: as of `offsets`.
     """
-    same = (_of(past)[0] if past else _resemblance(1))[:, None, None]
+    same = _neighbours(past)[0][:, None, None]
     expected = same * now + (1 - same) * fresh
     expected[_WANDERING_ROWS] = now[_WANDERING_ROWS] @ _moves(past)
     return expected
@@ -222,7 +222,7 @@ def following(now: Floats, fresh: Floats, past: Past | None = None) -> Floats:
 @cache
 def _moves(past: Past | None) -> Floats:
     """How likely each offset follows each, for the spreads that wander."""
-    same, scale = _of(past) if past else (_resemblance(1), np.ones(NUMBER))
+    same, scale = _neighbours(past)
     kept = same[_WANDERING_ROWS, None, None]
     deviations = (scale * _SIZES_OF_SPREADS)[_WANDERING_ROWS, None, None] * np.sqrt(1 - kept**2)
     likely = np.exp(-(((OFFSETS - kept * OFFSETS[:, None]) / deviations) ** 2) / 2) * _WIDTHS
@@ -230,17 +230,15 @@ def _moves(past: Past | None) -> Floats:
 
 
 @cache
-def _lasting_of(past: Past) -> Floats:
-    return _lasting(_of(past)[1])
+def _neighbours(past: Past | None) -> tuple[Floats, Floats]:
+    """How neighbours resemble each other, and how many times as much one differs.
 
-
-def _of(past: Past) -> tuple[Floats, Floats]:
-    """How neighbours resemble each other in the past, and how much one differs.
-
-    There one version is held against its own mean of some intervals before and after, so that an
-    offset has 3/2 of one version's variance where it has twice that between the versions, and less
-    where it lasts.
+    In the past one version is held against its own mean of some intervals before and after, so
+    that an offset has 3/2 of one version's variance where it has twice that between the versions,
+    and less where it lasts.
     """
+    if not past:
+        return _resemblance(1), np.ones(NUMBER)
     apart = past.apart
     next_one, beside, twice = map(_resemblance, (1, apart, 2 * apart))
     before, after = _resemblance(apart - 1), _resemblance(apart + 1)
@@ -265,9 +263,10 @@ def _spells(part: float) -> Floats:
     return likely
 
 
-def _lasting(scale: Floats) -> Floats:
-    """The offsets of all spreads, but of runs, whose deviations are so many times as large."""
-    deviations = scale * _SIZES_OF_SPREADS
+@cache
+def _drawn(past: Past | None) -> Floats:
+    """How likely each offset is, for each spread but runs."""
+    deviations = _neighbours(past)[1] * _SIZES_OF_SPREADS
     likely = _normal(np.maximum(deviations, _SMALLEST))
     for row, spread in enumerate(_SPREADS):
         if spread.kind == "spells":
@@ -276,6 +275,3 @@ def _lasting(scale: Floats) -> Floats:
     likely[DEGREE, OFFSETS < 0] = 0.0
     likely[DEGREE] /= likely[DEGREE].sum()
     return likely
-
-
-_LASTING = _lasting(np.ones(NUMBER))

@@ -147,7 +147,9 @@ def test_at_100_it_is_compared_with_the_stable_versions_worst_from_before() -> N
         assert outcomes(worse, figures(9000), worse) == [waits, Outcome.PASS, waits]
     few = figures(15, 3)
     assert outcomes(few, few, few) == [waits, waits, lowers]
-    assert outcomes(figures(1000, 600)) == [Outcome.FAIL]
+    [failed] = verdicts(figures(1000, 600), stable=Figures(), before=before)
+    assert failed.outcome is Outcome.FAIL
+    assert failed.reason.endswith("stable earlier 99.45% (990 of 180000 failed)")
 
 
 def test_limits_are_held_without_a_comparison() -> None:
