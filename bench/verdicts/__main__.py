@@ -238,7 +238,7 @@ def _cell(name: str, fault: str, results: Sequence[Result]) -> str:
 
 
 def _middle(name: str, fault: str, results: Iterable[Result]) -> Found:
-    """The later half's first."""
+    """When the median canary with a fault was found; of an even number, the later one of two."""
     missed = Found(requests=math.inf, before=math.inf)
     found = [each for result in results for each in result.worse.get(name, {}).get(fault, ())]
     return sorted((each or missed for each in found), key=lambda each: each.requests)[
